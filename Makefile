@@ -1,0 +1,41 @@
+# Two commands for a fresh clone: `make demo` and `make test`. Each sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test check lint types bench docs clean
+
+demo: $(VENV)/core
+	$(BIN)/mslt select --pool ar,de,en,es,fr,ru,zh -k 3 --include en
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest
+
+check: lint types test
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev
+	$(BIN)/mypy
+
+bench: $(VENV)/dev
+	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/search.py
+
+docs: $(VENV)/dev
+	$(BIN)/python docs/build.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(VENV)/core: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/core
+	$(PIP) --constraint constraints.txt --editable ".[dev]"
+	@touch $@

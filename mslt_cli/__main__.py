@@ -1,0 +1,5 @@
+"""`python -m mslt_cli` is `mslt`."""
+
+from mslt_cli.cli import main
+
+main()

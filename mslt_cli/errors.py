@@ -1,0 +1,44 @@
+"""Every failure that a user is meant to read. main() shows it in one or two lines and exits with code 1."""
+
+import difflib
+from collections.abc import Collection
+
+MAX_SUGGESTIONS = 3
+MAX_LISTED = 12
+"""A list of known names longer than this is no help in an error message."""
+
+
+class MsltError(Exception):
+    """One or two sentences: what is wrong, and what to do. Anything else that is raised is a bug."""
+
+
+class UnknownNameError(MsltError):
+    """A language, pool, criterion or model that we do not have.
+
+    Args:
+        kind: what was asked for: "language", "pool".
+        given: the name as the user wrote it.
+        known: the names that exist; the nearest ones are suggested, or all of them listed if they are few.
+        hint: what to say where no known name is near and there are too many to list.
+    """
+
+    def __init__(self, kind: str, given: str, known: Collection[str], hint: str = "") -> None:
+        folded = {name.casefold(): name for name in known}
+        close = [folded[key] for key in difflib.get_close_matches(given.casefold(), folded, n=MAX_SUGGESTIONS)]
+        if close:
+            hint = f"Did you mean {' or '.join(close)}?"
+        elif 0 < len(known) <= MAX_LISTED:
+            hint = f"Known: {', '.join(known)}."
+        super().__init__(f"There is no {kind} {given!r}. {hint}".rstrip())
+
+
+class MissingFactsError(MsltError):
+    """Something is not known of a language, or the package that knows it is not installed."""
+
+
+class StoreError(MsltError):
+    """The store cannot be opened, read or written."""
+
+
+class UsageError(MsltError):
+    """Options that parse, and do not go together."""

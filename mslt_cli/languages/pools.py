@@ -1,0 +1,99 @@
+"""Pools: the languages that may be chosen, in one fixed order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mslt_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from mslt_cli.store.languages import Language
+
+
+@dataclass(frozen=True)
+class Member:
+    """A language of a pool."""
+
+    label: str
+    """As the user wrote it; a code where it comes out of a named pool."""
+    language: Language
+    named: bool = False
+    """Whether it comes out of a named pool, so that the user did not ask for it in particular."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Candidate languages, sorted by label: the order of every array that a criterion takes."""
+
+    members: tuple[Member, ...]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def labels(self) -> list[str]:
+        return [member.label for member in self.members]
+
+    @property
+    def codes(self) -> list[str]:
+        """ISO 639-3 codes."""
+        return [member.language.iso639_3 for member in self.members]
+
+    @classmethod
+    def of(cls, members: Iterable[Member]) -> Pool:
+        """A pool of these members; a language may come once, or once by itself and again out of named pools.
+
+        Raises:
+            UsageError: a language is given twice, under one spelling or two.
+        """
+        by_code: dict[str, Member] = {}
+        for member in members:
+            code = member.language.iso639_3
+            known = by_code.get(code)
+            if known is None or (known.named and not member.named):
+                by_code[code] = member
+            elif not known.named and not member.named:
+                same = (
+                    f"{known.label!r} and {member.label!r} are"
+                    if known.label != member.label
+                    else f"{known.label!r} is given twice:"
+                )
+                both = "the same language" if known.label != member.label else "it is"
+                raise UsageError(f"{same} {both} {member.language.name} ({code}). Give it once.")
+        return cls(tuple(sorted(by_code.values(), key=lambda member: member.label)))
+
+    def without(self, positions: Sequence[int]) -> Pool:
+        """The pool less the members at these positions."""
+        gone = set(positions)
+        return Pool(tuple(member for i, member in enumerate(self.members) if i not in gone))
+
+
+def split_names(text: str) -> list[str]:
+    """Names out of a list by comma, or a file by line or comma; `#` starts a comment. Names may hold spaces."""
+    lines = [line.split("#", 1)[0] for line in text.splitlines()] or [""]
+    return [name.strip() for line in lines for name in re.split(r"[,;\t]", line) if name.strip()]
+
+
+def expand_files(names: Iterable[str], read_stdin: Callable[[], str]) -> list[str]:
+    """Replace `@file` by the names in that file, and `-` by those on standard input.
+
+    Raises:
+        UsageError: a file cannot be read as text.
+    """
+    out: list[str] = []
+    for name in names:
+        if name == "-":
+            out += split_names(read_stdin())
+        elif name.startswith("@"):
+            try:
+                out += split_names(Path(name[1:]).read_text(encoding="utf-8-sig"))
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                raise UsageError(f"The list of languages {name[1:]} cannot be read: {reason}.") from error
+        else:
+            out.append(name)
+    return out

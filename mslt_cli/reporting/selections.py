@@ -1,0 +1,359 @@
+"""A selection as a table, JSON, JSON lines, CSV, Markdown or plain lines; and the reasons for its best."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mslt_cli.criteria.writing import writing_system
+from mslt_cli.search.objective import PairSum
+from mslt_cli.selection import MOSTLY_IMPUTED, Evidence, Result, Selection
+
+SHOWN = 6
+"""Languages that a line names before it says "and N more"."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a combination is the best, and what one more language would add."""
+
+    languages: tuple[str, ...]
+    names: tuple[str, ...]
+    similarities: dict[str, list[list[float]]]
+    """Cosine of each pair, by criterion; 1 on the diagonal."""
+    share_of_maximum: dict[str, float]
+    """Value as a share of what k mutually orthogonal vectors would have, by criterion."""
+    scripts: tuple[str, ...]
+    families: tuple[str, ...]
+    measured: dict[str, list[float]]
+    """Share of each language's vector that was observed, by criterion."""
+    one_more: tuple[tuple[str, str, float, float], ...]
+    """Label and name of a further language, the value with it, and how much it adds; best first."""
+
+
+def explain_best(found: Selection) -> Explanation:
+    """Explain the first combination of a selection."""
+    items = np.array(found.best)
+    members = [found.pool.members[i] for i in found.best]
+    similarities, shares, measured = {}, {}, {}
+    for evidence in found.evidence:
+        objective = evidence.objective
+        name = evidence.criterion.name
+        if isinstance(objective, PairSum) and objective.vectors is not None:
+            kinds = objective.kind[items]
+            similarities[name] = (1 - objective.distance[np.ix_(kinds, kinds)]).tolist()
+            pairs = 1 if objective.smallest else found.k * (found.k - 1) / 2
+            if pairs:
+                shares[name] = float(objective.values(items[None])[0]) / pairs
+        if evidence.measured is not None:
+            measured[name] = evidence.measured[items].tolist()
+    return Explanation(
+        tuple(m.label for m in members),
+        tuple(m.language.name for m in members),
+        similarities,
+        shares,
+        tuple(dict.fromkeys(writing_system(m.language.script) if m.language.script else "unknown" for m in members)),
+        tuple(dict.fromkeys(m.language.family or "unknown" for m in members)),
+        measured,
+        _one_more(found, items),
+    )
+
+
+def _one_more(found: Selection, items: Any) -> tuple[tuple[str, str, float, float], ...]:
+    objective = found.evidence[0].objective
+    others = np.setdiff1d(np.arange(len(found.pool)), items)
+    if not len(others) or found.evidence[0].criterion.reads == "nothing":
+        return ()
+    sets = np.concatenate([np.repeat(items[None], len(others), axis=0), others[:, None]], axis=1)
+    values = objective.values(sets)
+    now = float(objective.values(items[None])[0])
+    order = np.argsort(values if found.least else -values, kind="stable")[:3]
+    return tuple(
+        (
+            found.pool.members[int(others[i])].label,
+            found.pool.members[int(others[i])].language.name,
+            float(values[i]),
+            float(values[i]) - now,
+        )
+        for i in order
+    )
+
+
+def show(found: Selection, form: str, explanation: Explanation | None = None) -> None:
+    """Print a selection on stdout."""
+    if form == "table":
+        _table(found, explanation)
+        return
+    text = {"json": _json, "jsonl": _jsonl, "csv": _csv, "md": _markdown, "lines": _lines}[form](found, explanation)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+# -- for programs ----------------------------------------------------------------------------------
+
+
+def as_dict(found: Selection, explanation: Explanation | None = None) -> dict[str, Any]:
+    """The JSON contract of `mslt select` (DESIGN.md), and what goes beyond it."""
+    whole: dict[str, Any] = {
+        "pool": found.pool.labels,
+        "k": found.k,
+        "include": list(found.include),
+        "exclude": list(found.exclude),
+        "by": list(found.by),
+        "objective": "least" if found.least else "most",
+        "maximize": found.maximize,
+        "combine": found.combine,
+        "combinations": found.combinations,
+        "exact": found.exact,
+        "proof": found.proof,
+        "gap": _rounded(found.gap),
+        "percentile": None if found.percentile is None else _rounded(found.percentile),
+        "results": [_result(result) for result in found.results],
+        "criteria": {
+            e.criterion.name: {"unit": e.unit, "facts": e.provenance, "source": e.criterion.source}
+            for e in found.evidence
+        },
+        "measured_share": {
+            e.criterion.name: {found.pool.labels[i]: _rounded(float(e.measured[i])) for i in _shown_items(found)}
+            for e in found.evidence
+            if e.measured is not None
+        },
+        "notes": list(found.notes),
+    }
+    if explanation is not None:
+        whole["explanation"] = {
+            "languages": list(explanation.languages),
+            "similarities": {k: [[_rounded(v) for v in row] for row in m] for k, m in explanation.similarities.items()},
+            "share_of_maximum": {k: _rounded(v) for k, v in explanation.share_of_maximum.items()},
+            "scripts": list(explanation.scripts),
+            "families": list(explanation.families),
+            "measured_share": {k: [_rounded(v) for v in row] for k, row in explanation.measured.items()},
+            "one_more": [
+                {"language": label, "name": name, "score": _rounded(value), "adds": _rounded(added)}
+                for label, name, value, added in explanation.one_more
+            ],
+        }
+    return whole
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "rank": result.rank,
+        "tied": result.tied,
+        "languages": list(result.languages),
+        "scores": {name: _rounded(value) for name, value in result.scores.items()},
+        "ranks": dict(result.ranks),
+    }
+
+
+def _rounded(value: float) -> float:
+    """Nine decimals: what a tie means, and nothing of the machine's rounding."""
+    return round(value, 9) + 0.0
+
+
+def _json(found: Selection, explanation: Explanation | None) -> str:
+    return json.dumps(as_dict(found, explanation), ensure_ascii=False, indent=2) + "\n"
+
+
+def _jsonl(found: Selection, explanation: Explanation | None) -> str:
+    return "".join(json.dumps(_result(result), ensure_ascii=False) + "\n" for result in found.results)
+
+
+def _lines(found: Selection, explanation: Explanation | None) -> str:
+    return "".join(",".join(result.languages) + "\n" for result in found.results)
+
+
+def _columns(found: Selection) -> list[str]:
+    return list(found.results[0].scores)
+
+
+def _csv(found: Selection, explanation: Explanation | None) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    columns = _columns(found)
+    writer.writerow(["rank", "tied", "languages", *columns, *(f"rank_{name}" for name in found.by)])
+    for r in found.results:
+        values = [_rounded(r.scores[name]) for name in columns]
+        tied = "" if r.tied is None else r.tied
+        writer.writerow([r.rank, tied, ",".join(r.languages), *values, *(_blank(r.ranks[n]) for n in found.by)])
+    return out.getvalue()
+
+
+def _blank(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _markdown(found: Selection, explanation: Explanation | None) -> str:
+    columns = _columns(found)
+    head = ["rank", "languages", *columns]
+    rows = [
+        [_rank(r), ", ".join(f"{label} ({name})" for label, name in _pairs(r)), *(_score(found, r, c) for c in columns)]
+        for r in found.results
+    ]
+    lines = [head, ["--:", ":--", *("--:" for _ in columns)], *rows]
+    table = "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in lines)
+    return table + "\n" + "\n\n".join(_summary(found)) + "\n"
+
+
+# -- for people ------------------------------------------------------------------------------------
+
+
+def _pairs(result: Result) -> list[tuple[str, str]]:
+    return list(zip(result.languages, result.names, strict=True))
+
+
+def _rank(result: Result) -> str:
+    return f"{result.rank}=" if result.tied is None or result.tied > 1 else str(result.rank)
+
+
+def _score(found: Selection, result: Result, column: str) -> str:
+    value = result.scores[column]
+    evidence = {e.criterion.name: e for e in found.evidence}.get(column)
+    whole = evidence is not None and evidence.criterion.reads == "scripts"
+    text = (
+        f"{value:.0f}"
+        if whole
+        else f"{value:.1f}"
+        if evidence is not None and evidence.criterion.reads == "sizes"
+        else f"{value:.4f}"
+    )
+    if column == found.by[0] and found.combine is None:
+        return text
+    place = result.ranks.get(column)
+    return f"{text} ({place})" if place is not None else text
+
+
+def _languages(result: Result) -> str:
+    same = all(label == name for label, name in _pairs(result))
+    return ", ".join(label if same or label == name else f"{label} {name}" for label, name in _pairs(result))
+
+
+def _table(found: Selection, explanation: Explanation | None) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from mslt_cli.reporting.terminal import results
+
+    console = results()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("languages", overflow="fold")
+    for column in _columns(found):
+        table.add_column(column, justify="right", overflow="fold")
+    for number, result in enumerate(found.results):
+        cells = [_rank(result), _languages(result), *(_score(found, result, c) for c in _columns(found))]
+        table.add_row(*map(Text, cells), style="bold" if number == 0 else "")
+    console.print(table)
+    console.print()
+    for line in _summary(found):
+        console.print(Text(line), soft_wrap=not console.is_terminal)
+    if explanation is not None:
+        _explain(console, found, explanation)
+
+
+def _summary(found: Selection) -> list[str]:
+    """What was ranked, with which facts, how sure, and what to beware of."""
+    first = found.evidence[0]
+    what = "mean rank under all criteria" if found.combine else f"{first.criterion.name} ({first.unit})"
+    order = "least" if found.least else "most"
+    held = f", each with {' and '.join(found.include)}" if found.include else ""
+    noun = "combination" if found.combinations == 1 else "combinations"
+    ranked = (
+        f"{found.combinations:,} {noun} of {found.k} out of {len(found.pool)} languages{held}, {order} {what} first"
+    )
+    parts = [ranked, "; ".join(dict.fromkeys(e.provenance for e in found.evidence)), _certainty(found)]
+    if found.percentile is not None:
+        parts.append(f"the first beats {_percent(found.percentile)} of random combinations")
+    lines = ["; ".join(parts) + "."]
+    if any(r.tied is None or r.tied > 1 for r in found.results) and found.exact:
+        last = found.results[-1]
+        if last.tied is None:
+            lines.append(
+                f"More combinations tie at rank {last.rank} than can be counted; the first in order are shown."
+            )
+        else:
+            shown = sum(r.rank == last.rank for r in found.results)
+            if last.tied > shown:
+                lines.append(f"{last.tied:,} combinations tie at rank {last.rank}; {shown} of them are shown.")
+    lines += _imputed(found)
+    return lines
+
+
+def _percent(value: float) -> str:
+    """Never 100 % where it is not."""
+    text = f"{value:.1f}"
+    return "more than 99.9 %" if text == "100.0" and value < 100 else f"{text} %"
+
+
+def _certainty(found: Selection) -> str:
+    if found.proof == "enumerated":
+        return "exact: all were ranked"
+    if found.exact:
+        return "exact: proved without listing them"
+    return f"not proved: stopped at the time limit, none can be more than {100 * found.gap:.2f} % better"
+
+
+def _shown_items(found: Selection) -> list[int]:
+    """Positions of the languages that occur in the results."""
+    labels = {label for result in found.results for label in result.languages}
+    return [i for i, label in enumerate(found.pool.labels) if label in labels]
+
+
+def _imputed(found: Selection) -> list[str]:
+    """A warning for each criterion that shows languages of which URIEL has measured less than half."""
+    lines = []
+    for evidence in found.evidence:
+        if evidence.measured is None:
+            continue
+        low = [i for i in _shown_items(found) if evidence.measured[i] < MOSTLY_IMPUTED]
+        low.sort(key=lambda i: float(evidence.measured[i]) if evidence.measured is not None else 0.0)
+        if low:
+            named = ", ".join(_share(found, evidence, i) for i in low[:SHOWN])
+            more = f" and {len(low) - SHOWN} more" if len(low) > SHOWN else ""
+            lines.append(f"Warning: {evidence.criterion.name} is mostly imputed, not measured, for {named}{more}.")
+    return lines
+
+
+def _share(found: Selection, evidence: Evidence, i: int) -> str:
+    share = 0.0 if evidence.measured is None else float(evidence.measured[i])
+    return f"{found.pool.labels[i]} ({100 * share:.0f} % measured)"
+
+
+def _explain(console: Any, found: Selection, why: Explanation) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    def line(text: str) -> None:
+        console.print(Text(text), soft_wrap=not console.is_terminal)
+
+    console.print()
+    line(f"Why {', '.join(why.names)}:")
+    for name, matrix in why.similarities.items():
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        table.add_column(f"{name}: cosine")
+        for label in why.languages:
+            table.add_column(label, justify="right")
+        shares = why.measured.get(name)
+        if shares is not None:
+            table.add_column("measured", justify="right")
+        for i, label in enumerate(why.languages):
+            row = ["·" if i == j else f"{matrix[i][j]:.3f}" for j in range(len(matrix))]
+            extra = [f"{100 * shares[i]:.0f} %"] if shares is not None else []
+            table.add_row(Text(label), *row, *extra)
+        console.print(table)
+        if name in why.share_of_maximum:
+            line(f"{100 * why.share_of_maximum[name]:.0f} % of what {found.k} unrelated vectors would score.")
+        console.print()
+    line(f"Scripts: {', '.join(why.scripts)}. Families: {', '.join(why.families)}.")
+    if why.one_more:
+        first = found.evidence[0].criterion.name
+        more = "; ".join(f"{label} {name} → {value:.4f} ({added:+.4f})" for label, name, value, added in why.one_more)
+        line(f"One more language (k = {found.k + 1}), {first}: {more}.")

@@ -1,0 +1,1 @@
+"""Finding the best combinations of a pool: whole lists for small pools, certified searches for large ones."""

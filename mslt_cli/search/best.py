@@ -1,0 +1,100 @@
+"""What every search fills: the best sets found so far, their ties, and the value to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+TIE = 1e-9
+"""Values that differ by no more than this are the same value (DESIGN.md, JSON contract)."""
+
+
+class Collector(Protocol):
+    """Takes sets, and tells what they have to be worth."""
+
+    @property
+    def must_reach(self) -> float:
+        """A set below this value is of no use, whatever else is found."""
+
+    @property
+    def top(self) -> float:
+        """Value of the best set so far."""
+
+    def add(self, values: NDArray[np.float64], sets: NDArray[np.int64]) -> None:
+        """Offer sets: values of shape (b,), items of shape (b, k)."""
+
+
+class BestSets:
+    """The sets worth at least as much as the `want`-th best one, ties included.
+
+    A set stands for `copies` combinations (equal languages are searched once), so the value to
+    beat, `floor`, is the one at which the copies add up to `want`. At most `cap` sets are kept;
+    where more tie at the floor, ties are no longer collected and `ties_dropped` says so.
+    """
+
+    def __init__(
+        self, want: int, copies: Callable[[tuple[int, ...]], int] = lambda items: 1, cap: int = 20_000
+    ) -> None:
+        self.want = want
+        self.copies = copies
+        self.cap = cap
+        self._top = -np.inf
+        self.floor = -np.inf
+        self.ties_dropped = False
+        self._sets: dict[tuple[int, ...], tuple[float, int]] = {}
+        self._pending = 0
+
+    @property
+    def top(self) -> float:
+        """Value of the best set so far."""
+        return self._top
+
+    @property
+    def must_reach(self) -> float:
+        """A set below this value is of no use, whatever else is found."""
+        return self.floor + TIE if self.ties_dropped else self.floor - TIE
+
+    def add(self, values: NDArray[np.float64], sets: NDArray[np.int64]) -> None:
+        """Offer sets: values of shape (b,), items of shape (b, k)."""
+        useful = np.flatnonzero(values >= self.must_reach)
+        if len(useful) > self.cap:  # the best of them, and some: the rest are ties that nobody will count
+            useful = useful[np.argsort(-values[useful], kind="stable")]
+        for value, row in zip(values[useful].tolist(), np.sort(sets[useful], axis=1), strict=True):
+            if value < self.must_reach:
+                continue
+            items = tuple(row.tolist())
+            if items not in self._sets and (count := self.copies(items)):
+                self._sets[items] = (value, count)
+                self._pending += 1
+                self._top = max(self._top, value)
+                if len(self._sets) > self.cap:
+                    self._raise_floor()
+                    if self.ties_dropped and len(useful) > self.cap:
+                        return  # sorted: only ties follow
+        if self._pending > len(self._sets) // 8:  # each sort of the kept sets pays for many additions
+            self._raise_floor()
+
+    def _raise_floor(self) -> None:
+        self._pending = 0
+        ordered = sorted(((value, count) for value, count in self._sets.values()), reverse=True)
+        covered = 0
+        for value, count in ordered:
+            covered += count
+            if covered >= self.want:
+                self.floor = max(self.floor, value)
+                break
+        self._sets = {s: v for s, v in self._sets.items() if v[0] >= self.floor - TIE}
+        if len(self._sets) > self.cap:
+            self.ties_dropped = True
+            above = {s: v for s, v in self._sets.items() if v[0] > self.floor + TIE}
+            at_floor = sorted(s for s in self._sets if s not in above)[: self.cap // 2]
+            self._sets = above | {s: self._sets[s] for s in at_floor}
+
+    def sorted(self) -> list[tuple[float, tuple[int, ...], int]]:
+        """All kept sets as (value, items, copies), best first, equal values by items."""
+        self._raise_floor()
+        rows = [(value, items, count) for items, (value, count) in self._sets.items()]
+        return sorted(rows, key=lambda row: (-row[0], row[1]))

@@ -1,0 +1,48 @@
+"""Which combinations are asked for: their size, what they must hold, and quotas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Caps:
+    """At most `most` members of a set may carry the same label; labels of shape (n,)."""
+
+    labels: Ints
+    most: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Sets of k out of n items that hold all of `fixed` and keep to every cap."""
+
+    n: int
+    k: int
+    fixed: tuple[int, ...] = ()
+    caps: tuple[Caps, ...] = field(default=())
+
+    @property
+    def total(self) -> int:
+        """How many sets there are before quotas: C(n − fixed, k − fixed)."""
+        return comb(self.n - len(self.fixed), self.k - len(self.fixed))
+
+    def permits(self, sets: Ints) -> NDArray[np.bool_]:
+        """Which sets, of any one size, keep to the caps: shape (b, s) → (b,)."""
+        return keeps_to(self.caps, sets)
+
+
+def keeps_to(caps: tuple[Caps, ...], sets: Ints) -> NDArray[np.bool_]:
+    """Which sets keep to the caps: shape (b, s) → (b,)."""
+    fine = np.ones(len(sets), dtype=bool)
+    for cap in caps:
+        labels = np.sort(cap.labels[sets], axis=1)
+        if labels.shape[1] > cap.most:
+            fine &= ~(labels[:, cap.most :] == labels[:, : -cap.most]).any(axis=1)
+    return fine

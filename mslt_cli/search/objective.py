@@ -1,0 +1,166 @@
+"""What a set of languages is worth: built from pairs, from single languages, from labels, or by lot.
+
+An objective knows the n languages of one pool by their position 0..n-1 (pools are sorted by the
+user's spelling, so the order of positions is the lexicographic order of combinations) and gives
+the value of any sets of them. How sets are searched is the business of the other modules here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PairSum:
+    """Sum over the set's pairs of how different the two are; `Σ_{i<j∈C} (1 − cos(v_i, v_j))` for vectors.
+
+    Equal languages are held once: `kind[i]` is the class of language i, and classes have distances.
+
+    Attributes:
+        distance: between classes, shape (c, c), symmetric; the diagonal is 0.
+        kind: class of each language, shape (n,).
+        vectors: unit vectors of the classes, shape (c, d), where distances are 1 − their products.
+        smallest: value a set by its smallest pair distance instead of their sum.
+    """
+
+    distance: Floats
+    kind: Ints
+    vectors: Floats | None = None
+    smallest: bool = False
+
+    def values(self, sets: Ints) -> Floats:
+        """Shape (b, k) → (b,)."""
+        kinds = self.kind[sets]
+        smallest = self.smallest and sets.shape[1] > 1
+        total = np.full(len(sets), np.inf) if smallest else np.zeros(len(sets))
+        for j in range(1, sets.shape[1]):
+            for i in range(j):
+                pair = self.distance[kinds[:, i], kinds[:, j]]
+                total = np.minimum(total, pair) if smallest else total + pair
+        return total
+
+
+@dataclass(frozen=True)
+class ItemSum:
+    """Sum of what each language has by itself, shape (n,); e.g. GiB of pretraining text."""
+
+    amount: Floats
+
+    def values(self, sets: Ints) -> Floats:
+        """Shape (b, k) → (b,)."""
+        total: Floats = self.amount[sets].sum(axis=1)
+        return total
+
+
+@dataclass(frozen=True)
+class DistinctLabels:
+    """Number of distinct labels in the set; labels of shape (n,), e.g. scripts."""
+
+    label: Ints
+
+    def values(self, sets: Ints) -> Floats:
+        """Shape (b, k) → (b,)."""
+        labels = np.sort(self.label[sets], axis=1)
+        total: Floats = 1.0 + (np.diff(labels, axis=1) != 0).sum(axis=1, dtype=np.float64)
+        return total
+
+
+@dataclass(frozen=True)
+class Lot:
+    """A seeded random order of all sets: the baseline that a criterion has to beat.
+
+    The sets, numbered 0..N-1 in lexicographic order, are shuffled by a keyed permutation of
+    0..N-1 (a four-round Feistel network, walked until it lands below N), so that the order of
+    billions of sets needs no list of them. The value is `(N − place) / N`, in (0, 1], all different.
+    """
+
+    n: int
+    k: int
+    seed: int
+    _bits: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_bits", max(1, (self.total.bit_length() + 1) // 2))
+
+    @property
+    def total(self) -> int:
+        return comb(self.n, self.k)
+
+    def values(self, sets: Ints) -> Floats:
+        """Shape (b, k) → (b,)."""
+        total = self.total
+        return np.array(
+            [(total - self._place(number_of(row, self.n))) / total for row in np.sort(sets, axis=1).tolist()]
+        )
+
+    def at(self, place: int) -> tuple[int, ...]:
+        """The set that stands at this place of the random order, 0 first."""
+        number = self._feistel(place, backwards=True)
+        while number >= self.total:
+            number = self._feistel(number, backwards=True)
+        return set_number(number, self.n, self.k)
+
+    def _place(self, number: int) -> int:
+        place = self._feistel(number)
+        while place >= self.total:
+            place = self._feistel(place)
+        return place
+
+    def _feistel(self, number: int, *, backwards: bool = False) -> int:
+        mask = (1 << self._bits) - 1
+        left, right = number >> self._bits, number & mask
+        rounds = range(4)
+        if backwards:
+            for r in reversed(rounds):
+                left, right = right ^ self._mix(left, r), left
+        else:
+            for r in rounds:
+                left, right = right, left ^ self._mix(right, r)
+        return left << self._bits | right
+
+    def _mix(self, half: int, r: int) -> int:
+        # splitmix64's finaliser, on 64-bit words; halves wider than that use it word by word
+        mixed, shift = 0, 0
+        key = self.seed * 4 + r
+        while shift < self._bits:
+            x = ((half >> shift) + 0x9E3779B97F4A7C15 * (key + 1 + shift)) & 0xFFFFFFFFFFFFFFFF
+            x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+            x = (x ^ x >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
+            mixed |= (x ^ x >> 31) << shift
+            key += half >> (shift + 64)
+            shift += 64
+        return mixed & (1 << self._bits) - 1
+
+
+Objective = PairSum | ItemSum | DistinctLabels | Lot
+
+
+def number_of(items: list[int], n: int) -> int:
+    """Place of a sorted set among all sets of its size in lexicographic order, from 0."""
+    k, number, start = len(items), 0, 0
+    for j, item in enumerate(items):
+        # sets that agree so far and go on with a smaller item
+        number += comb(n - start, k - j) - comb(n - item, k - j)
+        start = item + 1
+    return number
+
+
+def set_number(number: int, n: int, k: int) -> tuple[int, ...]:
+    """The inverse of `number_of`."""
+    items: list[int] = []
+    item = 0
+    while len(items) < k:
+        with_item = comb(n - item - 1, k - len(items) - 1)
+        if number < with_item:
+            items.append(item)
+        else:
+            number -= with_item
+        item += 1
+    return tuple(items)

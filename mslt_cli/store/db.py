@@ -1,0 +1,219 @@
+"""Opens the store: where it is, whether it is ours, and what to tell the user where it is not."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mslt_cli.errors import StoreError
+
+APPLICATION_ID = int.from_bytes(b"mslt")
+SCHEMA_VERSION = 2
+"""Number of steps in migrations.py; kept here so that reading a store does without sqlite-utils."""
+BUSY_S = 30.0
+"""How long a process waits for another one that writes."""
+
+OTHER_STORE = "Give another --store, or set MSLT_STORE."
+EXPLANATIONS = {
+    sqlite3.SQLITE_BUSY: f"is being written by another process, for more than {BUSY_S:.0f} s. Try again later.",
+    sqlite3.SQLITE_CANTOPEN: f"cannot be opened: it needs a folder that may be read and written. {OTHER_STORE}",
+    sqlite3.SQLITE_CORRUPT: "is damaged. Move it away and run `mslt fetch` to make a new one.",
+    sqlite3.SQLITE_FULL: "does not fit on the disk. Free some space, or give another --store; nothing was changed.",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error. Nothing was changed.",
+    sqlite3.SQLITE_NOTADB: f"is not an SQLite database. {OTHER_STORE}",
+    sqlite3.SQLITE_PERM: f"may not be opened. {OTHER_STORE}",
+    sqlite3.SQLITE_READONLY: f"may not be written. {OTHER_STORE}",
+}
+"""By SQLite's primary result code."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store; closes itself at the end of a `with` block."""
+
+    path: Path
+    connection: sqlite3.Connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the last process to close it leaves no file beside it."""
+        self.connection.close()
+
+    @property
+    def schema_version(self) -> int:
+        """Number of migrations that the file has seen, 0 for a new one."""
+        version: int = self.query("PRAGMA user_version")[0][0]
+        return version
+
+    def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a query.
+
+        Raises:
+            StoreError: the file cannot be read, or has not been filled yet.
+        """
+        with explained(self.path):
+            return self.connection.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing, whatever ends the block; waits for other writers first.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        with explained(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+                self.connection.execute("COMMIT")
+            finally:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+
+
+def store_path(given: Path | None = None) -> Path:
+    """Return where the store is: as given, else MSLT_STORE, else in the user's data folder."""
+    if given is not None:
+        return given
+    if from_environment := os.environ.get("MSLT_STORE"):
+        return Path(from_environment).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("mslt", appauthor=False) / "store.db"
+
+
+def store_exists(path: Path) -> bool:
+    """Return whether there is anything at a path; a file of no bytes is as good as none."""
+    return os.path.isdir(path) or (os.path.exists(path) and os.path.getsize(path) > 0)
+
+
+def open_store(path: Path | None = None, *, write: bool = False) -> Store:
+    """Open the store at `store_path(path)`.
+
+    To read it changes nothing and works in places that may not be written. To write it makes the
+    file and its folder where they are missing, and brings an older schema up to date.
+
+    Raises:
+        StoreError: there is no store (to read), or the file is not one, or cannot be opened.
+    """
+    path = store_path(path)
+    if os.path.isdir(path):  # unlike Path.is_dir, False rather than an error where we may not look
+        raise StoreError(f"The store {path} is a folder, not a file. {OTHER_STORE}")
+    return _open_to_write(path) if write else _open_to_read(path)
+
+
+def _open_to_read(path: Path) -> Store:
+    if not store_exists(path):
+        raise StoreError(f"There is no store {path}. Run `mslt fetch` to make it.")
+    # SQLite keeps two files beside a store in WAL mode. Where it can make none it still reads if it is told that
+    # nobody writes the file.
+    if (store := _try_to_read(path, "mode=ro")) is None:
+        store = _try_to_read(path, "mode=ro&immutable=1")
+    if store is None:
+        raise StoreError(f"The store {path} cannot be opened. {OTHER_STORE}")
+    _require_ours(store)
+    return store
+
+
+def _try_to_read(path: Path, options: str) -> Store | None:
+    with explained(path):
+        connection = _connect(f"{path.absolute().as_uri()}?{options}")
+        try:
+            connection.execute("PRAGMA user_version")  # SQLite opens the file at the first query
+        except sqlite3.Error as error:
+            connection.close()
+            if _primary_code(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                return None
+            raise
+    return Store(path, connection)
+
+
+def _open_to_write(path: Path) -> Store:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"Cannot make the folder {path.parent}: {error.strerror}. {OTHER_STORE}") from None
+    with explained(path):
+        store = Store(path, _connect(path.absolute().as_uri()))
+        try:
+            _require_ours(store)
+            if store.schema_version < SCHEMA_VERSION:
+                _use_wal(store.connection)
+                _migrate(store)
+        except BaseException:
+            store.close()
+            raise
+    return store
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    # isolation_level=None: transactions begin and end where we say so.
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _require_ours(store: Store) -> None:
+    """Refuse other programs' files and those of a newer mslt; a file without any table may become ours."""
+    # Tables first, then the id: asked the other way round, tables that another process makes in between look foreign.
+    if store.query("SELECT 1 FROM sqlite_master") and store.query("PRAGMA application_id") != [(APPLICATION_ID,)]:
+        raise StoreError(f"{store.path} is another program's SQLite database. {OTHER_STORE}")
+    if (version := store.schema_version) > SCHEMA_VERSION:
+        raise StoreError(
+            f"The store {store.path} was written by a newer mslt (schema {version}, here {SCHEMA_VERSION}). "
+            "Upgrade mslt, or give another --store."
+        )
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work at once. SQLite does not wait for its turn at this, so we do."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _migrate(store: Store) -> None:
+    """Apply what is missing of the schema, in one transaction; another process may have been faster."""
+    from sqlite_utils import Database
+
+    from mslt_cli.store.migrations import migrations
+
+    with store.transaction() as connection:
+        migrations.apply(Database(connection, execute_plugins=False))
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite reports about a file into a StoreError; a fault in our SQL stays what it is."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if "no such table" in str(error):
+            raise StoreError(f"The store {path} is not filled yet. Run `mslt fetch`.") from error
+        if (explanation := EXPLANATIONS.get(_primary_code(error))) is None:
+            raise
+        raise StoreError(f"The store {path} {explanation}") from error
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's result code without the detail in its higher bits, 0 where Python itself complains."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -1,0 +1,176 @@
+"""Fills the store with language facts (data/langs) and vectors (lang2vec): all of them, or nothing."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
+from mslt_cli.languages.codes import fold
+from mslt_cli.languages.facts import Facts, facts_sha256, read_facts
+from mslt_cli.store.db import SCHEMA_VERSION, Store, open_store, store_exists, store_path
+
+FACTS = "data/langs"
+VECTORS = "lang2vec"
+COUNTED = ("languages", "spellings", "pretraining_sizes", "pools", "vector_sets", "vectors")
+
+
+@dataclass(frozen=True)
+class FillReport:
+    """What a fill did."""
+
+    path: Path
+    filled: tuple[str, ...]
+    """The sources that were read in; empty where the store had everything already."""
+    versions: dict[str, str]
+    """Version of each source in the store."""
+    counts: dict[str, int]
+    """Rows in each table."""
+    wall_s: float
+    size_bytes: int
+    """Of the store file."""
+
+
+def is_filled(store: Store) -> bool:
+    """Return whether a store has all tables, facts and vectors; takes no time."""
+    if store.schema_version < SCHEMA_VERSION:
+        return False
+    return {source for (source,) in store.query("SELECT source FROM fills")} >= {FACTS, VECTORS}
+
+
+def facts_changed(store: Store) -> bool:
+    """Return whether the facts that are installed differ from those in the store, as after an upgrade."""
+    return store.query("SELECT sha256 FROM fills WHERE source = ?", (FACTS,)) != [(facts_sha256(),)]
+
+
+def ensure_filled(path: Path | None = None) -> FillReport | None:
+    """Fill the store where that is needed; None where it is not, which takes a few milliseconds.
+
+    A filled store that cannot be written stays in use with the facts that it has.
+
+    Raises:
+        StoreError: the store cannot be opened or written.
+        MissingFactsError: lang2vec is needed and not installed.
+    """
+    path = store_path(path)
+    if store_exists(path):
+        with open_store(path) as store:
+            writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+            if is_filled(store) and not (writable and facts_changed(store)):
+                return None
+    return fill_languages(path)
+
+
+def fill_languages(path: Path | None = None, *, force: bool = False) -> FillReport:
+    """Read facts and vectors into the store, making it where it is missing.
+
+    What is there already is not read again: unchanged facts, and vectors altogether. All happens in
+    one transaction, so whatever ends it leaves either the old state or the new one, and of several
+    processes that fill at once one does the work.
+
+    Args:
+        path: the store, see `store_path`.
+        force: read everything again.
+
+    Raises:
+        StoreError: the store cannot be opened or written.
+        MissingFactsError: lang2vec is needed and not installed.
+    """
+    started = time.perf_counter()
+    with open_store(path, write=True) as store:
+        filled = []
+        with store.transaction() as connection:
+            if force or facts_changed(store):
+                _fill_facts(connection)
+                filled.append(FACTS)
+            if force or not is_filled(store):
+                _fill_vectors(connection)
+                filled.append(VECTORS)
+        store.query("PRAGMA wal_checkpoint(TRUNCATE)")
+        return FillReport(
+            path=store.path,
+            filled=tuple(filled),
+            versions=dict(store.query("SELECT source, version FROM fills ORDER BY source")),
+            counts={table: store.query(f"SELECT count(*) FROM {table}")[0][0] for table in COUNTED},
+            wall_s=time.perf_counter() - started,
+            size_bytes=store.path.stat().st_size,
+        )
+
+
+def _fill_facts(connection: sqlite3.Connection) -> None:
+    facts = read_facts()
+    for table in ("spellings", "pretraining_sizes", "pools"):
+        connection.execute(f"DELETE FROM {table}")
+    # Languages stay in place, since vectors refer to them.
+    connection.executemany(
+        "INSERT INTO languages (iso639_3, iso639_1, name, script, family, source) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET iso639_1 = excluded.iso639_1, name = excluded.name, script = excluded.script,"
+        " family = excluded.family, source = excluded.source",
+        facts.languages,
+    )
+    connection.executemany("INSERT OR IGNORE INTO spellings VALUES (?, ?, ?, ?)", _spellings(facts))
+    connection.executemany("INSERT INTO pretraining_sizes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", facts.pretraining_sizes)
+    connection.executemany("INSERT INTO pools VALUES (?, ?, ?)", facts.pools)
+    _record(connection, FACTS, _installed_version(), facts_sha256(), sum(len(table) for table in facts))
+
+
+def _spellings(facts: Facts) -> Iterator[tuple[str, str, str, str]]:
+    """Yield all that may be written for a language, in the order in which it is looked up (languages.json)."""
+    for spelling, code, source in chain(
+        facts.spellings,
+        ((row.iso639_3, row.iso639_3, "iso639_3") for row in facts.languages),
+        ((row.name, row.iso639_3, row.source.split(";")[0]) for row in facts.languages),
+    ):
+        yield fold(spelling), code, spelling, source
+
+
+def _fill_vectors(connection: sqlite3.Connection) -> None:
+    from mslt_cli.languages.uriel import VECTOR_SETS, read_uriel
+    from mslt_cli.store.vectors import encode
+
+    uriel = read_uriel()
+    connection.execute("DELETE FROM vector_sets WHERE provider = ?", (VECTORS,))  # with their features and vectors
+    rows = 0
+    for name, row in VECTOR_SETS.items():
+        vectors = uriel.vectors[name]
+        known = vectors.known.tolist()
+        connection.execute(
+            "INSERT INTO vector_sets VALUES (?, ?, ?, ?, ?, ?)",
+            (name, VECTORS, uriel.version, len(vectors.features), row.encoding, row.description),
+        )
+        connection.executemany(
+            "INSERT INTO features VALUES (?, ?, ?)",
+            ((name, position, feature) for position, feature in enumerate(vectors.features)),
+        )
+        encoded = encode(vectors.matrix, row.encoding)
+        connection.executemany(
+            "INSERT INTO vectors VALUES (?, ?, ?, ?)",
+            (
+                (name, code, vector, share)
+                for code, vector, share, is_known in zip(
+                    uriel.codes, encoded, vectors.measured_share.tolist(), known, strict=True
+                )
+                if is_known
+            ),
+        )
+        rows += sum(known)
+    _record(connection, VECTORS, uriel.version, uriel.sha256, rows)
+
+
+def _record(connection: sqlite3.Connection, source: str, version: str, sha256: str, rows: int) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?)",
+        (source, version, sha256, datetime.now(UTC).isoformat(timespec="seconds"), rows),
+    )
+
+
+def _installed_version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("mslt-cli")
+    except metadata.PackageNotFoundError:
+        return "checkout"

@@ -1,0 +1,150 @@
+"""The schema of the store, one step after the other. Steps are only ever appended.
+
+An appended step raises SCHEMA_VERSION in db.py, and docs/store.md describes its tables. What the
+tables of these steps hold:
+
+languages           one row a language of URIEL: iso639_3, iso639_1, name, script (ISO 15924), family
+                    (top level, URIEL's naming), source; NULL = unknown
+spellings           one row a spelling that means a language: spelling_folded (NFC, casefolded), iso639_3,
+                    spelling as its source writes it, source. Codes and names are spellings too.
+pretraining_sizes   one row a line of a model's table of pretraining data: model, iso639_3, script, label,
+                    size_gib (2^30 bytes), tokens_millions, share_percent, source; NULL = unknown, 0 = absent
+pools               one row a language of a named pool: pool, iso639_3, source
+fills               one row a source that was read in: source, version, sha256 of its files, filled_at
+                    (UTC, ISO 8601), rows written
+vector_sets         one row a set of language vectors: name, provider, provider_version, n_features,
+                    encoding (see mslt_cli/store/vectors.py), description
+features            one row a column of a vector set: vector_set, position (from 0), name
+vectors             one row a vector: vector_set, iso639_3, encoded, measured_share (0..1)
+feature_values      a view of vectors, one row a binary feature of a language: vector_set, iso639_3,
+                    feature, value (0 or 1). Always name a language or a feature: all rows are 29 million.
+"""
+
+from sqlite_utils import Database, Migrations
+
+from mslt_cli.store.db import APPLICATION_ID
+
+migrations = Migrations("mslt")
+
+
+@migrations()
+def m001_languages(db: Database) -> None:
+    # Facts about languages, so that a spelling, a pool or a model's data is one indexed lookup away.
+    # The application id tells our files from other programs' SQLite files.
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(
+        """
+        CREATE TABLE languages (
+            iso639_3 TEXT PRIMARY KEY,
+            iso639_1 TEXT,
+            name TEXT NOT NULL,
+            script TEXT,
+            family TEXT,
+            source TEXT NOT NULL
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE spellings (
+            spelling_folded TEXT PRIMARY KEY,
+            iso639_3 TEXT NOT NULL REFERENCES languages,
+            spelling TEXT NOT NULL,
+            source TEXT NOT NULL
+        ) WITHOUT ROWID
+        """
+    )
+    # No primary key: a table may have two lines for one language, script and label (Burmese in xlm-r).
+    db.execute(
+        """
+        CREATE TABLE pretraining_sizes (
+            model TEXT NOT NULL,
+            iso639_3 TEXT NOT NULL REFERENCES languages,
+            script TEXT NOT NULL,
+            label TEXT NOT NULL,
+            size_gib REAL,
+            tokens_millions REAL,
+            share_percent REAL,
+            source TEXT NOT NULL
+        )
+        """
+    )
+    db.execute("CREATE INDEX pretraining_sizes_of_model ON pretraining_sizes (model, iso639_3)")
+    db.execute(
+        """
+        CREATE TABLE pools (
+            pool TEXT NOT NULL,
+            iso639_3 TEXT NOT NULL REFERENCES languages,
+            source TEXT NOT NULL,
+            PRIMARY KEY (pool, iso639_3)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE fills (
+            source TEXT PRIMARY KEY,
+            version TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            filled_at TEXT NOT NULL,
+            rows INTEGER NOT NULL
+        ) WITHOUT ROWID
+        """
+    )
+
+
+@migrations()
+def m002_vectors(db: Database) -> None:
+    # One blob a vector: a row a feature would be 34 million rows, and a hundred times slower to read.
+    db.execute(
+        """
+        CREATE TABLE vector_sets (
+            name TEXT PRIMARY KEY,
+            provider TEXT NOT NULL,
+            provider_version TEXT NOT NULL,
+            n_features INTEGER NOT NULL,
+            encoding TEXT NOT NULL CHECK (encoding IN ('bits', 'indices', 'u16e4', 'f32')),
+            description TEXT NOT NULL
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE features (
+            vector_set TEXT NOT NULL REFERENCES vector_sets ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            PRIMARY KEY (vector_set, position)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE vectors (
+            vector_set TEXT NOT NULL REFERENCES vector_sets ON DELETE CASCADE,
+            iso639_3 TEXT NOT NULL REFERENCES languages,
+            encoded NOT NULL,
+            measured_share REAL NOT NULL CHECK (measured_share BETWEEN 0 AND 1),
+            PRIMARY KEY (vector_set, iso639_3)
+        ) WITHOUT ROWID
+        """
+    )
+    # bits: hex() gives four features a digit, the first one highest. indices: a JSON array of the ones.
+    db.execute(
+        """
+        CREATE VIEW feature_values AS
+        SELECT
+            vectors.vector_set,
+            vectors.iso639_3,
+            features.name AS feature,
+            CASE vector_sets.encoding
+                WHEN 'bits' THEN
+                    instr('123456789ABCDEF', substr(hex(encoded), position / 4 + 1, 1)) >> (3 - position % 4) & 1
+                ELSE position IN (SELECT value FROM json_each(encoded))
+            END AS value
+        FROM vectors
+        JOIN vector_sets ON vector_sets.name = vectors.vector_set
+        JOIN features ON features.vector_set = vectors.vector_set
+        WHERE vector_sets.encoding IN ('bits', 'indices')
+        """
+    )

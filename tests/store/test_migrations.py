@@ -1,0 +1,44 @@
+import sqlite3
+
+import pytest
+from sqlite_utils import Database
+
+from mslt_cli.store.db import APPLICATION_ID, SCHEMA_VERSION
+from mslt_cli.store.migrations import migrations
+
+
+@pytest.fixture
+def db() -> Database:
+    return Database(memory=True)
+
+
+def test_the_schema_version_counts_the_migrations(db):
+    migrations.apply(db)
+    assert len(migrations.applied(db)) == SCHEMA_VERSION
+
+
+def test_m001_makes_the_file_ours_and_adds_the_facts(db):
+    migrations.apply(db, stop_before="m002_vectors")
+    assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    assert set(db.table_names()) >= {"languages", "spellings", "pretraining_sizes", "pools", "fills"}
+    assert "vectors" not in db.table_names()
+
+
+def test_m002_adds_vectors_and_keeps_the_facts(db):
+    migrations.apply(db, stop_before="m002_vectors")
+    db.execute("INSERT INTO languages VALUES ('deu', 'de', 'German', 'Latn', 'Indo-European', 'me')")
+    migrations.apply(db)
+    assert set(db.table_names()) >= {"vector_sets", "features", "vectors"}
+    assert db["languages"].count == 1
+    db.execute("INSERT INTO vector_sets VALUES ('mine', 'me', '1', 3, 'bits', '')")
+    for position, name in enumerate("abc"):
+        db.execute("INSERT INTO features VALUES ('mine', ?, ?)", (position, name))
+    db.execute("INSERT INTO vectors VALUES ('mine', 'deu', ?, 1)", (b"\xa0",))  # 101
+    rows = db.execute("SELECT feature, value FROM feature_values WHERE iso639_3 = 'deu'").fetchall()
+    assert rows == [("a", 1), ("b", 0), ("c", 1)]
+
+
+def test_an_unknown_encoding_cannot_be_stored(db):
+    migrations.apply(db)
+    with pytest.raises(sqlite3.IntegrityError):
+        db.execute("INSERT INTO vector_sets VALUES ('mine', 'me', '1', 3, 'pickle', '')")
