@@ -26,7 +26,7 @@ bench: $(VENV)/dev
 	$(BIN)/python bench/search.py
 
 docs: $(VENV)/dev
-	$(BIN)/python docs/build.py
+	$(BIN)/typer mslt_cli.cli utils docs --name mslt --title "The commands" --output docs/commands.md
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -73,7 +73,10 @@ class Selection:
     least: bool
     maximize: str
     combine: str | None
+    quotas: bool
+    """Whether a quota ruled combinations out."""
     combinations: int
+    """How many there are; before quotas where they were not enumerated."""
     exact: bool
     proof: str
     gap: float
@@ -166,6 +169,7 @@ def select(
         least,
         maximize,
         combine,
+        bool(caps),
         len(ranking.values) if ranking.values is not None else wanted.total,
         ranking.exact,
         ranking.proof,

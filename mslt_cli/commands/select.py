@@ -98,7 +98,8 @@ def select(
     from mslt_cli.store.fill import ensure_filled
 
     path = store_path(store)
-    if (report := ensure_filled(path)) is not None:
+    report = ensure_filled(path)
+    if report is not None and report.filled:  # empty: another process has just done it
         note(f"filled {path} ({', '.join(report.filled)}) in {report.wall_s:.1f} s; next time it is there")
     with open_store(path) as opened:
         found = selection.select(

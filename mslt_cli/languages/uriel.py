@@ -9,7 +9,6 @@ Source:
 
 import hashlib
 import importlib.metadata
-import importlib.util
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -137,10 +136,13 @@ def read_uriel() -> UrielData:
 
 
 def _data_folder() -> Path:
-    spec = importlib.util.find_spec("lang2vec")
-    if spec is None or spec.origin is None:
-        raise MissingFactsError("The language vectors need the package lang2vec. Run: pip install lang2vec==1.1.2")
-    return Path(spec.origin).parent / "data"
+    # Not by find_spec: lang2vec also installs a script lang2vec.py, which `mslt` beside it would find first.
+    try:
+        return Path(str(importlib.metadata.distribution("lang2vec").locate_file("lang2vec/data")))
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingFactsError(
+            "The language vectors need the package lang2vec. Run: pip install lang2vec==1.1.2"
+        ) from error
 
 
 def _read_table(path: Path) -> _Table:

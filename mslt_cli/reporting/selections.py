@@ -13,7 +13,7 @@ import numpy as np
 
 from mslt_cli.criteria.writing import writing_system
 from mslt_cli.search.objective import PairSum
-from mslt_cli.selection import MOSTLY_IMPUTED, Evidence, Result, Selection
+from mslt_cli.selection import MOSTLY_IMPUTED, RANDOM_SAMPLE, Evidence, Result, Selection
 
 SHOWN = 6
 """Languages that a line names before it says "and N more"."""
@@ -193,7 +193,11 @@ def _markdown(found: Selection, explanation: Explanation | None) -> str:
     columns = _columns(found)
     head = ["rank", "languages", *columns]
     rows = [
-        [_rank(r), ", ".join(f"{label} ({name})" for label, name in _pairs(r)), *(_score(found, r, c) for c in columns)]
+        [
+            _rank(found, r),
+            ", ".join(f"{label} ({name})" for label, name in _pairs(r)),
+            *(_score(found, r, c) for c in columns),
+        ]
         for r in found.results
     ]
     lines = [head, ["--:", ":--", *("--:" for _ in columns)], *rows]
@@ -208,8 +212,9 @@ def _pairs(result: Result) -> list[tuple[str, str]]:
     return list(zip(result.languages, result.names, strict=True))
 
 
-def _rank(result: Result) -> str:
-    return f"{result.rank}=" if result.tied is None or result.tied > 1 else str(result.rank)
+def _rank(found: Selection, result: Result) -> str:
+    tied = found.exact if result.tied is None else result.tied > 1
+    return f"{result.rank}=" if tied else str(result.rank)
 
 
 def _score(found: Selection, result: Result, column: str) -> str:
@@ -248,7 +253,7 @@ def _table(found: Selection, explanation: Explanation | None) -> None:
     for column in _columns(found):
         table.add_column(column, justify="right", overflow="fold")
     for number, result in enumerate(found.results):
-        cells = [_rank(result), _languages(result), *(_score(found, result, c) for c in _columns(found))]
+        cells = [_rank(found, result), _languages(result), *(_score(found, result, c) for c in _columns(found))]
         table.add_row(*map(Text, cells), style="bold" if number == 0 else "")
     console.print(table)
     console.print()
@@ -270,7 +275,8 @@ def _summary(found: Selection) -> list[str]:
     )
     parts = [ranked, "; ".join(dict.fromkeys(e.provenance for e in found.evidence)), _certainty(found)]
     if found.percentile is not None:
-        parts.append(f"the first beats {_percent(found.percentile)} of random combinations")
+        drawn = "" if found.proof == "enumerated" else f"{RANDOM_SAMPLE:,} "
+        parts.append(f"the first beats {_percent(found.percentile)} of {drawn}random combinations")
     lines = ["; ".join(parts) + "."]
     if any(r.tied is None or r.tied > 1 for r in found.results) and found.exact:
         last = found.results[-1]

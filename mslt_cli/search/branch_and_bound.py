@@ -39,6 +39,7 @@ STRUCK = -1e6
 """Gain of a pair that no wanted set holds; far below any sum of real gains."""
 
 _DENSE = 700  # items up to which partial sets are rows of (b, n) arrays; above, one tree per first item
+_ROWS = 500  # of a pair matrix at a time: copies of a whole one would cost gigabytes in the largest pools
 _CELLS = 100_000  # numbers per array of one chunk of partial sets: 800 kB stay in the cache
 
 
@@ -174,6 +175,8 @@ class _Tree:
         p = self.problem
         missing = p.k - len(self.fixed_ids)
         convex = p.curvature is not None and missing >= 3
+        if convex and self.n > _DENSE:
+            self._strike_by_root_prices(missing)
         for _ in range(12):
             before = int(self.alive.sum())
             self._strike_by_pairs()
@@ -188,6 +191,40 @@ class _Tree:
             if self.alive.sum() > 0.97 * before or self.late:
                 break
         return True
+
+    def _strike_by_root_prices(self, missing: int, steps: int = 400) -> None:
+        """One relaxation for all sets, where one for each item would cost too much; each step reads k rows."""
+        curvature = self.problem.curvature or 0.0
+        free = np.ones(self.n, dtype=bool)
+        free[self.fixed] = False
+        vertex = np.concatenate([self.fixed, np.flatnonzero(free)[:missing]])
+        y = np.zeros(self.n)
+        y[vertex] = 1.0
+        field_ = curvature * y - self.gain[vertex].sum(axis=0)
+        energy = float(y @ field_)
+        lowest_bound, prices = np.inf, field_
+        for _ in range(steps):
+            low = np.argpartition(np.where(free, field_, np.inf), missing - 1)[:missing]
+            vertex = np.concatenate([self.fixed, low])
+            toward = float(field_[vertex].sum())
+            bound = 0.5 * curvature * self.problem.k + 0.5 * energy - toward
+            if bound < lowest_bound:
+                lowest_bound, prices, lowest_energy = bound, field_, energy
+            v_field = -self.gain[vertex].sum(axis=0)
+            v_field[vertex] += curvature
+            bend = energy - 2 * toward + float(v_field[vertex].sum())
+            if energy - toward < 1e-9 or bend <= 0:
+                break
+            size = min(1.0, (energy - toward) / bend)
+            field_ = (1 - size) * field_ + size * v_field
+            energy = (1 - size) ** 2 * energy + 2 * size * (1 - size) * toward + size**2 * float(v_field[vertex].sum())
+        self.bound = min(self.bound, lowest_bound)
+        cheapest = np.sort(prices[free])[: missing - 2].sum()
+        constant = 0.5 * curvature * self.problem.k + 0.5 * lowest_energy - float(prices[self.fixed].sum())
+        spare = constant - cheapest - self.need
+        prices = np.where(free, prices, -np.inf)  # the fixed items are in every set: never a reason to strike
+        for at in range(0, self.n, _ROWS):
+            self.alive[at : at + _ROWS] &= prices[at : at + _ROWS, None] + prices[None, :] <= spare
 
     def _strike_by_caps(self) -> None:
         """Items that the fixed ones leave no room for."""
@@ -218,21 +255,22 @@ class _Tree:
     def _strike_by_pairs(self) -> None:
         """Pairs whose best partners together are worth too little; see the module's *pairwise* bound."""
         k, n = self.problem.k, self.n
-        edge = np.where(self.alive, self.gain, STRUCK)
-        best = np.partition(edge, n - (k - 1), axis=1)[:, n - (k - 1) :]
-        best = np.cumsum(np.sort(best, axis=1)[:, ::-1], axis=1)  # (n, k - 1): the best 1, 2, ... partners
+        blocks = [slice(at, at + _ROWS) for at in range(0, n, _ROWS)]
+        best = np.empty((n, k - 1))  # of each item, the gains with its best 1, 2, ... k − 1 partners, summed
+        for rows in blocks:
+            edge = np.where(self.alive[rows], self.gain[rows], STRUCK)
+            edge.partition(n - (k - 1), axis=1)
+            best[rows] = np.cumsum(np.sort(edge[:, n - (k - 1) :], axis=1)[:, ::-1], axis=1)
         whole = np.sort(best[:, -1])[::-1]
         self.bound = min(self.bound, 0.5 * float(whole[:k].sum()))
         some = best[:, k - 3] if k > 2 else np.zeros(n)
-        # ½ Σ_t Σ_u edge_tu over the set: i and j have each other and k − 2 more, the others k − 1.
-        both = some[:, None] + some[None, :]
-        both *= 0.5
-        both += edge
-        self.alive &= both >= self.need - 0.5 * float(whole[: k - 2].sum())
-        if k == 3:  # sharper: the third item's two edges are i's and j's own
-            edge += some[:, None]
-            edge += some[None, :]
-            self.alive &= edge >= self.need
+        need, rest = self.need, 0.5 * float(whole[: k - 2].sum())
+        for rows in blocks:
+            # ½ Σ_t Σ_u edge_tu over the set: i and j have each other and k − 2 more, the others k − 1.
+            with_both = 0.5 * (some[rows, None] + some[None, :]) + self.gain[rows]
+            self.alive[rows] &= with_both >= need - rest
+            if k == 3:  # sharper: the third item's two edges are i's and j's own
+                self.alive[rows] &= with_both + 0.5 * (some[rows, None] + some[None, :]) >= need
 
     def _sort_into_classes(self) -> None:
         """Greedy partition into classes whose members are pairwise struck; fixed items come first, alone."""

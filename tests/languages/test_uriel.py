@@ -1,4 +1,4 @@
-import importlib.util
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ def data():
 
 
 def raw(file: str) -> dict[str, np.ndarray]:
-    folder = Path(importlib.util.find_spec("lang2vec").origin).parent / "data"
+    folder = Path(str(importlib.metadata.distribution("lang2vec").locate_file("lang2vec/data")))
     with np.load(folder / file) as arrays:
         return dict(arrays)
 
@@ -61,11 +61,21 @@ def test_a_language_without_any_family_is_not_known(data):
 
 
 def test_lang2vec_is_never_imported():
-    code = "import sys; from mslt_cli.languages.uriel import read_uriel; read_uriel(); assert 'lang2vec' not in sys.modules"
+    code = "import sys; from mslt_cli.languages.uriel import read_uriel as r; r(); assert 'lang2vec' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_script_that_lang2vec_installs_is_not_taken_for_the_package(tmp_path):
+    # bin/lang2vec.py lies beside bin/mslt, whose folder is the first on the module path
+    (tmp_path / "lang2vec.py").write_text("raise SystemExit('not this one')")
+    code = "from mslt_cli.languages.uriel import read_uriel; assert len(read_uriel().codes) == 7970"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
 def test_without_lang2vec_the_user_learns_what_to_install(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
     with pytest.raises(MissingFactsError, match=r"pip install lang2vec==1\.1\.2"):
         uriel.read_uriel()
