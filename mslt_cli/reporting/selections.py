@@ -270,8 +270,10 @@ def _summary(found: Selection) -> list[str]:
     order = "least" if found.least else "most"
     held = f", each with {' and '.join(found.include)}" if found.include else ""
     noun = "combination" if found.combinations == 1 else "combinations"
+    if found.quotas and found.proof != "enumerated":
+        noun += " (before the quotas)"
     ranked = (
-        f"{found.combinations:,} {noun} of {found.k} out of {len(found.pool)} languages{held}, {order} {what} first"
+        f"{found.combinations:,} {noun} of {found.k} out of {len(found.pool):,} languages{held}, {order} {what} first"
     )
     parts = [ranked, "; ".join(dict.fromkeys(e.provenance for e in found.evidence)), _certainty(found)]
     if found.percentile is not None:

@@ -142,8 +142,9 @@ class _Grid:
         self.place = p[self.sets].sum(axis=1)
         self.most = float(self.earned.max(initial=-np.inf))
         spread = np.ptp(self.place, axis=0) if len(self.place) else np.ones(DIMENSIONS)
-        # Cells as fine as the radius asks for, as long as the grid stays below a few million cells.
-        self.cell = max(radius / 4, float(np.prod(spread + 2 * radius) / 1_500_000) ** (1 / 3))
+        # Cells as fine as the radius asks for, as long as the grid stays in proportion to what it holds.
+        cells_allowed = min(1_500_000, 1_000 + 100 * len(self.sets))
+        self.cell = max(radius / 4, float(np.prod(spread + 2 * radius) / cells_allowed) ** (1 / 3))
         self.reach = int(np.ceil(radius / self.cell)) + 1
         self.low = self.place.min(axis=0, initial=0.0) - self.cell * self.reach
         self.shape = np.ceil(spread / self.cell).astype(int) + 2 * self.reach + 2

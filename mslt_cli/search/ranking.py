@@ -323,7 +323,7 @@ def _least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: floa
             value = min([value, *pairs.tolist()])
     sets = first_in_order(Nearest(), wanted, -value, top, deadline)
     rows = [Row(items, value, 1, None) for items in sets]
-    return Ranking(rows, len(rows) == top, "bound", 0.0)
+    return Ranking(rows, time.monotonic() < deadline, "bound", 0.0)
 
 
 # -- other objectives --------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def _most_labels(objective: DistinctLabels, wanted: Wanted, top: int, least: boo
         size = counts[value] if counts is not None else None
         rows += [Row(items, float(value), place, size) for items in sets]
         place += size if size is not None else len(sets)
-    return Ranking(rows, len(rows) == top, "bound", 0.0)
+    return Ranking(rows, time.monotonic() < deadline, "bound", 0.0)
 
 
 class _FewLabels(LabelGrowth):

@@ -15,6 +15,7 @@ from mslt_cli.errors import StoreError
 APPLICATION_ID = int.from_bytes(b"mslt")
 SCHEMA_VERSION = 2
 """Number of steps in migrations.py; kept here so that reading a store does without sqlite-utils."""
+SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_S = 30.0
 """How long a process waits for another one that writes."""
 
@@ -111,7 +112,18 @@ def open_store(path: Path | None = None, *, write: bool = False) -> Store:
     path = store_path(path)
     if os.path.isdir(path):  # unlike Path.is_dir, False rather than an error where we may not look
         raise StoreError(f"The store {path} is a folder, not a file. {OTHER_STORE}")
+    if not _looks_like_sqlite(path):
+        raise StoreError(f"The store {path} {EXPLANATIONS[sqlite3.SQLITE_NOTADB]}")
     return _open_to_write(path) if write else _open_to_read(path)
+
+
+def _looks_like_sqlite(path: Path) -> bool:
+    """Whether a file begins as SQLite's do; SQLite itself takes one of a few bytes for an empty database."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(SQLITE_HEADER)) in (b"", SQLITE_HEADER)
+    except OSError:  # missing, or not ours to read: the next step says so
+        return True
 
 
 def _open_to_read(path: Path) -> Store:

@@ -1,0 +1,47 @@
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from mslt_cli.cli import app
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def shown():
+    """(command, output) of each `$ mslt ...` in the README's console blocks."""
+    for block in re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            command, _, output = part.partition("\n")
+            yield command, output
+
+
+@pytest.mark.parametrize(("command", "output"), list(shown()), ids=[command for command, _ in shown()])
+def test_the_readme_shows_what_its_commands_print(filled_store, command, output):
+    words = [sys.executable, "-m", "mslt_cli", *shlex.split(command)[1:]]
+    environment = os.environ | {"MSLT_STORE": str(filled_store)}
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
+    assert [line.rstrip() for line in done.stdout.splitlines()] == [line.rstrip() for line in output.splitlines()]
+
+
+def test_every_command_and_option_is_documented():
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    group = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        assert f"mslt {name}" in text
+        for sub in (command, *getattr(command, "commands", {}).values()):
+            for parameter in sub.params:
+                for option in parameter.opts:
+                    assert option in text, (name, option)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target

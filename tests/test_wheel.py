@@ -1,0 +1,71 @@
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    pytest.importorskip("hatchling", reason="building the wheel needs hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, check=True, cwd=ROOT, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_core_asks_for_nothing_heavy(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = archive.read(next(name for name in archive.namelist() if name.endswith("METADATA"))).decode()
+    core = [line for line in metadata.splitlines() if line.startswith("Requires-Dist:") and "extra ==" not in line]
+    assert len(core) == 6
+    assert not any(name in line for line in core for name in ("torch", "pandas", "polars", "scipy"))
+
+
+def test_the_wheel_carries_the_facts_and_no_tests(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    for table in ("languages", "spellings", "pretraining_sizes", "pools"):
+        assert f"mslt_cli/data/langs/{table}.csv" in names
+        assert f"mslt_cli/data/langs/{table}.json" in names
+    assert not any(name.startswith(("tests", "bench", "docs")) for name in names)
+
+
+def test_it_works_installed_and_away_from_the_checkout(wheel, tmp_path):
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    # what it depends on comes from this environment, so that no network is needed
+    own = Path(
+        subprocess.check_output(
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+        ).strip()
+    )
+    borrowed = tmp_path / "borrowed"
+    borrowed.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if "mslt" not in entry.name:
+            (borrowed / entry.name).symlink_to(entry)
+    (own / "borrowed.pth").write_text(f"{borrowed}\n")
+    environment = os.environ | {"MSLT_STORE": str(tmp_path / "store.db")}
+    where = subprocess.check_output(
+        [python, "-c", "import mslt_cli; print(mslt_cli.__file__)"], cwd=tmp_path, text=True
+    )
+    assert str(tmp_path) in where
+    done = subprocess.run(
+        [tmp_path / "env" / "bin" / "mslt", "select", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["results"][0]["languages"] == ["ar", "de", "zh"]
