@@ -12,6 +12,9 @@ from mslt_cli.commands.fetch import fetch
 from mslt_cli.commands.select import select
 from mslt_cli.errors import MsltError
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="mslt",
     help="Which languages to train a multilingual model on: ranks source languages before anything is trained.",
@@ -47,9 +50,10 @@ def main() -> None:
     except MsltError as error:
         print(f"mslt: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("mslt: stopped. Nothing is half-written; the same command starts again.", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # Typer has caught Ctrl-C, and says nothing
+            print("mslt: stopped. Nothing is half-written; the same command starts again.", file=sys.stderr)
+        raise
     except BrokenPipeError:
         # Whoever read our output has gone; the interpreter must not fail again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
