@@ -20,7 +20,7 @@ from mslt_cli.languages.pools import Member, Pool, expand_files, split_names
 from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.exhaustive import all_sets
 from mslt_cli.search.objective import Lot, Objective, PairSum
-from mslt_cli.search.ranking import ENUMERATE_UP_TO, Ranking, Row, competition_ranks, rank
+from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, Ranking, Row, competition_ranks, rank
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.vectors import read_vectors, vector_set_info, without_vector
@@ -152,6 +152,8 @@ def select(
     fixed = _positions(store, candidates, include)
     _check_sizes(candidates, k, fixed)
     wanted = Wanted(len(candidates), k, fixed, caps)
+    if wanted.total > ENUMERATE_UP_TO and top > MOST_ROWS:
+        raise UsageError(f"--top is {top}; out of {wanted.total:,} combinations it can be at most {MOST_ROWS:,}.")
     evidence = [_finished(item, wanted, seed) for item in evidence]
     if combine is None:
         ranking = rank(evidence[0].objective, wanted, top=top, least=least, time_limit=time_limit)

@@ -60,22 +60,21 @@ class BestSets:
     def add(self, values: NDArray[np.float64], sets: NDArray[np.int64]) -> None:
         """Offer sets: values of shape (b,), items of shape (b, k)."""
         useful = np.flatnonzero(values >= self.must_reach)
-        if len(useful) > self.cap:  # the best of them, and some: the rest are ties that nobody will count
-            useful = useful[np.argsort(-values[useful], kind="stable")]
-        for value, row in zip(values[useful].tolist(), np.sort(sets[useful], axis=1), strict=True):
-            if value < self.must_reach:
-                continue
-            items = tuple(row.tolist())
-            if items not in self._sets and (count := self.copies(items)):
-                self._sets[items] = (value, count)
-                self._pending += 1
-                self._top = max(self._top, value)
-                if len(self._sets) > self.cap:
-                    self._raise_floor()
-                    if self.ties_dropped and len(useful) > self.cap:
-                        return  # sorted: only ties follow
-        if self._pending > len(self._sets) // 8:  # each sort of the kept sets pays for many additions
-            self._raise_floor()
+        useful = useful[np.argsort(-values[useful], kind="stable")]
+        # Best first, and a few at a time: the bar rises with them, and most of a large offer never gets a look.
+        step = max(64, self.want)
+        for at in range(0, len(useful), step):
+            part = useful[at : at + step]
+            if values[part[0]] < self.must_reach:
+                return
+            for value, row in zip(values[part].tolist(), np.sort(sets[part], axis=1).tolist(), strict=True):
+                items = tuple(row)
+                if value >= self.must_reach and items not in self._sets and (count := self.copies(items)):
+                    self._sets[items] = (value, count)
+                    self._pending += 1
+                    self._top = max(self._top, value)
+            if self._pending > len(self._sets) // 8:  # each sort of the kept sets pays for many additions
+                self._raise_floor()
 
     def _raise_floor(self) -> None:
         self._pending = 0

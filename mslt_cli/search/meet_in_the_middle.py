@@ -77,23 +77,23 @@ def meet_in_the_middle(
         sets, earned = sets[keep], earned[keep]
         place = p[sets].sum(axis=1)
         keep = earned + second.most_near(-place) >= best.must_reach
-        for found in second.join(sets[keep], earned[keep], place[keep], best):
+        for found in second.join(sets[keep], earned[keep], place[keep], best, deadline):
             found = np.sort(found, axis=1)
             found = found[(np.diff(found, axis=1) > 0).all(axis=1)]
             if len(found):
                 best.add(problem.value(found), found)
-            if deadline is not None and time.monotonic() > deadline:
-                return Outcome(bound, False)
+        if deadline is not None and time.monotonic() > deadline:
+            return Outcome(bound, False)  # the join may have stopped half-way
     return Outcome(best.top, True)
 
 
-def _balance(vectors: Floats, k: int, steps: int = 3000) -> tuple[Floats, Floats]:
+def _balance(vectors: Floats, k: int) -> tuple[Floats, Floats]:
     """The a (n,) and r (n, d) of the module's identity, with the y that bounds the value best."""
     z = vectors - vectors.mean(axis=0)
     base = 0.5 * k * (z**2).sum(axis=1)
     y = np.zeros(z.shape[1])
     best_bound, best_y = np.inf, y
-    for step in range(steps):
+    for step in range(max(200, 600_000 // len(z))):  # about half a second at most
         price = base - z @ y
         top = np.argpartition(-price, k - 1)[:k]
         bound = float(price[top].sum()) + 0.5 * float(y @ y)
@@ -190,7 +190,7 @@ class _Grid:
         inside = ((mirrored >= self.low) & (mirrored < self.low + self.shape * self.cell)).all(axis=1)
         return np.where(inside, self.near[self._cell_of(mirrored)], -np.inf)
 
-    def join(self, sets: Ints, earned: Floats, place: Floats, best: BestSets) -> Iterator[Ints]:
+    def join(self, sets: Ints, earned: Floats, place: Floats, best: BestSets, deadline: float | None) -> Iterator[Ints]:
         """Whole sets that reach the bar in three dimensions, as blocks of shape (b, k)."""
         if not len(sets):
             return
@@ -198,7 +198,8 @@ class _Grid:
         stride = np.array([self.shape[1] * self.shape[2], self.shape[2], 1])
         total = len(self.starts) - 1
         for step, loss in self._offsets():
-            if loss > earned.max() + self.most - best.must_reach:
+            late = deadline is not None and time.monotonic() > deadline
+            if late or loss > earned.max() + self.most - best.must_reach:
                 break
             target = cells + int(np.dot(step, stride))
             fine = (target >= 0) & (target < total) & (earned + self.most - loss >= best.must_reach)

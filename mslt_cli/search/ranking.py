@@ -29,6 +29,9 @@ Ints = NDArray[np.int64]
 ENUMERATE_UP_TO = 200_000
 """Combinations up to which all are valued; beyond, the search leaves out what cannot be wanted."""
 
+MOST_ROWS = 10_000
+"""Rows that can be asked for where combinations are not enumerated: a search for nearly all leaves nothing out."""
+
 FEW_ITEMS = 700
 """Items up to which equal languages are searched as copies from the start."""
 
@@ -133,7 +136,7 @@ def _pairs(objective: PairSum, wanted: Wanted, top: int, least: bool, deadline: 
     # each class comes first, and the copies only if sets with a pair of distance 0 could be wanted.
     classes = _Classes(objective.kind, wanted, copies=wanted.k)
     singles = _Classes(objective.kind, wanted, copies=1)
-    best = BestSets(top, singles.count, TIES_TO_COUNT)
+    best = BestSets(top, singles.count, TIES_TO_COUNT + 2 * top)
     done = False
     if not least and len(singles.kind) >= wanted.k and len(classes.kind) > FEW_ITEMS:
         problem, outcome = _search(objective, singles, wanted, least, best, deadline)
@@ -142,7 +145,7 @@ def _pairs(objective: PairSum, wanted: Wanted, top: int, least: bool, deadline: 
     if done:
         classes = singles
     else:
-        best = BestSets(top, classes.count, TIES_TO_COUNT)
+        best = BestSets(top, classes.count, TIES_TO_COUNT + 2 * top)
         problem, outcome = _search(objective, classes, wanted, least, best, deadline)
     if outcome.bound <= best.floor + TIE:
         outcome.proved = True  # nothing is worth more than the last row
@@ -413,7 +416,7 @@ def _sums(objective: ItemSum, wanted: Wanted, top: int, least: bool, deadline: f
     start = tuple(range(missing))
     base = float(amount[list(wanted.fixed)].sum())
     heap, seen = [(-float(amount[free[list(start)]].sum()), start)], {start}
-    best = BestSets(top, cap=TIES_TO_COUNT)
+    best = BestSets(top, cap=TIES_TO_COUNT + 2 * top)
     while heap and not best.ties_dropped and time.monotonic() < deadline:
         loss, picks = heapq.heappop(heap)
         if base - loss < best.must_reach:
