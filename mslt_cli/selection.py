@@ -137,6 +137,11 @@ def select(
     """
     if top < 1:
         raise UsageError(f"--top is {top}; it has to be at least 1.")
+    if seed < 0:
+        raise UsageError(f"--seed is {seed}; it has to be at least 0.")
+    model = model.strip().casefold()
+    if model not in (known := facts.model_names(store)):
+        raise UnknownNameError("model", model, known)
     if not time_limit > 0:
         raise UsageError(f"--time-limit is {time_limit:g}; it has to be more than 0 seconds.")
     own = _OwnVectors.read(store, vectors) if vectors is not None else None

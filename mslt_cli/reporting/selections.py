@@ -346,12 +346,12 @@ def _explain(console: Any, found: Selection, why: Explanation) -> None:
     line(f"Why {', '.join(why.names)}:")
     for name, matrix in why.similarities.items():
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        table.add_column(f"{name}: cosine")
+        table.add_column(f"{name}: cosine", overflow="fold")
         for label in why.languages:
-            table.add_column(label, justify="right")
+            table.add_column(label, justify="right", overflow="fold")
         shares = why.measured.get(name)
         if shares is not None:
-            table.add_column("measured", justify="right")
+            table.add_column("measured", justify="right", overflow="fold")
         for i, label in enumerate(why.languages):
             row = ["·" if i == j else f"{matrix[i][j]:.3f}" for j in range(len(matrix))]
             extra = [f"{100 * shares[i]:.0f} %"] if shares is not None else []

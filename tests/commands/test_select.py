@@ -244,6 +244,8 @@ def test_a_narrow_terminal_loses_no_language(filled_store):
         (["--max-per-family", "1", "-k", "4"], "No combination of 4 languages out of this pool keeps to the quotas."),
         (["--max-per-family", "0"], "--max-per-family is 0; it has to be at least 1."),
         (["--top", "99999", "--pool", "all"], "out of 84,345,171,040 combinations it can be at most 10,000."),
+        (["--seed", "-1"], "--seed is -1; it has to be at least 0."),
+        (["--model", "nonsense"], "There is no model 'nonsense'."),
         (["--top", "0"], "--top is 0; it has to be at least 1."),
         (["--time-limit", "0"], "--time-limit is 0; it has to be more than 0 seconds."),
         (["--pool", "@/nowhere"], "The list of languages /nowhere cannot be read: No such file or directory."),
