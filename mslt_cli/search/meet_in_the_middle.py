@@ -94,7 +94,7 @@ def _balance(vectors: Floats, k: int) -> tuple[Floats, Floats]:
     base = 0.5 * k * (z**2).sum(axis=1)
     y = np.zeros(z.shape[1])
     best_bound, best_y = np.inf, y
-    for step in range(max(400, 600_000 // len(z))):  # each costs one product of (n, d)
+    for step in range(min(3_000, max(400, 600_000 // len(z)))):  # each costs one product of (n, d)
         price = base - z @ y
         top = np.argpartition(-price, k - 1)[:k]
         bound = float(price[top].sum()) + 0.5 * float(y @ y)
