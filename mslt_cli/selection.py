@@ -164,6 +164,11 @@ def select(
         ranking = rank(evidence[0].objective, wanted, top=top, least=least, time_limit=time_limit)
     else:
         ranking = _borda(evidence, wanted, top, least, combine)
+    if not ranking.rows and not ranking.exact:
+        raise UsageError(
+            f"No combination of {k} languages that keeps to the quotas was found in {time_limit:g} s. "
+            "Give a larger --time-limit or looser quotas."
+        )
     if not ranking.rows:
         raise UsageError(f"No combination of {k} languages out of this pool keeps to the quotas.")
     best = ranking.rows[0].items
@@ -371,7 +376,7 @@ def _finished(evidence: Evidence, wanted: Wanted, seed: int) -> Evidence:
     """A lot is drawn once the pool and k are settled."""
     if not isinstance(evidence.objective, Lot):
         return evidence
-    return Evidence(evidence.criterion, Lot(wanted.n, wanted.k, seed), evidence.unit, f"seed {seed}")
+    return Evidence(evidence.criterion, Lot(wanted.n, wanted.k, seed, wanted.fixed), evidence.unit, f"seed {seed}")
 
 
 def _with_known_quotas(pool: Pool, max_per_family: int | None, distinct: bool, notes: list[str]) -> Pool:

@@ -27,16 +27,16 @@ def diversity(vectors: NDArray[Any], *, smallest: bool = False) -> PairSum:
     Source:
         Lim et al. 2024, §5.3.3.
     """
+    if vectors.dtype != np.uint8:
+        vectors = vectors.astype(np.float64, copy=False)
     distinct, kind = _distinct_rows(vectors)
     if distinct.dtype == np.uint8:  # counts below 2^24 are exact in single precision, and twice as fast
         single = distinct.astype(np.float32)
-        shared = (single @ single.T).astype(np.float64)
-        norms = np.sqrt(np.diag(shared))
-        unit = single / norms[:, None].astype(np.float32)
-        cosine = shared
-    else:
-        norms = np.linalg.norm(distinct, axis=1)
+        cosine = (single @ single.T).astype(np.float64)
+        norms = np.sqrt(np.diag(cosine))
         unit = distinct / norms[:, None]
+    else:
+        unit = distinct / np.linalg.norm(distinct, axis=1)[:, None]
         cosine = unit @ unit.T
         norms = np.ones(len(distinct))
     cosine /= norms[:, None]
@@ -44,7 +44,7 @@ def diversity(vectors: NDArray[Any], *, smallest: bool = False) -> PairSum:
     distance = np.subtract(1.0, cosine, out=cosine)
     np.maximum(distance, 0.0, out=distance)
     np.fill_diagonal(distance, 0.0)
-    return PairSum(distance, kind, unit.astype(np.float64, copy=False), smallest)
+    return PairSum(distance, kind, unit, smallest)
 
 
 def from_distances(distance: NDArray[np.float64], *, smallest: bool = False) -> PairSum:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,7 @@ def swap_search(problem: PairwiseProblem, best: BestSets, *, starts: int = 30, s
     rng = np.random.default_rng(seed)
     found: dict[tuple[int, ...], float] = {}
     for _ in range(starts):
-        start = _random_set(problem, rng)
+        start = random_set(len(problem.gain), problem.k, problem.fixed, problem.permits, rng)
         if start is None:
             continue
         chosen = _climb(problem, start)
@@ -28,17 +30,22 @@ def swap_search(problem: PairwiseProblem, best: BestSets, *, starts: int = 30, s
         _offer_neighbours(problem, best, sets[0])
 
 
-def _random_set(problem: PairwiseProblem, rng: np.random.Generator) -> Ints | None:
+def random_set(
+    n: int,
+    k: int,
+    fixed: tuple[int, ...],
+    permits: Callable[[Ints], NDArray[np.bool_]],
+    rng: np.random.Generator,
+) -> Ints | None:
     """A random set that keeps to the caps, the fixed items first; None if none was met with."""
-    n, k = len(problem.gain), problem.k
     for _ in range(20):
-        chosen = list(problem.fixed)
+        chosen = list(fixed)
         for item in rng.permutation(n):
             if len(chosen) == k:
                 break
-            if item not in chosen and problem.permits(np.array([[*chosen, item]]))[0]:
+            if item not in chosen and permits(np.array([[*chosen, item]]))[0]:
                 chosen.append(int(item))
-        if len(chosen) == k and problem.permits(np.array([chosen]))[0]:
+        if len(chosen) == k and permits(np.array([chosen]))[0]:
             return np.array(chosen, dtype=np.int64)
     return None
 

@@ -76,36 +76,44 @@ class DistinctLabels:
 class Lot:
     """A seeded random order of all sets: the baseline that a criterion has to beat.
 
-    The sets, numbered 0..N-1 in lexicographic order, are shuffled by a keyed permutation of
-    0..N-1 (a four-round Feistel network, walked until it lands below N), so that the order of
-    billions of sets needs no list of them. The value is `(N − place) / N`, in (0, 1], all different.
+    The sets that hold all of `fixed`, numbered 0..N-1 in lexicographic order of their other members, are
+    shuffled by a keyed permutation of 0..N-1 (a four-round Feistel network, walked until it lands below N), so
+    that the order of billions of sets needs no list of them. The value is `(N − place) / N`, in (0, 1], all
+    different.
     """
 
     n: int
     k: int
     seed: int
+    fixed: tuple[int, ...] = ()
     _bits: int = field(init=False)
+    _free: list[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_bits", max(1, (self.total.bit_length() + 1) // 2))
+        object.__setattr__(self, "_free", sorted(set(range(self.n)) - set(self.fixed)))
 
     @property
     def total(self) -> int:
-        return comb(self.n, self.k)
+        return comb(self.n - len(self.fixed), self.k - len(self.fixed))
 
     def values(self, sets: Ints) -> Floats:
-        """Shape (b, k) → (b,)."""
+        """Shape (b, k) → (b,); every set holds `fixed`."""
         total = self.total
-        return np.array(
-            [(total - self._place(number_of(row, self.n))) / total for row in np.sort(sets, axis=1).tolist()]
+        position = {item: i for i, item in enumerate(self._free)}
+        numbers = (
+            number_of([position[item] for item in row if item in position], len(self._free))
+            for row in np.sort(sets, axis=1).tolist()
         )
+        return np.array([(total - self._place(number)) / total for number in numbers])
 
     def at(self, place: int) -> tuple[int, ...]:
         """The set that stands at this place of the random order, 0 first."""
         number = self._feistel(place, backwards=True)
         while number >= self.total:
             number = self._feistel(number, backwards=True)
-        return set_number(number, self.n, self.k)
+        others = set_number(number, len(self._free), self.k - len(self.fixed))
+        return tuple(sorted([*self.fixed, *(self._free[i] for i in others)]))
 
     def _place(self, number: int) -> int:
         place = self._feistel(number)

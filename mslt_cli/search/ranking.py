@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import comb
 from typing import Any
@@ -18,7 +18,7 @@ from mslt_cli.search.branch_and_bound import Outcome, PairwiseProblem, branch_an
 from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.exhaustive import all_sets
 from mslt_cli.search.in_order import Growth, ItemGrowth, LabelGrowth, MinGrowth, SumGrowth, first_in_order
-from mslt_cli.search.local_search import swap_search
+from mslt_cli.search.local_search import random_set, swap_search
 from mslt_cli.search.maximin import maximin
 from mslt_cli.search.meet_in_the_middle import is_flat, meet_in_the_middle
 from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, Objective, PairSum
@@ -34,6 +34,12 @@ MOST_ROWS = 10_000
 
 FEW_ITEMS = 700
 """Items up to which equal languages are searched as copies from the start."""
+
+GRACE_S = 2.0
+"""Seconds that a random order gets past the limit until a first combination keeps to the quotas."""
+
+TIES_LISTED_IN_S = 2.0
+"""Seconds for listing the first of more ties than are kept."""
 
 TIES_TO_COUNT = 5_000
 """Class combinations kept at the cut; where more tie, `tied` is None."""
@@ -89,7 +95,7 @@ def rank(
         return enumerate_all(objective, wanted, top=top, least=least)
     deadline = time.monotonic() + time_limit
     if isinstance(objective, Lot):
-        return _draw(objective, wanted, top, least)
+        return _draw(objective, wanted, top, least, deadline)
     if isinstance(objective, DistinctLabels):
         return _most_labels(objective, wanted, top, least, deadline)
     if isinstance(objective, ItemSum):
@@ -140,15 +146,20 @@ def _pairs(objective: PairSum, wanted: Wanted, top: int, least: bool, deadline: 
     done = False
     if not least and len(singles.kind) >= wanted.k and len(classes.kind) > FEW_ITEMS:
         problem, outcome = _search(objective, singles, wanted, least, best, deadline)
-        with_equals = 0.0 if objective.smallest else (comb(wanted.k, 2) - 1) * float(problem.gain.max())
+        with_equals = _bound_with_equals(objective, problem, singles, wanted)
+        outcome.bound = max(outcome.bound, with_equals)
         done = with_equals < best.must_reach or not outcome.proved
     if done:
         classes = singles
     else:
-        best = BestSets(top, classes.count, TIES_TO_COUNT + 2 * top)
+        found, best = best, BestSets(top, classes.count, TIES_TO_COUNT + 2 * top)
+        for value, items, _ in found.sorted():
+            best.add(np.array([value]), np.array([[classes.first_copy(singles, i) for i in items]]))
         problem, outcome = _search(objective, classes, wanted, least, best, deadline)
-    if outcome.bound <= best.floor + TIE:
-        outcome.proved = True  # nothing is worth more than the last row
+    if not outcome.proved and outcome.bound <= best.floor + TIE:
+        # Nothing is worth more than the last row, but not all that ties with it was seen.
+        outcome.proved = True
+        best.ties_dropped = True
     if objective.smallest:
         growth: Growth[Any] = MinGrowth(wanted.n, lambda i: objective.distance[objective.kind[i]][objective.kind])
     else:
@@ -157,6 +168,51 @@ def _pairs(objective: PairSum, wanted: Wanted, top: int, least: bool, deadline: 
             wanted.n, wanted.k, lambda i: sign * objective.distance[objective.kind[i]][objective.kind], largest
         )
     return _assemble(best, outcome, classes, growth, wanted, top, sign)
+
+
+def _bound_with_equals(objective: PairSum, problem: PairwiseProblem, singles: _Classes, wanted: Wanted) -> float:
+    """Bound on the sets that hold two equal languages, which a search over single classes leaves out.
+
+    Such a set has a pair of distance 0. Where distances are of vectors, the convex bound holds for it as well,
+    if a class may be taken as often as it has members.
+    """
+    if objective.smallest:
+        return 0.0
+    bound = (comb(wanted.k, 2) - 1) * float(problem.gain.max())
+    if objective.vectors is None:
+        return bound
+    room = np.minimum([len(singles.members[c]) for c in singles.class_of], wanted.k)
+    room[list(singles.fixed)] = 0
+    held = np.bincount(np.array(singles.fixed, dtype=np.int64), minlength=len(room))
+    missing = wanted.k - len(singles.fixed)
+    y = held + missing * room / room.sum()
+    field_ = -(problem.gain @ y)
+    energy = float(y @ field_)
+    for _ in range(400):
+        few = _cheapest(field_, room, missing)
+        few = few[np.argsort(field_[few], kind="stable")]
+        taken = np.minimum(room[few], np.maximum(0, missing - (np.cumsum(room[few]) - room[few])))
+        vertex = held.astype(np.float64)
+        vertex[few] += taken
+        toward = float(vertex @ field_)
+        bound = min(bound, 0.5 * energy - toward)
+        some = np.flatnonzero(vertex)
+        v_field = -(vertex[some] @ problem.gain[some])
+        bend = energy - 2 * toward + float(vertex @ v_field)
+        if energy - toward < 1e-9 or bend <= 0:
+            break
+        size = min(1.0, (energy - toward) / bend)
+        field_ = (1 - size) * field_ + size * v_field
+        energy = (1 - size) ** 2 * energy + 2 * size * (1 - size) * toward + size**2 * float(vertex @ v_field)
+    return bound
+
+
+def _cheapest(price: Floats, room: Ints, missing: int) -> Ints:
+    """The `missing` classes of lowest price that have room: no more can be needed."""
+    free = np.flatnonzero(room)
+    if len(free) <= missing:
+        return free
+    return free[np.argpartition(price[free], missing - 1)[:missing]]
 
 
 def _search(
@@ -173,8 +229,10 @@ def _search(
         return problem, maximin(gain, Wanted(len(gain), wanted.k, classes.fixed, classes.caps), best, deadline)
     swap_search(problem, best)
     vectors = objective.vectors
-    if vectors is not None and not least and not wanted.fixed and not wanted.caps and is_flat(vectors, wanted.k):
-        return problem, meet_in_the_middle(problem, vectors[classes.kind], best, deadline)
+    if vectors is not None and not least and not wanted.fixed and not wanted.caps:
+        vectors = vectors[classes.kind]
+        if is_flat(vectors, wanted.k):
+            return problem, meet_in_the_middle(problem, vectors, best, deadline)
     return problem, branch_and_bound(problem, best, deadline)
 
 
@@ -227,6 +285,10 @@ class _Classes:
             return 0
         return ways
 
+    def first_copy(self, other: _Classes, item: int) -> int:
+        """The item here that is the first of the class that another list's item belongs to."""
+        return int(np.searchsorted(self.class_of, other.class_of[item]))
+
     def expand(self, items: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         """The language sets in lexicographic order, lazily."""
         slots = [(self.members[c], size) for c, size in Counter(int(self.class_of[i]) for i in items).items()]
@@ -261,6 +323,7 @@ def _assemble(
             groups.append([entry])
     rows: list[Row] = []
     place = 1
+    exact = outcome.proved
     for number, group in enumerate(groups):
         if len(rows) >= top:
             break
@@ -271,8 +334,11 @@ def _assemble(
         at_cut = number == len(groups) - 1
         if at_cut and best.ties_dropped:
             size = None
-            listed = first_in_order(growth, wanted, value, top - len(rows), time.monotonic() + 2.0)
-            sets = listed if len(listed) >= min(len(sets), top - len(rows)) else sets
+            listed = first_in_order(growth, wanted, value, top - len(rows), time.monotonic() + TIES_LISTED_IN_S)
+            if len(listed) == top - len(rows):
+                sets = listed
+            else:
+                exact = False  # worth as much as any, but perhaps not the first in order
         if not outcome.proved:
             size = None
         rows += [Row(items, sign * value + 0.0, place, size) for items in sets]
@@ -281,62 +347,85 @@ def _assemble(
     if not outcome.proved and rows:
         first = sign * rows[0].value
         gap = max(0.0, (outcome.bound - first) / max(abs(first), 1e-12))
-    return Ranking(rows, outcome.proved, "branch-and-bound" if outcome.proved else "bound", gap)
+    return Ranking(rows, exact, "branch-and-bound" if exact else "bound", gap)
 
 
 def _least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float) -> Ranking:
-    """`--least --maximize min`: every set that holds a closest pair ties; the next closest follow."""
+    """`--least --maximize min`: the sets that hold a nearest pair, then those that hold a next nearest one."""
     kind = objective.kind
-    near = objective.distance.copy()
-    once = np.bincount(kind, minlength=len(near)) < 2
-    near[np.diag_indices(len(near))] = np.where(once, np.inf, 0.0)
-    value = float(near.min())
 
-    class Nearest:
-        """−(smallest distance); reached as soon as a closest pair is within reach."""
+    def row(item: int) -> Floats:
+        """Distances of a language from all, infinite where a quota forbids the pair."""
+        distance: Floats = objective.distance[kind[item]][kind]
+        distance[item] = np.inf
+        for cap in wanted.caps:
+            if cap.most == 1:
+                distance[cap.labels == cap.labels[item]] = np.inf
+        return distance
 
-        def start(self) -> tuple[float, tuple[int, ...]]:
-            return np.inf, ()
+    growth = _NearestGrowth(wanted.n, row)
+    rows: list[Row] = []
+    place, value = 1, -np.inf
+    while len(rows) < top:
+        later = growth.distances[growth.distances > value + TIE]
+        if not len(later):
+            break
+        value = float(later.min())
+        asked = top - len(rows)
+        sets = first_in_order(growth, wanted, -value, asked, deadline)
+        if time.monotonic() > deadline:
+            rows += [Row(items, value, place, None) for items in sets]
+            return Ranking(rows, False, "bound", 0.0)
+        size = len(sets) if len(sets) < asked else None  # as many as were asked for: there may be more
+        rows += [Row(items, value, place, size) for items in sets]
+        place += len(sets)
+    return Ranking(rows, True, "bound", 0.0)
 
-        def add(self, state: tuple[float, tuple[int, ...]], item: int) -> tuple[float, tuple[int, ...]]:
-            worth, items = state
-            pairs = [float(objective.distance[kind[i], kind[item]]) for i in items]
-            return min([worth, *pairs]), (*items, item)
 
-        def reach(self, state: tuple[float, tuple[int, ...]], first: int, missing: int) -> float:
-            worth, items = state
-            later = kind[first:]
-            if len(later) < missing:
-                return -np.inf
-            if missing and items:
-                worth = min(worth, float(objective.distance[np.ix_(kind[list(items)], later)].min()))
-            if missing > 1:
-                pairs = near[np.ix_(np.unique(later), np.unique(later))]
-                doubled = np.bincount(later, minlength=len(near))[np.unique(later)] > 1
-                pairs[np.diag_indices(len(pairs))] = np.where(doubled, 0.0, np.inf)
-                worth = min(worth, float(pairs.min()))
-            return -worth
+class _NearestGrowth:
+    """Minus the smallest pair distance of a set."""
 
-    if wanted.fixed and wanted.k > 1:
-        fixed = np.array(sorted(wanted.fixed))
-        others = objective.distance[np.ix_(kind[fixed], np.delete(kind, fixed))]
-        if wanted.k - len(fixed) < 2:
-            value = float(others.min()) if others.size else value
-            pairs = objective.distance[np.ix_(kind[fixed], kind[fixed])][np.triu_indices(len(fixed), 1)]
-            value = min([value, *pairs.tolist()])
-    sets = first_in_order(Nearest(), wanted, -value, top, deadline)
-    rows = [Row(items, value, 1, None) for items in sets]
-    return Ranking(rows, time.monotonic() < deadline, "bound", 0.0)
+    def __init__(self, n: int, row: Callable[[int], Floats]) -> None:
+        self.row = row
+        nearest = np.full(n + 1, np.inf)  # [i]: the nearest pair among the items from i on
+        known: list[Floats] = []
+        for item in range(n - 1, -1, -1):
+            later = row(item)[item + 1 :]
+            nearest[item] = min(nearest[item + 1], float(later.min(initial=np.inf)))
+            known.append(np.unique(later[np.isfinite(later)]))
+        self.nearest = nearest
+        self.distances = np.unique(np.concatenate(known))
+        self.n = n
+
+    def start(self) -> tuple[float, Floats]:
+        return np.inf, np.full(self.n, np.inf)
+
+    def add(self, state: tuple[float, Floats], item: int) -> tuple[float, Floats]:
+        worth, reach = state
+        return min(worth, float(reach[item])), np.minimum(reach, self.row(item))
+
+    def reach(self, state: tuple[float, Floats], first: int, missing: int) -> float:
+        worth, reach = state
+        if self.n - first < missing:
+            return -np.inf
+        if missing:
+            worth = min(worth, float(reach[first:].min()))
+        if missing > 1:
+            worth = min(worth, float(self.nearest[first]))
+        return -worth
 
 
 # -- other objectives --------------------------------------------------------------------------------
 
 
-def _draw(lot: Lot, wanted: Wanted, top: int, least: bool) -> Ranking:
-    """The first sets of the random order, those left out that are not asked for."""
+def _draw(lot: Lot, wanted: Wanted, top: int, least: bool, deadline: float) -> Ranking:
+    """The first sets of the random order, those left out that quotas forbid."""
     rows: list[Row] = []
     place = 0
-    while len(rows) < top and place < lot.total and place < 200_000:
+    while len(rows) < top and place < lot.total:
+        # Without quotas every place is a row; with them the first row may be far off.
+        if wanted.caps and time.monotonic() > deadline + (0.0 if rows else GRACE_S):
+            return Ranking(rows, False, "bound", 0.0)
         items = lot.at(lot.total - 1 - place if least else place)
         row = np.array([items])
         if set(wanted.fixed) <= set(items) and wanted.permits(row)[0]:
@@ -354,15 +443,30 @@ def _most_labels(objective: DistinctLabels, wanted: Wanted, top: int, least: boo
     rows: list[Row] = []
     place = 1
     for value in values:
-        if len(rows) >= top or (counts is not None and counts.get(value, 0) == 0):
-            if len(rows) >= top:
-                break
+        if len(rows) >= top:
+            break
+        if counts is not None and counts.get(value, 0) == 0:
             continue
         sets = first_in_order(growth, wanted, -value if least else value, top - len(rows), deadline)
+        late = time.monotonic() > deadline and len(sets) < top - len(rows)
         size = counts[value] if counts is not None else None
         rows += [Row(items, float(value), place, size) for items in sets]
         place += size if size is not None else len(sets)
-    return Ranking(rows, time.monotonic() < deadline, "bound", 0.0)
+        if late:  # all better values are settled, this one is not
+            return _stopped(objective, wanted, rows, float(value))
+    return Ranking(rows, True, "bound", 0.0)
+
+
+def _stopped(objective: Objective, wanted: Wanted, rows: list[Row], bound: float) -> Ranking:
+    """What is known when the time is up; any set that keeps to the quotas, where none was found yet."""
+    if not rows:
+        rng = np.random.default_rng(0)
+        chosen = random_set(wanted.n, wanted.k, wanted.fixed, wanted.permits, rng)
+        if chosen is not None:
+            chosen.sort()
+            rows = [Row(tuple(chosen.tolist()), float(objective.values(chosen[None])[0]), 1, None)]
+    gap = abs(bound - rows[0].value) / max(abs(rows[0].value), 1e-12) if rows else 0.0
+    return Ranking(rows, False, "bound", gap)
 
 
 class _FewLabels(LabelGrowth):
@@ -407,30 +511,60 @@ def _label_counts(labels: Ints, wanted: Wanted) -> dict[int, int]:
 
 
 def _sums(objective: ItemSum, wanted: Wanted, top: int, least: bool, deadline: float) -> Ranking:
-    """Sets in order of their sums, from the largest: a heap that replaces one item by the next smaller one."""
+    """Sets in order of their sums, best bound first: each step takes or leaves one item for good."""
     sign = -1.0 if least else 1.0
     amount = sign * objective.amount
     free = np.delete(np.arange(wanted.n), list(wanted.fixed))
-    free = free[np.argsort(-amount[free], kind="stable")]
-    missing = wanted.k - len(wanted.fixed)
-    start = tuple(range(missing))
-    base = float(amount[list(wanted.fixed)].sum())
-    heap, seen = [(-float(amount[free[list(start)]].sum()), start)], {start}
+    order = free[np.argsort(-amount[free], kind="stable")].tolist()
     best = BestSets(top, cap=TIES_TO_COUNT + 2 * top)
-    while heap and not best.ties_dropped and time.monotonic() < deadline:
-        loss, picks = heapq.heappop(heap)
-        if base - loss < best.must_reach:
+
+    def bound(chosen: tuple[int, ...], first: int) -> float:
+        """Most that a set can be worth with these items and others from place `first` of the order on.
+
+        Taking the largest that a quota leaves room for is the best that any one quota allows.
+        """
+        worth, missing = float(amount[list(chosen)].sum()), wanted.k - len(chosen)
+        least_bound = np.inf if missing else worth
+        for cap in wanted.caps or (None,):
+            held = Counter(int(cap.labels[i]) for i in chosen) if cap else Counter()
+            total, left = worth, missing
+            for item in order[first:]:
+                if not left:
+                    break
+                if cap is not None:
+                    label = int(cap.labels[item])
+                    if held[label] >= cap.most:
+                        continue
+                    held[label] += 1
+                total += float(amount[item])
+                left -= 1
+            least_bound = min(least_bound, -np.inf if left else total)
+        return least_bound
+
+    start = tuple(wanted.fixed)
+    heap = [(-bound(start, 0), wanted.k - len(start), start, 0)]
+    proved = True
+    while heap and not best.ties_dropped:
+        if time.monotonic() > deadline:
+            proved = False
             break
-        items = np.array([[*wanted.fixed, *free[list(picks)]]])
-        if wanted.permits(items)[0]:
-            best.add(np.array([base - loss]), items)
-        for j, pick in enumerate(picks):
-            if pick + 1 < len(free) and pick + 1 not in picks:
-                after = (*picks[:j], pick + 1, *picks[j + 1 :])
-                if after not in seen:
-                    seen.add(after)
-                    heapq.heappush(heap, (-float(amount[free[list(after)]].sum()), after))
-    proved = time.monotonic() < deadline
-    outcome = Outcome(base - heap[0][0] if heap and not proved else best.top, proved)
+        loss, missing, chosen, first = heapq.heappop(heap)
+        if -loss < best.must_reach:
+            break
+        if not missing:
+            best.add(np.array([-loss]), np.array([chosen]))
+            continue
+        while first < len(order) and not wanted.permits(np.array([[*chosen, order[first]]]))[0]:
+            first += 1
+        if first == len(order):
+            continue
+        for after in ((*chosen, order[first]), chosen):
+            reached = bound(after, first + 1)
+            if reached > -np.inf:
+                heapq.heappush(heap, (-reached, wanted.k - len(after), after, first + 1))
+    known = best.sorted()
+    if not proved and not known:
+        return _stopped(objective, wanted, [], sign * -heap[0][0])
+    outcome = Outcome(best.top if proved else max(best.top, -heap[0][0]), proved)
     classes = _Classes(np.arange(wanted.n), Wanted(wanted.n, wanted.k), copies=1)
     return _assemble(best, outcome, classes, ItemGrowth(amount), wanted, top, sign)
