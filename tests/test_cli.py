@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import mslt_cli
+from mslt_cli.criteria import CRITERIA
 
 MSLT = [sys.executable, "-m", "mslt_cli"]
 
@@ -59,3 +60,26 @@ def test_the_library_is_what_the_command_calls(filled_store):
         found = mslt_cli.select(store, "ar,de,en,es,fr,ru,zh", k=3, include="en")
     assert found.results[0].languages == ("ar", "en", "zh")
     assert found.combinations == 15
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["select", "-h"], ["fetch", "--help"], ["fetch", "langs", "-h"]])
+def test_help_goes_to_stdout_without_escape_codes_in_a_pipe(words):
+    done = subprocess.run([*MSLT, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage:" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("words", [["selekt"], ["--polo"], ["fetch", "nothing"], ["select", "ar,de"], ["select", "-k"]])
+def test_what_does_not_parse_is_exit_code_2_on_stderr(words):
+    done = subprocess.run([*MSLT, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    assert done.stderr
+
+
+def test_every_criterion_that_can_rank_completes_and_no_other():
+    environment = {"_MSLT_COMPLETE": "complete_bash", "COMP_WORDS": "mslt select --by ", "COMP_CWORD": "3"}
+    code = "import sys; sys.argv[0] = 'mslt'; from mslt_cli.cli import app; app(prog_name='mslt')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment)
+    assert set(done.stdout.split()) == {name for name, row in CRITERIA.items() if not row.lacks}

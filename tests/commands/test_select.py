@@ -1,17 +1,28 @@
+import contextlib
 import csv
 import io
 import json
 import os
 import pty
+import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+
+from mslt_cli.cli import main
 
 MSLT = [sys.executable, "-m", "mslt_cli"]
 PAPER = "ar,de,en,es,fr,ru,zh"
+CONTRACT = {"pool", "k", "include", "exclude", "by", "objective", "combinations", "exact", "proof", "gap", "results"}
+"""Keys that DESIGN.md promises; they don't change within a major version."""
 
 
 @pytest.fixture
@@ -31,9 +42,23 @@ def run(filled_store):
 
 
 @pytest.fixture
-def found(run):
+def call(filled_store, capsys, monkeypatch):
+    """The same within this process: a tenth of the time, for what neither streams nor signals touch."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mslt", "select", "--store", str(filled_store), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, ended.value.code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def found(call, run):
     def found(*arguments, stdin=None):
-        done = run("--json", *arguments, stdin=stdin)
+        done = call("--json", *arguments) if stdin is None else run("--json", *arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -156,6 +181,131 @@ def test_own_vectors_and_own_distances_rank(found, tmp_path):
     assert [r["scores"]["vectors"] for r in found("--vectors", str(square), "-k", "2")["results"]] == [3, 2, 1]
 
 
+@pytest.mark.parametrize("extra", [[], ["--least"], ["--combine", "borda", "--by", "l2v-syn,l2v-geo"], ["--explain"]])
+def test_the_json_has_every_key_of_the_contract_and_the_same_bytes_again(run, extra):
+    done = run("--json", *extra)
+    answer = json.loads(done.stdout)
+    assert answer.keys() >= CONTRACT
+    assert all(result.keys() >= {"rank", "tied", "languages", "scores"} for result in answer["results"])
+    assert ("explanation" in answer) == (extra == ["--explain"])
+    assert run("--json", *extra).stdout == done.stdout
+
+
+def test_including_english_leaves_15_combinations(found):
+    # the other two out of the other six
+    answer = found("--pool", PAPER, "--include", "en", "--top", "99")
+    assert (answer["combinations"], len(answer["results"]), answer["include"]) == (15, 15, ["en"])
+    assert languages(answer)[0] == ["ar", "en", "zh"]
+
+
+def test_top_cuts_the_list_and_changes_nothing_else(found):
+    three, all_of_them = found("--top", "3"), found("--top", "35")
+    assert three["results"] == all_of_them["results"][:3]
+    assert three["combinations"] == all_of_them["combinations"] == 35
+
+
+def test_tied_combinations_stand_in_lexicographic_order_with_competition_ranks(found):
+    # Arabic, Chinese and one of the five Indo-European languages share no family node: 3 of 3, five times over.
+    # Then comes rank 6, not 2.
+    results = found("--by", "l2v-family", "--top", "6")["results"]
+    assert [(r["rank"], r["tied"]) for r in results] == [(1, 5)] * 5 + [(6, 4)]
+    assert [r["languages"] for r in results[:5]] == [["ar", x, "zh"] for x in ("de", "en", "es", "fr", "ru")]
+    assert {r["scores"]["l2v-family"] for r in results[:5]} == {3.0}
+
+
+def test_ranks_1_2_2_4_as_competitions_count(found, tmp_path):
+    # distances: en-de 3, en-fr = en-es = 2, the others 1, so that pairs rank 1, 2, 2, 4, 4, 4
+    path = tmp_path / "square.csv"
+    path.write_text("x,en,de,fr,es\nen,0,3,2,2\nde,3,0,1,1\nfr,2,1,0,1\nes,2,1,1,0\n")
+    results = found("--vectors", str(path), "-k", "2")["results"]
+    assert [(r["rank"], r["tied"]) for r in results] == [(1, 1), (2, 2), (2, 2), (4, 3), (4, 3), (4, 3)]
+    assert [r["languages"] for r in results] == [
+        ["de", "en"], ["en", "es"], ["en", "fr"], ["de", "es"], ["de", "fr"], ["es", "fr"]
+    ]  # fmt: skip
+
+
+def test_borda_is_the_mean_of_the_ranks_of_the_single_runs(found):
+    names = ["l2v-syntax", "l2v-geography", "size"]
+    single = [{tuple(r["languages"]): r["rank"] for r in found("--by", n, "--top", "35")["results"]} for n in names]
+    wanted = {chosen: sum(ranks[chosen] for ranks in single) / 3 for chosen in single[0]}
+    results = found("--by", ",".join(names), "--combine", "borda", "--top", "35")["results"]
+    assert {tuple(r["languages"]): r["scores"]["borda"] for r in results} == pytest.approx(wanted)
+    for r in results:
+        mean = wanted[tuple(r["languages"])]
+        assert r["rank"] == 1 + sum(other < mean - 1e-9 for other in wanted.values())
+
+
+def test_sizes_are_the_sums_of_the_models_table(found):
+    # BLOOM has no German and no Russian, and says so: 0 rather than unknown.
+    scores = {tuple(r["languages"]): r["scores"]["size"] for r in found(
+        "--pool", "de,en,ru,zh", "-k", "2", "--by", "size", "--model", "bloom"
+    )["results"]}  # fmt: skip
+    assert scores["de", "en"] == scores["en", "ru"] > 0
+    assert scores["de", "ru"] == 0
+    assert scores["en", "zh"] == pytest.approx(scores["de", "en"] + scores["de", "zh"])
+
+
+def test_scripts_count_simplified_and_traditional_chinese_once(found):
+    answer = found("--pool", "zh-Hans,yue-Hant,ar,ru", "-k", "3", "--by", "scripts")
+    scores = {frozenset(r["languages"]): r["scores"]["scripts"] for r in answer["results"]}
+    assert scores[frozenset(("ar", "ru", "zh-Hans"))] == 3
+    assert scores[frozenset(("ar", "yue-Hant", "zh-Hans"))] == 2
+
+
+@pytest.mark.parametrize("name", ["syntax", "phonology", "inventory", "family", "geography"])
+def test_short_names_are_the_same_criteria(found, name):
+    assert found("--by", f"l2v-{name[:3]}") == found("--by", f"l2v-{name}")
+
+
+def test_maximize_min_ranks_by_the_smallest_distance(found, tmp_path):
+    # de-en-es: 5, 5, 1 (sum 11, min 1); de-en-fr: 5, 3, 2 (10, 2); de-es-fr: 5, 3, 2 (10, 2); en-es-fr: 1, 2, 2 (5, 1)
+    path = tmp_path / "square.csv"
+    path.write_text("x,de,en,es,fr\nde,0,5,5,3\nen,5,0,1,2\nes,5,1,0,2\nfr,3,2,2,0\n")
+    by_sum = found("--vectors", str(path))
+    by_min = found("--vectors", str(path), "--maximize", "min")
+    assert languages(by_sum)[0] == ["de", "en", "es"]
+    assert [(r["languages"], r["rank"], r["scores"]["vectors"]) for r in by_min["results"]] == [
+        (["de", "en", "fr"], 1, 2), (["de", "es", "fr"], 1, 2), (["de", "en", "es"], 3, 1), (["en", "es", "fr"], 3, 1)
+    ]  # fmt: skip
+
+
+def test_each_quota_alone_rules_out_what_breaks_it(found):
+    # one family: Arabic, Chinese and one of the five others; two of it: no combination of three of the five (10 of 35)
+    assert found("--max-per-family", "1", "--top", "99")["combinations"] == 5
+    assert found("--max-per-family", "2", "--top", "99")["combinations"] == 25
+    # Arabic, Russian, Chinese and one of four in Latin script: 1 without, 3 pairs x 4 with
+    assert found("--distinct-scripts", "--top", "99")["combinations"] == 13
+
+
+def test_all_of_uriel_is_a_pool(found):
+    answer = found("--pool", "all", "-k", "3", "--by", "l2v-phonology", "--top", "2")
+    assert len(answer["pool"]) == 7970
+    assert answer["combinations"] == 7970 * 7969 * 7968 // 6
+    assert (answer["exact"], answer["proof"], answer["gap"]) == (True, "branch-and-bound", 0)
+
+
+def test_a_named_pool_and_a_language_beside_it_are_one_pool(found):
+    answer = found("--pool", "task:pawsx,Chinese,sw", "-k", "2")
+    assert {"Chinese", "sw"} < set(answer["pool"])
+    assert "zh" not in answer["pool"]
+
+
+def test_lines_of_one_command_are_the_pool_of_the_next(filled_store):
+    mslt = f"{sys.executable} -m mslt_cli select --store '{filled_store}'"
+    script = f"{mslt} --format lines --top 1 | {mslt} --pool - -k 2 --format lines"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert set(done.stdout.splitlines()) == {"ar,de", "ar,zh", "de,zh"}
+
+
+def test_a_note_of_what_was_left_out_is_in_the_json_and_not_among_the_lines(run):
+    done = run("--pool", "task:wikiann,eu", "--by", "l2v-fam")  # explicit, so that it is an error
+    assert (done.returncode, done.stdout) == (1, "")
+    done = run("--pool", "xlm-r", "-k", "2", "--by", "l2v-fam", "--json", "--top", "1")
+    answer = json.loads(done.stdout)
+    assert "eu" not in answer["pool"]
+    assert [f"mslt: {note}" for note in answer["notes"]] == done.stderr.splitlines()
+
+
 # -- how it is shown -------------------------------------------------------------------------------
 
 
@@ -215,7 +365,107 @@ def test_a_narrow_terminal_loses_no_language(filled_store):
         assert name in whole
 
 
+@pytest.fixture
+def on_a_terminal(filled_store):
+    def on_a_terminal(*arguments, **environment):
+        leader, follower = pty.openpty()
+        command = [*MSLT, "select", "--store", str(filled_store), *arguments]
+        environment = os.environ | {"TERM": "xterm-256color"} | environment
+        with subprocess.Popen(command, stdout=follower, stderr=subprocess.DEVNULL, env=environment) as process:
+            os.close(follower)
+            text = b""
+            with contextlib.suppress(OSError):  # the other end is closed
+                while chunk := os.read(leader, 4096):
+                    text += chunk
+        os.close(leader)
+        assert process.returncode == 0
+        return text.decode()
+
+    return on_a_terminal
+
+
+def test_wide_characters_keep_to_a_narrow_terminal_and_none_is_lost(on_a_terminal, tmp_path):
+    listed = tmp_path / "pool.txt"
+    listed.write_text("中文\nالعربية\n日本語\nРусский\n", encoding="utf-8")
+    text = on_a_terminal("--pool", f"@{listed}", COLUMNS="40", NO_COLOR="1")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert max(cell_len(line.rstrip("\r\n")) for line in plain.splitlines()) <= 40
+    for name in ("中文", "العربية", "日本語", "Русский", "Chinese", "Arabic", "Japanese", "Russian"):
+        assert name in plain
+    assert "…" not in plain
+
+
+def test_no_color_leaves_no_colours_on_a_terminal(on_a_terminal):
+    codes = set(re.findall(r"\x1b\[([0-9;]*)m", on_a_terminal("--explain", COLUMNS="100", NO_COLOR="1")))
+    assert codes <= {"", "0", "1"}  # bold is no colour
+
+
+@pytest.mark.parametrize("form", ["lines", "csv", "md", "json", "jsonl", "table"])
+def test_labels_in_any_script_come_out_as_they_went_in(run, form, tmp_path):
+    own = tmp_path / "own.csv"
+    own.write_text("language,a,b\n中文,1,0\nالعربية,0,1\n", encoding="utf-8")
+    done = run("--vectors", str(own), "-k", "2", "--format", form, PYTHONIOENCODING="utf-8", LC_ALL="C")
+    assert done.returncode == 0
+    assert "中文" in done.stdout
+    assert "العربية" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_a_store_of_no_bytes_is_filled_and_the_filling_is_not_on_stdout(tmp_path):
+    path = tmp_path / "store.db"
+    path.touch()
+    done = subprocess.run([*MSLT, "select", "--store", str(path), "--json"], capture_output=True, text=True)
+    assert json.loads(done.stdout)["results"][0]["languages"] == ["ar", "de", "zh"]
+    assert done.stderr.startswith(f"mslt: filled {path}")
+    again = subprocess.run([*MSLT, "select", "--store", str(path), "--json"], capture_output=True, text=True)
+    assert (again.stdout, again.stderr) == (done.stdout, "")
+
+
+def test_a_store_in_a_read_only_folder_is_read(filled_store):
+    # Root may write anywhere, so root runs it as somebody else, out of a folder that anybody may enter.
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        path = Path(shutil.copy(filled_store, folder / "store.db"))
+        path.chmod(0o444)
+        folder.chmod(0o555)
+        code = f"""
+import os, sys
+import mslt_cli.cli, mslt_cli.selection, mslt_cli.reporting.selections, mslt_cli.store.fill
+if os.getuid() == 0:
+    os.setuid(65534)
+assert not os.access({name!r}, os.W_OK)
+sys.argv = ["mslt", "select", "--store", {str(path)!r}, "--format", "lines", "--top", "1"]
+mslt_cli.cli.main()
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        left = os.listdir(folder)
+        folder.chmod(0o755)
+    assert (done.returncode, done.stdout, done.stderr, left) == (0, "ar,de,zh\n", "", ["store.db"])
+
+
+def test_another_programs_database_and_a_newer_store_are_refused_in_a_sentence(own_store, tmp_path):
+    foreign = tmp_path / "photos.db"
+    with contextlib.closing(sqlite3.connect(foreign)) as connection:
+        connection.execute("CREATE TABLE photos (name)")
+    with contextlib.closing(sqlite3.connect(own_store)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    for path, said in ((foreign, "is another program's SQLite database."), (own_store, "written by a newer mslt")):
+        before = path.read_bytes()
+        done = subprocess.run([*MSLT, "select", "--store", str(path)], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("mslt: ")
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) <= 2
+        assert path.read_bytes() == before
+
+
 # -- what cannot be done ---------------------------------------------------------------------------
+
+
+def test_the_program_itself_ends_with_a_sentence_and_exit_code_1(run):
+    done = run("--pool", "Germn,en,fr")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "mslt: There is no language 'Germn'. Did you mean German?\n"
 
 
 @pytest.mark.parametrize(
@@ -238,6 +488,14 @@ def test_a_narrow_terminal_loses_no_language(filled_store):
         (["--by", "l2v-syn,l2v-syntax"], "--by names l2v-syntax twice."),
         (["--pool", "eu,en,de", "--by", "l2v-family"], "Basque (eu) has no known l2v-family vector in URIEL."),
         (["--pool", "aaa,en,de", "--by", "size"], "has no size in the pretraining table of xlm-r."),
+        (["--pool", "qu,en,de", "--by", "l2v-fam"], "Quechua (qu) has no known l2v-family vector in URIEL."),
+        (["--exclude", PAPER], "No language is left in the pool."),
+        (["--include", "en", "--exclude", "en"], "'en' of --include (English) is not in the pool."),
+        (["--include", "Germn"], "There is no language 'Germn'. Did you mean German?"),
+        (["--exclude", "Germn"], "There is no language 'Germn'. Did you mean German?"),
+        (["--include", "en,English"], "--include names English (eng) twice."),
+        (["--combine", "mean", "--by", "l2v-syn,l2v-geo"], "--combine is 'mean'; it can be borda."),
+        (["--time-limit", "nan"], "--time-limit is nan"),
         (["--maximize", "most"], "--maximize is 'most'; it can be sum or min."),
         (["--combine", "borda"], "--combine borda needs at least two criteria."),
         (["--pool", "all", "--by", "l2v-syn,l2v-geo", "--combine", "borda"], "--combine borda ranks all combinations"),
@@ -253,8 +511,8 @@ def test_a_narrow_terminal_loses_no_language(filled_store):
         (["--by", "vectors"], "--by vectors needs --vectors FILE."),
     ],
 )
-def test_what_cannot_be_done_gets_a_sentence_and_exit_code_1(run, arguments, said):
-    done = run(*arguments)
+def test_what_cannot_be_done_gets_a_sentence_and_exit_code_1(call, arguments, said):
+    done = call(*arguments)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("mslt: ")
@@ -263,8 +521,8 @@ def test_what_cannot_be_done_gets_a_sentence_and_exit_code_1(run, arguments, sai
 
 
 @pytest.mark.parametrize("arguments", [["-k", "three"], ["--polo", "ar"], ["--format", "xml"]])
-def test_a_command_line_that_does_not_parse_is_exit_code_2(run, arguments):
-    done = run(*arguments)
+def test_a_command_line_that_does_not_parse_is_exit_code_2(call, arguments):
+    done = call(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
 
@@ -279,10 +537,10 @@ def test_a_command_line_that_does_not_parse_is_exit_code_2(run, arguments):
         ("x,a,b\nen,0,0\nde,2,0", "all its values are 0"),
     ],
 )
-def test_a_faulty_file_of_vectors_is_named_with_what_is_wrong(run, tmp_path, content, said):
+def test_a_faulty_file_of_vectors_is_named_with_what_is_wrong(call, tmp_path, content, said):
     path = tmp_path / "own.csv"
     path.write_text(content)
-    done = run("--vectors", str(path), "-k", "2")
+    done = call("--vectors", str(path), "-k", "2")
     assert done.returncode == 1
     assert said in done.stderr
 

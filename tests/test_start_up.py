@@ -1,0 +1,58 @@
+"""Start-up is part of the product: a command imports what it runs and nothing else."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "torch", "transformers", "peft", "datasets", "sklearn", "pandas", "polars", "matplotlib", "scipy",
+    "sqlite_utils", "lang2vec", "pkg_resources", "setuptools", "requests", "urllib3", "importlib.metadata",
+}  # fmt: skip
+
+
+def imported(*words, store, **environment):
+    """Names of the modules that a command has in memory when it ends."""
+    code = f"""
+import sys
+sys.argv = ["mslt", *{list(words)!r}]
+from mslt_cli.cli import app
+try:
+    app()
+except SystemExit as end:
+    assert not end.code, end.code
+print(*sorted(sys.modules), sep="\\n", file=sys.stderr)
+"""
+    environment = os.environ | {"MSLT_STORE": str(store)} | environment
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    return set(done.stderr.splitlines())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["select"],
+        ["select", "--json", "--explain"],
+        ["select", "--by", "l2v-syn,l2v-fam,l2v-geo,size,scripts,random", "--combine", "borda", "--format", "md"],
+        ["select", "--pool", "xlm-r", "-k", "3", "--distinct-scripts", "--format", "csv"],
+    ],
+    ids=" ".join,
+)
+def test_select_on_a_filled_store_imports_nothing_heavy(filled_store, words):
+    assert not imported(*words, store=filled_store) & HEAVY
+
+
+@pytest.mark.parametrize("words", [["--version"], ["select", "--help"]], ids=" ".join)
+def test_what_ranks_nothing_does_not_import_numpy(tmp_path, words):
+    assert not imported(*words, store=tmp_path / "none.db") & (HEAVY | {"numpy", "sqlite3"})
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_only_the_table_loads_rich_tables(filled_store):
+    assert "rich.table" not in imported("select", "--json", store=filled_store)
+
+
+def test_the_package_alone_imports_none_of_its_parts():
+    code = "import sys, mslt_cli; print(*(name for name in sys.modules if name.startswith('mslt_cli.')))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
