@@ -71,9 +71,20 @@ def complete_models(incomplete: str) -> list[str]:
     return sorted({row.model for row in read_facts().pretraining_sizes if row.model.startswith(incomplete)})
 
 
+def _named(path: Path | None) -> Path | None:
+    if path is not None and not path.name and not path.is_absolute():
+        raise typer.BadParameter("it needs the name of a file.")
+    return path
+
+
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--store", metavar="PATH", help="The SQLite store. Default: $MSLT_STORE, else your data folder."),
+    typer.Option(
+        "--store",
+        metavar="PATH",
+        callback=_named,
+        help="The SQLite store. Default: $MSLT_STORE, else your data folder.",
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the results.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of whatever is drawn at random.")]

@@ -88,6 +88,8 @@ def expand_files(names: Iterable[str], read_stdin: Callable[[], str]) -> list[st
     for name in names:
         if name == "-":
             out += split_names(read_stdin())
+        elif name == "@":
+            raise UsageError("@ stands for the languages in a file, and needs its name: --pool @languages.txt.")
         elif name.startswith("@"):
             try:
                 out += split_names(Path(name[1:]).read_text(encoding="utf-8-sig"))
