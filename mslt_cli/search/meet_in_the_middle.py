@@ -73,10 +73,10 @@ def meet_in_the_middle(
     for sets in _blocks(len(a), k - k // 2):
         if deadline is not None and time.monotonic() > deadline:
             return Outcome(bound, False)
-        earned = a[sets].sum(axis=1)
+        earned = _sum_over(a, sets)
         keep = earned >= best.must_reach - second.most
         sets, earned = sets[keep], earned[keep]
-        place = p[sets].sum(axis=1)
+        place = _sum_over(p, sets)
         keep = earned + second.most_near(-place) >= best.must_reach
         for found in second.join(sets[keep], earned[keep], place[keep], best, deadline):
             found = np.sort(found, axis=1)
@@ -103,6 +103,14 @@ def _balance(vectors: Floats, k: int) -> tuple[Floats, Floats]:
         y = y + 2.0 / (step + 2) * (z[top].sum(axis=0) - y)
     a = base - z @ best_y + float(best_y @ best_y) / (2 * k)
     return a, z - best_y / k
+
+
+def _sum_over(values: Floats, sets: Ints) -> Floats:
+    """Sums of the sets' rows of `values`, (n, ...) → (b, ...); a loop, for numpy is slow along an axis of three."""
+    total: Floats = values[sets[:, 0]]
+    for j in range(1, sets.shape[1]):
+        total = total + values[sets[:, j]]
+    return total
 
 
 def _largest(a: Floats, size: int) -> float:
@@ -136,15 +144,18 @@ class _Grid:
     """Second halves in the cells of a grid over the three main dimensions."""
 
     def __init__(self, a: Floats, p: Floats, size: int, radius: float, worth_keeping: float) -> None:
-        sets = np.concatenate(list(_blocks(len(a), size)))
-        earned = a[sets].sum(axis=1)
-        keep = earned >= worth_keeping
-        self.sets, self.earned = sets[keep], earned[keep]
-        self.place = p[self.sets].sum(axis=1)
+        kept: list[tuple[Ints, Floats]] = []
+        for sets in _blocks(len(a), size):
+            earned = _sum_over(a, sets)
+            keep = earned >= worth_keeping
+            kept.append((sets[keep], earned[keep]))
+        self.sets = np.concatenate([sets for sets, _ in kept])
+        self.earned = np.concatenate([earned for _, earned in kept])
+        self.place = _sum_over(p, self.sets)
         self.most = float(self.earned.max(initial=-np.inf))
         spread = np.ptp(self.place, axis=0) if len(self.place) else np.ones(DIMENSIONS)
         # Cells as fine as the radius asks for, as long as the grid stays in proportion to what it holds.
-        cells_allowed = min(1_500_000, 1_000 + 100 * len(self.sets))
+        cells_allowed = min(150_000, 1_000 + 100 * len(self.sets))
         self.cell = max(radius / 4, float(np.prod(spread + 2 * radius) / cells_allowed) ** (1 / 3))
         self.reach = int(np.ceil(radius / self.cell)) + 1
         self.low = self.place.min(axis=0, initial=0.0) - self.cell * self.reach
