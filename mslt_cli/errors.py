@@ -36,6 +36,31 @@ class MissingFactsError(MsltError):
     """Something is not known of a language, or the package that knows it is not installed."""
 
 
+class MissingPackageError(MsltError):
+    """A library of an extra is not installed.
+
+    Args:
+        what: what cannot be done without it: "Embedding sentences".
+        packages: the libraries.
+        extra: the extra of mslt-cli that brings them.
+    """
+
+    def __init__(self, what: str, packages: str, extra: str) -> None:
+        super().__init__(f"{what} needs {packages}. Run `pip install 'mslt-cli[{extra}]'`.")
+
+
+class FetchError(MsltError):
+    """Something cannot be had from the hub, or cannot be written into the cache."""
+
+
+class DataError(MsltError):
+    """A file of a data set is not what it should be: names the file, and the row where there is one."""
+
+
+class ModelError(MsltError):
+    """A model's files cannot be used: something is missing, damaged, or of a kind that is never read."""
+
+
 class StoreError(MsltError):
     """The store cannot be opened, read or written."""
 

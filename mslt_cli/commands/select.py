@@ -10,12 +10,14 @@ import typer
 from mslt_cli.options import (
     Format,
     FormatOption,
+    JsonOption,
     SeedOption,
     StoreOption,
     complete_criteria,
     complete_languages,
     complete_models,
     complete_pool,
+    complete_tasks,
 )
 
 
@@ -37,8 +39,8 @@ def select(
         typer.Option(
             metavar="CRITERION",
             autocompletion=complete_criteria,
-            help="l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, scripts, random or "
-            "vectors. Repeat it: the first ranks, the others are shown beside it. Default: l2v-syntax.",
+            help="l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, vocab, embedding, "
+            "scripts, random or vectors. Repeat it: the first ranks, the others stand beside it. Default: l2v-syntax.",
         ),
     ] = None,
     include: Annotated[
@@ -53,14 +55,46 @@ def select(
     maximize: Annotated[
         str, typer.Option(metavar="sum|min", help="Sum of the pair distances, or the smallest of them.")
     ] = "sum",
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LANGUAGES",
+            autocompletion=complete_languages,
+            help="Languages to do well in without training on them: shown beside each combination.",
+        ),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="diverse|cover", help="Different sources (the paper's), or a near source for each target."
+        ),
+    ] = None,
+    lambda_: Annotated[
+        float | None,
+        typer.Option("--lambda", metavar="0..1", help="Mix of the two: 0 is diverse, 1 is cover."),
+    ] = None,
     combine: Annotated[str | None, typer.Option(metavar="borda", help="Rank by the mean rank over all --by.")] = None,
     max_per_family: Annotated[int | None, typer.Option(metavar="N", help="At most N languages of one family.")] = None,
     distinct_scripts: Annotated[
         bool, typer.Option("--distinct-scripts", help="No two languages of one writing system.")
     ] = False,
     model: Annotated[
-        str, typer.Option(metavar="MODEL", autocompletion=complete_models, help="Whose pretraining data `size` means.")
-    ] = "xlm-r",
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            autocompletion=complete_models,
+            help="Whose pretraining data (size), vocabulary or embeddings. Default: xlm-r, or what is stored.",
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(metavar="TASK", autocompletion=complete_tasks, help="Whose text vocab is of."),
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(metavar="TASK", autocompletion=complete_tasks, help="Whose sentences embedding is of."),
+    ] = None,
+    layer: Annotated[int | None, typer.Option(metavar="N", help="Of the embeddings. Default: the last.")] = None,
     vectors: Annotated[
         Path | None,
         typer.Option(
@@ -77,7 +111,7 @@ def select(
     seed: SeedOption = 0,
     store: StoreOption = None,
     format_: FormatOption = Format.table,
-    json_: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    json_: JsonOption = False,
 ) -> None:
     """Rank combinations of source languages, offline, before anything is trained.
 
@@ -90,6 +124,10 @@ def select(
       mslt select --pool all -k 3 --distinct-scripts --max-per-family 1
 
       mslt select --pool task:xnli --least --format lines --top 5
+
+      mslt select --pool xlm-r -k 3 --target id,ko --objective cover
+
+      mslt select --by vocab --by embedding --model e5-small --target sw
     """
     from mslt_cli import selection
     from mslt_cli.reporting.selections import explain_best, show
@@ -111,10 +149,16 @@ def select(
             exclude=exclude or (),
             least=least,
             maximize=maximize,
+            target=target or (),
+            objective=objective,
+            cover_share=lambda_,
             combine=combine,
             max_per_family=max_per_family,
             distinct_scripts_only=distinct_scripts,
             model=model,
+            task=task,
+            corpus=corpus,
+            layer=layer,
             vectors=vectors,
             seed=seed,
             top=top,

@@ -27,8 +27,6 @@ class Criterion:
     """The set of language vectors it reads, if it reads vectors."""
     short: str = ""
     """Another name that users may write."""
-    lacks: str = ""
-    """The `mslt fetch` call that brings its facts, where this version cannot."""
 
 
 _DIVERSITY = "sum of 1 − cosine over pairs"
@@ -57,7 +55,6 @@ CRITERIA: dict[str, Criterion] = {
             "share of the model's vocabulary that is covered",
             "share of token ids",
             f"{_LIM}.2",
-            lacks="mslt fetch vocab",
         ),
         Criterion(
             "embedding",
@@ -65,7 +62,6 @@ CRITERIA: dict[str, Criterion] = {
             "different mean sentence embeddings",
             _DIVERSITY,
             f"{_LIM}.3",
-            lacks="mslt fetch embeddings",
         ),
     )
 }

@@ -47,6 +47,14 @@ def diversity(vectors: NDArray[Any], *, smallest: bool = False) -> PairSum:
     return PairSum(distance, kind, unit, smallest)
 
 
+def cosines(vectors: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
+    """Cosine of each of n vectors with each of T others, shape (n, d) and (T, d) → (n, T); no row may be zero."""
+    ours, theirs = vectors.astype(np.float64), others.astype(np.float64)
+    lengths = np.linalg.norm(ours, axis=1)[:, None] * np.linalg.norm(theirs, axis=1)[None, :]
+    cosine: NDArray[np.float64] = np.clip(ours @ theirs.T / lengths, -1.0, 1.0)
+    return cosine
+
+
 def from_distances(distance: NDArray[np.float64], *, smallest: bool = False) -> PairSum:
     """The same objective over distances of the user's own, shape (n, n), symmetric with a zero diagonal."""
     return PairSum(distance, np.arange(len(distance)), None, smallest)

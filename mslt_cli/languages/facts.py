@@ -77,6 +77,15 @@ def read_facts() -> Facts:
     )
 
 
+def all_spellings(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """Yield (spelling, code, source) of all that may be written for a language, in the order of look-up."""
+    yield from facts.spellings
+    for row in facts.languages:
+        yield row.iso639_3, row.iso639_3, "iso639_3"
+    for row in facts.languages:
+        yield row.name, row.iso639_3, row.source.split(";")[0]
+
+
 def facts_sha256() -> str:
     """Return the hash of the four tables' bytes: it changes when any fact does."""
     digest = hashlib.sha256()

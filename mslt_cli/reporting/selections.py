@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from mslt_cli.criteria.writing import writing_system
+from mslt_cli.evidence import Evidence
 from mslt_cli.search.objective import PairSum
-from mslt_cli.selection import MOSTLY_IMPUTED, RANDOM_SAMPLE, Evidence, Result, Selection
+from mslt_cli.selection import MOSTLY_IMPUTED, RANDOM_SAMPLE, Result, Selection, Toward
 
 SHOWN = 6
 """Languages that a line names before it says "and N more"."""
@@ -109,6 +110,8 @@ def as_dict(found: Selection, explanation: Explanation | None = None) -> dict[st
         "objective": "least" if found.least else "most",
         "maximize": found.maximize,
         "combine": found.combine,
+        "targets": [target.label for target in found.aim.targets],
+        "lambda": _rounded(found.aim.cover),
         "combinations": found.combinations,
         "exact": found.exact,
         "proof": found.proof,
@@ -143,13 +146,17 @@ def as_dict(found: Selection, explanation: Explanation | None = None) -> dict[st
 
 
 def _result(result: Result) -> dict[str, Any]:
+    toward = {
+        name: {label: {"value": _rounded(to.value), "nearest": to.nearest} for label, to in targets.items()}
+        for name, targets in result.toward.items()
+    }
     return {
         "rank": result.rank,
         "tied": result.tied,
         "languages": list(result.languages),
         "scores": {name: _rounded(value) for name, value in result.scores.items()},
         "ranks": dict(result.ranks),
-    }
+    } | ({"toward": toward} if toward else {})
 
 
 def _rounded(value: float) -> float:
@@ -177,11 +184,15 @@ def _csv(found: Selection, explanation: Explanation | None) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     columns = _columns(found)
-    writer.writerow(["rank", "tied", "languages", *columns, *(f"rank_{name}" for name in found.by)])
+    toward = [(name, label) for name, targets in found.results[0].toward.items() for label in targets]
+    beside = [f"{name}_to_{label}" for name, label in toward]
+    writer.writerow(["rank", "tied", "languages", *columns, *(f"rank_{name}" for name in found.by), *beside])
     for r in found.results:
         values = [_rounded(r.scores[name]) for name in columns]
         tied = "" if r.tied is None else r.tied
-        writer.writerow([r.rank, tied, ",".join(r.languages), *values, *(_blank(r.ranks[n]) for n in found.by)])
+        ranks = [_blank(r.ranks[n]) for n in found.by]
+        near = [_rounded(r.toward[name][label].value) for name, label in toward]
+        writer.writerow([r.rank, tied, ",".join(r.languages), *values, *ranks, *near])
     return out.getvalue()
 
 
@@ -191,16 +202,17 @@ def _blank(value: int | None) -> str:
 
 def _markdown(found: Selection, explanation: Explanation | None) -> str:
     columns = _columns(found)
-    head = ["rank", "languages", *columns]
+    head = ["rank", "languages", *columns, *_target_heads(found)]
     rows = [
         [
             _rank(found, r),
             ", ".join(f"{label} ({name})" for label, name in _pairs(r)),
             *(_score(found, r, c) for c in columns),
+            *_target_cells(found, r),
         ]
         for r in found.results
     ]
-    lines = [head, ["--:", ":--", *("--:" for _ in columns)], *rows]
+    lines = [head, ["--:", ":--", *("--:" for _ in head[2:])], *rows]
     table = "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in lines)
     return table + "\n" + "\n\n".join(_summary(found)) + "\n"
 
@@ -234,6 +246,22 @@ def _score(found: Selection, result: Result, column: str) -> str:
     return f"{text} ({place})" if place is not None else text
 
 
+def _target_heads(found: Selection) -> list[str]:
+    """A column for each target, under the first criterion that can say something of it."""
+    return [f"→ {label}" for label in _first_toward(found.results[0])]
+
+
+def _target_cells(found: Selection, result: Result) -> list[str]:
+    return [
+        f"{100 * to.value:.1f} %" if to.nearest is None else f"{to.value:.3f} {to.nearest}"
+        for to in _first_toward(result).values()
+    ]
+
+
+def _first_toward(result: Result) -> dict[str, Toward]:
+    return next(iter(result.toward.values()), {})
+
+
 def _languages(result: Result) -> str:
     same = all(label == name for label, name in _pairs(result))
     return ", ".join(label if same or label == name else f"{label} {name}" for label, name in _pairs(result))
@@ -250,10 +278,11 @@ def _table(found: Selection, explanation: Explanation | None) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("rank", justify="right", no_wrap=True)
     table.add_column("languages", overflow="fold")
-    for column in _columns(found):
+    for column in (*_columns(found), *_target_heads(found)):
         table.add_column(column, justify="right", overflow="fold")
     for number, result in enumerate(found.results):
-        cells = [_rank(found, result), _languages(result), *(_score(found, result, c) for c in _columns(found))]
+        scores = [_score(found, result, c) for c in _columns(found)]
+        cells = [_rank(found, result), _languages(result), *scores, *_target_cells(found, result)]
         table.add_row(*map(Text, cells), style="bold" if number == 0 else "")
     console.print(table)
     console.print()
@@ -280,6 +309,15 @@ def _summary(found: Selection) -> list[str]:
         drawn = "" if found.proof == "enumerated" else f"{RANDOM_SAMPLE:,} "
         parts.append(f"the first beats {_percent(found.percentile)} of {drawn}random combinations")
     lines = ["; ".join(parts) + "."]
+    if found.results[0].toward:
+        name, to = next((name, to) for name, targets in found.results[0].toward.items() for to in targets.values())
+        what = (
+            "share of the target's token ids that the sources have"
+            if to.nearest is None
+            else f"{name} cosine with the nearest source"
+        )
+        ranked_by = "" if found.aim.cover else "; --objective cover ranks by it"
+        lines.append(f"→ target: {what}{ranked_by}.")
     if any(r.tied is None or r.tied > 1 for r in found.results) and found.exact:
         last = found.results[-1]
         if last.tied is None:

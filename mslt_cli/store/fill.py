@@ -3,18 +3,18 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 from mslt_cli.languages.codes import fold
-from mslt_cli.languages.facts import Facts, facts_sha256, read_facts
-from mslt_cli.store.db import SCHEMA_VERSION, Store, open_store, store_exists, store_path
+from mslt_cli.languages.facts import all_spellings, facts_sha256, read_facts
+from mslt_cli.store.db import Store, open_store, store_exists, store_path
 
 FACTS = "data/langs"
 VECTORS = "lang2vec"
+FILLED_SCHEMA = 2
+"""The schema that facts and vectors need; later steps hold what is measured, and an older store is read without."""
 COUNTED = ("languages", "spellings", "pretraining_sizes", "pools", "vector_sets", "vectors")
 
 
@@ -36,7 +36,7 @@ class FillReport:
 
 def is_filled(store: Store) -> bool:
     """Return whether a store has all tables, facts and vectors; takes no time."""
-    if store.schema_version < SCHEMA_VERSION:
+    if store.schema_version < FILLED_SCHEMA:
         return False
     return {source for (source,) in store.query("SELECT source FROM fills")} >= {FACTS, VECTORS}
 
@@ -111,20 +111,13 @@ def _fill_facts(connection: sqlite3.Connection) -> None:
         " family = excluded.family, source = excluded.source",
         facts.languages,
     )
-    connection.executemany("INSERT OR IGNORE INTO spellings VALUES (?, ?, ?, ?)", _spellings(facts))
+    connection.executemany(
+        "INSERT OR IGNORE INTO spellings VALUES (?, ?, ?, ?)",
+        ((fold(spelling), code, spelling, source) for spelling, code, source in all_spellings(facts)),
+    )
     connection.executemany("INSERT INTO pretraining_sizes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", facts.pretraining_sizes)
     connection.executemany("INSERT INTO pools VALUES (?, ?, ?)", facts.pools)
     _record(connection, FACTS, _installed_version(), facts_sha256(), sum(len(table) for table in facts))
-
-
-def _spellings(facts: Facts) -> Iterator[tuple[str, str, str, str]]:
-    """Yield all that may be written for a language, in the order in which it is looked up (languages.json)."""
-    for spelling, code, source in chain(
-        facts.spellings,
-        ((row.iso639_3, row.iso639_3, "iso639_3") for row in facts.languages),
-        ((row.name, row.iso639_3, row.source.split(";")[0]) for row in facts.languages),
-    ):
-        yield fold(spelling), code, spelling, source
 
 
 def _fill_vectors(connection: sqlite3.Connection) -> None:

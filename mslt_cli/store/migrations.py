@@ -18,6 +18,14 @@ features            one row a column of a vector set: vector_set, position (from
 vectors             one row a vector: vector_set, iso639_3, encoded, measured_share (0..1)
 feature_values      a view of vectors, one row a binary feature of a language: vector_set, iso639_3,
                     feature, value (0 or 1). Always name a language or a feature: all rows are 29 million.
+vocabularies        one row a language whose text a model's tokenizer has read: model, task, split, iso639_3,
+                    tokenizer_sha256, data_sha256, examples_limit (NULL = all rows), examples, sentences,
+                    words, characters, tokens, unknown_tokens, distinct_tokens, token_bits (bit i is 1 if token id
+                    i occurs, eight a byte, the first one highest), mslt_version, measured_at (UTC, ISO 8601)
+embeddings          one row the mean sentence embedding of a language in a layer: model, corpus, split, prefix,
+                    special_tokens (0 or 1), layer (0 = before the first, the highest is the last), last_layer,
+                    iso639_3, weights_sha256, data_sha256, examples_limit, sentences, dimensions,
+                    embedding (little-endian float32), mslt_version, measured_at
 """
 
 from sqlite_utils import Database, Migrations
@@ -146,5 +154,58 @@ def m002_vectors(db: Database) -> None:
         JOIN vector_sets ON vector_sets.name = vectors.vector_set
         JOIN features ON features.vector_set = vectors.vector_set
         WHERE vector_sets.encoding IN ('bits', 'indices')
+        """
+    )
+
+
+@migrations()
+def m003_measurements(db: Database) -> None:
+    # What models make of a language's text, measured once by `mslt fetch`, so that `select` needs no tokenizer
+    # and no torch. Bits, not ids: half the size, and a union of languages is one OR.
+    db.execute(
+        """
+        CREATE TABLE vocabularies (
+            model TEXT NOT NULL,
+            task TEXT NOT NULL,
+            split TEXT NOT NULL,
+            iso639_3 TEXT NOT NULL REFERENCES languages,
+            tokenizer_sha256 TEXT NOT NULL,
+            data_sha256 TEXT NOT NULL,
+            examples_limit INTEGER,
+            examples INTEGER NOT NULL,
+            sentences INTEGER NOT NULL,
+            words INTEGER NOT NULL,
+            characters INTEGER NOT NULL,
+            tokens INTEGER NOT NULL,
+            unknown_tokens INTEGER NOT NULL,
+            distinct_tokens INTEGER NOT NULL,
+            token_bits BLOB NOT NULL,
+            mslt_version TEXT NOT NULL,
+            measured_at TEXT NOT NULL,
+            PRIMARY KEY (model, task, split, iso639_3)
+        )
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE embeddings (
+            model TEXT NOT NULL,
+            corpus TEXT NOT NULL,
+            split TEXT NOT NULL,
+            prefix TEXT NOT NULL,
+            special_tokens INTEGER NOT NULL CHECK (special_tokens IN (0, 1)),
+            layer INTEGER NOT NULL,
+            last_layer INTEGER NOT NULL,
+            iso639_3 TEXT NOT NULL REFERENCES languages,
+            weights_sha256 TEXT NOT NULL,
+            data_sha256 TEXT NOT NULL,
+            examples_limit INTEGER,
+            sentences INTEGER NOT NULL,
+            dimensions INTEGER NOT NULL,
+            embedding BLOB NOT NULL,
+            mslt_version TEXT NOT NULL,
+            measured_at TEXT NOT NULL,
+            PRIMARY KEY (model, corpus, split, prefix, special_tokens, layer, iso639_3)
+        )
         """
     )

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from mslt_cli.criteria import CRITERIA
+from mslt_cli.evidence import Aim, Evidence
 from mslt_cli.languages.pools import Member, Pool
 from mslt_cli.reporting.selections import as_dict, explain_best, show
 from mslt_cli.search.objective import PairSum
-from mslt_cli.selection import Evidence, Result, Selection
+from mslt_cli.selection import Result, Selection
 from mslt_cli.store.languages import Language
 
 # Unit vectors at 0, 90 and 60 degrees: cosines aa-bb 0, aa-cc 1/2, bb-cc sqrt(3)/2.
@@ -36,7 +37,7 @@ def found():
         for rank, (pair, value) in enumerate(PAIRS.items(), start=1)
     )
     return Selection(
-        pool=pool, k=2, include=(), exclude=(), by=("l2v-syntax",), least=False, maximize="sum", combine=None,
+        pool=pool, k=2, include=(), exclude=(), by=("l2v-syntax",), least=False, maximize="sum", combine=None, aim=Aim(),
         quotas=False, combinations=3, exact=True, proof="enumerated", gap=0.0, results=results, evidence=(evidence,),
         percentile=200 / 3, best=(0, 1),
     )  # fmt: skip

@@ -1,0 +1,108 @@
+"""The cache folder, and how files get into it: whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mslt_cli.errors import FetchError
+
+REASONS = {
+    errno.ENOSPC: "the disk is full. Free some space, or set HF_HOME to a folder on another disk",
+    errno.EDQUOT: "the disk quota is used up. Free some space, or set HF_HOME to a folder on another disk",
+    errno.EACCES: "it may not be written. Set HF_HOME to a folder of yours",
+    errno.EPERM: "it may not be written. Set HF_HOME to a folder of yours",
+    errno.EROFS: "its disk is read-only. Set HF_HOME to a folder that may be written",
+    errno.ENOTDIR: "something on the way to it is a file, not a folder. Set HF_HOME to a folder",
+}
+"""What a user can do, by what the operating system says."""
+
+
+def cache_home() -> Path:
+    """Return our folder in the Hugging Face cache: `mslt` in HF_HOME, or in its default place."""
+    if given := os.environ.get("HF_HOME"):
+        return Path(given).expanduser() / "mslt"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base).expanduser() if base else Path.home() / ".cache") / "huggingface" / "mslt"
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; it takes the place of `path` when the block ends well.
+
+    Whoever reads `path` sees the old file or the whole new one, whatever ends the block.
+
+    Raises:
+        FetchError: the folder cannot be written; says why.
+    """
+    with writable(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        part = Path(name)
+        try:
+            yield part
+            _flush(part)
+            os.chmod(part, 0o644)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; it becomes `path` when the block ends well.
+
+    If another process was faster, its folder stays and ours is dropped.
+
+    Raises:
+        FetchError: the folder cannot be written; says why.
+    """
+    with writable(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        try:
+            yield part
+            for file in part.rglob("*"):
+                if file.is_file():
+                    _flush(file)
+            os.chmod(part, 0o755)
+            try:
+                os.rename(part, path)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Turn what the operating system says about writing a folder into a sentence.
+
+    Raises:
+        FetchError: there is no space, or no permission.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REASONS:
+            raise
+        raise FetchError(f"The cache {folder} cannot be used: {REASONS[error.errno]}.") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,37 @@
+"""What a long piece of work tells whoever waits for it. By itself it tells nothing; commands show it on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Step:
+    """A piece of work under way; safe to use from several threads."""
+
+    def advance(self, amount: float = 1) -> None:
+        """So much more is done."""
+
+    def expect(self, total: float) -> None:
+        """The whole amount, once it is known."""
+
+
+class Progress:
+    """Hears of pieces of work; this one says nothing. `reporting/progress.py` has those that do."""
+
+    @contextmanager
+    def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+        """A piece of work, from the start of the block to its end.
+
+        Args:
+            what: "download xnli".
+            total: how many units it has, if known.
+            unit: "bytes", "sentences"; rates are shown in it.
+        """
+        yield Step()
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
+
+QUIET = Progress()

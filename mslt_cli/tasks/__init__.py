@@ -1,0 +1,35 @@
+"""The tasks: data sets that models are trained, evaluated and probed on.
+
+`TASKS` names them all; `find_task` also takes the path of a user's own (see custom.py). Each is a file of its own.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from mslt_cli.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from mslt_cli.tasks.base import Task
+
+TASKS = ("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr")
+"""Encoders' tasks, decoders' tasks, instructions, parallel sentences, and the one that needs no hub."""
+
+
+def find_task(name: str) -> Task:
+    """The task of that name, or the one that a TOML file defines.
+
+    Raises:
+        UnknownNameError: there is none.
+        DataError: the file is not a task's; names the key.
+    """
+    if name.endswith(".toml"):
+        from mslt_cli.tasks.custom import read_task
+
+        return read_task(name)
+    folded = name.strip().casefold().replace("-", "")
+    if folded not in TASKS:
+        raise UnknownNameError("task", name, (*TASKS, "./yours.toml"))
+    task: Task = import_module(f"mslt_cli.tasks.{folded}").TASK
+    return task

@@ -1,0 +1,182 @@
+"""What a task is: its kind, labels, columns, languages, splits, where its data lie, and what is repaired in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from mslt_cli.errors import DataError, UnknownNameError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Kind = Literal["token-classification", "sequence-classification", "multiple-choice", "instruction", "parallel"]
+
+COLUMNS: dict[str, dict[str, str]] = {
+    "token-classification": {"tokens": "texts", "labels": "labels"},
+    "sequence-classification": {"text": "text", "text_pair": "text?", "label": "label"},
+    "multiple-choice": {"choices": "texts", "label": "label"},
+    "instruction": {"instruction": "text", "input": "text?", "output": "text"},
+    "parallel": {"text": "text"},
+}
+"""The columns that every task of a kind has, beside `id`. `texts` and `labels` are lists, `?` may be null."""
+
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "eval": ("eval", "dev", "validation", "val"),
+    "test": ("test",),
+}
+"""How files spell a split; another name is spelt as it is."""
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Where a data set lies on the hub."""
+
+    repository: str
+    path: str
+    """Pattern of its files, with {lang} and {split}; `*` stands for anything but a slash."""
+    spelling: int = 0
+    """Which of the data set's spellings of a language the paths use."""
+    branch: str = "main"
+    """Script-only repositories are read from `refs/convert/parquet`, or from their raw files."""
+    revision: str | None = None
+    """Commit; None = the one that `branch` stands for at the first fetch, recorded and kept from then on."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """How tab-separated files of a data set are written."""
+
+    columns: tuple[str, ...] = ()
+    """Names of the columns by position; empty = the header names them."""
+    header: bool = True
+    quoting: bool = False
+    """Whether double quotes are quoting; if not, they are text."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Something that is wrong in the data as published, and is put right unless the user says otherwise."""
+
+    name: str
+    summary: str
+    apply: Callable[[pl.DataFrame, Callable[[str], pl.DataFrame | None]], tuple[pl.DataFrame, int]]
+    """Takes the rows, and a function that reads the same split in another language (its code in the data set; None
+    where that is not to be had). Returns the repaired rows, and how many rows it changed or dropped."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of `TASKS`, or a user's own task.
+
+    Languages are ISO 639-3 codes (URIEL's); `languages` maps each to the data set's own spellings, its code first.
+    """
+
+    name: str
+    kind: Kind
+    summary: str
+    languages: Mapping[str, tuple[str, ...]]
+    splits: tuple[str, ...]
+    evaluation: str
+    """The split that scores are taken on."""
+    metric: str
+    licence: str
+    citation: str
+    labels: tuple[str, ...] = ()
+    """Names of the labels; the data hold their positions."""
+    label_spellings: Mapping[str, str] = field(default_factory=dict)
+    """Other spellings of labels in raw files: "contradictory" → "contradiction"."""
+    first_label: int = 0
+    """The number that raw files give to the first label."""
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each column, how raw files may call it; the first that is there is read."""
+    context: tuple[str, ...] = ()
+    """Further text columns (multiple choice: the premise, the question, …)."""
+    further_metrics: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    """The languages that the paper trains on; for tasks that it does not use, its pool."""
+    targets: tuple[str, ...] = ()
+    """The languages that the paper evaluates on."""
+    sizes: Mapping[str, int | Mapping[str, int]] = field(default_factory=dict)
+    """Rows of each split: one number for all languages, or by language where they differ and are known."""
+    hub: Hub | None = None
+    layouts: tuple[str, ...] = ()
+    """Path patterns of raw upstream files, tried before the file's name is read for language and split."""
+    language_column: tuple[str, ...] = ("language", "lang")
+    """Where one file holds several languages: the column that says which."""
+    table: Table = Table()
+    """How tab-separated raw files are written."""
+    parse: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    """Turns the rows of a raw file of the data set's own form into its columns."""
+    build: Callable[[str, str], pl.DataFrame] | None = None
+    """Makes the data instead of fetching them: takes the data set's language code and the split."""
+    package: str = ""
+    """The Python package that the data are made from."""
+    repairs: tuple[Repair, ...] = ()
+    aligned: bool = False
+    """Whether equal ids in two languages are the same item."""
+    without: tuple[str, ...] = ()
+    """Names of the repairs that are switched off."""
+    folder: str = ""
+    """For a user's own task: where its `layouts` begin."""
+    definition: str = ""
+    """For a user's own task: hash of its definition."""
+    codes: tuple[str, ...] = ()
+    """Context columns that hold a code word (XCOPA's `question` is "cause" or "effect"), not text of the language."""
+
+    @property
+    def key(self) -> str:
+        """Name of the folder of its data: what is in it depends on nothing else."""
+        parts = [self.name, *([self.definition[:8]] if self.definition else [])]
+        return "-".join([*parts, *(f"no-{name}" for name in self.without)])
+
+    @property
+    def training(self) -> str:
+        """The split that is trained on, and whose vocabulary counts: `train`, else the first there is."""
+        return "train" if "train" in self.splits else self.splits[0]
+
+    def code(self, language: str) -> str:
+        """The data set's own code of a language."""
+        return self.languages[language][0]
+
+    def expected_rows(self, split: str, language: str) -> int | None:
+        """Rows that a split should have in a language, before repairs; None = not known."""
+        size = self.sizes.get(split)
+        return size if size is None or isinstance(size, int) else size.get(language)
+
+    def require_split(self, split: str) -> None:
+        """Raises: UnknownNameError: the task has no such split."""
+        if split not in self.splits:
+            raise UnknownNameError(f"split of {self.name}", split, self.splits)
+
+    def not_repaired(self, names: tuple[str, ...]) -> Task:
+        """The task with these repairs switched off.
+
+        Raises:
+            UnknownNameError: it has no such repair.
+        """
+        known = [repair.name for repair in self.repairs]
+        for name in names:
+            if name not in known:
+                if not known:
+                    raise DataError(f"Nothing is repaired in {self.name}, so {name!r} cannot be switched off.")
+                raise UnknownNameError(f"repair of {self.name}", name, known)
+        return replace(self, without=tuple(sorted({*self.without, *names})))
+
+    @property
+    def active_repairs(self) -> tuple[Repair, ...]:
+        """The repairs that are made."""
+        return tuple(repair for repair in self.repairs if repair.name not in self.without)
+
+
+def spelt(pairs: str) -> dict[str, tuple[str, ...]]:
+    """A table of languages: `ara=ar deu=de|German ace` is ISO 639-3 code = the data set's spellings, or the same."""
+    return {iso: tuple((codes or iso).split("|")) for iso, _, codes in (pair.partition("=") for pair in pairs.split())}
+
+
+def spellings_of(split: str) -> tuple[str, ...]:
+    """How files may spell a split."""
+    return SPELLINGS.get(split, (split,))

@@ -1,0 +1,145 @@
+"""CLDR: what kind of thing does a name name? The task that every machine can have, made from the PyPI package Babel.
+
+Territories, languages, scripts, currencies and units, as the Unicode Common Locale Data Repository names them in 117
+languages; the label is the kind. A name is a few words, so this is an easy task for a test of the whole pipeline: its
+scores say little about longer texts, and the same string often serves in several languages (Gabon, Bitcoin, Latn).
+
+What keeps answers from leaking from train to test: the split is by entity (all names of Japan, in all languages, lie in
+one split), and entities that share a name in some language (Canadá, Kanada and Kannada) go together. A name that stands
+for several kinds in its language (Thai) has no right label and is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from mslt_cli.errors import DataError, MissingPackageError
+from mslt_cli.tasks.base import Task, spelt
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FIELDS = {
+    "territory": "territories",
+    "language": "languages",
+    "script": "scripts",
+    "currency": "currency_names",
+    "unit": "unit_display_names",
+}
+"""Label → Babel's field."""
+
+FEWEST_NAMES = 900
+"""Names of its own that a locale needs: those that inherit from another (Haitian from French) have a handful."""
+
+
+class Name(NamedTuple):
+    """What an entity is called in one language."""
+
+    kind: str
+    code: str
+    text: str
+
+    @property
+    def entity(self) -> str:
+        """ "territory:JP"."""
+        return f"{self.kind}:{self.code}"
+
+
+def own_names(locale: str) -> list[Name]:
+    """The names that a locale states itself, none of them inherited; sorted by entity.
+
+    Raises:
+        MissingPackageError: Babel is not installed.
+        DataError: the locale has too few names of its own.
+    """
+    try:
+        from babel import localedata
+    except ImportError:
+        raise MissingPackageError("The task cldr", "Babel", "offline") from None
+    # Babel's own files in its own format: part of an installed package, as its code is.
+    data = localedata.load(locale, merge_inherited=False)
+    names = []
+    for kind, key in FIELDS.items():
+        for code, value in (data.get(key) or {}).items():
+            text = value.get("long") if isinstance(value, dict) else value
+            if isinstance(text, str) and text.strip():
+                names.append(Name(kind, str(code), text.strip()))
+    if len(names) < FEWEST_NAMES:
+        raise DataError(f"CLDR's locale {locale!r} has only {len(names)} names of its own; it inherits the others.")
+    return sorted(names)
+
+
+@cache
+def splits_by_entity() -> dict[str, str]:
+    """The split of each entity: the same for all entities that share a name in some language.
+
+    A group's split follows from a hash of its first entity: a tenth of all groups each for validation and test.
+    """
+    leader: dict[str, str] = {}
+
+    def first_of(entity: str) -> str:
+        while leader.setdefault(entity, entity) != entity:
+            entity = leader[entity]
+        return entity
+
+    for language in TASK.languages:
+        seen: dict[str, str] = {}
+        for name in own_names(TASK.code(language)):
+            one, other = first_of(seen.setdefault(name.text.casefold(), name.entity)), first_of(name.entity)
+            leader[max(one, other)] = min(one, other)
+    return {entity: _split(first_of(entity)) for entity in leader}
+
+
+def _split(entity: str) -> str:
+    share = int.from_bytes(hashlib.sha256(entity.encode()).digest()[:8]) / 2**64
+    return "test" if share < 0.1 else "validation" if share < 0.2 else "train"
+
+
+def build(locale: str, split: str) -> pl.DataFrame:
+    """The names of one locale in one split; columns id, text, label."""
+    import polars as pl
+
+    names = own_names(locale)
+    kinds: dict[str, set[str]] = {}
+    for name in names:
+        kinds.setdefault(name.text.casefold(), set()).add(name.kind)
+    split_of = splits_by_entity()
+    chosen = [n for n in names if len(kinds[n.text.casefold()]) == 1 and split_of[n.entity] == split]
+    return pl.DataFrame(
+        {
+            "id": [name.entity for name in chosen],
+            "text": [name.text for name in chosen],
+            "label": [name.kind for name in chosen],
+        }
+    )
+
+
+TASK = Task(
+    name="cldr",
+    kind="sequence-classification",
+    summary="is it a territory, language, script, currency or unit?",
+    labels=tuple(FIELDS),
+    # The locales of Babel 2.18 with names of their own; zh is Simplified, sr Cyrillic.
+    languages=spelt(
+        "afr=af amh=am ara=ar asm=as ast aze=az bel=be ben=bn bew bos=bs bre=br brx bul=bg cat=ca ccp ces=cs chr "
+        "chv=cv cym=cy dan=da deu=de dsb ell=el eng=en est=et eus=eu fao=fo fas=fa fil fin=fi fra=fr frr fry=fy "
+        "gla=gd gle=ga glg=gl gsw guj=gu hau=ha heb=he hin=hi hrv=hr hsb hun=hu hye=hy ibo=ig ina=ia ind=id "
+        "isl=is ita=it jav=jv jpn=ja kab kan=kn kas=ks kat=ka kaz=kk kgp khm=km kir=ky kok kor=ko kur=ku lao=lo "
+        "lav=lv lij lit=lt ltz=lb mal=ml mar=mr mkd=mk mon=mn mri=mi msa=ms mya=my nep=ne nld=nl nor=no ori=or "
+        "pan=pa pcm pol=pl por=pt pus=ps que=qu roh=rm ron=ro rus=ru sin=si slk=sk slv=sl snd=sd som=so spa=es "
+        "sqi=sq srd=sc srp=sr swa=sw swe=sv tam=ta tel=te tha=th tir=ti ton=to tuk=tk tur=tr uig=ug ukr=uk urd=ur "
+        "uzb=uz vec vie=vi yor=yo yrl yue zho=zh zul=zu"
+    ),
+    splits=("train", "validation", "test"),
+    evaluation="test",
+    metric="accuracy",
+    sources=("ara", "deu", "eng", "fra", "rus", "spa", "zho"),
+    targets=("ell", "fin", "heb", "hin", "ind", "jpn", "kor", "swa", "tha", "tur"),
+    licence="Unicode License v3",
+    citation="Unicode Consortium, Common Locale Data Repository, through Babel",
+    build=build,
+    package="Babel",
+    aligned=True,
+)

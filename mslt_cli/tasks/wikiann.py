@@ -1,0 +1,79 @@
+"""WikiANN: named entities out of Wikipedia's links (Pan et al. 2017), in the splits of Rahimi et al. 2019."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mslt_cli.tasks.base import Hub, Task, spelt
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def without_prefix(rows: pl.DataFrame) -> pl.DataFrame:
+    """Raw files write `en:rick` for a token: strip the language and the first colon, for a token may hold others."""
+    import polars as pl
+
+    if "tags" not in rows.columns:  # not a raw file
+        return rows
+    prefix = r"^[a-z]{2,3}(?:-[a-z]+){0,2}:"
+    prefixed = rows["tokens"].explode(empty_as_null=False, keep_nulls=False).str.contains(prefix)
+    if not prefixed.all():
+        return rows
+    return rows.with_columns(pl.col("tokens").list.eval(pl.element().str.replace(prefix, "")))
+
+
+_FULL = {"train": 20_000, "validation": 10_000, "test": 10_000}
+_BY_LANGUAGE = {  # train, validation, test, where the three are known and differ from _FULL
+    "urd": (20_000, 1_000, 1_000),
+    "est": (15_000, 10_000, 10_000),
+    "tam": (15_000, 1_000, 1_000),
+    "eus": (10_000, 10_000, 10_000),
+    "ben": (10_000, 1_000, 1_000),
+    "aze": (10_000, 1_000, 1_000),
+    "tgl": (10_000, 1_000, 1_000),
+    "hin": (5_000, 1_000, 1_000),
+    "swa": (1_000, 1_000, 1_000),
+    "tel": (1_000, 1_000, 1_000),
+    **dict.fromkeys(("mya", "que", "amh", "jav", "kan", "guj", "sin", "mlg", "yor"), (100, 100, 100)),
+}
+_LARGE = (
+    *("ara", "deu", "eng", "spa", "fra", "rus", "zho", "ind", "ell", "heb", "fin", "tha", "tur", "jpn", "kor"),
+    *("vie", "bul", "ita", "por"),
+)
+
+TASK = Task(
+    name="wikiann",
+    kind="token-classification",
+    summary="named entities (PER, ORG, LOC) in Wikipedia",
+    labels=("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"),
+    # als is Alemannic here (a Wikipedia code), not Albanian. Left out: simple (English again), be-x-old, zh-classical.
+    languages=spelt(
+        "ace afr=af gsw=als amh=am arg=an ang ara=ar arc arz asm=as ast aym=ay aze=az bak=ba bar sgs=bat-smg "
+        "bel=be bul=bg bho=bh ben=bn bod=bo bre=br bos=bs cat=ca cbk=cbk-zam cdo che=ce ceb ckb cos=co crh ces=cs "
+        "csb chv=cv cym=cy dan=da deu=de diq div=dv ell=el eml eng=en epo=eo spa=es est=et eus=eu ext fas=fa "
+        "fin=fi vro=fiu-vro fao=fo fra=fr frr fur fry=fy gle=ga gan gla=gd glg=gl grn=gn guj=gu hak heb=he hin=hi "
+        "hrv=hr hsb hun=hu hye=hy ina=ia ind=id ibo=ig ilo ido=io isl=is ita=it jpn=ja jbo jav=jv kat=ka kaz=kk "
+        "khm=km kan=kn kor=ko ksh kur=ku kir=ky lat=la ltz=lb lim=li lij lmo lin=ln lit=lt lav=lv bms=map-bms "
+        "mlg=mg mhr mri=mi min mkd=mk mal=ml mon=mn mar=mr msa=ms mlt=mt mwl mya=my mzn nap nds nep=ne nld=nl "
+        "nno=nn nor=no nov oci=oc ori=or oss=os pan=pa pdc pol=pl pms pnb pus=ps por=pt que=qu roh=rm ron=ro "
+        "rus=ru kin=rw san=sa sah scn sco snd=sd hbs=sh sin=si slk=sk slv=sl som=so sqi=sq srp=sr sun=su swe=sv "
+        "swa=sw szl tam=ta tel=te tgk=tg tha=th tuk=tk tgl=tl tur=tr tat=tt uig=ug ukr=uk urd=ur uzb=uz vec vep "
+        "vie=vi vls vol=vo wln=wa war wuu xmf yid=yi yor=yo zea zho=zh nan=zh-min-nan yue=zh-yue"
+    ),
+    splits=("train", "validation", "test"),
+    evaluation="test",
+    metric="accuracy",  # of tokens: what the paper reports for every task
+    further_metrics=("entity-f1",),
+    sources=("ara", "deu", "eng", "fra", "rus", "spa", "zho"),
+    targets=("ell", "fin", "heb", "ind", "jpn", "kor", "tha", "tur"),
+    sizes={
+        split: dict.fromkeys(_LARGE, rows) | {iso: sizes[i] for iso, sizes in _BY_LANGUAGE.items()}
+        for i, (split, rows) in enumerate(_FULL.items())
+    },
+    licence="unknown",
+    citation="Rahimi, Li and Cohn 2019, Massively Multilingual Transfer for NER (ACL)",
+    hub=Hub("unimelb-nlp/wikiann", "{lang}/{split}-*.parquet"),
+    layouts=("{split}-{lang}.tsv", "{lang}.tar.gz/{split}", "{lang}/{split}"),
+    parse=without_prefix,
+)
