@@ -1,0 +1,1 @@
+"""Getting data and models: from the hub, or from a folder."""
