@@ -24,6 +24,8 @@ types: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/search.py
+	$(BIN)/python bench/coverage.py
+	$(BIN)/python bench/embeddings.py
 
 docs: $(VENV)/dev
 	$(BIN)/typer mslt_cli.cli utils docs --name mslt --title "The commands" --output docs/commands.md
@@ -37,5 +39,6 @@ $(VENV)/core: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/core
+	$(PIP) --constraint constraints.txt torch
 	$(PIP) --constraint constraints.txt --editable ".[dev]"
 	@touch $@

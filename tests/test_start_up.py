@@ -4,10 +4,15 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from mslt_cli.store.db import open_store
+from mslt_cli.store.measured import Vocabulary, save_vocabulary
 
 HEAVY = {
     "torch", "transformers", "peft", "datasets", "sklearn", "pandas", "polars", "matplotlib", "scipy",
+    "huggingface_hub", "httpx2", "tokenizers", "safetensors", "babel",
     "sqlite_utils", "lang2vec", "pkg_resources", "setuptools", "requests", "urllib3", "importlib.metadata",
 }  # fmt: skip
 
@@ -41,6 +46,21 @@ print(*sorted(sys.modules), sep="\\n", file=sys.stderr)
 )
 def test_select_on_a_filled_store_imports_nothing_heavy(filled_store, words):
     assert not imported(*words, store=filled_store) & HEAVY
+
+
+def test_ranking_by_what_models_measured_imports_no_model(own_store):
+    with open_store(own_store, write=True) as store:
+        for iso in ("eng", "deu", "zho"):
+            bits = np.packbits(np.eye(8, dtype=bool)[ord(iso[0]) % 8])
+            save_vocabulary(
+                store, Vocabulary("m", "cldr", "train", iso, "t", "d", None, 1, 1, 1, 1, 1, 0, 1, bits, "0", "now")
+            )
+    words = ["select", "--pool", "en,de", "-k", "1", "--by", "vocab,l2v-syntax", "--target", "zh"]
+    assert not imported(*words, store=own_store) & HEAVY
+
+
+def test_listing_the_tasks_imports_no_data_frame(filled_store, tmp_path):
+    assert not imported("fetch", "tasks", store=filled_store, HF_HOME=str(tmp_path)) & HEAVY
 
 
 @pytest.mark.parametrize("words", [["--version"], ["select", "--help"]], ids=" ".join)

@@ -37,8 +37,8 @@ def found():
         for rank, (pair, value) in enumerate(PAIRS.items(), start=1)
     )
     return Selection(
-        pool=pool, k=2, include=(), exclude=(), by=("l2v-syntax",), least=False, maximize="sum", combine=None, aim=Aim(),
-        quotas=False, combinations=3, exact=True, proof="enumerated", gap=0.0, results=results, evidence=(evidence,),
+        pool=pool, k=2, include=(), exclude=(), by=("l2v-syntax",), least=False, maximize="sum", combine=None,
+        aim=Aim(), quotas=False, combinations=3, exact=True, proof="enumerated", gap=0.0, results=results, evidence=(evidence,),
         percentile=200 / 3, best=(0, 1),
     )  # fmt: skip
 

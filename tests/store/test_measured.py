@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from mslt_cli.store.db import open_store
+from mslt_cli.store.measured import (
+    Embedding,
+    EmbeddingSet,
+    Vocabulary,
+    embedding_sets,
+    read_embeddings,
+    read_vocabularies,
+    save_embeddings,
+    save_vocabulary,
+    vocabulary_sets,
+)
+
+
+@pytest.fixture
+def store(own_store):
+    with open_store(own_store, write=True) as opened:
+        yield opened
+
+
+def vocabulary(iso="deu", limit=None, task="cldr"):
+    bits = np.packbits(np.array([1, 0, 0, 0, 0, 0, 0, 0, 1, 1], dtype=bool))
+    return Vocabulary("m", task, "train", iso, "t", "d", limit, 3, 4, 10, 40, 20, 5, 3, bits, "0", "now")
+
+
+CHOSEN = EmbeddingSet("m", "pud", "test", "query: ", False, 2, 1)
+
+
+def embedding(iso="deu", layer=2, value=0.1):
+    return Embedding(CHOSEN, layer, iso, "w", "d", 7, 7, np.array([value, -1], dtype=np.float32), "0", "now")
+
+
+def test_a_vocabulary_comes_back_as_it_was_saved(store):
+    save_vocabulary(store, vocabulary())
+    back = read_vocabularies(store, "m", "cldr", "train")["deu"]
+    assert back.token_bits.tolist() == [0b10000000, 0b11000000]
+    assert {name: getattr(back, name) for name in vars(back) if name != "token_bits"} == {
+        name: getattr(vocabulary(), name) for name in vars(back) if name != "token_bits"
+    }
+    assert back.fertility == 2.0  # 20 tokens of 10 words
+    assert back.unknown_share == 0.25  # 5 of 20
+
+
+def test_saving_again_takes_the_place_of_the_older_one(store):
+    save_vocabulary(store, vocabulary())
+    save_vocabulary(store, vocabulary(limit=2))
+    save_vocabulary(store, vocabulary("eng"))
+    save_vocabulary(store, vocabulary(task="xnli"))
+    assert read_vocabularies(store, "m", "cldr", "train", ["deu", "fra"])["deu"].examples_limit == 2
+    assert [(s.task, s.languages) for s in vocabulary_sets(store)] == [("cldr", 2), ("xnli", 1)]
+
+
+def test_embeddings_come_back_by_layer(store):
+    save_embeddings(store, [embedding(), embedding(layer=0, value=0.5), embedding("eng")])
+    back = read_embeddings(store, CHOSEN, 2)
+    assert set(back) == {"deu", "eng"}
+    assert back["deu"].vector.tolist() == embedding().vector.tolist()
+    assert (back["deu"].sentences, back["deu"].examples_limit, back["deu"].layer) == (7, 7, 2)
+    assert read_embeddings(store, CHOSEN, 0)["deu"].vector[0] == 0.5
+    assert read_embeddings(store, CHOSEN, 1) == {}
+    assert embedding_sets(store) == [EmbeddingSet("m", "pud", "test", "query: ", False, 2, 2)]
+
+
+def test_embeddings_are_saved_all_or_none(store):
+    with pytest.raises(Exception, match="FOREIGN KEY"):
+        save_embeddings(store, [embedding(), embedding("no language")])
+    assert embedding_sets(store) == []
+
+
+def test_an_older_store_has_measured_nothing_and_is_read_as_it_is(own_store):
+    with open_store(own_store, write=True) as store, store.transaction() as connection:
+        connection.execute("DROP TABLE vocabularies")
+        connection.execute("DROP TABLE embeddings")
+        connection.execute("PRAGMA user_version = 2")
+    with open_store(own_store) as store:
+        assert vocabulary_sets(store) == []
+        assert embedding_sets(store) == []
