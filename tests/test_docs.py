@@ -1,6 +1,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,10 +24,22 @@ def shown():
                 yield command, output
 
 
+@pytest.fixture(scope="module")
+def environment(filled_store, e5_small, tmp_path_factory):
+    """A filled store, and e5-small in the cache; one command of the README uses what another has fetched."""
+    from mslt_cli.models.e5_small import PACKAGE_VERSION
+
+    home = tmp_path_factory.mktemp("readme")
+    models = home / "hf" / "mslt" / "models"
+    models.mkdir(parents=True)
+    (models / f"e5-small-{PACKAGE_VERSION}").symlink_to(e5_small)
+    shutil.copy(filled_store, home / "store.db")
+    return os.environ | {"MSLT_STORE": str(home / "store.db"), "HF_HOME": str(home / "hf"), "HF_HUB_OFFLINE": "1"}
+
+
 @pytest.mark.parametrize(("command", "output"), list(shown()), ids=[command for command, _ in shown()])
-def test_the_readme_shows_what_its_commands_print(filled_store, command, output):
+def test_the_readme_shows_what_its_commands_print(environment, command, output):
     words = [sys.executable, "-m", "mslt_cli", *shlex.split(command)[1:]]
-    environment = os.environ | {"MSLT_STORE": str(filled_store)}
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
     printed = "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
     lines = [line.rstrip() for line in output.splitlines()]
