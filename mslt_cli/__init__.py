@@ -1,20 +1,42 @@
 """Which languages to train a multilingual model on (Lim et al. 2024), as a library.
 
-`mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `mslt_cli.open_store()` opens the store and
-`mslt_cli.fill_languages()` fills it.
+`mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `fetch_data`, `fetch_model`, `fetch_vocabularies` and
+`fetch_embeddings` are what `mslt fetch` calls. `open_store()` opens the store and `fill_languages()` fills it.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mslt_cli.fetching.data import fetch_data, read_data
+    from mslt_cli.fetching.embeddings import fetch_embeddings
+    from mslt_cli.fetching.vocabulary import fetch_vocabularies
+    from mslt_cli.models.find import fetch_model
     from mslt_cli.selection import Selection, select
     from mslt_cli.store.db import open_store
     from mslt_cli.store.fill import fill_languages
+    from mslt_cli.tasks import find_task
 
 __version__ = "0.1.0"
-__all__ = ["Selection", "fill_languages", "open_store", "select"]
+__all__ = [
+    "Selection",
+    "fetch_data",
+    "fetch_embeddings",
+    "fetch_model",
+    "fetch_vocabularies",
+    "fill_languages",
+    "find_task",
+    "open_store",
+    "read_data",
+    "select",
+]
 
 _HOME = {
+    "fetch_data": "mslt_cli.fetching.data",
+    "fetch_embeddings": "mslt_cli.fetching.embeddings",
+    "fetch_model": "mslt_cli.models.find",
+    "fetch_vocabularies": "mslt_cli.fetching.vocabulary",
+    "find_task": "mslt_cli.tasks",
+    "read_data": "mslt_cli.fetching.data",
     "Selection": "mslt_cli.selection",
     "select": "mslt_cli.selection",
     "open_store": "mslt_cli.store.db",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.base import COLUMNS, Task
+from mslt_cli.tasks.base import COLUMNS, RowError, Task
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +23,24 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 """What columns are usually called; a task's own names come first."""
 
+MISSING_LABELS = ("", "-1")
+"""How data sets write that a row has no label."""
+MOST_CHOICES = 100
+
+
+def spellings(task: Task, column: str) -> tuple[str, ...]:
+    """What files may call one of the task's columns; the first that is there is read."""
+    return tuple(dict.fromkeys((*task.columns.get(column, ()), column, *USUAL.get(column, ()))))
+
+
+def languages_in(task: Task, rows: pl.DataFrame) -> list[str] | None:
+    """The languages (ISO 639-3) that a column of the rows names; None if no column does."""
+    column = _language_column(task, rows)
+    if column is None:
+        return None
+    named = set(rows[column].unique())
+    return [iso for iso, codes in task.languages.items() if named & {iso, *codes}]
+
 
 def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl.DataFrame:
     """Return a raw file's rows in one language, with the columns of the task's kind.
@@ -29,78 +49,53 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
         task: whose data it is.
         rows: as `read_rows` gives them.
         origin: the file's name, for messages.
-        language: ISO 639-3 code; counts where the file holds several languages.
+        language: ISO 639-3 code; counts where a column says which language a row is in.
 
     Returns:
-        `id` (text; the row's number from 0 where the data have none), the kind's columns and the task's context.
+        `id` (text; the row's number from 0 where the data have none), the kind's columns and the task's context. Texts
+        and labels are null only where a repair of the task drops such rows.
 
     Raises:
-        DataError: a column is missing, a label is unknown or a value of the wrong kind; names file, column and row.
+        DataError: there are no rows, a column is missing, a label is unknown or out of range, a value is missing or of
+            the wrong kind; names file, column and row.
     """
     import polars as pl
 
-    rows = _of_language(task, rows, origin, language)
-    if task.parse is not None and rows.height:
-        rows = task.parse(rows)
-    wanted = COLUMNS[task.kind] | dict.fromkeys(task.context, "text")
-    made: list[pl.Series] = [_ids(task, rows)]
-    for name, kind in wanted.items():
-        column = _find(task, rows, name)
-        if column is None:
-            if kind.endswith("?"):
-                made.append(pl.Series(name, [None] * rows.height, dtype=pl.String))
-                continue
-            spelt = ", ".join(_spellings(task, name))
-            raise DataError(
-                f"{origin} has no column for {name} of {task.name} (looked for {spelt}; it has "
-                f"{', '.join(rows.columns) or 'none'})."
-            )
-        made.append(_typed(task, column, name, kind, origin))
+    if not rows.height:
+        raise DataError(f"{origin} has no rows.")
+    numbers = pl.int_range(1, rows.height + 1, eager=True)
+    if (named := _language_column(task, rows)) is not None:
+        mine = rows[named].is_in([language, *task.languages[language]]).fill_null(False)
+        if not mine.any():
+            others = sorted(map(str, rows[named].drop_nulls().unique()))
+            raise DataError(f"{origin} has no rows in {task.code(language)}; it has {', '.join(others[:20])}.")
+        rows, numbers = rows.filter(mine), numbers.filter(mine)
+    raw = _Raw(task, origin, rows, numbers)
+    if task.parse is not None:
+        try:
+            raw = _Raw(task, origin, task.parse(rows), numbers)
+        except RowError as error:
+            raise raw.wrong(error.row, error.what) from error
+    made = [_ids(raw)]
+    for name, kind in (COLUMNS[task.kind] | dict.fromkeys(task.context, "text")).items():
+        column = raw.find(name)
+        if column is not None:
+            made.append(_CONVERT[kind](raw, name, column))
+        elif kind.endswith("?"):
+            made.append(pl.Series(name, [None] * rows.height, dtype=pl.String))
+        else:
+            names = ", ".join((*spellings(task, name), *(["+".join(task.choices)] if name == "choices" else [])))
+            there = ", ".join(rows.columns)
+            raise DataError(f"{origin} has no column for {name} of {task.name} (looked for {names}; it has {there}).")
     frame = pl.DataFrame(made)
     if task.kind == "token-classification":
-        _same_length(frame, origin)
+        _check_lengths(raw, frame)
+        frame = frame.filter(pl.col("tokens").list.len() > 0)
+        if not frame.height:
+            raise DataError(f"{origin} has no words: they are withheld, or it is empty.")
+    if task.kind == "multiple-choice":
+        _check_choices(raw, frame)
     return frame
-
-
-def check_rows(task: Task, frame: pl.DataFrame, origin: str) -> None:
-    """Check what must hold of prepared rows.
-
-    Raises:
-        DataError: there are no rows, two have one id, or a label is out of range; names the row.
-    """
-    import polars as pl
-
-    if not frame.height:
-        raise DataError(f"{origin} has no rows for {task.name}.")
-    repeated = frame["id"].is_duplicated()
-    if repeated.any():
-        first = frame["id"].filter(repeated)[0]
-        raise DataError(f"{origin} has the id {first!r} more than once; ids name items, and have to differ.")
-    if "label" in frame.columns:
-        many = len(task.labels)
-        if many:
-            bad = frame["label"].is_null() | (frame["label"] < 0) | (frame["label"] >= many)
-        else:  # multiple choice: the label is the place of the right choice
-            bad = frame["label"].is_null() | (frame["label"] < 0) | (frame["label"] >= frame["choices"].list.len())
-        if bad.any():
-            row = int(bad.arg_true()[0])
-            raise DataError(f"Row {row + 1} of {origin} has the label {frame['label'][row]}, which is out of range.")
-    if "labels" in frame.columns:
-        lowest, highest = frame["labels"].explode().min(), frame["labels"].explode().max()
-        if isinstance(lowest, int) and isinstance(highest, int) and (lowest < 0 or highest >= len(task.labels)):
-            bad = frame["labels"].list.eval((pl.element() < 0) | (pl.element() >= len(task.labels))).list.any()
-            raise DataError(
-                f"Row {int(bad.arg_true()[0]) + 1} of {origin} has a label outside 0..{len(task.labels) - 1}."
-            )
-    texts = [
-        name for name, kind in (COLUMNS[task.kind] | dict.fromkeys(task.context, "text")).items() if kind == "text"
-    ]
-    for name in texts:
-        if task.kind == "instruction" and name == "output":  # Bactrian-X has rows with an empty output
-            continue
-        empty = frame[name].is_null() | (frame[name].str.strip_chars() == "")
-        if empty.all():
-            raise DataError(f"{origin}: {name} is empty in every row.")
 
 
 def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -108,111 +103,209 @@ def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     import polars as pl
 
     place = pl.int_range(pl.len()).over("id")
-    renamed = frame.with_columns(
-        pl.when(place > 0).then(pl.col("id") + "#" + (place + 1).cast(pl.String)).otherwise(pl.col("id")).alias("id")
-    )
+    distinct = pl.when(place > 0).then(pl.col("id") + "#" + (place + 1).cast(pl.String)).otherwise(pl.col("id"))
+    renamed = frame
+    while renamed["id"].is_duplicated().any():  # again if there was a "7#2" already
+        renamed = renamed.with_columns(distinct.alias("id"))
     return renamed, int((renamed["id"] != frame["id"]).sum())
 
 
-def _of_language(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl.DataFrame:
+# -- values ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """Rows as a file has them, and what it takes to name one in a message."""
+
+    task: Task
+    origin: str
+    rows: pl.DataFrame
+    numbers: pl.Series
+    """The place of each row in the file, from 1."""
+
+    def find(self, name: str) -> pl.Series | None:
+        import polars as pl
+
+        for spelt in spellings(self.task, name):
+            if spelt in self.rows.columns:
+                return self.rows[spelt]
+        if name == "choices" and self.task.choices and {*self.task.choices} <= {*self.rows.columns}:
+            texts = [pl.Series("choices", _text(self, choice, self.rows[choice])) for choice in self.task.choices]
+            return pl.DataFrame({str(i): one for i, one in enumerate(texts)}).select(pl.concat_list("*"))["0"]
+        return None
+
+    def wrong(self, row: int, what: str) -> DataError:
+        return DataError(f"Row {self.numbers[row]} of {self.origin} {what}.")
+
+    def wrong_kind(self, column: pl.Series, wanted: str) -> DataError:
+        return DataError(f"Column {column.name} of {self.origin} holds {column.dtype}, not {wanted}.")
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether rows may lack something, for a repair drops them."""
+        return any(repair.drops_incomplete for repair in self.task.active_repairs)
+
+    def require(self, name: str, there: pl.Series) -> None:
+        """Raises: DataError: the first row without a value."""
+        if not there.all() and not self.tolerant:
+            raise self.wrong(int((~there).arg_true()[0]), f"has no {name}")
+
+
+def _language_column(task: Task, rows: pl.DataFrame) -> str | None:
     import polars as pl
 
-    column = next((name for name in task.language_column if name in rows.columns), None)
-    if column is None or rows.schema[column] != pl.String:
-        return rows
-    mine = rows.filter(pl.col(column).is_in([language, *task.languages[language]]))
-    if not mine.height and rows.height:
-        has = sorted({str(value) for value in rows[column].unique() if value is not None})
-        raise DataError(f"{origin} has no rows in {task.code(language)}; it has {', '.join(has[:20])}.")
-    return mine
+    return next((name for name in task.language_column if rows.schema.get(name) == pl.String), None)
 
 
-def _spellings(task: Task, name: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*task.columns.get(name, ()), name, *USUAL.get(name, ()))))
-
-
-def _find(task: Task, rows: pl.DataFrame, name: str) -> pl.Series | None:
-    return next((rows[spelt] for spelt in _spellings(task, name) if spelt in rows.columns), None)
-
-
-def _ids(task: Task, rows: pl.DataFrame) -> pl.Series:
+def _ids(raw: _Raw) -> pl.Series:
     import polars as pl
 
-    column = _find(task, rows, "id")
-    if column is None or column.null_count():
-        return pl.Series("id", [str(number) for number in range(rows.height)], dtype=pl.String)
+    column = raw.find("id")
+    if column is not None and column.dtype not in (pl.String, pl.Null) and not column.dtype.is_integer():
+        raise raw.wrong_kind(column, "ids")
+    if column is None or column.null_count() or (column.cast(pl.String) == "").any():
+        return pl.Series("id", map(str, range(raw.rows.height)), dtype=pl.String)
     return column.cast(pl.String).alias("id")
 
 
-def _typed(task: Task, column: pl.Series, name: str, kind: str, origin: str) -> pl.Series:
+def _maybe_text(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
     import polars as pl
 
-    if kind in ("text", "text?"):
-        if column.dtype == pl.Null:
-            column = column.cast(pl.String)
-        if column.dtype != pl.String:
-            raise DataError(f"Column {column.name} of {origin} holds {column.dtype}, not text.")
-        return column.alias(name)
-    if kind == "texts":
-        if column.dtype == pl.String:
-            column = pl.Series(name, [_as_list(value) for value in column], dtype=pl.List(pl.String))
-        if column.dtype != pl.List(pl.String):
-            raise DataError(f"Column {column.name} of {origin} holds {column.dtype}, not lists of text.")
-        return column.alias(name)
-    if kind == "labels" and column.dtype == pl.String:
-        column = pl.Series(column.name, [_as_list(value) for value in column], dtype=pl.List(pl.String))
-    if kind == "labels" and not isinstance(column.dtype, pl.List):
-        raise DataError(f"Column {column.name} of {origin} holds {column.dtype}, not lists of labels.")
-    return _label_ids(task, column, origin).alias(name)
+    column = _plain(column)
+    if column.dtype not in (pl.String, pl.Null):
+        raise raw.wrong_kind(column, "text")
+    return column.cast(pl.String).alias(name)
 
 
-def _as_list(value: str | None) -> list[str]:
-    """A list that a text file holds: as JSON, or with spaces between its members."""
-    if not value:
-        return []
-    if value.lstrip().startswith("["):
-        try:
-            return [str(item) for item in json.loads(value)]
-        except json.JSONDecodeError:
-            pass
-    return value.split()
+def _text(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
+    texts = _maybe_text(raw, name, column)
+    raw.require(name, texts.is_not_null())
+    if (texts.fill_null("").str.strip_chars() == "").all() and name != "output":
+        raise DataError(f"Column {column.name} of {raw.origin} is empty in every row.")
+    return texts
 
 
-def _label_ids(task: Task, column: pl.Series, origin: str) -> pl.Series:
-    """Labels, or lists of them, as positions from 0: names are looked up, numbers shifted by the task's first label."""
+def _texts(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
     import polars as pl
 
-    nested = isinstance(column.dtype, pl.List)
-    inner = column.dtype.inner if isinstance(column.dtype, pl.List) else column.dtype
-    element = pl.element() if nested else pl.col(column.name)
-    if inner == pl.String:
-        place = {name: i for i, name in enumerate(task.labels)}
-        place |= {spelt: place[name] for spelt, name in task.label_spellings.items()}
-        if not task.labels:  # multiple choice: "1" and "2"
-            place = {str(number): number - task.first_label for number in range(task.first_label, 100)}
-        numbers = element.str.strip_chars().replace_strict(place, default=None, return_dtype=pl.Int32)
-    elif inner.is_integer():
-        numbers = element.cast(pl.Int32) - task.first_label
-    else:
-        raise DataError(f"Column {column.name} of {origin} holds {column.dtype}, not labels.")
-    frame = column.to_frame().with_columns((pl.col(column.name).list.eval(numbers) if nested else numbers).alias("_"))
-    unknown = (frame["_"].list.eval(pl.element().is_null()).list.any() if nested else frame["_"].is_null()).fill_null(
-        True
-    )
+    column = _lists(raw, column, spaced=name == "tokens")
+    if column.dtype != pl.List(pl.String):
+        raise raw.wrong_kind(column, "lists of text")
+    raw.require(name, column.is_not_null() & ~column.list.contains(None, nulls_equal=True).fill_null(True))
+    return column.alias(name)
+
+
+def _label(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
+    import polars as pl
+
+    column = _plain(column)
+    number = _number(raw, column, column.dtype, pl.col(column.name))
+    numbers = column.to_frame().select(number.alias(name)).to_series()
+    unknown = numbers.is_null()
+    if raw.tolerant:
+        unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
     if unknown.any():
         row = int(unknown.arg_true()[0])
-        given = column[row]
-        if nested and given is not None:
-            given = next((value for value, number in zip(given, frame["_"][row], strict=True) if number is None), None)
-        allowed = ", ".join(task.labels) if task.labels else f"numbers from {task.first_label}"
-        raise DataError(f"Row {row + 1} of {origin} has the label {given!r}; {task.name} has {allowed}.")
-    return frame["_"]
+        raise raw.wrong(row, _not_a_label(raw.task, column[row]))
+    return numbers
 
 
-def _same_length(frame: pl.DataFrame, origin: str) -> None:
-    uneven = (frame["tokens"].list.len() != frame["labels"].list.len()).arg_true()
-    if len(uneven):
-        row = int(uneven[0])
-        raise DataError(
-            f"Row {row + 1} of {origin} has {len(frame['tokens'][row])} tokens and {len(frame['labels'][row])} labels."
-        )
+def _labels(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
+    import polars as pl
+
+    column = _lists(raw, column, spaced=True)
+    if not isinstance(column.dtype, pl.List):
+        raise raw.wrong_kind(column, "lists of labels")
+    raw.require(name, column.is_not_null())
+    numbers = column.list.eval(_number(raw, column, column.dtype.inner, pl.element()))
+    unknown = numbers.list.contains(None, nulls_equal=True)
+    if unknown.any():
+        row = int(unknown.arg_true()[0])
+        place = int(numbers[row].is_null().arg_true()[0])
+        raise raw.wrong(row, _not_a_label(raw.task, column[row][place]))
+    return numbers.alias(name)
+
+
+_CONVERT = {"text": _text, "text?": _maybe_text, "texts": _texts, "label": _label, "labels": _labels}
+"""By the kinds of COLUMNS."""
+
+
+def _number(raw: _Raw, column: pl.Series, dtype: Any, given: pl.Expr) -> pl.Expr:
+    """A label as its position from 0, null where there is no such label: names are looked up, numbers shifted."""
+    import polars as pl
+
+    first, many = raw.task.first_label, len(raw.task.labels) or MOST_CHOICES
+    if dtype == pl.String:
+        place = {str(first + i): i for i in range(many)}  # in text files numbers are text; names come first
+        place |= {name: i for i, name in enumerate(raw.task.labels)}
+        place |= {spelt: place[name] for spelt, name in raw.task.label_spellings.items()}
+        return given.str.strip_chars().replace_strict(place, default=None, return_dtype=pl.Int32)
+    if dtype.is_float():  # whole numbers beside missing ones, as pandas has them
+        given = pl.when(given == given.floor()).then(given)
+    elif not dtype.is_integer() and dtype != pl.Null:
+        raise raw.wrong_kind(column, "labels")
+    number = given.cast(pl.Int64, strict=False) - first
+    return pl.when(number.is_between(0, many - 1)).then(number).cast(pl.Int32)
+
+
+def _not_a_label(task: Task, given: object) -> str:
+    if not task.labels:
+        return f"has the label {given!r}, which is the number of no choice"
+    last = task.first_label + len(task.labels) - 1
+    return f"has the label {given!r}; {task.name} has {', '.join(task.labels)} ({task.first_label} to {last})"
+
+
+def _plain(column: pl.Series) -> pl.Series:
+    """Categories as text."""
+    import polars as pl
+
+    return column.cast(pl.String) if isinstance(column.dtype, (pl.Categorical, pl.Enum)) else column
+
+
+def _lists(raw: _Raw, column: pl.Series, *, spaced: bool) -> pl.Series:
+    """A column of lists, which text files write as JSON, as Python does, or (`spaced`) with blanks between members."""
+    import polars as pl
+
+    if column.dtype == pl.List(pl.Null):
+        return column.cast(pl.List(pl.String))
+    if column.dtype != pl.String:
+        return column
+    lists: list[list[str] | None] = []
+    for row, value in enumerate(column):
+        text = (value or "").strip()
+        if text.startswith("[") and text.endswith("]"):
+            read = _read_list(text)
+        else:
+            read = text.split() if spaced or not text else None
+        if read is None:
+            raise raw.wrong(row, f"has {text[:60]!r} for {column.name}, which is no list")
+        lists.append(read)
+    return pl.Series(column.name, lists, dtype=pl.List(pl.String))
+
+
+def _read_list(text: str) -> list[str] | None:
+    for read in (json.loads, ast.literal_eval):  # literal_eval reads literals, and runs nothing
+        try:
+            return [str(item) for item in read(text)]
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    return None
+
+
+# -- rows ------------------------------------------------------------------------------------------
+
+
+def _check_lengths(raw: _Raw, frame: pl.DataFrame) -> None:
+    tokens, labels = frame["tokens"].list.len(), frame["labels"].list.len()
+    if (tokens != labels).any():
+        row = int((tokens != labels).arg_true()[0])
+        raise raw.wrong(row, f"has {tokens[row]} tokens and {labels[row]} labels")
+
+
+def _check_choices(raw: _Raw, frame: pl.DataFrame) -> None:
+    many = frame["choices"].list.len()
+    bad = (many < 2) | (frame["label"] >= many)
+    if bad.any():
+        row = int(bad.arg_true()[0])
+        label = frame["label"][row] + raw.task.first_label
+        raise raw.wrong(row, f"has {many[row]} choices, and the label {label}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mslt_cli import __version__
 from mslt_cli.cache import sha256_of
 from mslt_cli.errors import DataError
-from mslt_cli.fetching.columns import check_rows, to_columns, with_distinct_ids
+from mslt_cli.fetching.columns import languages_in, spellings, to_columns, with_distinct_ids
 from mslt_cli.fetching.formats import Source, read_rows
 from mslt_cli.fetching.local import Folder
-from mslt_cli.fetching.prepared import Record, read_record, records, save
+from mslt_cli.fetching.prepared import Record, load, read_record, records, save
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.base import Task
 
@@ -46,8 +46,14 @@ class FetchReport:
 class Origin(Protocol):
     """Where raw rows come from."""
 
+    place: str
+    """What it is called in messages."""
+
     def has(self, language: str, split: str) -> bool:
-        """Whether there are any."""
+        """Whether there are any rows of a language and split."""
+
+    def get_ready(self, jobs: Sequence[tuple[str, str]]) -> None:
+        """Bring what these languages and splits take, all at once."""
 
     def rows(self, language: str, split: str) -> pl.DataFrame:
         """The rows of a language and split, in the task's columns."""
@@ -87,35 +93,28 @@ def fetch_data(
     """
     for split in splits:
         task.require_split(split)
-    lacking = [language for language in languages if language not in task.languages]
-    if lacking:
-        raise DataError(f"{task.name} has no data in {', '.join(lacking)}. It has {_codes(task)}.")
-    notes: list[str] = []
-    origin, found = _origin(task, from_path, revision, workers, progress)
-    wanted = tuple(languages) or found or (*task.sources, *task.targets) or tuple(task.languages)
-    wanted = tuple(dict.fromkeys(wanted))
-    jobs: list[tuple[str, str]] = []
+    languages = _languages(task, languages)
+    local = _FromFolder(task, from_path, languages, splits) if from_path is not None or task.folder else None
+    force = force or local is not None  # the files may have changed
+    wanted = languages or (local.languages() if local else (*task.sources, *task.targets)) or tuple(task.languages)
+    asked = [(language, split) for language in dict.fromkeys(wanted) for split in splits or task.splits]
     done: dict[tuple[str, str], Fetched] = {}
-    for language in wanted:
-        for split in splits or task.splits:
-            known = None if force or from_path is not None or task.folder else read_record(task, language, split)
-            if known is not None and (revision is None or known.origin.get("revision") == revision):
-                done[language, split] = Fetched(known, new=False)
-            else:
-                jobs.append((language, split))
-    opened = origin(jobs) if jobs else None
-    with progress.step(f"prepare {task.name}", len(jobs), "files") as step:
-        missing: dict[str, list[str]] = {}
-        for language, split in jobs:
-            if opened is not None and opened.has(language, split):
-                done[language, split] = Fetched(_prepare(task, language, split, opened, notes), new=True)
-            else:
-                missing.setdefault(language, []).append(split)
-            step.advance()
-    _say_missing(task, missing, wanted, splits, done, notes, bool(languages), from_path)
+    for job in asked:
+        known = None if force else read_record(task, *job)
+        if known is not None and (revision is None or known.origin.get("revision") == revision):
+            done[job] = Fetched(known, new=False)
+    notes: list[str] = []
+    if jobs := [job for job in asked if job not in done]:
+        origin = local or _remote(task, revision, workers, progress)
+        there = [job for job in jobs if origin.has(*job)]
+        notes += _missing(task, origin, asked, {*done, *there}, bool(languages), splits)
+        origin.get_ready(there)
+        with progress.step(f"prepare {task.name}", len(there), "files") as step:
+            for job in there:
+                done[job] = Fetched(_prepare(task, *job, origin, notes), new=True)
+                step.advance()
     notes += _unexpected(task, [item.record for item in done.values() if item.new])
-    order = [(language, split) for language in wanted for split in splits or task.splits]
-    return FetchReport(task, tuple(done[key] for key in order if key in done), tuple(notes))
+    return FetchReport(task, tuple(done[job] for job in asked if job in done), tuple(notes))
 
 
 def ensure_data(
@@ -138,41 +137,65 @@ def ensure_data(
     return found, report.notes
 
 
-def _codes(task: Task) -> str:
-    return ", ".join(sorted(task.code(language) for language in task.languages))
+def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
+    """The rows of a language (ISO 639-3 code, or the data set's own) and split that `fetch_data` brought.
+
+    Returns:
+        `id`, the columns of the task's kind (COLUMNS) and its context; labels are positions from 0.
+
+    Raises:
+        UnknownNameError: the task has no such split.
+        DataError: the rows are not in the cache, or damaged; names the command to run.
+    """
+    task.require_split(split)
+    language = _languages(task, [language])[0]
+    record = read_record(task, language, split)
+    if record is None:
+        code = task.code(language)
+        raise DataError(
+            f"{task.name} {split} in {code} is not in the cache. Run `mslt fetch data {task.options} --langs {code}`."
+        )
+    return load(task, record)
 
 
-def _origin(
-    task: Task, from_path: Path | None, revision: str | None, workers: int, progress: Progress
-) -> tuple[Callable[[list[tuple[str, str]]], Origin], tuple[str, ...]]:
-    """How to open where the data come from, and the languages that are known to be there."""
-    if from_path is not None or task.folder:
-        folder = Folder(from_path or Path(task.folder), task)
-        return (lambda jobs: _FromFolder(task, folder)), tuple(folder.languages()) or tuple(task.languages)
+def _languages(task: Task, names: Sequence[str]) -> list[str]:
+    """ISO 639-3 codes of the task's languages; the data set's own codes will do."""
+    iso_of = {code: iso for iso, codes in task.languages.items() for code in codes}
+    if lacking := [name for name in names if name not in task.languages and name not in iso_of]:
+        raise DataError(f"{task.name} has no data in {', '.join(lacking)}. It has {_codes(task, task.languages)}.")
+    return [name if name in task.languages else iso_of[name] for name in names]
+
+
+def _codes(task: Task, languages: Iterable[str]) -> str:
+    return ", ".join(sorted(task.code(language) for language in languages))
+
+
+def _remote(task: Task, revision: str | None, workers: int, progress: Progress) -> Origin:
     if task.build is not None:
-        return (lambda jobs: _Built(task)), ()
+        return _Built(task)
     if task.hub is None:
         raise DataError(f"{task.name} names no repository on the hub. Give --from PATH.")
-    return (lambda jobs: _FromHub(task, jobs, revision, workers, progress)), ()
+    return _FromHub(task, revision, workers, progress)
 
 
 def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[str]) -> Record:
-    frame = origin.rows(language, split)
-    about = origin.about(language, split)
-    name = f"{task.name} {split} in {task.code(language)}"
-    raw_rows = frame.height
-    frame, renamed = with_distinct_ids(frame)
-    if renamed:
-        notes.append(f"{name}: {renamed} ids occurred more than once; repetitions are now called ID#2, ID#3, …")
+    def distinct_rows(iso: str) -> tuple[pl.DataFrame, int]:
+        return with_distinct_ids(origin.rows(iso, split))
 
     def other(code: str) -> pl.DataFrame | None:
         iso = next(iso for iso in task.languages if task.code(iso) == code)
-        return origin.rows(iso, split) if origin.has(iso, split) else None
+        return distinct_rows(iso)[0] if origin.has(iso, split) else None
 
+    name = f"{task.name} {split} in {task.code(language)}"
+    frame, renamed = distinct_rows(language)
+    if renamed:
+        notes.append(f"{name}: {renamed} ids occurred more than once; repetitions are now called ID#2, ID#3, …")
+    raw_rows = frame.height
     repaired: dict[str, int] = {}
     for repair in task.active_repairs:
         frame, repaired[repair.name] = repair.apply(frame, other)
-    check_rows(task, frame, about["files"][0]["path"] if about.get("files") else name)
+    if not frame.height:
+        raise DataError(f"{name} has no rows left: all {raw_rows:,} were dropped ({', '.join(repaired)}).")
     return save(
         task,
         frame,
@@ -183,7 +206,7 @@ def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[
             "split": split,
             "rows": frame.height,
             "raw_rows": raw_rows,
-            "origin": about,
+            "origin": origin.about(language, split),
             "repaired": repaired,
             "expected_rows": task.expected_rows(split, language),
             "prepared_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -192,41 +215,36 @@ def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[
     )
 
 
-def _say_missing(
+def _missing(
     task: Task,
-    missing: dict[str, list[str]],
-    wanted: Sequence[str],
+    origin: Origin,
+    asked: Sequence[tuple[str, str]],
+    there: Collection[tuple[str, str]],
+    named: bool,
     splits: Sequence[str],
-    done: dict[tuple[str, str], Fetched],
-    notes: list[str],
-    asked: bool,
-    from_path: Path | None,
-) -> None:
-    """A language without anything, or a split that was asked for, is an error; the rest is a note."""
-    place = str(from_path) if from_path is not None else "the data set"
-    got = sorted({task.code(language) for language, _ in done})
-    bare = [language for language in wanted if not any(key[0] == language for key in done)]
-    if bare and (asked or not got):
-        names = ", ".join(task.code(language) for language in bare)
-        has = f" It has {', '.join(got)}." if got else f" Its files should be called like {_example(task)}."
+) -> list[str]:
+    """Notes on what is missing, before anything is brought. What the user named (`named`: the languages) must be there.
+
+    Raises:
+        DataError: a language has nothing at all, or lacks a split that was asked for; says which languages there are.
+    """
+    found = {language for language, _ in there}
+    bare = list(dict.fromkeys(language for language, _ in asked if language not in found))
+    if bare and (named or not found):
         what = f" ({', '.join(splits)})" if splits else ""
-        raise DataError(f"{place} has no data of {task.name} in {names}{what}.{has}")
-    lacks: dict[str, list[str]] = {}
-    for language, gone in missing.items():
-        if language in bare:
-            continue
-        for split in gone:
+        others = [iso for iso in task.languages if any(origin.has(iso, split) for split in splits or task.splits)]
+        pattern = task.layouts[0] if task.folder else "{lang}/{split}.parquet"
+        example = pattern.replace("{lang}", task.code(bare[0])).replace("{split}", (splits or task.splits)[0])
+        hint = f"It has {_codes(task, others)}." if others else f"Files should be called like {example}."
+        raise DataError(f"{origin.place} has no data of {task.name} in {_codes(task, bare)}{what}. {hint}")
+    notes = [f"{origin.place} has no data of {task.name} in {_codes(task, bare)}."] if bare else []
+    for split in task.splits:
+        lack = [iso for iso, word in asked if word == split and iso in found and (iso, split) not in there]
+        if lack:
+            notes.append(f"{origin.place} has no {split} data of {task.name} in {_codes(task, lack)}.")
             if split in splits:
-                raise DataError(f"{place} has no {split} data of {task.name} in {task.code(language)}.")
-            lacks.setdefault(split, []).append(task.code(language))
-    for split, codes in lacks.items():
-        notes.append(f"{place} has no {split} data of {task.name} in {', '.join(codes)}.")
-
-
-def _example(task: Task) -> str:
-    split = task.splits[0]
-    pattern = (*task.layouts, task.hub.path if task.hub else "{lang}/{split}.parquet")[0]
-    return pattern.replace("{lang}", task.code(next(iter(task.languages)))).replace("{split}", split).replace("*", "0")
+                raise DataError(notes[-1])
+    return notes
 
 
 def _unexpected(task: Task, prepared: Sequence[Record]) -> list[str]:
@@ -250,10 +268,13 @@ class _Built:
     """Data that are made from a package."""
 
     def __init__(self, task: Task) -> None:
-        self.task = task
+        self.task, self.place = task, task.package
 
     def has(self, language: str, split: str) -> bool:
         return True
+
+    def get_ready(self, jobs: Sequence[tuple[str, str]]) -> None:
+        pass
 
     def rows(self, language: str, split: str) -> pl.DataFrame:
         assert self.task.build is not None
@@ -269,47 +290,95 @@ class _Built:
 class _FromFolder:
     """Files that the user has."""
 
-    def __init__(self, task: Task, folder: Folder) -> None:
-        self.task = task
-        self.folder = folder
+    def __init__(self, task: Task, path: Path | None, languages: Sequence[str], splits: Sequence[str]) -> None:
+        self.task, self.place = task, "the data set" if path is None else str(path)
+        self.folder = Folder(
+            *(path, task),
+            language=languages[0] if len(languages) == 1 else None,
+            split=splits[0] if len(splits) == 1 else None,
+        )
+        self.found: dict[tuple[str, str], list[Source]] = {}
+        self.shared: dict[Source, pl.DataFrame] = {}
+        """Raw rows of files that may hold several languages: read once."""
+        self.sums: dict[Path, str] = {}
+
+    def languages(self) -> list[str]:
+        """Those that there are rows in, by their ISO 639-3 codes."""
+        return [iso for iso in self.task.languages if any(self.has(iso, split) for split in self.task.splits)]
 
     def has(self, language: str, split: str) -> bool:
-        return bool(self.folder.find(language, split))
+        return bool(self._files(language, split))
+
+    def get_ready(self, jobs: Sequence[tuple[str, str]]) -> None:
+        pass
 
     def rows(self, language: str, split: str) -> pl.DataFrame:
-        return _read(self.task, self.folder.find(language, split), language)
+        return _read(self.task, [(s.name, self._raw(s)) for s in self._files(language, split)], language)
 
     def about(self, language: str, split: str) -> dict[str, Any]:
-        files = self.folder.find(language, split)
-        whole = {source.path: sha256_of(source.path) for source in files}
+        files = self._files(language, split)
+        for path in {source.path for source in files} - self.sums.keys():
+            self.sums[path] = sha256_of(path)
         return {
             "kind": "folder",
             "path": str(self.folder.path.resolve()),
-            "files": [{"path": source.name, "sha256": whole[source.path]} for source in files],
+            "files": [{"path": source.name, "sha256": self.sums[source.path]} for source in files],
         }
+
+    def _files(self, language: str, split: str) -> list[Source]:
+        job = (language, split)
+        if job not in self.found:
+            self.found[job] = self.folder.find(*job) or [
+                source for source in self.folder.find(None, split) if self._holds(source, language)
+            ]
+        return self.found[job]
+
+    def _holds(self, source: Source, language: str) -> bool:
+        """Whether a file whose path names no language has rows in this one."""
+        if source not in self.shared:
+            self.shared[source] = self._raw(source)
+        named = languages_in(self.task, self.shared[source])
+        if named is not None:
+            return language in named
+        if self.folder.languages:  # then it is a file beside the data
+            return False
+        if self.folder.language is None:
+            raise DataError(
+                f"{source.name} does not say which language it holds: neither its path nor a column called "
+                f"{' or '.join(self.task.language_column)} does. Name the language with --langs."
+            )
+        return language == self.folder.language
+
+    def _raw(self, source: Source) -> pl.DataFrame:
+        return self.shared[source] if source in self.shared else _raw(self.task, source)
 
 
 class _FromHub:
     """Files on the hub, at one commit, downloaded together."""
 
-    def __init__(
-        self, task: Task, jobs: Sequence[tuple[str, str]], revision: str | None, workers: int, progress: Progress
-    ) -> None:
+    place = "the data set"
+
+    def __init__(self, task: Task, revision: str | None, workers: int, progress: Progress) -> None:
         from mslt_cli.fetching import hub
 
         assert task.hub is not None
-        self.task = task
-        again = f"mslt fetch data --task {task.name}"
+        self.task, self.workers, self.progress = task, workers, progress
+        self.again = f"mslt fetch data {task.options}"
         wanted = revision or task.hub.revision or self._kept() or task.hub.branch
         named = hub.Repository("dataset", task.hub.repository, wanted)
-        self.commit = hub.commit_of(named, again=again)
+        self.commit = hub.commit_of(named, again=self.again)
         self.repository = hub.Repository("dataset", task.hub.repository, self.commit)
-        self.listed = [file.path for file in hub.list_files(self.repository, again=again)]
-        paths = [path for job in jobs for path in self._paths(*job)]
-        self.files = hub.download(
-            self.repository, list(dict.fromkeys(paths)), progress=progress, workers=workers, again=again
-        )
-        self.workers, self.again = workers, again
+        self.listed = [file.path for file in hub.list_files(self.repository, again=self.again)]
+        self.files: dict[str, Path] = {}
+
+    def get_ready(self, jobs: Sequence[tuple[str, str]]) -> None:
+        self._bring([path for job in jobs for path in self._paths(*job)], self.progress)
+
+    def _bring(self, paths: Sequence[str], progress: Progress = QUIET) -> None:
+        from mslt_cli.fetching import hub
+
+        if new := [path for path in dict.fromkeys(paths) if path not in self.files]:
+            self.files |= hub.download(self.repository, new, progress=progress, workers=self.workers, again=self.again)
 
     def _kept(self) -> str | None:
         """The commit of what is in the cache already, so that all languages are of one."""
@@ -326,12 +395,10 @@ class _FromHub:
         return bool(self._paths(language, split))
 
     def rows(self, language: str, split: str) -> pl.DataFrame:
-        from mslt_cli.fetching import hub
-
         paths = self._paths(language, split)
-        if new := [path for path in paths if path not in self.files]:  # another language, for a repair
-            self.files |= hub.download(self.repository, new, workers=self.workers, again=self.again)
-        return _read(self.task, [Source(self.files[path]) for path in paths], language)
+        self._bring(paths)  # another language, for a repair
+        files = [Source(self.files[path]) for path in paths]
+        return _read(self.task, [(file.name, _raw(self.task, file)) for file in files], language)
 
     def about(self, language: str, split: str) -> dict[str, Any]:
         return {
@@ -342,11 +409,17 @@ class _FromHub:
         }
 
 
-def _read(task: Task, files: Sequence[Source], language: str) -> pl.DataFrame:
+def _raw(task: Task, source: Source) -> pl.DataFrame:
+    tagged = task.kind == "token-classification"
+    names = {*spellings(task, "tokens"), *spellings(task, "labels")} if tagged else ()
+    return read_rows(source, task.table, tagged=names)
+
+
+def _read(task: Task, files: Sequence[tuple[str, pl.DataFrame]], language: str) -> pl.DataFrame:
+    """The rows of a language in some files, in the task's columns, one file after the other."""
     import polars as pl
 
-    tagged = task.kind == "token-classification"
-    frames = [to_columns(task, read_rows(file, task.table, tagged=tagged), file.name, language) for file in files]
+    frames = [to_columns(task, rows, name, language) for name, rows in files]
     if len(frames) > 1 and all(frame["id"].to_list() == [str(i) for i in range(frame.height)] for frame in frames):
         # Row numbers of several files (shards) go on from one to the next.
         starts = [sum(frame.height for frame in frames[:i]) for i in range(len(frames))]

@@ -64,16 +64,14 @@ def task_folder(task: Task) -> Path:
 
 
 def read_record(task: Task, language: str, split: str) -> Record | None:
-    """The record of what is prepared, None if nothing is (or an older version prepared it)."""
-    path = task_folder(task) / language / f"{split}.json"
+    """The record of what is prepared; None if nothing is, or what is there is damaged or of another version."""
+    folder = task_folder(task) / language
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        record = Record(**known)
-    except (FileNotFoundError, NotADirectoryError):
+        record = Record(**json.loads((folder / f"{split}.json").read_text(encoding="utf-8")))
+        whole = (folder / record.file).stat().st_size == record.size_bytes
+    except (ValueError, TypeError, OSError):
         return None
-    except (ValueError, TypeError, OSError):  # of another version, or damaged: as good as none
-        return None
-    return record if record.format == FORMAT else None
+    return record if whole and record.format == FORMAT else None
 
 
 def records(task: Task) -> Iterator[Record]:
@@ -115,7 +113,8 @@ def load(task: Task, record: Record) -> pl.DataFrame:
     import polars as pl
 
     path = task_folder(task) / record.language / record.file
-    again = f"Run `mslt fetch data --task {task.name} --langs {record.code} --force` to get it again."
+    place = f" --from {record.origin['path']}" if record.origin["kind"] == "folder" and not task.folder else ""
+    again = f"Run `mslt fetch data {task.options} --langs {record.code}{place} --force` to get it again."
     try:
         data = path.read_bytes()
     except OSError as error:

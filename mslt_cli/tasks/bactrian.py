@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mslt_cli.tasks.base import Hub, Task, spelt
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def empty_answers(rows: pl.DataFrame) -> pl.DataFrame:
+    """Some answers are empty (restored in version 1.0.1 of the data set): null and "" are the same."""
+    import polars as pl
+
+    return rows.with_columns(pl.col("output").fill_null("")) if "output" in rows.columns else rows
+
 
 TASK = Task(
     name="bactrian",
@@ -22,5 +35,6 @@ TASK = Task(
     licence="CC BY-NC 4.0",
     citation="Li et al. 2023, Bactrian-X: Multilingual Replicable Instruction-Following Models (arXiv:2305.15011)",
     hub=Hub("MBZUAI/Bactrian-X", "data/{lang}.json.gz"),
+    parse=empty_answers,
     aligned=True,
 )

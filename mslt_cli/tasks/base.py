@@ -31,6 +31,19 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 """How files spell a split; another name is spelt as it is."""
 
 
+class RowError(Exception):
+    """A raw row that a task's `parse` can make nothing of; whoever knows the file says which one it is.
+
+    Args:
+        row: its place among the rows that `parse` was given, from 0.
+        what: "has no pronoun".
+    """
+
+    def __init__(self, row: int, what: str) -> None:
+        super().__init__(what)
+        self.row, self.what = row, what
+
+
 @dataclass(frozen=True)
 class Hub:
     """Where a data set lies on the hub."""
@@ -55,6 +68,8 @@ class Table:
     header: bool = True
     quoting: bool = False
     """Whether double quotes are quoting; if not, they are text."""
+    commas: bool = False
+    """Whether this holds of comma-separated files as well; if not, those have a header, and quoting."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,8 @@ class Repair:
     apply: Callable[[pl.DataFrame, Callable[[str], pl.DataFrame | None]], tuple[pl.DataFrame, int]]
     """Takes the rows, and a function that reads the same split in another language (its code in the data set; None
     where that is not to be had). Returns the repaired rows, and how many rows it changed or dropped."""
+    drops_incomplete: bool = False
+    """Whether it drops rows without a text or label: then they are no reason to refuse the file."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +110,8 @@ class Task:
     """The number that raw files give to the first label."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For each column, how raw files may call it; the first that is there is read."""
+    choices: tuple[str, ...] = ()
+    """Columns of raw files that hold one choice each, where there is no column with a list of them."""
     context: tuple[str, ...] = ()
     """Further text columns (multiple choice: the premise, the question, …)."""
     further_metrics: tuple[str, ...] = ()
@@ -105,12 +124,14 @@ class Task:
     hub: Hub | None = None
     layouts: tuple[str, ...] = ()
     """Path patterns of raw upstream files, tried before the file's name is read for language and split."""
+    left_out: tuple[str, ...] = ()
+    """Codes of the data set that name no language of ours: files in them are passed over."""
     language_column: tuple[str, ...] = ("language", "lang")
     """Where one file holds several languages: the column that says which."""
     table: Table = Table()
     """How tab-separated raw files are written."""
     parse: Callable[[pl.DataFrame], pl.DataFrame] | None = None
-    """Turns the rows of a raw file of the data set's own form into its columns."""
+    """Turns the rows of a raw file of the data set's own form into its columns, one by one; may raise RowError."""
     build: Callable[[str, str], pl.DataFrame] | None = None
     """Makes the data instead of fetching them: takes the data set's language code and the split."""
     package: str = ""
@@ -124,6 +145,8 @@ class Task:
     """For a user's own task: where its `layouts` begin."""
     definition: str = ""
     """For a user's own task: hash of its definition."""
+    file: str = ""
+    """For a user's own task: the file that defines it, as the user wrote it."""
     codes: tuple[str, ...] = ()
     """Context columns that hold a code word (XCOPA's `question` is "cause" or "effect"), not text of the language."""
 
@@ -134,6 +157,11 @@ class Task:
         return "-".join([*parts, *(f"no-{name}" for name in self.without)])
 
     @property
+    def options(self) -> str:
+        """What a user writes to get this task: `--task xcopa --no-repair question`."""
+        return " ".join([f"--task {self.file or self.name}", *(f"--no-repair {name}" for name in self.without)])
+
+    @property
     def training(self) -> str:
         """The split that is trained on, and whose vocabulary counts: `train`, else the first there is."""
         return "train" if "train" in self.splits else self.splits[0]
@@ -141,6 +169,11 @@ class Task:
     def code(self, language: str) -> str:
         """The data set's own code of a language."""
         return self.languages[language][0]
+
+    def spellings_of(self, split: str) -> tuple[str, ...]:
+        """How files may spell a split; what could stand for another split of the task as well stands for neither."""
+        others = {word for other in self.splits if other != split for word in (other, *SPELLINGS.get(other, ()))}
+        return (split, *(word for word in SPELLINGS.get(split, ()) if word != split and word not in others))
 
     def expected_rows(self, split: str, language: str) -> int | None:
         """Rows that a split should have in a language, before repairs; None = not known."""
@@ -175,8 +208,3 @@ class Task:
 def spelt(pairs: str) -> dict[str, tuple[str, ...]]:
     """A table of languages: `ara=ar deu=de|German ace` is ISO 639-3 code = the data set's spellings, or the same."""
     return {iso: tuple((codes or iso).split("|")) for iso, _, codes in (pair.partition("=") for pair in pairs.split())}
-
-
-def spellings_of(split: str) -> tuple[str, ...]:
-    """How files may spell a split."""
-    return SPELLINGS.get(split, (split,))

@@ -42,7 +42,17 @@ TASK = Task(
         "{lang}/{split}-*.parquet",
         revision="4cd8187c404bda33cb1f62b49b001115862acf37",
     ),
-    layouts=("{lang}/translated_{split}.tsv", "{lang}/{split}_2k.tsv", "{lang}/{split}.tsv"),
-    repairs=(Repair("untranslated", "rows with an empty side, NS or no label are dropped", drop_untranslated),),
+    layouts=(
+        *("{lang}/translated_{split}.tsv", "{lang}/{split}_2k.tsv", "{lang}/{split}.tsv"),
+        "PAWS-X.{lang}/{split}-*.parquet",  # of google/xtreme, which lost some rows
+    ),
+    repairs=(
+        Repair(
+            "untranslated",
+            "rows with an empty side, NS or no label are dropped",
+            drop_untranslated,
+            drops_incomplete=True,
+        ),
+    ),
     aligned=True,
 )

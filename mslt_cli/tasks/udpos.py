@@ -70,4 +70,5 @@ TASK = Task(
     licence="by treebank",
     citation="Nivre et al. 2020, Universal Dependencies v2 (LREC); Hu et al. 2020, XTREME (ICML)",
     hub=Hub("google/xtreme", "udpos.{lang}/{split}-*.parquet", spelling=1),
+    layouts=("{lang}_*-ud-{split}*.conllu",),  # treebanks have the sentences as .txt beside
 )

@@ -16,15 +16,6 @@ AGREED = ("et", "ht", "qu", "ta", "vi", "zh")
 differs here and there in Turkish test, Swahili, Indonesian and Italian (counted in the data)."""
 
 
-def choices(rows: pl.DataFrame) -> pl.DataFrame:
-    """Put the two choices into one column."""
-    import polars as pl
-
-    if "choices" in rows.columns or not {"choice1", "choice2"} <= set(rows.columns):
-        return rows
-    return rows.with_columns(pl.concat_list("choice1", "choice2").alias("choices"))
-
-
 def repair_question(rows: pl.DataFrame, other: Callable[[str], pl.DataFrame | None]) -> tuple[pl.DataFrame, int]:
     """Take `question` from the same item in Estonian, or in another language whose questions agree with it."""
     import polars as pl
@@ -37,7 +28,7 @@ def repair_question(rows: pl.DataFrame, other: Callable[[str], pl.DataFrame | No
         )
     known = rows.join(right.select("id", pl.col("question").alias("right")), on="id", how="left", maintain_order="left")
     repaired = known.with_columns(pl.coalesce("right", "question").alias("question")).drop("right")
-    return repaired, int((repaired["question"] != rows["question"]).sum())
+    return repaired, int(repaired["question"].ne_missing(rows["question"]).sum())
 
 
 TASK = Task(
@@ -48,6 +39,7 @@ TASK = Task(
     splits=("validation", "test"),
     evaluation="test",
     metric="accuracy",
+    choices=("choice1", "choice2"),
     context=("premise", "question"),
     codes=("question",),
     # Trained on Bactrian-X; the paper says eleven targets and prints these nine (vi and zh missing).
@@ -57,7 +49,6 @@ TASK = Task(
     citation="Ponti et al. 2020, XCOPA: A Multilingual Dataset for Causal Commonsense Reasoning (EMNLP)",
     hub=Hub("cambridgeltl/xcopa", "{lang}/{split}-*.parquet"),
     layouts=("{split}.{lang}.jsonl",),
-    parse=choices,
     repairs=(Repair("question", "`question` is taken from the same item in Estonian", repair_question),),
     aligned=True,
 )

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mslt_cli.tasks.base import Hub, Table, Task, spelt
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _SENTENCES = tuple(f"input_sentence_{i}" for i in range(1, 5))
 _ENDINGS = ("sentence_quiz1", "sentence_quiz2")
-
-
-def endings(rows: pl.DataFrame) -> pl.DataFrame:
-    """Put the two endings into one column."""
-    import polars as pl
-
-    if "choices" in rows.columns or not set(_ENDINGS) <= set(rows.columns):
-        return rows
-    return rows.with_columns(pl.concat_list(*_ENDINGS).alias("choices"))
-
 
 TASK = Task(
     name="xstorycloze",
@@ -32,6 +17,7 @@ TASK = Task(
     metric="accuracy",
     first_label=1,
     columns={"label": ("label", "answer_right_ending")},
+    choices=_ENDINGS,
     context=_SENTENCES,
     targets=("eus", "hin", "ind", "mya", "swa", "tel"),
     sizes={"train": 360, "eval": 1_511},
@@ -39,6 +25,5 @@ TASK = Task(
     citation="Lin et al. 2022, Few-shot Learning with Multilingual Generative Language Models (EMNLP)",
     hub=Hub("juletxara/xstory_cloze", "spring2016.val.{lang}.tsv.split_20_80_{split}.tsv"),
     table=Table(("story_id", *_SENTENCES, *_ENDINGS, "answer_right_ending"), quoting=True),
-    parse=endings,
     aligned=True,
 )

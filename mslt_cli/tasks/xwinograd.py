@@ -6,8 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from mslt_cli.errors import DataError
-from mslt_cli.tasks.base import Hub, Table, Task, spelt
+from mslt_cli.tasks.base import Hub, RowError, Table, Task, spelt
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,29 +15,32 @@ _BLANKS = 2
 """White space that may stand between a token and the next."""
 
 
-def options(rows: pl.DataFrame) -> pl.DataFrame:
-    """Put the two options into one column; of the original table, put `_` in the place of the pronoun."""
+def with_blank(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of the original table's rows, put `_` in the place of the pronoun."""
     import polars as pl
 
-    if "pronoun" in rows.columns:
-        made = [_item(row) for row in rows.iter_rows(named=True)]
-        return pl.DataFrame(made, schema={"sentence": pl.String, "choices": pl.List(pl.String), "label": pl.Int32})
-    if "choices" in rows.columns or not {"option1", "option2"} <= set(rows.columns):
+    if "pronoun" not in rows.columns:
         return rows
-    return rows.with_columns(pl.concat_list("option1", "option2").alias("choices"))
+    made = []
+    for i, row in enumerate(rows.iter_rows(named=True)):
+        try:
+            made.append(_item(row))
+        except (ValueError, IndexError, TypeError) as error:
+            raise RowError(i, f"is not as XWinograd's rows are ({error}): {row['text'][:60]!r}") from error
+    return pl.DataFrame(made, schema={"sentence": pl.String, "choices": pl.List(pl.String), "label": pl.Int32})
 
 
 def _item(row: dict[str, str]) -> dict[str, object]:
-    try:
-        tokens = json.loads(row["tokens"])
-        pronoun, (start, end), _ = json.loads(row["pronoun"])
-        candidates = json.loads(row["candidates"])
-        texts = [candidate[0] for candidate in candidates]
-        right = [bool(candidate[3]) for candidate in candidates].index(True)
-    except (ValueError, IndexError, TypeError) as error:
-        raise DataError(f"An XWinograd row is not as it should be ({error}): {row['text'][:60]!r}.") from error
-    first, last = place_of(row["text"], tokens, start, end, pronoun)
-    return {"sentence": row["text"][:first] + "_" + row["text"][last:], "choices": texts, "label": right + 1}
+    pronoun, (start, end), _ = json.loads(row["pronoun"])
+    first, last = place_of(row["text"], json.loads(row["tokens"]), start, end, pronoun)
+    (one, *_, one_right), (two, *_, two_right) = json.loads(row["candidates"])
+    if bool(one_right) == bool(two_right):
+        raise ValueError("not one of the two candidates is right")
+    return {
+        "sentence": row["text"][:first] + "_" + row["text"][last:],
+        "choices": [one, two],
+        "label": 1 if one_right else 2,
+    }
 
 
 def place_of(text: str, tokens: list[str], start: int, end: int, pronoun: str) -> tuple[int, int]:
@@ -46,7 +48,12 @@ def place_of(text: str, tokens: list[str], start: int, end: int, pronoun: str) -
 
     The tokens are walked through the text, for the same word may occur more than once. In 29 of 3,961 rows they
     differ from the text (contractions); there the pronoun is the one with as many equal words before it.
+
+    Raises:
+        ValueError: there are no such tokens, or the pronoun is not in the text.
     """
+    if not 0 <= start < end <= len(tokens):
+        raise ValueError(f"there are no tokens {start} to {end}")
     at, first = 0, 0
     for i, token in enumerate(tokens[:end]):
         found = text.find(token, at)
@@ -60,7 +67,7 @@ def place_of(text: str, tokens: list[str], start: int, end: int, pronoun: str) -
     words = list(re.finditer(rf"(?<!\w){re.escape(pronoun)}(?!\w)", text, re.IGNORECASE))
     words = words or list(re.finditer(re.escape(pronoun), text))
     if not words:
-        raise DataError(f"The pronoun {pronoun!r} does not occur in {text[:80]!r}.")
+        raise ValueError(f"{pronoun!r} does not occur")
     match = words[min(before, len(words) - 1)]
     return match.start(), match.end()
 
@@ -75,6 +82,7 @@ TASK = Task(
     metric="accuracy",
     first_label=1,  # the strings "1" and "2"
     columns={"label": ("label", "answer")},
+    choices=("option1", "option2"),
     context=("sentence",),
     targets=("jpn", "por"),
     sizes={"test": {"eng": 2_325, "fra": 83, "jpn": 959, "por": 263, "rus": 315, "zho": 504}},
@@ -82,5 +90,5 @@ TASK = Task(
     citation="Tikhonov and Ryabinin 2021, It's All in the Heads (Findings of ACL)",
     hub=Hub("Muennighoff/xwinograd", "{split}/{lang}.jsonl"),
     table=Table(("lang", "set", "english", "text", "tokens", "pronoun", "candidates"), header=False),
-    parse=options,
+    parse=with_blank,
 )

@@ -38,8 +38,8 @@ def found():
     )
     return Selection(
         pool=pool, k=2, include=(), exclude=(), by=("l2v-syntax",), least=False, maximize="sum", combine=None,
-        aim=Aim(), quotas=False, combinations=3, exact=True, proof="enumerated", gap=0.0, results=results, evidence=(evidence,),
-        percentile=200 / 3, best=(0, 1),
+        aim=Aim(), quotas=False, combinations=3, exact=True, proof="enumerated", gap=0.0, results=results,
+        evidence=(evidence,), percentile=200 / 3, best=(0, 1),
     )  # fmt: skip
 
 

@@ -1,0 +1,268 @@
+"""A user's own task: what the file says, what is wrong with it, and its data."""
+
+import json
+
+import pytest
+
+from mslt_cli.errors import DataError
+from mslt_cli.fetching.data import ensure_data, fetch_data
+from mslt_cli.fetching.prepared import load
+from mslt_cli.tasks import find_task
+
+REVIEWS = """
+name = "reviews"
+kind = "sequence-classification"
+path = "data/{lang}/{split}.csv"
+languages = ["id", "jv", "zh-Hans"]
+splits = ["train", "test"]
+labels = ["negative", "positive"]
+label_spellings = {neg = "negative"}
+sources = ["id"]
+targets = ["jav", "zh-Hans"]
+sizes = {train = 2}
+[columns]
+text = "review"
+label = "sentiment"
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def task(tmp_path):
+    """Writes a task's file and data files beside it, and reads the task."""
+
+    def write(text, **files):
+        for name, data in files.items():
+            path = tmp_path / "mine" / name.replace("__", "/").replace("_dot_", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(data)
+        path = tmp_path / "mine" / "task.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return find_task(str(path))
+
+    return write
+
+
+def rows(task, *columns, languages=()):
+    report = fetch_data(task, languages)
+    return {f"{i.record.code} {i.record.split}": load(task, i.record).select(columns).rows() for i in report.fetched}
+
+
+def test_a_file_says_what_the_task_is(task, tmp_path):
+    read = task(REVIEWS)
+    assert (read.name, read.kind, read.splits, read.evaluation, read.metric) == (
+        *("reviews", "sequence-classification", ("train", "test"), "test", "accuracy"),
+    )
+    assert read.languages == {"ind": ("id",), "jav": ("jv",), "zho": ("zh-Hans",)}
+    assert (read.sources, read.targets, read.labels) == (("ind",), ("jav", "zho"), ("negative", "positive"))
+    assert read.options == f"--task {tmp_path / 'mine' / 'task.toml'}"
+    assert read.key == f"reviews-{read.definition[:8]}"
+    assert task(REVIEWS + "# changed").key != read.key
+
+
+def test_its_data_are_read_with_its_columns_and_follow_changes_of_the_files(task):
+    read = task(
+        REVIEWS,
+        data__id__train_dot_csv='review,sentiment,other\nbagus,positive,x\n"jelek, sekali",neg,y\n',
+        data__id__test_dot_csv="sentiment,review\n1,baik\n",
+        data__jv__test_dot_csv="review,sentiment\napik,positive\n",
+        data__jv__train_old_dot_csv="not,of\nthis,task\n",
+    )
+    assert rows(read, "text", "label") == {
+        "id train": [("bagus", 1), ("jelek, sekali", 0)],
+        "id test": [("baik", 1)],
+        "jv test": [("apik", 1)],
+    }
+    record = ensure_data(read, ["ind"], "test")[0][0]
+    task(REVIEWS, data__id__test_dot_csv="review,sentiment\nburuk,negative\n")
+    assert ensure_data(read, ["ind"], "test")[0][0].content_sha256 != record.content_sha256
+    assert rows(read, "text", languages=["id"])["id test"] == [("buruk",)]
+    with pytest.raises(DataError, match="the data set has no data of reviews in zh-Hans. It has id, jv."):
+        fetch_data(read, ["zho"])
+    task(REVIEWS, data__id__test_dot_csv="review,sentiment\nburuk,netral\n")
+    with pytest.raises(
+        DataError, match="Row 1 of .*data/id/test.csv has the label 'netral'; reviews has negative, positive"
+    ):
+        fetch_data(read, ["ind"])
+
+
+HEAD = 'name = "mine"\nlanguages = {in = "Indonesian", en = "en"}\nsplits = ["dev", "test"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "columns", "expected"),
+    [
+        (  # tokens and tags a line
+            'kind = "token-classification"\nlabels = ["O", "B"]\npath = "{split}.{lang}.txt"\n',
+            {"dev_dot_in_dot_txt": "a\tB\nb\n\nc\tO\n"},
+            ("tokens", "labels"),
+            {"in dev": [(["a", "b"], [1, 0]), (["c"], [0])]},
+        ),
+        (  # one file for all languages, with a column that says which; tabs, and no header
+            'kind = "sequence-classification"\nlabels = ["no", "yes"]\npath = "all-{split}.tsv"\nheader = false\n'
+            'first_label = 1\n[columns]\nlanguage = "l"\ntext = "t"\nlabel = "y"\n',
+            {"all-test_dot_tsv": 'in\tsatu "\t2\nen\tone\t1\n'},
+            ("text", "label"),
+            {"in test": [('satu "', 1)], "en test": [("one", 0)]},
+        ),
+        (  # the same with commas
+            'kind = "sequence-classification"\nlabels = ["no", "yes"]\npath = "{lang}-{split}.csv"\nheader = false\n'
+            'quoting = true\n[columns]\ntext = "t"\nlabel = "y"\n',
+            {"in-test_dot_csv": '"satu, dua",1\n'},
+            ("text", "label"),
+            {"in test": [("satu, dua", 1)]},
+        ),
+        (  # choices in columns of their own, and a label that is a letter
+            'kind = "multiple-choice"\nlabels = ["A", "B", "C"]\ncontext = ["question"]\n'
+            'path = "{lang}/**/{split}*.jsonl"\n'
+            '[columns]\nchoices = ["a", "b", "c"]\nlabel = "key"\nquestion = "q"\n',
+            {"in__deep__er__dev1_dot_jsonl": json.dumps({"q": "?", "a": "x", "b": "y", "c": "z", "key": "C"})},
+            ("question", "choices", "label"),
+            {"in dev": [("?", ["x", "y", "z"], 2)]},
+        ),
+        (
+            'kind = "multiple-choice"\npath = "{split}_{lang}.jsonl"\n',
+            {"test_in_dot_jsonl": json.dumps({"choices": ["x", "y", "z"], "label": 2})},
+            ("choices", "label"),
+            {"in test": [(["x", "y", "z"], 2)]},
+        ),
+        (
+            'kind = "instruction"\npath = "{lang}/{split}.json"\n'
+            '[columns]\ninstruction = "prompt"\noutput = "answer"\n',
+            {"en__test_dot_json": json.dumps([{"prompt": "p", "answer": "a"}])},
+            ("instruction", "input", "output"),
+            {"en test": [("p", None, "a")]},
+        ),
+        (  # a sentence a line
+            'kind = "parallel"\npath = "flores/{lang}.{split}.txt"\nheader = false\n'
+            'columns = {text = "t"}\naligned = true\n',
+            {"flores__in_dot_dev_dot_txt": "satu\ndua, tiga\n", "flores__en_dot_dev_dot_txt": "one\ntwo, three\n"},
+            ("id", "text"),
+            {"in dev": [("0", "satu"), ("1", "dua, tiga")], "en dev": [("0", "one"), ("1", "two, three")]},
+        ),
+    ],
+    ids=["tokens", "one file", "commas", "choices", "list of choices", "instruction", "parallel"],
+)
+def test_every_kind_has_its_own_task(task, text, files, columns, expected):
+    assert rows(task(HEAD + text, **files), *columns) == expected
+
+
+def test_a_path_may_lead_anywhere_and_is_followed_to_the_letter(task, tmp_path):
+    data = "review,sentiment\nx,1\n"
+    elsewhere = {f"..__other__{name}": data for name in ("id__train_dot_csv", "copy__id__train_dot_csv")}
+    for path in (
+        "../other/{lang}/{split}.csv",
+        f"{tmp_path}/other/{{lang}}/{{split}}.csv",
+        "./../other/{lang}/{split}.*",
+    ):
+        read = task(REVIEWS.replace("data/{lang}/{split}.csv", path), **elsewhere)
+        assert rows(read, "text") == {"id train": [("x",)]}
+    with pytest.raises(DataError, match="task.toml: .*/nowhere does not exist"):
+        rows(task(REVIEWS.replace("data/", "nowhere/")), "text")
+    one = task(REVIEWS.replace("{lang}/", ""), data__train_dot_csv=data)
+    with pytest.raises(
+        DataError, match="train.csv does not say which language it holds: .* a column called language or lang"
+    ):
+        rows(one, "text")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('kind = "sequence-classification"\n', "", "key kind is missing."),
+        ("sources", "source", "there is no key source. Did you mean sources?"),
+        ("sources", "quux", "there is no key quux. Known: name, kind, "),
+        ('splits = ["train", "test"]', 'splits = "train"', "key splits has to be a list."),
+        ('splits = ["train", "test"]', "splits = []", "key splits is empty."),
+        ('"train", "test"', '"train", 7', "key splits has to hold texts, and holds 7."),
+        ('"train", "test"', '"train", "train"', "key splits names something twice."),
+        ('"train", "test"', '"train", "../up"', "key splits holds '../up'; a split may hold letters, digits, - and _."),
+        ("sizes = {train = 2}", "sizes = {dev = 2}", "key sizes.dev names none of the splits train, test."),
+        ("sizes = {train = 2}", 'sizes = {train = "2"}', "key sizes.train has to be a number of rows."),
+        ("sizes = {train = 2}", "first_label = true", "key first_label has to be a whole number."),
+        ("sizes = {train = 2}", "header = 0", "key header has to be true or false."),
+        (
+            "sizes = {train = 2}",
+            'evaluation = "dev"',
+            "key evaluation is 'dev', which is none of the splits train, test.",
+        ),
+        (
+            "sizes = {train = 2}",
+            'metric = "acuracy"',
+            "key metric is 'acuracy'; for sequence-classification it can be accuracy.",
+        ),
+        (
+            "sizes = {train = 2}",
+            'context = ["text"]',
+            "key context holds 'text', which sequence-classification has anyway.",
+        ),
+        (
+            'labels = ["negative", "positive"]\n',
+            "",
+            "key labels has to name at least two labels for sequence-classification.",
+        ),
+        (
+            '{neg = "negative"}',
+            '{neg = "bad"}',
+            "key label_spellings gives 'neg' the label 'bad', which labels does not name.",
+        ),
+        ("sequence-classification", "classification", "key kind is 'classification'; it can be token-classification, "),
+        ('"reviews"', '"xnli"', "key name is 'xnli', which is a task of mslt's; choose another."),
+        ('"reviews"', '"../x"', "key name is '../x'; it may hold letters, digits, - and _."),
+        ('"jv"', '"xx-yy"', "key languages holds 'xx-yy', which is no language that mslt knows"),
+        ('"jv"', '"Javanes"', "which is no language that mslt knows; did you mean javanese?."),
+        ('"jv"', '"ind"', "key languages holds 'id' and 'ind', which are the same language."),
+        ('["id", "jv", "zh-Hans"]', "{}", "key languages is empty."),
+        ('["id", "jv", "zh-Hans"]', "{id = 3}", "key languages has to hold codes or names, and holds 3."),
+        (
+            'sources = ["id"]',
+            'sources = ["en"]',
+            "key sources holds 'en', which is none of the languages id, jv, zh-Hans.",
+        ),
+        (
+            'text = "review"',
+            'txt = "review"',
+            "there is no column columns.txt for sequence-classification; it has id, language, text, ",
+        ),
+        ('text = "review"', "text = 3", "key columns.text has to be the name of a column."),
+        ('path = "data/{lang}/{split}.csv"', "", "key path is missing, or hub."),
+        ('path = "data/{lang}/{split}.csv"', 'path = ""', "key path has to hold {split}, for there are several."),
+        ("{lang}", "{language}", "key path holds {language}; what it may hold is {lang} and {split}."),
+        ("{split}", "train", "key path has to hold {split}, for there are several."),
+        ("sizes = {train = 2}", 'hub = {repository = "a/b", path = "x"}', "both path and hub are there; keep one."),
+        ('path = "data/{lang}/{split}.csv"', 'hub = {repository = "a/b"}', "key hub.path is missing."),
+        (
+            'path = "data/{lang}/{split}.csv"',
+            'hub = {repository = "a/b", path = "{split}.csv"}',
+            "key hub.path has to hold {lang}, for there are several.",
+        ),
+        ('path = "data/{lang}/{split}.csv"', 'hub = {repo = "a/b"}', "there is no key hub.repo."),
+        ("[columns]", "header = false\n[colums]", "there is no key colums. Did you mean columns?"),
+        ("splits =", "splits ==", "is not TOML: "),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_named_with_file_and_key(task, tmp_path, old, new, says):
+    assert old in REVIEWS
+    with pytest.raises(DataError) as error:
+        task(REVIEWS.replace(old, new, 1))
+    message = str(error.value)
+    assert says in message
+    assert f"{tmp_path}/mine/task.toml" in message
+    assert "\n" not in message
+
+
+def test_without_a_header_the_columns_have_to_be_named_and_a_file_has_to_be_there(task, tmp_path):
+    bare = REVIEWS[: REVIEWS.index("[columns]")] + "header = false\n"
+    with pytest.raises(DataError, match="key header is false, so columns has to name the columns in their order."):
+        task(bare)
+    with pytest.raises(DataError, match="The task .*none.toml cannot be read: No such file or directory."):
+        find_task(str(tmp_path / "none.toml"))
+    (tmp_path / "latin.toml").write_bytes('name = "ü"'.encode("latin1"))
+    with pytest.raises(DataError, match="cannot be read: it is not UTF-8 text."):
+        find_task(str(tmp_path / "latin.toml"))

@@ -1,0 +1,161 @@
+"""The table of tasks against what is known of the data sets (sources: data/langs, and the cards of the data sets)."""
+
+import pytest
+
+from mslt_cli.errors import DataError, UnknownNameError
+from mslt_cli.languages.facts import read_facts
+from mslt_cli.tasks import TASKS, find_task
+from mslt_cli.tasks.base import COLUMNS
+
+PAPER = {"ara", "deu", "eng", "spa", "fra", "rus", "zho"}
+FACTS = read_facts()
+WIKIANN = {
+    "ar de en es fr ru zh id el he fi th tr ja ko vi bg it pt": (20_000, 10_000, 10_000),
+    "ur": (20_000, 1_000, 1_000),
+    "et": (15_000, 10_000, 10_000),
+    "ta": (15_000, 1_000, 1_000),
+    "eu": (10_000, 10_000, 10_000),
+    "bn az tl": (10_000, 1_000, 1_000),
+    "hi": (5_000, 1_000, 1_000),
+    "sw te": (1_000, 1_000, 1_000),
+    "my qu am jv kn gu si mg yo": (100, 100, 100),
+    "ace": (None, None, None),  # not in the reference: unknown, not zero
+}
+
+
+def codes(name, languages):
+    return " ".join(sorted(find_task(name).code(language) for language in languages))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_consistent(name):
+    task = find_task(name)
+    assert task.name == name
+    assert task.kind in COLUMNS
+    assert {*task.languages} <= {fact.iso639_3 for fact in FACTS.languages}
+    assert {*task.sources, *task.targets} <= set(task.languages)
+    assert not {*task.sources} & {*task.targets}
+    assert task.evaluation in task.splits
+    assert set(task.sizes) <= set(task.splits)
+    assert all(set(size) <= set(task.languages) for size in task.sizes.values() if not isinstance(size, int))
+    assert len(set(task.labels)) == len(task.labels)
+    assert set(task.label_spellings.values()) <= set(task.labels)
+    assert task.licence
+    assert task.citation
+    assert (task.hub is None) == bool(task.package)
+    words = [word for split in task.splits for word in task.spellings_of(split)]
+    assert len(set(words)) == len(words)
+    if task.hub:
+        assert "{lang}" in task.hub.path
+        assert len(task.splits) == 1 or "{split}" in task.hub.path
+
+
+@pytest.mark.parametrize(
+    ("name", "languages", "sources", "targets"),
+    [
+        ("wikiann", 173, "ar de en es fr ru zh", "el fi he id ja ko th tr"),
+        ("xnli", 15, "ar de en es fr ru zh", "bg el hi sw th tr ur vi"),
+        ("pawsx", 7, "de en es fr zh", "ja ko"),
+        ("udpos", 33, "ar de en es fr ru zh", "el fi he hi id ja ko th tr"),
+        ("xcopa", 11, "", "et ht id it qu sw ta th tr"),
+        ("xwinograd", 6, "", "jp pt"),
+        ("xstorycloze", 11, "", "eu hi id my sw te"),
+        ("bactrian", 52, "ar de en es fr ru zh", ""),
+        ("pud", 21, "", ""),
+        ("cldr", 123, "ar de en es fr ru zh", "el fi he hi id ja ko sw th tr"),
+    ],
+)
+def test_languages_sources_and_targets_are_those_of_the_paper(name, languages, sources, targets):
+    task = find_task(name)
+    assert len(task.languages) == languages
+    assert codes(name, task.sources) == sources
+    assert codes(name, task.targets) == targets
+
+
+def test_the_pools_of_the_tasks_are_their_sources():
+    pools: dict[str, set[str]] = {}
+    for member in FACTS.pools:
+        pools.setdefault(member.pool, set()).add(member.iso639_3)
+    assert pools["paper"] == PAPER
+    for name in TASKS:
+        task = find_task(name)
+        if task.sources:
+            assert pools[f"task:{name}"] == set(task.sources), name
+        # The decoder tasks are evaluated after tuning on Bactrian-X, whose sources are the pool.
+        elif f"task:{name}" in pools:
+            assert pools[f"task:{name}"] == PAPER, name
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        # train, validation or eval, test; by language where they differ
+        ("xnli", {"": (392_702, 2_490, 5_010)}),
+        ("pawsx", {"": (49_401, 2_000, 2_000)}),
+        ("xcopa", {"": (100, 500)}),
+        ("xstorycloze", {"": (360, 1_511)}),
+        ("bactrian", {"": (67_017,)}),
+        ("pud", {"": (1_000,)}),
+        ("xwinograd", {"en": (2_325,), "fr": (83,), "jp": (959,), "pt": (263,), "ru": (315,), "zh": (504,)}),
+        ("wikiann", WIKIANN),
+        ("cldr", {"": (None, None, None)}),
+    ],
+)
+def test_expected_rows_are_the_published_ones(name, rows):
+    task = find_task(name)
+    for written, numbers in rows.items():
+        named = [iso for iso in task.languages if not written or task.code(iso) in written.split()]
+        assert named
+        for iso in named:
+            assert tuple(task.expected_rows(split, iso) for split in task.splits) == numbers, iso
+
+
+def test_expected_rows_of_udpos():
+    task = find_task("udpos")
+    total = {split: sum(task.sizes[split].values()) for split in task.splits}
+    # The reference's 29 full triples, and kk 31 to train on; th 1,000 + tl 55 + yo 100 + kk 1,047 to test on.
+    assert total == {"train": 593_051 + 31, "validation": 73_485, "test": 99_917 + 2_202}
+    assert [task.expected_rows(split, "deu") for split in task.splits] == [166_849, 19_233, 22_458]
+    assert [task.expected_rows(split, "tha") for split in task.splits] == [None, None, 1_000]  # the PUD sentences
+    assert [task.expected_rows(split, "kaz") for split in task.splits] == [31, None, 1_047]
+
+
+def test_labels_and_codes_are_the_data_sets():
+    assert find_task("wikiann").labels == ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
+    assert find_task("xnli").labels == ("entailment", "neutral", "contradiction")
+    assert find_task("pawsx").labels == ("0", "1")
+    tags = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
+    assert find_task("udpos").labels == tuple(tags.split())
+    assert find_task("xwinograd").code("jpn") == "jp"
+    assert find_task("wikiann").code("gsw") == "als"  # Alemannic
+    assert find_task("udpos").languages["zho"] == ("zh", "Chinese")
+    assert find_task("xstorycloze").evaluation == "eval"
+    assert "hat" not in find_task("wikiann").languages
+    bactrian = (
+        "af ar az bn cs de en es et fa fi fr gl gu he hi hr id it ja ka kk km ko lt lv mk ml mn mr my ne nl pl ps pt "
+        "ro ru si sl sv sw ta te th tl tr uk ur vi xh zh"
+    )
+    assert codes("bactrian", find_task("bactrian").languages) == bactrian
+    pud = "ar cs de en es fi fr gl hi id is it ja ko pl pt ru sv th tr zh"
+    assert codes("pud", find_task("pud").languages) == pud
+
+
+def test_names_are_found_as_people_write_them():
+    assert find_task("PAWS-X").name == "pawsx"
+    assert find_task(" xnli ").name == "xnli"
+    with pytest.raises(UnknownNameError, match="There is no task 'xlni'. Did you mean xnli"):
+        find_task("xlni")
+
+
+def test_repairs_can_be_switched_off_by_their_names():
+    task = find_task("xcopa").not_repaired(("question",))
+    assert (task.key, task.options, task.active_repairs) == (
+        "xcopa-no-question",
+        "--task xcopa --no-repair question",
+        (),
+    )
+    assert find_task("xcopa").key == "xcopa"
+    with pytest.raises(UnknownNameError, match="no repair of xcopa 'questoin'. Did you mean question"):
+        find_task("xcopa").not_repaired(("questoin",))
+    with pytest.raises(DataError, match="Nothing is repaired in xnli"):
+        find_task("xnli").not_repaired(("question",))
