@@ -1,7 +1,7 @@
 """Which languages to train a multilingual model on (Lim et al. 2024), as a library.
 
-`mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `fetch_data`, `fetch_model`, `fetch_vocabularies` and
-`fetch_embeddings` are what `mslt fetch` calls. `open_store()` opens the store and `fill_languages()` fills it.
+`mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `fetch_data`, `fetch_model`, `fetch_vocabularies`
+and `fetch_embeddings` are what `mslt fetch` does. `open_store()` opens the store, and `fill_languages()` fills it.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -165,7 +165,6 @@ def _open(repository: Repository, again: str, progress: Progress = QUIET) -> tup
     return Hub(repository, again, progress), cache
 
 
-
 def _offline(hub: Hub, what: str) -> UnreachableError:
     return UnreachableError(what, "HF_HUB_OFFLINE is set", f"Unset it and {hub.run} once while connected.")
 

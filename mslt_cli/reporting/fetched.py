@@ -20,7 +20,7 @@ def _count(value: float) -> str:
 
 
 def _megabytes(value: float) -> str:
-    return f"{value / 1e6:.1f}"
+    return f"{value / 1e6:.2f}"
 
 
 def _percent(value: float) -> str:

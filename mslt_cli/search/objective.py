@@ -13,6 +13,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
+from mslt_cli.search.covers import Cover, Coverage, Nearest, TargetCoverage
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -147,7 +149,56 @@ class Lot:
         return mixed & (1 << self._bits) - 1
 
 
-Objective = PairSum | ItemSum | DistinctLabels | Lot
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """Diverse and covering at once: `(1 − share) · mean pair distance + share · cover`.
+
+    The mean pair distance of one language is 0. For vectors without negative entries, and a cover in 0..1, both parts
+    are in 0..1.
+
+    Attributes:
+        pairs: pair distances of n languages; their sum, not their smallest.
+        cover: what the set covers, of the same n languages.
+        share: the cover's share of the value, 0..1.
+
+    Raises:
+        ValueError: the parts do not go together, or the share is not in 0..1.
+    """
+
+    pairs: PairSum
+    cover: Cover
+    share: float
+
+    def __post_init__(self) -> None:
+        if self.pairs.smallest:
+            raise ValueError("A smallest distance cannot be mixed with a cover.")
+        if len(self.pairs.kind) != self.cover.n:
+            raise ValueError(f"There are distances of {len(self.pairs.kind)} languages, and covers of {self.cover.n}.")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"The cover's share is {self.share}; it has to be in 0..1.")
+
+    @property
+    def n(self) -> int:
+        """How many languages there are."""
+        return self.cover.n
+
+    def values(self, sets: Ints) -> Floats:
+        """Shape (b, k) → (b,)."""
+        distance = self.pairs.values(sets) / max(1, comb(sets.shape[1], 2))
+        return (1 - self.share) * distance + self.share * self.cover.values(sets)
+
+    def extended(self, sets: Ints) -> Floats:
+        """Value of each set and any one language more, shape (b, k) → (b, n)."""
+        kind = self.pairs.kind
+        with_set = np.zeros((len(sets), self.n))
+        for j in range(sets.shape[1]):
+            with_set += self.pairs.distance[kind[sets[:, j]]][:, kind]
+        distance = (self.pairs.values(sets)[:, None] + with_set) / max(1, comb(sets.shape[1] + 1, 2))
+        return (1 - self.share) * distance + self.share * self.cover.extended(sets)
+
+
+Covering = Coverage | TargetCoverage | Nearest | Mixed
+Objective = PairSum | ItemSum | DistinctLabels | Lot | Covering
 
 
 def number_of(items: list[int], n: int) -> int:

@@ -6,7 +6,7 @@ import heapq
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 from typing import Any
 
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from mslt_cli.search.best import TIE, BestSets
 from mslt_cli.search.branch_and_bound import Outcome, PairwiseProblem, branch_and_bound
 from mslt_cli.search.constraints import Caps, Wanted
+from mslt_cli.search.cover_search import CoverGrowth, cover_search, problem_of
+from mslt_cli.search.cover_start import offer_good_sets
 from mslt_cli.search.exhaustive import all_sets
 from mslt_cli.search.in_order import Growth, ItemGrowth, LabelGrowth, MinGrowth, SumGrowth, first_in_order
 from mslt_cli.search.local_search import random_set, swap_search
 from mslt_cli.search.maximin import maximin
 from mslt_cli.search.meet_in_the_middle import is_flat, meet_in_the_middle
-from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, Objective, PairSum
+from mslt_cli.search.objective import Covering, DistinctLabels, ItemSum, Lot, Objective, PairSum
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -100,7 +102,9 @@ def rank(
         return _most_labels(objective, wanted, top, least, deadline)
     if isinstance(objective, ItemSum):
         return _sums(objective, wanted, top, least, deadline)
-    return _pairs(objective, wanted, top, least, deadline)
+    if isinstance(objective, PairSum):
+        return _pairs(objective, wanted, top, least, deadline)
+    return _covers(objective, wanted, top, least, deadline)
 
 
 # -- all of them -------------------------------------------------------------------------------------
@@ -413,6 +417,29 @@ class _NearestGrowth:
         if missing > 1:
             worth = min(worth, float(self.nearest[first]))
         return -worth
+
+
+# -- what sets cover ---------------------------------------------------------------------------------
+
+
+def _covers(objective: Covering, wanted: Wanted, top: int, least: bool, deadline: float) -> Ranking:
+    sign = -1.0 if least else 1.0
+    best = BestSets(top, cap=TIES_TO_COUNT + 2 * top)
+    problem = problem_of(objective, wanted, sign)
+    offer_good_sets(objective, wanted, best, sign=sign, deadline=deadline)
+    outcome = cover_search(problem, best, deadline)
+    if not outcome.proved and not best.sorted():
+        return _stopped(objective, wanted, [], sign * outcome.bound)
+    if not outcome.proved and outcome.bound <= best.floor + TIE:
+        outcome.proved = True  # nothing is worth more than the last row, but not all that ties with it was seen
+        best.ties_dropped = True
+    classes = _Classes(np.arange(wanted.n), Wanted(wanted.n, wanted.k), copies=1)
+    found = _assemble(best, outcome, classes, CoverGrowth(problem, best.floor), wanted, top, sign)
+    if not found.rows:
+        return found
+    # The search adds up in another order than `values` does.
+    values = objective.values(np.array([row.items for row in found.rows], dtype=np.int64))
+    return replace(found, rows=[replace(row, value=float(v)) for row, v in zip(found.rows, values, strict=True)])
 
 
 # -- other objectives --------------------------------------------------------------------------------

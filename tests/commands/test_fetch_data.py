@@ -251,8 +251,8 @@ def test_data_come_from_a_folder(mslt, tmp_path):
         (tmp_path / "mine" / code / "test.parquet").write_bytes(xnli(code))
     done = mslt("fetch", "data", "--task", "xnli", "--from", tmp_path / "mine")
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert ["de", "4", "new", "0.0"] in lines
-    assert ["en", "4", "new", "0.0"] in lines
+    assert ["de", "4", "new", "0.00"] in lines
+    assert ["en", "4", "new", "0.00"] in lines
     assert "has no train data of xnli in en, de" in done.stderr or "has no train data of xnli in de, en" in done.stderr
 
 

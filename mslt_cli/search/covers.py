@@ -1,0 +1,270 @@
+"""What a set of languages covers: token ids of a pool or of targets, or the targets themselves, by nearness.
+
+Each of these grows with every language that joins a set, and a language adds the less the more is there already
+(it is monotone and submodular). That is what `cover_search` builds its bounds on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """Share of the pool's token ids that a set has: `|∪_{L∈C} V_L| / |∪_{L∈pool} V_L|`.
+
+    Attributes:
+        ids: token ids of each of the n languages, whole numbers from 0 on; a language may have none.
+
+    Raises:
+        ValueError: no language has any id, or an id is negative.
+
+    Example:
+        >>> pool = Coverage([np.array([1, 2, 3]), np.array([3, 4]), np.array([9])])
+        >>> pool.values(np.array([[0, 1], [1, 2]]))
+        array([0.8, 0.6])
+    """
+
+    ids: Sequence[NDArray[Any]] = field(repr=False)
+    total: int = field(init=False)
+    """Number of different ids in the pool."""
+    bits: Bits = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        every = _union(self.ids)
+        if not len(every):
+            raise ValueError("No language of the pool has a token id.")
+        object.__setattr__(self, "total", len(every))
+        object.__setattr__(self, "bits", Bits.of_ids(self.ids, [every]))
+
+    @property
+    def n(self) -> int:
+        """How many languages there are."""
+        return len(self.ids)
+
+    def count(self, sets: Ints) -> Ints:
+        """How many different ids each set has, shape (b, k) → (b,)."""
+        return self.bits.counts(sets)[:, 0].astype(np.int64)
+
+    def values(self, sets: Ints) -> Floats:
+        """Shape (b, k) → (b,), in 0..1."""
+        return self.bits.counts(sets)[:, 0] / self.total
+
+    def extended(self, sets: Ints) -> Floats:
+        """Value of each set and any one language more, shape (b, k) → (b, n)."""
+        return self.bits.counts_with_each(sets)[:, :, 0] / self.total
+
+    def share_of(self, target_ids: NDArray[Any], sets: Ints) -> Floats:
+        """Share of a target's ids that each set has, `|V_t ∩ ∪_{L∈C} V_L| / |V_t|`; shape (b, k) → (b,).
+
+        Raises:
+            ValueError: the target has no ids.
+        """
+        return TargetCoverage(self.ids, [target_ids]).values(sets)
+
+
+@dataclass(frozen=True, eq=False)
+class TargetCoverage:
+    """Mean over the targets of the share of a target's token ids that a set has: `|V_t ∩ ∪_{L∈C} V_L| / |V_t|`.
+
+    Attributes:
+        ids: token ids of each of the n languages of the pool, whole numbers from 0 on; a language may have none.
+        targets: token ids of each of the T targets.
+
+    Raises:
+        ValueError: there is no target, a target has no ids, or an id is negative.
+    """
+
+    ids: Sequence[NDArray[Any]] = field(repr=False)
+    targets: Sequence[NDArray[Any]] = field(repr=False)
+    bits: Bits = field(init=False, repr=False)
+    sizes: Floats = field(init=False, repr=False)
+    """Number of ids of each target, shape (T,)."""
+
+    def __post_init__(self) -> None:
+        _union(self.ids)  # for its check
+        targets = [_union([target]) for target in self.targets]
+        if not targets:
+            raise ValueError("There is no target to cover.")
+        for number, target in enumerate(targets):
+            if not len(target):
+                raise ValueError(f"Target {number} has no token id.")
+        object.__setattr__(self, "bits", Bits.of_ids(self.ids, targets))
+        object.__setattr__(self, "sizes", np.array([len(target) for target in targets], dtype=np.float64))
+
+    @property
+    def n(self) -> int:
+        """How many languages there are."""
+        return len(self.ids)
+
+    def shares(self, sets: Ints) -> Floats:
+        """Share of each target's ids that each set has, shape (b, k) → (b, T)."""
+        return self.bits.counts(sets) / self.sizes
+
+    def values(self, sets: Ints) -> Floats:
+        """Shape (b, k) → (b,), in 0..1."""
+        mean: Floats = self.shares(sets).mean(axis=1)
+        return mean
+
+    def extended(self, sets: Ints) -> Floats:
+        """Value of each set and any one language more, shape (b, k) → (b, n)."""
+        mean: Floats = (self.bits.counts_with_each(sets) / self.sizes).mean(axis=2)
+        return mean
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """Mean over the targets of how near the set's nearest language is: `mean_t max_{s∈C} similarity[s, t]`.
+
+    Attributes:
+        similarity: of each language of the pool with each target, shape (n, T); for cosines in −1..1, 1 = alike.
+
+    Raises:
+        ValueError: there is no target, or a similarity is not a number.
+
+    Source:
+        The facility location function of the literature on submodular functions.
+    """
+
+    similarity: Floats
+
+    def __post_init__(self) -> None:
+        if self.similarity.ndim != 2 or not self.similarity.size:
+            raise ValueError("A similarity is needed for each language and target.")
+        if not np.isfinite(self.similarity).all():
+            raise ValueError("A similarity is not a number.")
+
+    @property
+    def n(self) -> int:
+        """How many languages there are."""
+        return len(self.similarity)
+
+    def values(self, sets: Ints) -> Floats:
+        """Shape (b, k) → (b,)."""
+        mean: Floats = self._nearest(sets).mean(axis=1)
+        return mean
+
+    def extended(self, sets: Ints) -> Floats:
+        """Value of each set and any one language more, shape (b, k) → (b, n)."""
+        if not sets.shape[1]:
+            return np.repeat(self.similarity.mean(axis=1)[None], len(sets), axis=0)
+        rows = [np.maximum(self.similarity, nearest).mean(axis=1) for nearest in self._nearest(sets)]
+        return np.array(rows).reshape(len(sets), self.n)
+
+    def _nearest(self, sets: Ints) -> Floats:
+        """Similarity of each target to the nearest member, shape (b, k) → (b, T)."""
+        nearest = self.similarity[sets[:, 0]]
+        for j in range(1, sets.shape[1]):
+            np.maximum(nearest, self.similarity[sets[:, j]], out=nearest)
+        return nearest
+
+
+Cover = Coverage | TargetCoverage | Nearest
+
+
+class Bits:
+    """Which elements of some lists each of n languages has: a bit an element, 64 in a word.
+
+    Counting words is exact and needs one core; products of 0/1 matrices would share out among all cores, and crawl
+    where other work keeps these busy.
+
+    Attributes:
+        rows: shape (n, words); each list starts with a new word.
+        starts: first word of each list, and the number of words, shape (lists + 1,).
+    """
+
+    def __init__(self, flags: Sequence[NDArray[np.uint8]]) -> None:
+        """Flags of each list: which language has which of its elements, 0/1, shape (n, size)."""
+        sizes = [-(-one.shape[1] // 64) for one in flags]
+        self.starts = np.cumsum([0, *sizes])
+        self.rows = np.zeros((len(flags[0]), int(self.starts[-1])), dtype=np.uint64)
+        for number, one in enumerate(flags):
+            padded = np.zeros((len(one), 64 * sizes[number]), dtype=np.uint8)
+            padded[:, : one.shape[1]] = one
+            packed = np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
+            self.rows[:, self.starts[number] : self.starts[number + 1]] = packed
+
+    @classmethod
+    def of_ids(cls, ids: Sequence[NDArray[Any]], lists: Sequence[Ints]) -> Bits:
+        """Which of the ids in some lists, ascending and none of them empty, each language has."""
+        every = []
+        for wanted in lists:
+            place = np.full(int(wanted[-1]) + 1, -1, dtype=np.int64)
+            place[wanted] = np.arange(len(wanted))
+            flags = np.zeros((len(ids), len(wanted)), dtype=np.uint8)
+            for language, own in enumerate(ids):
+                if len(own):
+                    at = place[own[own < len(place)]]
+                    flags[language, at[at >= 0]] = 1
+            every.append(flags)
+        return cls(every)
+
+    def flags(self) -> list[NDArray[np.uint8]]:
+        """The lists again, each filled up with elements that no language has."""
+        every = np.unpackbits(self.rows.view(np.uint8), axis=1, bitorder="little")
+        return np.split(every, 64 * self.starts[1:-1], axis=1)
+
+    def sizes(self, words: Words) -> Ints:
+        """How many elements of each list some sets of elements hold: shape (..., words) → (..., lists)."""
+        counts = np.bitwise_count(words)
+        parts = [counts[..., a:b].sum(axis=-1, dtype=np.int64) for a, b in pairwise(self.starts.tolist())]
+        return np.stack(parts, axis=-1)
+
+    def counts(self, sets: Ints) -> Ints:
+        """How many elements of each list each set has, shape (b, k) → (b, lists).
+
+        Sets that share all but their last member follow each other in lexicographic order, so that what the shared
+        members have is put together once.
+        """
+        found = np.empty((len(sets), len(self.starts) - 1), dtype=np.int64)
+        if not len(sets):
+            return found
+        rows = np.sort(sets, axis=1)
+        order = np.lexsort(rows.T[::-1])
+        rows = rows[order]
+        new = np.append(True, (rows[1:, :-1] != rows[:-1, :-1]).any(axis=1))
+        starts = np.flatnonzero(new)
+        covered = [np.zeros(self.rows.shape[1], dtype=np.uint64)]  # [j]: by the first j members
+        before: list[int] = []
+        for start, end in zip(starts, np.append(starts[1:], len(rows)), strict=True):
+            members = rows[start, :-1].tolist()
+            same = 0
+            while same < len(before) and before[same] == members[same]:
+                same += 1
+            del covered[same + 1 :]
+            for item in members[same:]:
+                covered.append(covered[-1] | self.rows[item])
+            before = members
+            last = rows[start:end, -1]
+            neighbours = (np.diff(last) == 1).all()  # as where all sets are asked for: no copy
+            some = self.rows[last[0] : last[-1] + 1] if neighbours else self.rows[last]
+            found[order[start:end]] = self.sizes(some | covered[-1])
+        return found
+
+    def counts_with_each(self, sets: Ints) -> Ints:
+        """The same for each set and any one language more, shape (b, k) → (b, n, lists)."""
+        found = np.empty((len(sets), len(self.rows), len(self.starts) - 1), dtype=np.int64)
+        for number, members in enumerate(sets):
+            found[number] = self.sizes(self.rows | np.bitwise_or.reduce(self.rows[members], axis=0))
+        return found
+
+
+def _union(ids: Sequence[NDArray[Any]]) -> Ints:
+    """The different ids, ascending. A vocabulary's ids are row numbers, so a table of them all is small."""
+    some = [own for own in ids if len(own)]
+    if any(own.min() < 0 for own in some):
+        raise ValueError("A token id is negative.")
+    seen = np.zeros(max((int(own.max()) + 1 for own in some), default=0), dtype=bool)
+    for own in some:
+        seen[own] = True
+    return np.flatnonzero(seen)
