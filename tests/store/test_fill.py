@@ -66,7 +66,7 @@ def test_changed_facts_are_read_again_without_lang2vec(own_store, tmp_path, monk
     report = fill.ensure_filled(own_store)
     assert report is not None
     assert report.filled == ("data/langs",)
-    assert report.counts == COUNTS | {"pools": 55}
+    assert report.counts == COUNTS | {"pools": 69}
     with open_store(own_store) as store:
         assert not fill.facts_changed(store)
         assert languages.pool(store, "mine") == ("deu",)
