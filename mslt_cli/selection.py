@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, criterion
-from mslt_cli.errors import UnknownNameError, UsageError
-from mslt_cli.evidence import Aim, Evidence, Measured, finished, gather, quotas, table_of, with_known_quotas
-from mslt_cli.languages.pools import Member, Pool, expand_files, split_names
-from mslt_cli.own_vectors import OwnVectors
+from mslt_cli.errors import UsageError
+from mslt_cli.evidence.base import Aim, Evidence, Measured
+from mslt_cli.evidence.gathering import finished, gather, quotas, with_known_quotas
+from mslt_cli.evidence.measurements import table_of
+from mslt_cli.evidence.named import aim_of, criteria_of, members_of, names_in, positions, without, without_targets
+from mslt_cli.evidence.own_vectors import OwnVectors
+from mslt_cli.languages.pools import Member, Pool
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.exhaustive import all_sets
@@ -155,21 +157,21 @@ def select(
     if not time_limit > 0:
         raise UsageError(f"--time-limit is {time_limit:g}; it has to be more than 0 seconds.")
     own = OwnVectors.read(store, vectors) if vectors is not None else None
-    rows = _criteria(by, own is not None)
+    rows = criteria_of(by, own is not None)
     if model is not None and not any(row.reads in ("vocabulary", "embeddings") for row in rows):
         table_of(store, model)
-    aim = _aim(store, target, objective, cover_share, maximize == "min")
-    members = _members(store, pool, read_stdin)
+    aim = aim_of(store, target, objective, cover_share, maximize == "min")
+    members = members_of(store, pool, read_stdin)
     if own is not None and pool == "paper":
         members = [Member(label, facts.resolve(store, label)) for label in own.labels]
     notes: list[str] = []
-    candidates = _without(store, Pool.of(members), exclude, notes)
-    candidates = _without_targets(candidates, aim, notes)
+    candidates = without(store, Pool.of(members), exclude, notes)
+    candidates = without_targets(candidates, aim, notes)
     candidates = with_known_quotas(candidates, max_per_family, distinct_scripts_only, notes)
     which = Measured(model, task, corpus, layer)
     candidates, evidence = gather(store, candidates, rows, aim, which, own, notes)
     caps = quotas(candidates, max_per_family, distinct_scripts_only)
-    fixed = _positions(store, candidates, include)
+    fixed = positions(store, candidates, include)
     _check_sizes(candidates, k, fixed)
     wanted = Wanted(len(candidates), k, fixed, caps)
     if wanted.total > ENUMERATE_UP_TO and top > MOST_ROWS:
@@ -191,7 +193,7 @@ def select(
         candidates,
         k,
         tuple(sorted(candidates.labels[i] for i in fixed)),
-        tuple(_names(exclude)),
+        tuple(names_in(exclude)),
         tuple(row.name for row in rows),
         least,
         maximize,
@@ -210,106 +212,6 @@ def select(
     )
 
 
-# -- what the user names ---------------------------------------------------------------------------
-
-
-def _names(given: str | Sequence[str]) -> list[str]:
-    return [name for text in ([given] if isinstance(given, str) else given) for name in split_names(text)]
-
-
-def _members(store: Store, pool: str | Sequence[str], read_stdin: Callable[[], str]) -> list[Member]:
-    names = expand_files(_names(pool), read_stdin)
-    if not names:
-        raise UsageError("The pool is empty. Give languages by comma (--pool ar,de,en), a pool's name, @file or -.")
-    pools = {*facts.pool_names(store), *facts.model_names(store), "all"}
-    members: list[Member] = []
-    for name in names:
-        if name.casefold() in pools:
-            codes = set(_codes_of(store, name.casefold()))
-            members += [
-                Member(language.iso639_1 or language.iso639_3, language, named=True)
-                for language in facts.all_languages(store)
-                if language.iso639_3 in codes
-            ]
-        elif name.startswith("task:"):
-            members += _task_members(store, name.removeprefix("task:"), sorted(pools))
-        else:
-            members.append(Member(name, facts.resolve(store, name)))
-    return members
-
-
-def _task_members(store: Store, name: str, pools: Sequence[str]) -> list[Member]:
-    """The sources of a user's own task, or all its languages."""
-    if not name.endswith(".toml"):
-        raise UnknownNameError("pool", f"task:{name}", pools)
-    from mslt_cli.tasks import find_task
-
-    task = find_task(name)
-    known = {language.iso639_3: language for language in facts.all_languages(store)}
-    return [Member(task.code(iso), known[iso], named=True) for iso in task.sources or task.languages]
-
-
-def _codes_of(store: Store, pool: str) -> Sequence[str]:
-    if pool == "all":
-        return facts.all_codes(store)
-    if pool in facts.model_names(store):
-        return facts.models_languages(store, pool)
-    return facts.pool(store, pool)
-
-
-def _without(store: Store, pool: Pool, exclude: str | Sequence[str], notes: list[str]) -> Pool:
-    gone: list[int] = []
-    for name in _names(exclude):
-        code = facts.resolve(store, name).iso639_3
-        if code in pool.codes:
-            gone.append(pool.codes.index(code))
-        else:
-            notes.append(f"{name!r} of --exclude is not in the pool anyway.")
-    return pool.without(gone)
-
-
-def _aim(store: Store, target: str | Sequence[str], objective: str | None, share: float | None, smallest: bool) -> Aim:
-    if objective not in (None, "diverse", "cover"):
-        raise UsageError(f"--objective is {objective!r}; it can be diverse or cover.")
-    if share is not None and objective is not None:
-        raise UsageError("--lambda mixes the objectives diverse (0) and cover (1): leave --objective out.")
-    if share is not None and not 0 <= share <= 1:
-        raise UsageError(f"--lambda is {share:g}; it has to be between 0 (diverse) and 1 (cover).")
-    cover = share if share is not None else float(objective == "cover")
-    targets: dict[str, Member] = {}
-    for name in _names(target):
-        member = Member(name, facts.resolve(store, name))
-        targets.setdefault(member.language.iso639_3, member)
-    if not targets and (share is not None or objective == "cover"):
-        raise UsageError("Covering needs targets: --target id,ko.")
-    return Aim(tuple(targets.values()), cover, smallest)
-
-
-def _without_targets(pool: Pool, aim: Aim, notes: list[str]) -> Pool:
-    """A target is a language that nothing is trained on."""
-    codes = {target.language.iso639_3 for target in aim.targets}
-    both = [i for i, code in enumerate(pool.codes) if code in codes]
-    asked = [pool.labels[i] for i in both if not pool.members[i].named]
-    if asked:
-        raise UsageError(f"{', '.join(asked)} cannot be source and target at once. Name it in --pool or in --target.")
-    if both:
-        notes.append(f"left the targets {', '.join(pool.labels[i] for i in both)} out of the pool.")
-    return pool.without(both)
-
-
-def _positions(store: Store, pool: Pool, include: str | Sequence[str]) -> tuple[int, ...]:
-    codes = {code: i for i, code in enumerate(pool.codes)}
-    fixed: list[int] = []
-    for name in _names(include):
-        language = facts.resolve(store, name)
-        if language.iso639_3 not in codes:
-            raise UsageError(f"{name!r} of --include ({language.name}) is not in the pool. Add it to --pool.")
-        if codes[language.iso639_3] in fixed:
-            raise UsageError(f"--include names {language.name} ({language.iso639_3}) twice. Give it once.")
-        fixed.append(codes[language.iso639_3])
-    return tuple(sorted(fixed))
-
-
 def _check_sizes(pool: Pool, k: int, fixed: tuple[int, ...]) -> None:
     if k < 1:
         raise UsageError(f"-k is {k}; a combination has at least 1 language.")
@@ -318,22 +220,6 @@ def _check_sizes(pool: Pool, k: int, fixed: tuple[int, ...]) -> None:
         raise UsageError(f"-k is {k}, and the pool has only {count}. Choose a smaller k or add languages.")
     if len(fixed) > k:
         raise UsageError(f"--include names {len(fixed)} languages, more than the {k} of -k.")
-
-
-def _criteria(by: Sequence[str], own_vectors: bool) -> list[Criterion]:
-    names = [name for text in by for name in split_names(text)] or [OWN_VECTORS.name if own_vectors else DEFAULT]
-    rows: list[Criterion] = []
-    for name in names:
-        if name == OWN_VECTORS.name:
-            if not own_vectors:
-                raise UsageError("--by vectors needs --vectors FILE.")
-            row = OWN_VECTORS
-        else:
-            row = criterion(name)
-        if row in rows:
-            raise UsageError(f"--by names {row.name} twice. Give it once.")
-        rows.append(row)
-    return rows
 
 
 # -- results ---------------------------------------------------------------------------------------

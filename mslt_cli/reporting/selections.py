@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mslt_cli.criteria.writing import writing_system
-from mslt_cli.evidence import Evidence
+from mslt_cli.evidence.base import Evidence
 from mslt_cli.search.objective import PairSum
 from mslt_cli.selection import MOSTLY_IMPUTED, RANDOM_SAMPLE, Result, Selection, Toward
 

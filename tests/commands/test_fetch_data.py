@@ -117,6 +117,7 @@ def test_a_data_set_that_is_not_pinned_stays_at_the_commit_of_its_first_fetch(ms
         thai = ["fetch", "data", "--task", "xcopa", "--langs", "th", "--json"]
         kept = mslt(*thai, "--no-repair", "question", HF_ENDPOINT=hub.url)
         assert [d["repaired"] for d in json.loads(kept.stdout)["data"]] == [{}] * 2
+        assert {d["origin"]["revision"] for d in json.loads(kept.stdout)["data"]} == {old}
         moved = mslt(*thai, "--revision", "main", HF_ENDPOINT=hub.url)
         assert {d["origin"]["revision"] for d in json.loads(moved.stdout)["data"]} == {new}
 

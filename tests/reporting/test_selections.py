@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mslt_cli.criteria import CRITERIA
-from mslt_cli.evidence import Aim, Evidence
+from mslt_cli.evidence.base import Aim, Evidence
 from mslt_cli.languages.pools import Member, Pool
 from mslt_cli.reporting.selections import as_dict, explain_best, show
 from mslt_cli.search.objective import PairSum

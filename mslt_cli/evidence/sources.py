@@ -1,10 +1,8 @@
-"""What the store knows of a pool under each criterion: facts → an objective that a search can rank by."""
+"""Where each kind of criterion finds its facts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,146 +10,24 @@ from numpy.typing import NDArray
 from mslt_cli.criteria import OWN_VECTORS, Criterion
 from mslt_cli.criteria.pretraining import pretraining_size, size_of, size_unit
 from mslt_cli.criteria.typology import cosines, diversity
-from mslt_cli.criteria.writing import distinct_scripts, writing_system
-from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
+from mslt_cli.criteria.writing import distinct_scripts
+from mslt_cli.errors import MissingFactsError, UsageError
+from mslt_cli.evidence.base import Aim, Evidence, Floats, Measured
+from mslt_cli.evidence.measurements import embedding_set, table_of, vocabulary_set
+from mslt_cli.evidence.own_vectors import OwnVectors
 from mslt_cli.languages.pools import Member, Pool
-from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.covers import Coverage, Nearest, TargetCoverage
 from mslt_cli.search.objective import Lot, Mixed, Objective, PairSum
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
+from mslt_cli.store.measured import read_embeddings, read_vocabularies
 from mslt_cli.store.vectors import read_vectors, vector_set_info, without_vector
-
-if TYPE_CHECKING:
-    from mslt_cli.own_vectors import OwnVectors
-    from mslt_cli.store.measured import EmbeddingSet, Vocabulary, VocabularySet
-
-Floats = NDArray[np.float64]
 
 DEFAULT_SIZES = "xlm-r"
 """Whose pretraining data `size` means if no model is named."""
-FIRST_SPLIT = "train"
 
 
-@dataclass(frozen=True)
-class Aim:
-    """What a combination should do: be diverse, be near to the targets, or both."""
-
-    targets: tuple[Member, ...] = ()
-    cover: float = 0.0
-    """Share of nearness to the targets in the value, 0..1: 0 = diverse (the paper's), 1 = cover."""
-    smallest: bool = False
-    """Whether diversity is the smallest pair distance instead of their sum."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Which measurements of which model the criteria `vocab`, `embedding` and `size` read."""
-
-    model: str | None = None
-    task: str | None = None
-    corpus: str | None = None
-    layer: int | None = None
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What one criterion knows about the pool."""
-
-    criterion: Criterion
-    objective: Objective
-    unit: str
-    provenance: str
-    """Where its facts are from, with versions."""
-    measured: Floats | None = None
-    """Share of each language's vector that was observed, 0..1, shape (n,); None if it reads no vectors."""
-    toward: Nearest | TargetCoverage | None = None
-    """How the pool's languages stand to the targets, if there are any and the criterion can tell."""
-
-
-def gather(
-    store: Store,
-    pool: Pool,
-    rows: Sequence[Criterion],
-    aim: Aim,
-    which: Measured,
-    own: OwnVectors | None,
-    notes: list[str],
-) -> tuple[Pool, list[Evidence]]:
-    """Read what the criteria need; languages of named pools that lack it are left out, others are an error.
-
-    Raises:
-        MissingFactsError: a language that the user named, or a target, lacks what a criterion reads.
-        UnknownNameError: there is no such model.
-        UsageError: a criterion cannot do what the aim asks, or nothing is left of the pool.
-    """
-    sources = [_Source.of(store, row, which, own) for row in rows]
-    for source in sources:
-        pool = drop(pool, source.lacking(pool.members), source.reason, notes)
-        if gone := source.lacking(aim.targets):
-            names = ", ".join(f"{aim.targets[i].language.name} ({aim.targets[i].label})" for i in gone)
-            has = "has" if len(gone) == 1 else "have"
-            raise MissingFactsError(f"{names} of --target {has} {source.reason}. Choose other targets.")
-    if not len(pool):
-        raise UsageError("No language is left in the pool.")
-    return pool, [source.evidence(pool, aim) for source in sources]
-
-
-def finished(evidence: Evidence, wanted: Wanted, seed: int) -> Evidence:
-    """A lot is drawn once the pool and k are settled."""
-    if not isinstance(evidence.objective, Lot):
-        return evidence
-    return replace(evidence, objective=Lot(wanted.n, wanted.k, seed, wanted.fixed), provenance=f"seed {seed}")
-
-
-def drop(pool: Pool, lacking: list[int], reason: str, notes: list[str]) -> Pool:
-    """The pool less the languages that lack something: a note for those of named pools, an error for others."""
-    asked = [pool.members[i] for i in lacking if not pool.members[i].named]
-    if asked:
-        who = ", ".join(f"{m.language.name} ({m.label})" for m in asked[:5])
-        more = f" and {len(asked) - 5} more" if len(asked) > 5 else ""
-        has = "has" if len(asked) == 1 else "have"
-        raise MissingFactsError(
-            f"{who}{more} {has} {reason}. Drop {'it' if len(asked) == 1 else 'them'} from the pool."
-        )
-    if lacking:
-        some = ", ".join(pool.labels[i] for i in lacking[:5]) + (", ..." if len(lacking) > 5 else "")
-        notes.append(f"left out {len(lacking)} of {len(pool)} languages with {reason}: {some}")
-    return pool.without(lacking)
-
-
-# -- quotas ----------------------------------------------------------------------------------------
-
-
-def with_known_quotas(pool: Pool, max_per_family: int | None, distinct: bool, notes: list[str]) -> Pool:
-    """The pool less what a quota cannot be applied to."""
-    if max_per_family is not None:
-        if max_per_family < 1:
-            raise UsageError(f"--max-per-family is {max_per_family}; it has to be at least 1.")
-        lacking = [i for i, m in enumerate(pool.members) if not m.language.family]
-        pool = drop(pool, lacking, "no known family", notes)
-    if distinct:
-        lacking = [i for i, m in enumerate(pool.members) if not m.language.script]
-        pool = drop(pool, lacking, "no known script", notes)
-    return pool
-
-
-def quotas(pool: Pool, max_per_family: int | None, distinct: bool) -> tuple[Caps, ...]:
-    """The quotas as caps on labels."""
-    caps: list[Caps] = []
-    if max_per_family is not None:
-        families = [m.language.family or "" for m in pool.members]
-        caps.append(Caps(np.unique(families, return_inverse=True)[1], max_per_family))
-    if distinct:
-        systems = [writing_system(m.language.script or "") for m in pool.members]
-        caps.append(Caps(np.unique(systems, return_inverse=True)[1], 1))
-    return tuple(caps)
-
-
-# -- where each kind of criterion finds its facts ----------------------------------------------------
-
-
-class _Source:
+class Source:
     """Where a criterion's facts are; one subclass for each thing that a criterion can read."""
 
     reason = ""
@@ -162,7 +38,7 @@ class _Source:
         self.open()
 
     @staticmethod
-    def of(store: Store, row: Criterion, which: Measured, own: OwnVectors | None) -> _Source:
+    def of(store: Store, row: Criterion, which: Measured, own: OwnVectors | None) -> Source:
         """The source of a criterion."""
         return _Own(store, row, which, own) if row is OWN_VECTORS and own else _SOURCES[row.reads](store, row, which)
 
@@ -186,13 +62,13 @@ class _Source:
             )
 
 
-class _Nothing(_Source):
+class _Nothing(Source):
     def evidence(self, pool: Pool, aim: Aim) -> Evidence:
         self.no_targets(aim)
         return Evidence(self.row, Lot(len(pool), 1, 0), self.row.unit, "seed")
 
 
-class _Scripts(_Source):
+class _Scripts(Source):
     reason = "no known script"
 
     def lacking(self, members: Sequence[Member]) -> list[int]:
@@ -204,7 +80,7 @@ class _Scripts(_Source):
         return Evidence(self.row, distinct_scripts(scripts), self.row.unit, "data/langs")
 
 
-class _Sizes(_Source):
+class _Sizes(Source):
     def open(self) -> None:
         self.model = table_of(self.store, self.which.model or DEFAULT_SIZES)
         self.table = facts.pretraining_sizes(self.store, self.model)
@@ -224,7 +100,7 @@ class _Sizes(_Source):
         )
 
 
-class _Vectors(_Source):
+class _Vectors(Source):
     def open(self) -> None:
         self.reason = f"no known {self.row.name} vector in URIEL"
 
@@ -245,7 +121,7 @@ class _Vectors(_Source):
         return Evidence(self.row, objective, unit, provenance, found.measured_share, toward)
 
 
-class _Own(_Source):
+class _Own(Source):
     reason = "no row in the --vectors file"
 
     def __init__(self, store: Store, row: Criterion, which: Measured, own: OwnVectors) -> None:
@@ -263,10 +139,8 @@ class _Own(_Source):
         return Evidence(self.row, objective, unit, str(self.own.path), toward=toward)
 
 
-class _Embeddings(_Source):
+class _Embeddings(Source):
     def open(self) -> None:
-        from mslt_cli.store.measured import read_embeddings
-
         self.set = embedding_set(self.store, self.which)
         self.layer = self.set.last_layer if self.which.layer is None else self.which.layer
         if not 0 <= self.layer <= self.set.last_layer:
@@ -300,14 +174,10 @@ class _Embeddings(_Source):
         return Evidence(self.row, objective, unit, provenance, toward=toward)
 
 
-class _Vocabularies(_Source):
+class _Vocabularies(Source):
     def open(self) -> None:
-        from mslt_cli.store.measured import read_vocabularies
-
         self.set = vocabulary_set(self.store, self.which)
-        self.rows: Mapping[str, Vocabulary] = read_vocabularies(
-            self.store, self.set.model, self.set.task, self.set.split
-        )
+        self.rows = read_vocabularies(self.store, self.set.model, self.set.task, self.set.split)
         fetch = f"mslt fetch vocab --model {self.set.model} --task {self.set.task}"
         self.reason = f"no vocabulary of {self.set.model} on {self.set.task} (`{fetch} --langs …` measures it)"
 
@@ -336,7 +206,7 @@ class _Vocabularies(_Source):
         return Evidence(self.row, objective, unit, provenance, toward=toward)
 
 
-_SOURCES: dict[str, type[_Source]] = {
+_SOURCES: dict[str, type[Source]] = {
     "nothing": _Nothing,
     "scripts": _Scripts,
     "sizes": _Sizes,
@@ -356,95 +226,6 @@ def aimed(pairs: PairSum, toward: Nearest | None, aim: Aim, unit: str) -> tuple[
         raise UsageError("--maximize min and --lambda do not go together: the mix is of the mean distance.")
     near, far = f"{aim.cover:g}", f"{1 - aim.cover:g}"
     return Mixed(pairs, toward, aim.cover), f"{near} × nearness to the targets + {far} × mean distance"
-
-
-# -- which model, which measurement ------------------------------------------------------------------
-
-
-def table_of(store: Store, model: str) -> str:
-    """The pretraining table of a model: `xlm-r` for xlm-r-base.
-
-    Raises:
-        UnknownNameError: there is no such model.
-        MissingFactsError: its pretraining data is not known.
-    """
-    from mslt_cli.models import MODELS
-
-    known = facts.model_names(store)
-    name = model.strip().casefold()
-    if name in known:
-        return name
-    if name not in MODELS:
-        raise UnknownNameError("model", model, known)
-    table = MODELS[name].pretraining
-    if table is None:
-        raise MissingFactsError(f"What {name} was trained on is not in our tables; they have {', '.join(known)}.")
-    return table
-
-
-def vocabulary_set(store: Store, which: Measured) -> VocabularySet:
-    """The one stored vocabulary that is meant.
-
-    Raises:
-        MissingFactsError: none is stored for that model and task; says which command measures it.
-        UsageError: several are, and it is not said which.
-    """
-    from mslt_cli.store.measured import vocabulary_sets
-
-    task = task_name(which.task)
-    found = [item for item in vocabulary_sets(store) if which.model in (None, item.model) and task in (None, item.task)]
-    if not found:
-        raise MissingFactsError(
-            f"No vocabulary{_of(which.model, task)} is stored. Run `mslt fetch vocab "
-            f"--model {which.model or 'e5-small'} --task {which.task or 'cldr'}` first."
-        )
-    found = [item for item in found if item.split == FIRST_SPLIT] or found
-    if len(found) > 1:
-        names = ", ".join(f"{item.model} on {item.task}" for item in found)
-        raise UsageError(f"Several vocabularies are stored: {names}. Say which with --model and --task.")
-    return found[0]
-
-
-def embedding_set(store: Store, which: Measured) -> EmbeddingSet:
-    """The one stored set of embeddings that is meant.
-
-    Raises:
-        MissingFactsError: none is stored for that model and corpus; says which command measures it.
-        UsageError: several are, and it is not said which.
-    """
-    from mslt_cli.store.measured import embedding_sets
-
-    corpus = task_name(which.corpus)
-    every = [item for item in embedding_sets(store) if which.model in (None, item.model)]
-    found = [item for item in every if corpus in (None, item.corpus)]
-    if not found:
-        raise MissingFactsError(
-            f"No embeddings{_of(which.model, corpus)} are stored. Run `mslt fetch embeddings --model "
-            f"{which.model or 'e5-small'} --corpus {which.corpus or 'pud'}` first."
-        )
-    # --task names the corpus too, where there is one of that name.
-    if corpus is None and which.task is not None:
-        found = [item for item in found if item.corpus == task_name(which.task)] or found
-    if len(found) > 1:
-        names = ", ".join(
-            f"{item.model} on {item.corpus} {item.split}" + (f" with prefix {item.prefix!r}" if item.prefix else "")
-            for item in found
-        )
-        raise UsageError(f"Several sets of embeddings are stored: {names}. Say which with --model and --corpus.")
-    return found[0]
-
-
-def task_name(given: str | None) -> str | None:
-    """The name under which a task's measurements are stored; a user's own task is read for it."""
-    if given is None or not given.endswith(".toml"):
-        return given
-    from mslt_cli.tasks import find_task
-
-    return find_task(given).name
-
-
-def _of(model: str | None, task: str | None) -> str:
-    return (f" of {model}" if model else "") + (f" on {task}" if task else "")
 
 
 def _require_one(fingerprints: Sequence[str], what: str, again: str) -> None:
