@@ -108,7 +108,11 @@ def select(
     model: str | None = None,
     task: str | None = None,
     corpus: str | None = None,
+    split: str | None = None,
+    limit: int | None = None,
     layer: int | None = None,
+    prefix: str = "",
+    special_tokens: bool = True,
     vectors: Path | None = None,
     seed: int = 0,
     top: int = 10,
@@ -136,7 +140,11 @@ def select(
             the one that is stored.
         task: whose vocabularies `vocab` reads.
         corpus: whose embeddings `embedding` reads.
+        split: of the task or corpus; default: train, or what is stored.
+        limit: the measurement of that many rows a language; default: of all.
         layer: of the embeddings; default: the last.
+        prefix: of the sentences that were embedded.
+        special_tokens: whether these count in the embeddings.
         vectors: a CSV file, languages × features or a square matrix of distances.
         seed: of `random`, and of the random combinations that the best is compared with.
         top: how many combinations to return.
@@ -168,7 +176,7 @@ def select(
     candidates = without(store, Pool.of(members), exclude, notes)
     candidates = without_targets(candidates, aim, notes)
     candidates = with_known_quotas(candidates, max_per_family, distinct_scripts_only, notes)
-    which = Measured(model, task, corpus, layer)
+    which = Measured(model, task, corpus, split, limit, layer, prefix, special_tokens)
     candidates, evidence = gather(store, candidates, rows, aim, which, own, notes)
     caps = quotas(candidates, max_per_family, distinct_scripts_only)
     fixed = positions(store, candidates, include)

@@ -53,7 +53,7 @@ def test_ranking_by_what_models_measured_imports_no_model(own_store):
         for iso in ("eng", "deu", "zho"):
             bits = np.packbits(np.eye(8, dtype=bool)[ord(iso[0]) % 8])
             save_vocabulary(
-                store, Vocabulary("m", "cldr", "train", iso, "t", "d", None, 1, 1, 1, 1, 1, 0, 1, bits, "0", "now")
+                store, Vocabulary("m", "cldr", "train", iso, "t", "d", 0, 1, 1, 1, 1, 1, 0, 1, bits, "0", "now")
             )
     words = ["select", "--pool", "en,de", "-k", "1", "--by", "vocab,l2v-syntax", "--target", "zh"]
     assert not imported(*words, store=own_store) & HEAVY

@@ -15,18 +15,18 @@ VECTORS = {"eng": (1, 0), "deu": (0.5, 3**0.5 / 2), "zho": (0, 1), "ind": (0.8, 
 ID_DE = 0.4 + 0.3 * 3**0.5
 
 
-def vocabulary(iso, ids, model="tiny", task="cldr", split="train", tokenizer="t1"):
+def vocabulary(iso, ids, model="tiny", task="cldr", split="train", tokenizer="t1", limit=0):
     seen = np.zeros(10, dtype=bool)
     seen[ids] = True
     return Vocabulary(
-        model, task, split, iso, tokenizer, "d", None, 5, 5, 9, 30, 12, 0, len(ids), np.packbits(seen), "0", "now"
+        model, task, split, iso, tokenizer, "d", limit, 5, 5, 9, 30, 12, 0, len(ids), np.packbits(seen), "0", "now"
     )
 
 
-def embeddings(iso, vector, model="tiny", corpus="pud", weights="w1"):
-    chosen = EmbeddingSet(model, corpus, "test", "", True, 1, 4)
+def embeddings(iso, vector, model="tiny", corpus="pud", weights="w1", prefix="", limit=0):
+    chosen = EmbeddingSet(model, corpus, "test", prefix, True, limit, 1, 4)
     return [
-        Embedding(chosen, layer, iso, weights, "d", None, 5, np.array(rows, dtype=np.float32), "0", "now")
+        Embedding(chosen, layer, iso, weights, "d", 5, np.array(rows, dtype=np.float32), "0", "now")
         for layer, rows in ((0, vector[::-1]), (1, vector))
     ]
 
@@ -162,6 +162,7 @@ def test_a_target_leaves_the_named_pool_and_nothing_else(measured):
         ({"by": ["vocab"], "pool": "en,fr,ru", "k": 1}, MissingFactsError, "mslt fetch vocab --model tiny --task cldr"),
         ({"by": ["vocab"], "task": "xnli"}, MissingFactsError, "No vocabulary on xnli is stored. Run `mslt fetch"),
         ({"by": ["embedding"], "corpus": "xnli"}, MissingFactsError, "No embeddings on xnli are stored."),
+        ({"by": ["vocab"], "model": "bloom"}, UnknownNameError, "There is no model 'bloom'. Did you mean bloom"),
         ({"by": ["size"], "model": "e5-small"}, MissingFactsError, "What e5-small was trained on is not in our tables"),
     ],
 )  # fmt: skip
@@ -175,13 +176,27 @@ def test_of_several_measurements_one_has_to_be_named(writable):
     for iso, ids in IDS.items():
         save_vocabulary(writable, vocabulary(iso, ids[:1], task="xnli"))
         save_embeddings(writable, embeddings(iso, VECTORS[iso], corpus="cldr"))
-    with pytest.raises(UsageError, match="tiny on cldr, tiny on xnli. Say which with --model and --task"):
+    with pytest.raises(UsageError, match="tiny on cldr train, tiny on xnli train. Say which: --model, --task"):
         select(writable, "en,de,zh", 2, by=["vocab"])
-    with pytest.raises(UsageError, match="Say which with --model and --corpus"):
+    with pytest.raises(UsageError, match="Say which: --model, --corpus"):
         select(writable, "en,de,zh", 2, by=["embedding"])
     found = select(writable, "en,de,zh", 2, by=["vocab", "embedding"], task="xnli", corpus="cldr")
     assert [r.scores["vocab"] for r in found.results] == [2 / 3] * 3  # one id each: 0, 2, 5
     assert "tiny on cldr" in found.evidence[1].provenance
+
+
+def test_trials_stand_beside_the_real_measurement_and_can_be_asked_for(writable):
+    for iso in IDS:
+        save_vocabulary(writable, vocabulary(iso, [0], limit=3))
+        save_vocabulary(writable, vocabulary(iso, [0, 1], split="test"))
+        save_embeddings(writable, embeddings(iso, (1, 0), prefix="query: "))
+    assert select(writable, "en,de,zh", 2, by=["vocab"]).results[0].scores["vocab"] == 8 / 9
+    assert select(writable, "en,de,zh", 2, by=["vocab"], limit=3).results[0].scores["vocab"] == 1.0
+    assert "cldr test" in select(writable, "en,de,zh", 2, by=["vocab"], split="test").evidence[0].provenance
+    assert select(writable, "en,de,zh", 2, by=["embedding"]).results[0].scores["embedding"] == pytest.approx(1)
+    assert select(writable, "en,de,zh", 2, by=["embedding"], prefix="query: ").results[0].scores["embedding"] == 0
+    with pytest.raises(MissingFactsError, match="--corpus pud --limit 9 --no-special-tokens"):
+        select(writable, "en,de", 2, by=["embedding"], corpus="pud", limit=9, special_tokens=False)
 
 
 def test_the_split_that_is_trained_on_comes_before_others(writable):

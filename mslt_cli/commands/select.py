@@ -94,7 +94,17 @@ def select(
         str | None,
         typer.Option(metavar="TASK", autocompletion=complete_tasks, help="Whose sentences embedding is of."),
     ] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="SPLIT", help="Of --task or --corpus. Default: train, or what is stored.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="What was measured on the first N rows. Default: on all.")
+    ] = None,
     layer: Annotated[int | None, typer.Option(metavar="N", help="Of the embeddings. Default: the last.")] = None,
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="That was put before each sentence.")] = "",
+    special_tokens: Annotated[
+        bool, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s> and </s> count in embeddings.")
+    ] = True,
     vectors: Annotated[
         Path | None,
         typer.Option(
@@ -158,7 +168,11 @@ def select(
             model=model,
             task=task,
             corpus=corpus,
+            split=split,
+            limit=limit,
             layer=layer,
+            prefix=prefix,
+            special_tokens=special_tokens,
             vectors=vectors,
             seed=seed,
             top=top,

@@ -33,7 +33,11 @@ class Measured:
     model: str | None = None
     task: str | None = None
     corpus: str | None = None
+    split: str | None = None
+    limit: int | None = None
     layer: int | None = None
+    prefix: str = ""
+    special_tokens: bool = True
 
 
 @dataclass(frozen=True)

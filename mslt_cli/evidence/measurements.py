@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
 from mslt_cli.evidence.base import Measured
 from mslt_cli.models import MODELS
@@ -32,51 +34,86 @@ def table_of(store: Store, model: str) -> str:
 
 
 def vocabulary_set(store: Store, which: Measured) -> VocabularySet:
-    """The one stored vocabulary that is meant.
+    """The one stored vocabulary that is meant: of all rows, and of the split that is trained on, if nothing is said.
 
     Raises:
+        UnknownNameError: there is no such model.
         MissingFactsError: none is stored for that model and task; says which command measures it.
         UsageError: several are, and it is not said which.
     """
     task = task_name(which.task)
-    found = [item for item in vocabulary_sets(store) if which.model in (None, item.model) and task in (None, item.task)]
+    every = vocabulary_sets(store)
+    found = [item for item in every if which.model in (None, item.model) and task in (None, item.task)]
+    found = _wanted(found, which)
     if not found:
+        _require_model(which.model, [item.model for item in every])
         raise MissingFactsError(
-            f"No vocabulary{_of(which.model, task)} is stored. Run `mslt fetch vocab "
-            f"--model {which.model or 'e5-small'} --task {which.task or 'cldr'}` first."
+            f"No vocabulary{_of(which.model, task, which)} is stored. Run `mslt fetch vocab "
+            f"--model {which.model or 'e5-small'} --task {which.task or 'cldr'}{_options(which)}` first."
         )
-    found = [item for item in found if item.split == FIRST_SPLIT] or found
     if len(found) > 1:
-        names = ", ".join(f"{item.model} on {item.task}" for item in found)
-        raise UsageError(f"Several vocabularies are stored: {names}. Say which with --model and --task.")
+        names = ", ".join(f"{item.model} on {item.task} {item.split}{_limited(item.limit)}" for item in found)
+        raise UsageError(f"Several vocabularies are stored: {names}. Say which: --model, --task, --split or --limit.")
     return found[0]
 
 
 def embedding_set(store: Store, which: Measured) -> EmbeddingSet:
-    """The one stored set of embeddings that is meant.
+    """The one stored set of embeddings that is meant: of all rows, without a prefix, if nothing is said.
 
     Raises:
+        UnknownNameError: there is no such model.
         MissingFactsError: none is stored for that model and corpus; says which command measures it.
         UsageError: several are, and it is not said which.
     """
     corpus = task_name(which.corpus)
-    every = [item for item in embedding_sets(store) if which.model in (None, item.model)]
-    found = [item for item in every if corpus in (None, item.corpus)]
-    if not found:
-        raise MissingFactsError(
-            f"No embeddings{_of(which.model, corpus)} are stored. Run `mslt fetch embeddings --model "
-            f"{which.model or 'e5-small'} --corpus {which.corpus or 'pud'}` first."
-        )
+    every = embedding_sets(store)
+    found = [item for item in every if which.model in (None, item.model) and corpus in (None, item.corpus)]
     # --task names the corpus too, where there is one of that name.
     if corpus is None and which.task is not None:
         found = [item for item in found if item.corpus == task_name(which.task)] or found
-    if len(found) > 1:
-        names = ", ".join(
-            f"{item.model} on {item.corpus} {item.split}" + (f" with prefix {item.prefix!r}" if item.prefix else "")
-            for item in found
+    found = [item for item in found if (item.prefix, item.special_tokens) == (which.prefix, which.special_tokens)]
+    found = _wanted(found, which)
+    if not found:
+        _require_model(which.model, [item.model for item in every])
+        raise MissingFactsError(
+            f"No embeddings{_of(which.model, corpus, which)} are stored. Run `mslt fetch embeddings --model "
+            f"{which.model or 'e5-small'} --corpus {which.corpus or 'pud'}{_options(which)}` first."
         )
-        raise UsageError(f"Several sets of embeddings are stored: {names}. Say which with --model and --corpus.")
+    if len(found) > 1:
+        names = ", ".join(f"{item.model} on {item.corpus} {item.split}{_limited(item.limit)}" for item in found)
+        raise UsageError(f"Several embeddings are stored: {names}. Say which: --model, --corpus, --split or --limit.")
     return found[0]
+
+
+Stored = TypeVar("Stored", VocabularySet, EmbeddingSet)
+
+
+def _wanted(found: list[Stored], which: Measured) -> list[Stored]:
+    """Those of the split and the limit that are asked for; else those that are trained on, and of all rows."""
+    if which.split is not None:
+        found = [item for item in found if item.split == which.split]
+    else:
+        found = [item for item in found if item.split == FIRST_SPLIT] or found
+    if which.limit is not None:
+        return [item for item in found if item.limit == which.limit]
+    return [item for item in found if item.limit == 0] or found
+
+
+def _require_model(name: str | None, stored: list[str]) -> None:
+    if name is not None and name not in MODELS and name not in stored and "/" not in name:
+        raise UnknownNameError("model", name, [*MODELS, *stored])
+
+
+def _limited(limit: int) -> str:
+    return f" (the first {limit:,} rows)" if limit else ""
+
+
+def _options(which: Measured) -> str:
+    """What `mslt fetch` needs to measure what is asked for."""
+    options = f" --split {which.split}" if which.split else ""
+    options += f" --limit {which.limit}" if which.limit else ""
+    options += f" --prefix '{which.prefix}'" if which.prefix else ""
+    return options + ("" if which.special_tokens else " --no-special-tokens")
 
 
 def task_name(given: str | None) -> str | None:
@@ -88,5 +125,7 @@ def task_name(given: str | None) -> str | None:
     return find_task(given).name
 
 
-def _of(model: str | None, task: str | None) -> str:
-    return (f" of {model}" if model else "") + (f" on {task}" if task else "")
+def _of(model: str | None, task: str | None, which: Measured) -> str:
+    words = (f" of {model}" if model else "") + (f" on {task}" if task else "")
+    words += f" {which.split}" if which.split else ""
+    return words + (_limited(which.limit) if which.limit else "")

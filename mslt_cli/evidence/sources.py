@@ -177,7 +177,7 @@ class _Embeddings(Source):
 class _Vocabularies(Source):
     def open(self) -> None:
         self.set = vocabulary_set(self.store, self.which)
-        self.rows = read_vocabularies(self.store, self.set.model, self.set.task, self.set.split)
+        self.rows = read_vocabularies(self.store, self.set.model, self.set.task, self.set.split, self.set.limit)
         fetch = f"mslt fetch vocab --model {self.set.model} --task {self.set.task}"
         self.reason = f"no vocabulary of {self.set.model} on {self.set.task} (`{fetch} --langs …` measures it)"
 

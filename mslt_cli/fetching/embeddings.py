@@ -78,15 +78,14 @@ def fetch_embeddings(
     found, notes = ensure_data(corpus, languages, split, progress=progress)
     fingerprint = weights_sha256(model.folder)
     last = int(model.files.config["num_hidden_layers" if "num_hidden_layers" in model.files.config else "n_layer"])
-    chosen = EmbeddingSet(model.name, corpus.name, split, prefix, special_tokens, last, len(found))
+    chosen = EmbeddingSet(model.name, corpus.name, split, prefix, special_tokens, limit or 0, last, len(found))
     stored = read_embeddings(store, chosen, last)
     todo = [
         record
         for record in found
         if force
         or (known := stored.get(record.language)) is None
-        or (known.weights_sha256, known.data_sha256, known.examples_limit)
-        != (fingerprint, record.content_sha256, limit)
+        or (known.weights_sha256, known.data_sha256) != (fingerprint, record.content_sha256)
     ]
     speed = None
     if todo:
@@ -109,7 +108,7 @@ def fetch_embeddings(
                 now = datetime.now(UTC).isoformat(timespec="seconds")
                 rows = [
                     Embedding(
-                        *(chosen, layer, record.language, fingerprint, record.content_sha256, limit),
+                        *(chosen, layer, record.language, fingerprint, record.content_sha256),
                         *(len(texts[record.language]), mean.astype(np.float32), __version__, now),
                     )
                     for layer, mean in mean_of_batches(batches).items()

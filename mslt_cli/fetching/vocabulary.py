@@ -87,10 +87,8 @@ def fetch_vocabularies(
         raise UsageError(f"--limit is {limit}; it has to be at least 1.")
     records, notes = ensure_data(task, languages, split, progress=progress)
     fingerprint = tokenizer_sha256(model.folder)
-    stored = read_vocabularies(store, model.name, task.name, split)
-    todo = [
-        record for record in records if force or not _holds(stored.get(record.language), record, fingerprint, limit)
-    ]
+    stored = read_vocabularies(store, model.name, task.name, split, limit or 0)
+    todo = [record for record in records if force or not _holds(stored.get(record.language), record, fingerprint)]
     tokenizer = read_tokenizer(model.folder) if todo else None
     unknown = unknown_id(tokenizer) if tokenizer is not None else None
     with progress.step(f"tokenize {task.name} {split}", sum(_rows(r, limit) for r in todo), "rows") as step:
@@ -101,7 +99,7 @@ def fetch_vocabularies(
             if not counts.tokens:
                 raise DataError(f"{task.name} {split} in {record.code} has no text that {model.name} can read.")
             vocabulary = Vocabulary(
-                *(model.name, task.name, split, record.language, fingerprint, record.content_sha256, limit),
+                *(model.name, task.name, split, record.language, fingerprint, record.content_sha256, limit or 0),
                 *(frame.height, counts.sentences, counts.words, counts.characters, counts.tokens),
                 *(counts.unknown_tokens, int(counts.seen.sum()), np.packbits(counts.seen)),
                 *(__version__, datetime.now(UTC).isoformat(timespec="seconds")),
@@ -181,12 +179,8 @@ def unknown_id(tokenizer: Tokenizer) -> int | None:
     return tokenizer.token_to_id(token) if token else None
 
 
-def _holds(known: Vocabulary | None, record: Record, fingerprint: str, limit: int | None) -> bool:
-    return known is not None and (known.tokenizer_sha256, known.data_sha256, known.examples_limit) == (
-        fingerprint,
-        record.content_sha256,
-        limit,
-    )
+def _holds(known: Vocabulary | None, record: Record, fingerprint: str) -> bool:
+    return known is not None and (known.tokenizer_sha256, known.data_sha256) == (fingerprint, record.content_sha256)
 
 
 def _rows(record: Record, limit: int | None) -> int:

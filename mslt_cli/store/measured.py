@@ -26,8 +26,8 @@ class Vocabulary:
     iso639_3: str
     tokenizer_sha256: str
     data_sha256: str
-    examples_limit: int | None
-    """Rows that were read, at most; None = all."""
+    examples_limit: int
+    """Rows that were read, at most; 0 = all. What is measured on some rows takes no other measurement's place."""
     examples: int
     sentences: int
     words: int
@@ -59,6 +59,8 @@ class VocabularySet:
     model: str
     task: str
     split: str
+    limit: int
+    """Rows a language, at most; 0 = all."""
     languages: int
 
 
@@ -71,6 +73,7 @@ class EmbeddingSet:
     split: str
     prefix: str
     special_tokens: bool
+    limit: int
     last_layer: int
     languages: int
 
@@ -84,7 +87,6 @@ class Embedding:
     iso639_3: str
     weights_sha256: str
     data_sha256: str
-    examples_limit: int | None
     sentences: int
     vector: NDArray[np.float32]
     mslt_version: str
@@ -102,14 +104,15 @@ def save_vocabulary(store: Store, row: Vocabulary) -> None:
 
 
 def read_vocabularies(
-    store: Store, model: str, task: str, split: str, codes: Sequence[str] | None = None
+    store: Store, model: str, task: str, split: str, limit: int = 0, codes: Sequence[str] | None = None
 ) -> dict[str, Vocabulary]:
     """The vocabularies of some languages, or of all that have one, by ISO 639-3 code."""
     some = "" if codes is None else " AND iso639_3 IN (SELECT value FROM json_each(:codes))"
     rows = store.query(
         f"SELECT {', '.join(_VOCABULARY)} FROM vocabularies"
-        f" WHERE model = :model AND task = :task AND split = :split{some} ORDER BY iso639_3",
-        {"model": model, "task": task, "split": split, "codes": json.dumps(list(codes or ()))},
+        f" WHERE model = :model AND task = :task AND split = :split AND examples_limit = :limit{some}"
+        " ORDER BY iso639_3",
+        {"model": model, "task": task, "split": split, "limit": limit, "codes": json.dumps(list(codes or ()))},
     )
     found = {}
     for row in rows:
@@ -120,11 +123,12 @@ def read_vocabularies(
 
 
 def vocabulary_sets(store: Store) -> list[VocabularySet]:
-    """What has been measured, sorted by model, task and split."""
+    """What has been measured, sorted by model, task, split and limit."""
     if store.schema_version < MEASURED_SCHEMA:
         return []
     rows = store.query(
-        "SELECT model, task, split, count(*) FROM vocabularies GROUP BY model, task, split ORDER BY model, task, split"
+        "SELECT model, task, split, examples_limit, count(*) FROM vocabularies"
+        " GROUP BY model, task, split, examples_limit ORDER BY model, task, split, examples_limit"
     )
     return [VocabularySet(*row) for row in rows]
 
@@ -138,7 +142,7 @@ def save_embeddings(store: Store, rows: Sequence[Embedding]) -> None:
                 (
                     *(row.set.model, row.set.corpus, row.set.split, row.set.prefix, int(row.set.special_tokens)),
                     *(row.layer, row.set.last_layer, row.iso639_3, row.weights_sha256, row.data_sha256),
-                    *(row.examples_limit, row.sentences, len(row.vector), row.vector.astype("<f4").tobytes()),
+                    *(row.set.limit, row.sentences, len(row.vector), row.vector.astype("<f4").tobytes()),
                     *(row.mslt_version, row.measured_at),
                 )
                 for row in rows
@@ -152,20 +156,25 @@ def read_embeddings(
     """The mean embeddings of some languages, or of all that have one, in one layer, by ISO 639-3 code."""
     some = "" if codes is None else " AND iso639_3 IN (SELECT value FROM json_each(:codes))"
     rows = store.query(
-        "SELECT iso639_3, weights_sha256, data_sha256, examples_limit, sentences, embedding, mslt_version, measured_at"
+        "SELECT iso639_3, weights_sha256, data_sha256, sentences, embedding, mslt_version, measured_at"
         " FROM embeddings WHERE model = :model AND corpus = :corpus AND split = :split AND prefix = :prefix"
-        f" AND special_tokens = :special AND layer = :layer{some} ORDER BY iso639_3",
+        f" AND special_tokens = :special AND examples_limit = :limit AND layer = :layer{some} ORDER BY iso639_3",
         {
             **{"model": chosen.model, "corpus": chosen.corpus, "split": chosen.split, "prefix": chosen.prefix},
-            **{"special": int(chosen.special_tokens), "layer": layer, "codes": json.dumps(list(codes or ()))},
+            **{
+                "special": int(chosen.special_tokens),
+                "limit": chosen.limit,
+                "layer": layer,
+                "codes": json.dumps(list(codes or ())),
+            },
         },
     )
     return {
         code: Embedding(
-            *(chosen, layer, code, weights, data, limit, sentences),
+            *(chosen, layer, code, weights, data, sentences),
             *(np.frombuffer(vector, dtype="<f4"), version, measured_at),
         )
-        for code, weights, data, limit, sentences, vector, version, measured_at in rows
+        for code, weights, data, sentences, vector, version, measured_at in rows
     }
 
 
@@ -173,13 +182,13 @@ def embedding_sets(store: Store) -> list[EmbeddingSet]:
     """What has been measured, sorted by model and corpus; the layers of a set count once."""
     if store.schema_version < MEASURED_SCHEMA:
         return []
-    columns = "model, corpus, split, prefix, special_tokens, last_layer"
+    columns = "model, corpus, split, prefix, special_tokens, examples_limit, last_layer"
     rows = store.query(
         f"SELECT {columns}, count(DISTINCT iso639_3) FROM embeddings GROUP BY {columns} ORDER BY {columns}"
     )
     return [
-        EmbeddingSet(model, corpus, split, prefix, bool(special), last, languages)
-        for model, corpus, split, prefix, special, last, languages in rows
+        EmbeddingSet(model, corpus, split, prefix, bool(special), limit, last, languages)
+        for model, corpus, split, prefix, special, limit, last, languages in rows
     ]
 
 

@@ -19,7 +19,7 @@ vectors             one row a vector: vector_set, iso639_3, encoded, measured_sh
 feature_values      a view of vectors, one row a binary feature of a language: vector_set, iso639_3,
                     feature, value (0 or 1). Always name a language or a feature: all rows are 29 million.
 vocabularies        one row a language whose text a model's tokenizer has read: model, task, split, iso639_3,
-                    tokenizer_sha256, data_sha256, examples_limit (NULL = all rows), examples, sentences,
+                    tokenizer_sha256, data_sha256, examples_limit (0 = all rows), examples, sentences,
                     words, characters, tokens, unknown_tokens, distinct_tokens, token_bits (bit i is 1 if token id
                     i occurs, eight a byte, the first one highest), mslt_version, measured_at (UTC, ISO 8601)
 embeddings          one row the mean sentence embedding of a language in a layer: model, corpus, split, prefix,
@@ -171,7 +171,7 @@ def m003_measurements(db: Database) -> None:
             iso639_3 TEXT NOT NULL REFERENCES languages,
             tokenizer_sha256 TEXT NOT NULL,
             data_sha256 TEXT NOT NULL,
-            examples_limit INTEGER,
+            examples_limit INTEGER NOT NULL,
             examples INTEGER NOT NULL,
             sentences INTEGER NOT NULL,
             words INTEGER NOT NULL,
@@ -182,7 +182,7 @@ def m003_measurements(db: Database) -> None:
             token_bits BLOB NOT NULL,
             mslt_version TEXT NOT NULL,
             measured_at TEXT NOT NULL,
-            PRIMARY KEY (model, task, split, iso639_3)
+            PRIMARY KEY (model, task, split, examples_limit, iso639_3)
         )
         """
     )
@@ -199,13 +199,13 @@ def m003_measurements(db: Database) -> None:
             iso639_3 TEXT NOT NULL REFERENCES languages,
             weights_sha256 TEXT NOT NULL,
             data_sha256 TEXT NOT NULL,
-            examples_limit INTEGER,
+            examples_limit INTEGER NOT NULL,
             sentences INTEGER NOT NULL,
             dimensions INTEGER NOT NULL,
             embedding BLOB NOT NULL,
             mslt_version TEXT NOT NULL,
             measured_at TEXT NOT NULL,
-            PRIMARY KEY (model, corpus, split, prefix, special_tokens, layer, iso639_3)
+            PRIMARY KEY (model, corpus, split, prefix, special_tokens, examples_limit, layer, iso639_3)
         )
         """
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,16 +23,16 @@ def store(own_store):
         yield opened
 
 
-def vocabulary(iso="deu", limit=None, task="cldr"):
+def vocabulary(iso="deu", limit=0, task="cldr"):
     bits = np.packbits(np.array([1, 0, 0, 0, 0, 0, 0, 0, 1, 1], dtype=bool))
     return Vocabulary("m", task, "train", iso, "t", "d", limit, 3, 4, 10, 40, 20, 5, 3, bits, "0", "now")
 
 
-CHOSEN = EmbeddingSet("m", "pud", "test", "query: ", False, 2, 1)
+CHOSEN = EmbeddingSet("m", "pud", "test", "query: ", False, 7, 2, 1)
 
 
 def embedding(iso="deu", layer=2, value=0.1):
-    return Embedding(CHOSEN, layer, iso, "w", "d", 7, 7, np.array([value, -1], dtype=np.float32), "0", "now")
+    return Embedding(CHOSEN, layer, iso, "w", "d", 7, np.array([value, -1], dtype=np.float32), "0", "now")
 
 
 def test_a_vocabulary_comes_back_as_it_was_saved(store):
@@ -44,13 +46,17 @@ def test_a_vocabulary_comes_back_as_it_was_saved(store):
     assert back.unknown_share == 0.25  # 5 of 20
 
 
-def test_saving_again_takes_the_place_of_the_older_one(store):
-    save_vocabulary(store, vocabulary())
-    save_vocabulary(store, vocabulary(limit=2))
-    save_vocabulary(store, vocabulary("eng"))
-    save_vocabulary(store, vocabulary(task="xnli"))
-    assert read_vocabularies(store, "m", "cldr", "train", ["deu", "fra"])["deu"].examples_limit == 2
-    assert [(s.task, s.languages) for s in vocabulary_sets(store)] == [("cldr", 2), ("xnli", 1)]
+def test_saving_again_takes_the_place_of_the_older_one_and_of_no_other(store):
+    for row in (vocabulary(), replace(vocabulary(), tokens=21), vocabulary("eng"), vocabulary(task="xnli")):
+        save_vocabulary(store, row)
+    save_vocabulary(store, vocabulary(limit=2))  # a trial on two rows leaves the measurement of all
+    assert read_vocabularies(store, "m", "cldr", "train", codes=["deu", "fra"])["deu"].tokens == 21
+    assert read_vocabularies(store, "m", "cldr", "train", 2)["deu"].tokens == 20
+    assert [(s.task, s.limit, s.languages) for s in vocabulary_sets(store)] == [
+        ("cldr", 0, 2),
+        ("cldr", 2, 1),
+        ("xnli", 0, 1),
+    ]
 
 
 def test_embeddings_come_back_by_layer(store):
@@ -58,10 +64,10 @@ def test_embeddings_come_back_by_layer(store):
     back = read_embeddings(store, CHOSEN, 2)
     assert set(back) == {"deu", "eng"}
     assert back["deu"].vector.tolist() == embedding().vector.tolist()
-    assert (back["deu"].sentences, back["deu"].examples_limit, back["deu"].layer) == (7, 7, 2)
+    assert (back["deu"].sentences, back["deu"].layer) == (7, 2)
     assert read_embeddings(store, CHOSEN, 0)["deu"].vector[0] == 0.5
     assert read_embeddings(store, CHOSEN, 1) == {}
-    assert embedding_sets(store) == [EmbeddingSet("m", "pud", "test", "query: ", False, 2, 2)]
+    assert embedding_sets(store) == [EmbeddingSet("m", "pud", "test", "query: ", False, 7, 2, 2)]
 
 
 def test_embeddings_are_saved_all_or_none(store):
