@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
+import platform
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mslt_cli.errors import FetchError
+
+LEFT_BY = re.compile(r"~(?P<host>[^~]*)~(?P<process>\d+)~[0-9a-f]+\.part$")
+"""In the name of what is being written: which machine and process writes it."""
 
 REASONS = {
     errno.ENOSPC: "the disk is full. Free some space, or set HF_HOME to a folder on another disk",
@@ -19,6 +25,9 @@ REASONS = {
     errno.EACCES: "it may not be written. Set HF_HOME to a folder of yours",
     errno.EPERM: "it may not be written. Set HF_HOME to a folder of yours",
     errno.EROFS: "its disk is read-only. Set HF_HOME to a folder that may be written",
+    errno.EEXIST: "something on the way to it is a broken link or a file. Set HF_HOME to a folder",
+    errno.ENOENT: "it cannot be made there. Set HF_HOME to a folder of yours",
+    errno.ELOOP: "something on the way to it is a link to itself. Set HF_HOME to a folder",
     errno.ENOTDIR: "something on the way to it is a file, not a folder. Set HF_HOME to a folder",
 }
 """What a user can do, by what the operating system says."""
@@ -42,14 +51,11 @@ def new_file(path: Path) -> Iterator[Path]:
         FetchError: the folder cannot be written; says why.
     """
     with writable(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        part = Path(name)
+        part = _beside(path)
+        part.touch()
         try:
             yield part
             _flush(part)
-            os.chmod(part, 0o644)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -65,14 +71,13 @@ def new_folder(path: Path) -> Iterator[Path]:
         FetchError: the folder cannot be written; says why.
     """
     with writable(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        part = _beside(path)
+        part.mkdir()
         try:
             yield part
             for file in part.rglob("*"):
                 if file.is_file():
                     _flush(file)
-            os.chmod(part, 0o755)
             try:
                 os.rename(part, path)
             except OSError as error:
@@ -101,6 +106,30 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _beside(path: Path) -> Path:
+    """A new path for what will become `path`; what killed processes of this machine left there is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    host = platform.node()
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        whose = LEFT_BY.search(left.name)
+        if whose and whose["host"] == host and not _alive(int(whose["process"])):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+    return path.parent / f".{path.name}.~{host}~{os.getpid()}~{secrets.token_hex(4)}.part"
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _flush(path: Path) -> None:

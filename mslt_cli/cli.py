@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -46,7 +47,10 @@ def mslt(
 def main() -> None:
     """Run the program; a failure that a user is meant to read becomes one line and exit code 1."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except MsltError as error:
         print(f"mslt: {error}", file=sys.stderr)
         sys.exit(1)
@@ -58,6 +62,12 @@ def main() -> None:
         # Whoever read our output has gone; the interpreter must not fail again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("mslt: the output cannot be written: the disk is full.", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mslt_cli.criteria import Criterion
 from mslt_cli.errors import UsageError
 from mslt_cli.evidence.base import Aim, Evidence, Measured
 from mslt_cli.evidence.gathering import finished, gather, quotas, with_known_quotas
@@ -184,6 +185,7 @@ def select(
     wanted = Wanted(len(candidates), k, fixed, caps)
     if wanted.total > ENUMERATE_UP_TO and top > MOST_ROWS:
         raise UsageError(f"--top is {top}; out of {wanted.total:,} combinations it can be at most {MOST_ROWS:,}.")
+    notes += _unread(rows, aim, which)
     evidence = [finished(item, wanted, seed) for item in evidence]
     if combine is None:
         ranking = rank(evidence[0].objective, wanted, top=top, least=least, time_limit=time_limit)
@@ -218,6 +220,25 @@ def select(
         tuple(notes),
         best,
     )
+
+
+def _unread(rows: Sequence[Criterion], aim: Aim, which: Measured) -> list[str]:
+    """Notes on what was asked for and none of the criteria reads."""
+    reads = {row.reads for row in rows}
+    either, embedding = {"vocabulary", "embeddings"}, {"embeddings"}
+    options = (
+        *(("--task", which.task, either), ("--split", which.split, either), ("--limit", which.limit, either)),
+        *(("--corpus", which.corpus, embedding), ("--layer", which.layer, embedding)),
+        ("--prefix", which.prefix or None, embedding),
+    )
+    notes = [
+        f"{option} has no effect: none of these criteria reads what models measured."
+        for option, given, readers in options
+        if given is not None and not reads & readers
+    ]
+    if aim.targets and not reads & {"vectors", "vocabulary", "embeddings"}:
+        notes.append("the targets are left out of the pool and no more: no criterion here says how near they are.")
+    return notes
 
 
 def _check_sizes(pool: Pool, k: int, fixed: tuple[int, ...]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
+from mslt_cli.reporting.selections import _summary, explain_best
 from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import Embedding, EmbeddingSet, Vocabulary, save_embeddings, save_vocabulary
@@ -162,6 +163,8 @@ def test_a_target_leaves_the_named_pool_and_nothing_else(measured):
         ({"by": ["vocab"], "pool": "en,fr,ru", "k": 1}, MissingFactsError, "mslt fetch vocab --model tiny --task cldr"),
         ({"by": ["vocab"], "task": "xnli"}, MissingFactsError, "No vocabulary on xnli is stored. Run `mslt fetch"),
         ({"by": ["embedding"], "corpus": "xnli"}, MissingFactsError, "No embeddings on xnli are stored."),
+        ({"target": "id", "objective": "cover", "maximize": "min"}, UsageError, "--objective cover has none"),
+        ({"pool": "cldr,en"}, UnknownNameError, "Did you mean task:cldr?"),
         ({"by": ["vocab"], "model": "bloom"}, UnknownNameError, "There is no model 'bloom'. Did you mean bloom"),
         ({"by": ["size"], "model": "e5-small"}, MissingFactsError, "What e5-small was trained on is not in our tables"),
     ],
@@ -216,3 +219,28 @@ def test_measurements_of_two_versions_of_a_model_are_not_compared(writable):
 
 def test_the_table_of_a_models_pretraining_is_found_by_the_models_name(measured):
     assert select(measured, "en,de,zh", 2, by=["size"], model="xlm-r-base").evidence[0].provenance.endswith("of xlm-r")
+
+
+def test_what_no_criterion_reads_is_said(measured):
+    found = select(measured, "en,de,zh", 2, by=["size"], target="id", task="cldr", layer=3)
+    assert found.notes == (
+        "--task has no effect: none of these criteria reads what models measured.",
+        "--layer has no effect: none of these criteria reads what models measured.",
+        "the targets are left out of the pool and no more: no criterion here says how near they are.",
+    )
+
+
+def test_the_explanation_says_what_each_language_brings_to_the_vocabulary(measured):
+    why = explain_best(select(measured, "en,de,zh", 2, by=["vocab"]))
+    # en 0 1 2 3 and zh 5 6 7 8 share nothing; together 8 of 9
+    assert why.tokens == {"vocab": [(4, 4), (4, 4)]}
+    assert why.share_of_maximum == {"vocab": 8 / 9}
+    pair = explain_best(select(measured, "en,de", 2, by=["vocab"]))
+    assert pair.tokens == {"vocab": [(3, 1), (4, 2)]}  # de 2 3 4, en 0 1 2 3
+
+
+def test_a_stopped_search_over_vocabularies_says_what_greedy_guarantees(measured):
+    from dataclasses import replace
+
+    found = replace(select(measured, "en,de,zh", 2, by=["vocab"]), exact=False, proof="bound", gap=0.1)
+    assert "no less than 1 − 1/e = 63.2 % of the largest" in _summary(found)[0]

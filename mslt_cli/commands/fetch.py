@@ -107,7 +107,15 @@ def fetch_tasks(format_: FormatOption = Format.table, json_: JsonOption = False)
 @fetch.command("data")
 def fetch_data(
     task: TaskOption,
-    langs: LangsOption = None,
+    langs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--langs",
+            metavar="LANGUAGES",
+            autocompletion=complete_languages,
+            help="By comma; `all`. Default: the task's sources and targets; with --from, all that are there.",
+        ),
+    ] = None,
     split: Annotated[
         list[str] | None, typer.Option("--split", metavar="SPLIT", help="Only this one; repeat it for more.")
     ] = None,

@@ -10,6 +10,7 @@ from mslt_cli.evidence.base import Aim
 from mslt_cli.languages.pools import Member, Pool, expand_files, split_names
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
+from mslt_cli.tasks import TASKS
 
 
 def names_in(given: str | Sequence[str]) -> list[str]:
@@ -39,6 +40,8 @@ def members_of(store: Store, pool: str | Sequence[str], read_stdin: Callable[[],
             ]
         elif name.startswith("task:"):
             members += _task_members(store, name.removeprefix("task:"), sorted(pools))
+        elif name.casefold() in TASKS:
+            raise UnknownNameError("pool or language", name, [f"task:{name.casefold()}"])
         else:
             members.append(Member(name, facts.resolve(store, name)))
     return members

@@ -220,6 +220,8 @@ def aimed(pairs: PairSum, toward: Nearest | None, aim: Aim, unit: str) -> tuple[
     """The objective over distances, over nearness to the targets, or over both; and its unit."""
     if toward is None or not aim.cover:
         return pairs, "smallest 1 − cosine" if aim.smallest and unit.startswith("sum of 1") else unit
+    if aim.cover == 1 and aim.smallest:
+        raise UsageError("--maximize min is about the distances of sources, and --objective cover has none.")
     if aim.cover == 1:
         return toward, "mean cosine of each target with its nearest source"
     if aim.smallest:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mslt_cli import __version__
-from mslt_cli.errors import DataError
+from mslt_cli.errors import DataError, UsageError
 from mslt_cli.fetching.columns import with_distinct_ids
 from mslt_cli.fetching.origins import FromFolder, Origin, remote
 from mslt_cli.fetching.prepared import Record, load, read_record, records, save
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.tasks.base import Task
+from mslt_cli.tasks.base import COLUMNS, Task
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,6 +73,8 @@ def fetch_data(
         task.require_split(split)
     languages = _languages(task, languages)
     local = FromFolder(task, from_path, languages, splits) if from_path is not None or task.folder else None
+    if revision is not None and (local is not None or task.build is not None):
+        raise UsageError("--revision is of the hub, and these data do not come from there. Leave it out.")
     force = force or local is not None  # the files may have changed
     wanted = languages or (local.languages() if local else (*task.sources, *task.targets)) or tuple(task.languages)
     asked = [(language, split) for language in dict.fromkeys(wanted) for split in splits or task.splits]
@@ -82,8 +84,13 @@ def fetch_data(
         if known is not None and (revision is None or known.origin.get("revision") == revision):
             done[job] = Fetched(known, new=False)
     notes: list[str] = []
-    if jobs := [job for job in asked if job not in done]:
-        origin = local or remote(task, revision, workers, progress)
+    jobs = [job for job in asked if job not in done]
+    if not force and not splits:
+        # What the user imported from files stays what it was there: the hub's other splits are other data.
+        jobs, skipped = _not_imported(task, jobs)
+        notes += skipped
+    if jobs:
+        origin = local or remote(task, revision, workers, progress, _command(task, languages, splits))
         there = [job for job in jobs if origin.has(*job)]
         notes += _missing(task, origin, asked, {*done, *there}, bool(languages), splits)
         origin.get_ready(there)
@@ -108,11 +115,29 @@ def ensure_data(
     task.require_split(split)
     if not languages and not task.folder and (known := [item for item in records(task) if item.split == split]):
         return known, ()
+    languages = _languages(task, languages)
+    if not task.folder:
+        _require_imported(task, languages, split)
     report = fetch_data(task, languages, (split,) if languages else (), progress=progress)
     found = [item.record for item in report.fetched if item.record.split == split]
     if not found:
         raise DataError(f"There is no {split} data of {task.name}; it has {', '.join(task.splits)}.")
     return found, report.notes
+
+
+def _require_imported(task: Task, languages: Sequence[str], split: str) -> None:
+    """Raises: DataError: the data were imported from files, and these lacked the split; says which they had."""
+    cached = [record for record in records(task) if not languages or record.language in languages]
+    have = {record.language for record in cached if record.split == split}
+    bare = [r for r in cached if r.language not in have and r.origin.get("kind") == "folder"]
+    if bare:
+        codes = _codes(task, dict.fromkeys(record.language for record in bare))
+        others = ", ".join(s for s in task.splits if any(record.split == s for record in bare))
+        command = _command(task, list(dict.fromkeys(record.language for record in bare)), (split,))
+        raise DataError(
+            f"{task.name} has no {split} data in {codes}: what is cached came from {bare[0].origin['path']}. "
+            f"Choose --split {others.replace(', ', ' or ')}, or fetch it with `{command}`."
+        )
 
 
 def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
@@ -164,6 +189,7 @@ def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[
     repaired: dict[str, int] = {}
     for repair in task.active_repairs:
         frame, repaired[repair.name] = repair.apply(frame, other)
+    notes += _empty_texts(task, name, frame)
     if not frame.height:
         raise DataError(f"{name} has no rows left: all {raw_rows:,} were dropped ({', '.join(repaired)}).")
     return save(
@@ -183,6 +209,41 @@ def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[
             "version": __version__,
         },
     )
+
+
+def _not_imported(task: Task, jobs: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], list[str]]:
+    """The jobs less the splits that are missing beside imported ones; and a note on each folder that lacked them."""
+    origins = {record.language: record.origin for record in records(task) if record.origin.get("kind") == "folder"}
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for language, split in jobs:
+        if language in origins:
+            lacking.setdefault((str(origins[language]["path"]), split), []).append(language)
+    notes = [
+        f"{task.name} has no {split} data in {_codes(task, languages)}: what is cached came from {path}. "
+        f"`{_command(task, languages, (split,))}` fetches it."
+        for (path, split), languages in lacking.items()
+    ]
+    return [job for job in jobs if job[0] not in origins], notes
+
+
+def _command(task: Task, languages: Sequence[str], splits: Sequence[str]) -> str:
+    """What to run for these data."""
+    langs = f" --langs {','.join(task.code(language) for language in languages)}" if languages else ""
+    return f"mslt fetch data {task.options}{langs}" + "".join(f" --split {split}" for split in splits)
+
+
+def _empty_texts(task: Task, name: str, frame: pl.DataFrame) -> list[str]:
+    """A note on texts that are empty, where a task does not mean them to be."""
+    import polars as pl
+
+    kinds = COLUMNS[task.kind] | dict.fromkeys(task.context, "text")
+    columns = [column for column, kind in kinds.items() if kind == "text" and task.kind != "instruction"]
+    empty = [(column, frame.filter(pl.col(column).str.strip_chars() == "")) for column in columns]
+    return [
+        f"{name}: {column} is empty in {rows.height:,} rows, first in that with the id {rows['id'][0]}."
+        for column, rows in empty
+        if rows.height
+    ]
 
 
 def _missing(
@@ -205,7 +266,9 @@ def _missing(
         others = [iso for iso in task.languages if any(origin.has(iso, split) for split in splits or task.splits)]
         pattern = task.layouts[0] if task.folder else "{lang}/{split}.parquet"
         example = pattern.replace("{lang}", task.code(bare[0])).replace("{split}", (splits or task.splits)[0])
-        hint = f"It has {_codes(task, others)}." if others else f"Files should be called like {example}."
+        hint = f"It has {_codes(task, others)}." if others else f"Files should be called like {example}"
+        if not others:
+            hint += "." if named and splits else ", or say what they hold with --langs and --split."
         raise DataError(f"{origin.place} has no data of {task.name} in {_codes(task, bare)}{what}. {hint}")
     notes = [f"{origin.place} has no data of {task.name} in {_codes(task, bare)}."] if bare else []
     for split in task.splits:

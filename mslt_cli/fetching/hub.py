@@ -37,7 +37,7 @@ def is_offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def commit_of(repository: Repository, *, again: str = "") -> str:
+def commit_of(repository: Repository, *, progress: Progress = QUIET, again: str = "") -> str:
     """Return the commit that the revision stands for: 40 hex digits.
 
     A commit stands for itself. What a branch stands for is asked of the hub, and remembered in the cache; offline, and
@@ -45,12 +45,13 @@ def commit_of(repository: Repository, *, again: str = "") -> str:
 
     Args:
         repository: the repository and its revision.
+        progress: hears of waits.
         again: the command line that the user should run again if this fails.
 
     Raises:
         FetchError: there is no such repository or revision, it may not be read, or the hub is not to be had.
     """
-    hub, cache = _open(repository, again)
+    hub, cache = _open(repository, again, progress)
     with writable(cache.root):
         commit, away = _resolve(hub, cache)
         if not away:
@@ -58,7 +59,9 @@ def commit_of(repository: Repository, *, again: str = "") -> str:
     return commit
 
 
-def list_files(repository: Repository, under: str = "", *, again: str = "") -> list[RemoteFile]:
+def list_files(
+    repository: Repository, under: str = "", *, progress: Progress = QUIET, again: str = ""
+) -> list[RemoteFile]:
     """Return the files of a revision, those in folders too, sorted by path.
 
     The files of a commit never change: their list is kept (in `mslt/listings` of HF_HOME) and not asked for again.
@@ -66,13 +69,14 @@ def list_files(repository: Repository, under: str = "", *, again: str = "") -> l
     Args:
         repository: the repository and its revision.
         under: a folder of it; empty = all of it.
+        progress: hears of waits.
         again: the command line that the user should run again if this fails.
 
     Raises:
         FetchError: there is no such repository, revision or folder, it may not be read, the hub is not to be had, or it
             lists a path that would lead out of the cache (then nothing is written).
     """
-    hub, cache = _open(repository, again)
+    hub, cache = _open(repository, again, progress)
     under = under.strip("/")
     if under:
         check_path(repository, under)

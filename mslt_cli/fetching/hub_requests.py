@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TRIES = 5
 """How often something is tried that brings nothing, before the user hears of it."""
+UNREACHED_TRIES = 3
+"""The same where nobody answers at all: most often there is no network."""
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 """Seconds before the second try, the third, … where the hub does not say how long to wait."""
 LONGEST_WAIT_S = 300.0
@@ -60,13 +62,14 @@ class Passing(Exception):
     """One request failed in a way that may be gone at the next.
 
     Args:
-        reason: as of an UnreachableError.
-        wait_s: how long the hub asks to wait, if it does.
+        reason: "the hub … cannot be reached (…)".
+        wait_s: how long the hub asks to wait; None if it does not.
+        tries: after how many such failures to give up.
     """
 
-    def __init__(self, reason: str, wait_s: float | None = None) -> None:
+    def __init__(self, reason: str, wait_s: float | None = None, *, tries: int = TRIES) -> None:
         super().__init__(reason)
-        self.reason, self.wait_s = reason, wait_s
+        self.reason, self.wait_s, self.tries = reason, wait_s, tries
 
 
 class Hub:
@@ -269,7 +272,7 @@ class Hub:
                 reason = f"{self._where(error)} sends nothing for {self.timeout_s} s"
             else:
                 reason = f"the connection to {self._where(error)} broke off ({detail})"
-            raise Passing(reason) from error
+            raise Passing(reason, tries=TRIES if "broke off" in reason else UNREACHED_TRIES) from error
         except httpx2.RequestError as error:
             raise self._no_hub(f"its answer cannot be read: {error}") from error
 
@@ -386,7 +389,7 @@ class Patience:
     def wait(self, trouble: Passing) -> bool:
         """Wait before the next try; False if there should be none: too many failures, or too long a wait."""
         self.failures += 1
-        if self.failures >= self.tries:
+        if self.failures >= min(self.tries, trouble.tries):
             return False
         pause_s = PAUSES_S[min(self.failures, len(PAUSES_S)) - 1] if trouble.wait_s is None else trouble.wait_s
         self.waited_s += pause_s
@@ -394,6 +397,8 @@ class Patience:
             return False
         if trouble.wait_s:
             self.hub.progress.note(f"{trouble.reason[0].upper()}{trouble.reason[1:]}; waiting.")
+        elif self.failures == 1:
+            self.hub.progress.note(f"{trouble.reason[0].upper()}{trouble.reason[1:]}; trying again.")
         if self.hub.stop.wait(pause_s):
             raise Stopped
         return True

@@ -58,7 +58,10 @@ class Folder:
         if not task.folder and (path / task.name).is_dir():
             path = path / task.name
         self.path, self.task = path, task
-        self.language = next(iter(task.languages)) if len(task.languages) == 1 else language
+        # A folder that is called by a language's code alone holds that language, whatever is asked for.
+        around = path if path.is_dir() else path.parent
+        called = next((iso for iso, codes in task.languages.items() if around.name in (iso, *codes)), None)
+        self.language = called or (next(iter(task.languages)) if len(task.languages) == 1 else language)
         self.split = task.splits[0] if len(task.splits) == 1 else split
         self._codes = {word.casefold(): iso for iso, codes in task.languages.items() for word in (iso, *codes)}
         self._words = {word: split for split in task.splits for word in task.spellings_of(split)}

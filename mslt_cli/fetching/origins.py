@@ -40,7 +40,7 @@ class Origin(Protocol):
         """What the record says of the origin."""
 
 
-def remote(task: Task, revision: str | None, workers: int, progress: Progress) -> Origin:
+def remote(task: Task, revision: str | None, workers: int, progress: Progress, again: str) -> Origin:
     """Where a task's data come from, if not from the user's disk.
 
     Raises:
@@ -50,7 +50,7 @@ def remote(task: Task, revision: str | None, workers: int, progress: Progress) -
         return Built(task)
     if task.hub is None:
         raise DataError(f"{task.name} names no repository on the hub. Give --from PATH.")
-    return FromHub(task, revision, workers, progress)
+    return FromHub(task, revision, workers, progress, again)
 
 
 class Built:
@@ -147,17 +147,18 @@ class FromHub:
 
     place = "the data set"
 
-    def __init__(self, task: Task, revision: str | None, workers: int, progress: Progress) -> None:
+    def __init__(self, task: Task, revision: str | None, workers: int, progress: Progress, again: str) -> None:
         from mslt_cli.fetching import hub
 
         assert task.hub is not None
         self.task, self.workers, self.progress = task, workers, progress
-        self.again = f"mslt fetch data {task.options}"
+        self.again = again
         wanted = revision or task.hub.revision or self._kept() or task.hub.branch
         named = hub.Repository("dataset", task.hub.repository, wanted)
-        self.commit = hub.commit_of(named, again=self.again)
+        self.commit = hub.commit_of(named, progress=progress, again=again)
         self.repository = hub.Repository("dataset", task.hub.repository, self.commit)
-        self.listed = [file.path for file in hub.list_files(self.repository, again=self.again)]
+        listed = hub.list_files(self.repository, progress=progress, again=again)
+        self.listed = [file.path for file in listed]
         self.files: dict[str, Path] = {}
 
     def get_ready(self, jobs: Sequence[tuple[str, str]]) -> None:

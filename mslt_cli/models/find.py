@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mslt_cli.cache import cache_home, new_file, new_folder
-from mslt_cli.errors import FetchError, UnknownNameError
+from mslt_cli.errors import FetchError, UnknownNameError, UsageError
 from mslt_cli.models import MODELS
 from mslt_cli.models.directory import ModelFiles, check_model_folder, choose_files
 from mslt_cli.progress import QUIET, Progress
@@ -55,6 +55,9 @@ def fetch_model(
         MissingPackageError: the package that carries the weights is not installed.
     """
     known = MODELS.get(name.strip().casefold())
+    local = known.repo_id is None if known is not None else is_path(name)
+    if revision is not None and local:
+        raise UsageError("--revision is of the hub, and this model does not come from there. Leave it out.")
     if known is not None and known.repo_id is None:
         return _built(known.name, tokenizer_only, force, progress)
     if known is None and is_path(name):

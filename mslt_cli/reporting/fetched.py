@@ -67,10 +67,10 @@ def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> Non
     columns = [
         Column("task"),
         Column("kind"),
-        Column("languages", lambda value: str(len(value)), right=True),
-        Column("metric"),
-        Column("from"),
-        Column("licence"),
+        Column("languages", lambda value: str(len(value)), right=True, header="langs"),
+        Column("metric", spare=True),
+        Column("from", spare=True),
+        Column("licence", spare=True),
         Column("cached_languages", lambda value: str(len(value)) if value else "·", right=True, header="cached"),
         Column("cached_bytes", lambda value: _megabytes(value) if value else "·", right=True, header="MB"),
     ]
@@ -153,8 +153,8 @@ def show_vocabularies(report: VocabularyReport, code_of: Mapping[str, str], form
         Column("tokens", _count, right=True),
         Column("distinct", _count, right=True),
         Column("fertility", _two, right=True, header="tokens a word"),
-        Column("characters_per_token", _two, right=True, header="characters a token"),
-        Column("unknown_share", _percent, right=True, header="unknown, %"),
+        Column("characters_per_token", _two, right=True, header="characters a token", spare=True),
+        Column("unknown_share", _percent, right=True, header="unknown, %", spare=True),
         Column("status"),
     ]
     first = report.vocabularies[0]
@@ -183,9 +183,12 @@ def show_embeddings(report: EmbeddingReport, code_of: Mapping[str, str], form: s
         Column("status"),
     ]
     chosen = report.set
+    how = f", prefix {chosen.prefix!r}" if chosen.prefix else ""
+    how += "" if chosen.special_tokens else ", without special tokens"
+    how += f", the first {chosen.limit:,} rows" if chosen.limit else ""
     speed = f" {report.sentences_per_s:,.0f} sentences/s." if report.sentences_per_s else ""
     footer = [
-        f"{chosen.model} on {chosen.corpus} {chosen.split}: means of sentence embeddings, "
+        f"{chosen.model} on {chosen.corpus} {chosen.split}{how}: means of sentence embeddings, "
         f"layers 0 to {chosen.last_layer}.{speed} `mslt select --by embedding` ranks by the last."
     ]
     show_rows(columns, rows, form, whole="embeddings", footer=footer)

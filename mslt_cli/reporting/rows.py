@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Column:
     """Whether numbers stand to the right."""
     header: str = ""
     """Header in tables, if it is not the name."""
+    spare: bool = False
+    """Whether a table may leave it out where the terminal is too narrow; JSON has it."""
 
 
 def show_rows(
@@ -85,9 +87,11 @@ def _table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], footer:
     from mslt_cli.reporting.terminal import results
 
     console = results()
+    columns = _that_fit(columns, rows, console.width)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(column.header or column.name, justify="right" if column.right else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(column.header or column.name, justify=side, overflow="fold", no_wrap=column.right)
     for row in rows:
         table.add_row(*(Text(_cell(column, row)) for column in columns))
     console.print(table)
@@ -95,3 +99,19 @@ def _table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], footer:
         console.print()
     for line in footer:
         console.print(Text(line), soft_wrap=not console.is_terminal)
+
+
+def _that_fit(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], width: int) -> list[Column]:
+    """The columns that stand side by side in so many characters: spare ones go, the last first."""
+    chosen = list(columns)
+    while sum(_width(column, rows) for column in chosen) > width:
+        spare = [column for column in chosen if column.spare]
+        if not spare:
+            break
+        chosen.remove(spare[-1])
+    return chosen
+
+
+def _width(column: Column, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Characters of a column, with what is between it and the next."""
+    return 3 + max([len(column.header or column.name), *(len(_cell(column, row)) for row in rows)])

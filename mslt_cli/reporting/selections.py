@@ -13,6 +13,7 @@ import numpy as np
 
 from mslt_cli.criteria.writing import writing_system
 from mslt_cli.evidence.base import Evidence
+from mslt_cli.search.covers import Coverage
 from mslt_cli.search.objective import PairSum
 from mslt_cli.selection import MOSTLY_IMPUTED, RANDOM_SAMPLE, Result, Selection, Toward
 
@@ -32,6 +33,8 @@ class Explanation:
     """Value as a share of what k mutually orthogonal vectors would have, by criterion."""
     scripts: tuple[str, ...]
     families: tuple[str, ...]
+    tokens: dict[str, list[tuple[int, int]]]
+    """By criterion: how many token ids each language has, and how many of them no other of the combination has."""
     measured: dict[str, list[float]]
     """Share of each language's vector that was observed, by criterion."""
     one_more: tuple[tuple[str, str, float, float], ...]
@@ -42,7 +45,7 @@ def explain_best(found: Selection) -> Explanation:
     """Explain the first combination of a selection."""
     items = np.array(found.best)
     members = [found.pool.members[i] for i in found.best]
-    similarities, shares, measured = {}, {}, {}
+    similarities, shares, measured, tokens = {}, {}, {}, {}
     for evidence in found.evidence:
         objective = evidence.objective
         name = evidence.criterion.name
@@ -52,6 +55,13 @@ def explain_best(found: Selection) -> Explanation:
             pairs = 1 if objective.smallest else found.k * (found.k - 1) / 2
             if pairs:
                 shares[name] = float(objective.values(items[None])[0]) / pairs
+        if isinstance(objective, Coverage):
+            whole = int(objective.count(items[None])[0])
+            own = objective.count(items[:, None]).tolist()
+            others = np.array([np.delete(items, i) for i in range(len(items))])
+            without = objective.count(others).tolist() if len(items) > 1 else [0]
+            tokens[name] = [(each, whole - rest) for each, rest in zip(own, without, strict=True)]
+            shares[name] = float(objective.values(items[None])[0])
         if evidence.measured is not None:
             measured[name] = evidence.measured[items].tolist()
     return Explanation(
@@ -61,6 +71,7 @@ def explain_best(found: Selection) -> Explanation:
         shares,
         tuple(dict.fromkeys(writing_system(m.language.script) if m.language.script else "unknown" for m in members)),
         tuple(dict.fromkeys(m.language.family or "unknown" for m in members)),
+        tokens,
         measured,
         _one_more(found, items),
     )
@@ -136,6 +147,9 @@ def as_dict(found: Selection, explanation: Explanation | None = None) -> dict[st
             "share_of_maximum": {k: _rounded(v) for k, v in explanation.share_of_maximum.items()},
             "scripts": list(explanation.scripts),
             "families": list(explanation.families),
+            "token_ids": {
+                name: [{"all": each, "alone": alone} for each, alone in row] for name, row in explanation.tokens.items()
+            },
             "measured_share": {k: [_rounded(v) for v in row] for k, row in explanation.measured.items()},
             "one_more": [
                 {"language": label, "name": name, "score": _rounded(value), "adds": _rounded(added)}
@@ -343,7 +357,10 @@ def _certainty(found: Selection) -> str:
         return "exact: all were ranked"
     if found.exact:
         return "exact: proved without listing them"
-    return f"not proved: stopped at the time limit, none can be more than {100 * found.gap:.2f} % better"
+    stopped = f"not proved: stopped at the time limit, none can be more than {100 * found.gap:.2f} % better"
+    if isinstance(found.evidence[0].objective, Coverage) and not found.quotas and not found.least:
+        stopped += " (and no less than 1 − 1/e = 63.2 % of the largest, which a greedy choice has)"
+    return stopped
 
 
 def _shown_items(found: Selection) -> list[int]:
@@ -397,6 +414,11 @@ def _explain(console: Any, found: Selection, why: Explanation) -> None:
         console.print(table)
         if name in why.share_of_maximum:
             line(f"{100 * why.share_of_maximum[name]:.0f} % of what {found.k} unrelated vectors would score.")
+        console.print()
+    for name, counts in why.tokens.items():
+        pairs = zip(why.languages, counts, strict=True)
+        each = ", ".join(f"{label} {has:,} ({alone:,} of them alone)" for label, (has, alone) in pairs)
+        line(f"{name}: token ids of {each}; together {100 * why.share_of_maximum[name]:.1f} % of the pool's.")
         console.print()
     line(f"Scripts: {', '.join(why.scripts)}. Families: {', '.join(why.families)}.")
     if why.one_more:

@@ -25,12 +25,14 @@ EXPLANATIONS = {
     sqlite3.SQLITE_CANTOPEN: f"cannot be opened: it needs a folder that may be read and written. {OTHER_STORE}",
     sqlite3.SQLITE_CORRUPT: "is damaged. Move it away and run `mslt fetch` to make a new one.",
     sqlite3.SQLITE_FULL: "does not fit on the disk. Free some space, or give another --store; nothing was changed.",
-    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error. Nothing was changed.",
+    sqlite3.SQLITE_IOERR: "cannot be read or written: the disk is full or reports an error. Nothing was changed.",
     sqlite3.SQLITE_NOTADB: f"is not an SQLite database. {OTHER_STORE}",
     sqlite3.SQLITE_PERM: f"may not be opened. {OTHER_STORE}",
     sqlite3.SQLITE_READONLY: f"may not be written. {OTHER_STORE}",
 }
 """By SQLite's primary result code."""
+NO_ROOM_BESIDE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+"""What SQLite reports where it cannot make its two files beside the store: no permission, no space."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def _try_to_read(path: Path, options: str) -> Store | None:
             connection.execute("PRAGMA user_version")  # SQLite opens the file at the first query
         except sqlite3.Error as error:
             connection.close()
-            if _primary_code(error) in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            if _primary_code(error) in NO_ROOM_BESIDE:
                 return None
             raise
     return Store(path, connection)

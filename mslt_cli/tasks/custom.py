@@ -195,7 +195,7 @@ def _languages(path: Path, given: list[Any] | dict[str, Any]) -> dict[str, tuple
         iso = meanings.get(fold(meaning)) or (meanings.get(tag.language) if tag else None)
         if iso is None:
             near = difflib.get_close_matches(fold(meaning), meanings, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f" (did you mean {near[0]}?)" if near and len(meaning) > 3 else ""
             raise _wrong(path, "languages", f"holds {meaning!r}, which is no language that mslt knows{hint}")
         if iso in found:
             raise _wrong(path, "languages", f"holds {found[iso][0]!r} and {code!r}, which are the same language")

@@ -257,9 +257,60 @@ def test_data_come_from_a_folder(mslt, tmp_path):
     assert "has no train data of xnli in en, de" in done.stderr or "has no train data of xnli in de, en" in done.stderr
 
 
+def test_what_was_imported_without_a_split_is_said_without_asking_the_hub(mslt, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "de_test.parquet").write_bytes(xnli("de"))
+    mslt("fetch", "data", "--task", "xnli", "--from", tmp_path / "mine")
+    with HubServer() as hub:
+        again = mslt("fetch", "data", "--task", "xnli", "--langs", "de", "--json", HF_ENDPOINT=hub.url)
+        assert [(d["split"], d["status"]) for d in json.loads(again.stdout)["data"]] == [("test", "cached")]
+        assert "`mslt fetch data --task xnli --langs de --split train` fetches it" in again.stderr
+        for langs in ([], ["--langs", "de"]):
+            done = mslt("fetch", "vocab", "--model", "e5-small", "--task", "xnli", *langs, code=1, HF_ENDPOINT=hub.url)
+            assert "xnli has no train data in de: what is cached came from" in done.stderr
+            assert "Choose --split test, or fetch it with `mslt fetch data --task xnli --langs de --split train`" in (
+                done.stderr
+            )
+        assert hub.requests == []
+
+
+def test_a_folder_called_by_a_languages_code_holds_that_language(mslt, tmp_path):
+    (tmp_path / "de").mkdir()
+    (tmp_path / "de" / "test.parquet").write_bytes(xnli("de"))
+    for path in (tmp_path / "de", tmp_path / "de" / "test.parquet"):
+        refused = mslt("fetch", "data", "--task", "xnli", "--langs", "fr", "--from", path, code=1)
+        assert "It has de." in refused.stderr
+        done = mslt("fetch", "data", "--task", "xnli", "--from", path, "--format", "csv")
+        assert done.stdout.splitlines()[1].startswith("de,test,4,new")
+
+
+def test_empty_texts_are_counted_and_kept(mslt, tmp_path):
+    (tmp_path / "en.csv").write_text("premise,hypothesis,label\na,b,neutral\n,b,neutral\n,c,entailment\n")
+    done = mslt("fetch", "data", "--task", "xnli", "--split", "test", "--from", tmp_path / "en.csv")
+    assert "xnli test in en: text is empty in 2 rows, first in that with the id 1." in done.stderr
+    assert done.stdout.splitlines()[2].split()[:2] == ["en", "3"]
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_words():
+    import pty
+
+    main, terminal = pty.openpty()
+    environment = os.environ | {"COLUMNS": "60", "TERM": "dumb"}
+    done = subprocess.run([*COMMAND, "fetch", "tasks"], stdout=terminal, stderr=subprocess.PIPE, env=environment)
+    os.close(terminal)
+    shown = os.read(main, 1 << 16).decode()
+    os.close(main)
+    assert done.returncode == 0
+    assert "sequence-classification" in shown
+    assert "cached" in shown
+    assert "licence" not in shown
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["data", "--task", "cldr", "--revision", "main"], "--revision is of the hub, and these data do not come from"),
+        (["model", "e5-small", "--revision", "main"], "--revision is of the hub, and this model does not come from"),
         (["data", "--task", "xnly"], "There is no task 'xnly'. Did you mean xnli?"),
         (["data", "--task", "xnli", "--langs", "fi"], "xnli has no data in 'fi'. It has ar, bg, de,"),
         (["data", "--task", "xnli", "--langs", "Germn"], "There is no language 'Germn'. Did you mean German"),
@@ -286,3 +337,11 @@ def test_a_full_cache_folder_is_a_sentence(mslt, tmp_path):
     done = mslt("fetch", "data", "--task", "cldr", "--langs", "en", code=1)
     assert "cannot be used" in done.stderr
     assert "HF_HOME" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["fetch", "tasks"], ["select", "--json"]])
+def test_output_onto_a_full_disk_is_a_sentence(own_store, words):
+    with open("/dev/full", "w") as full:
+        environment = os.environ | {"MSLT_STORE": str(own_store)}
+        done = subprocess.run([*COMMAND, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (1, "mslt: the output cannot be written: the disk is full.\n")

@@ -509,6 +509,7 @@ def test_a_hub_that_asks_to_wait_is_waited_for_unless_it_is_too_long(hub, client
     assert notes(got) == [
         f"The hub {hub.url} has had too many requests and asks to wait 1 s; waiting.",
         f"The hub {hub.url} has had too many requests and asks to wait 1 s; waiting.",
+        f"The hub {hub.url} answers with error 503; trying again.",
         f"The hub {hub.url} answers with error 503 and asks to wait 1 s; waiting.",
     ]
     asked = [r for r in hub.requests if "revision" in r.path or r.method == "HEAD"]

@@ -216,7 +216,7 @@ def test_a_path_may_lead_anywhere_and_is_followed_to_the_letter(task, tmp_path):
         ('"reviews"', '"xnli"', "key name is 'xnli', which is a task of mslt's; choose another."),
         ('"reviews"', '"../x"', "key name is '../x'; it may hold letters, digits, - and _."),
         ('"jv"', '"xx-yy"', "key languages holds 'xx-yy', which is no language that mslt knows"),
-        ('"jv"', '"Javanes"', "which is no language that mslt knows; did you mean javanese?."),
+        ('"jv"', '"Javanes"', "which is no language that mslt knows (did you mean javanese?)."),
         ('"jv"', '"ind"', "key languages holds 'id' and 'ind', which are the same language."),
         ('["id", "jv", "zh-Hans"]', "{}", "key languages is empty."),
         ('["id", "jv", "zh-Hans"]', "{id = 3}", "key languages has to hold codes or names, and holds 3."),

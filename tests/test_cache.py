@@ -1,0 +1,68 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mslt_cli.cache import cache_home, new_file, new_folder
+from mslt_cli.errors import FetchError
+
+
+def test_the_cache_is_in_the_hugging_face_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    assert cache_home() == tmp_path / "mslt"
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_home() == tmp_path / "xdg" / "huggingface" / "mslt"
+
+
+def test_a_file_is_whole_or_the_old_one(tmp_path):
+    path = tmp_path / "deep" / "file"
+    with new_file(path) as part:
+        part.write_text("old")
+    with pytest.raises(KeyError), new_file(path) as part:
+        part.write_text("half")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_a_folder_is_whole_or_not_there_and_the_first_one_stays(tmp_path):
+    path = tmp_path / "model"
+    with pytest.raises(KeyError), new_folder(path) as part:
+        (part / "half").touch()
+        raise KeyError
+    assert os.listdir(tmp_path) == []
+    with new_folder(path) as mine:
+        with new_folder(path) as other:
+            (other / "first").touch()
+        (mine / "second").touch()
+    assert os.listdir(path) == ["first"]
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one_writes_is_not(tmp_path):
+    code = "import sys, time; from pathlib import Path; from mslt_cli.cache import new_folder\n"
+    code += "with new_folder(Path(sys.argv[1])) as part:\n"
+    code += "    (part / 'half').touch(); print('there', flush=True); time.sleep(60)"
+    running = [
+        subprocess.Popen([sys.executable, "-c", code, tmp_path / "model"], stdout=subprocess.PIPE) for _ in range(2)
+    ]
+    assert [process.stdout.readline() for process in running] == [b"there\n"] * 2
+    running[0].kill()
+    running[0].wait()
+    try:
+        with new_folder(tmp_path / "model") as part:
+            left = {path.name.split("~")[2] for path in tmp_path.glob(".model.*")}
+            assert left == {str(running[1].pid), str(os.getpid())}
+            (part / "whole").touch()
+    finally:
+        running[1].kill()
+        running[1].wait()
+
+
+def test_a_cache_that_leads_nowhere_is_a_sentence(tmp_path):
+    (tmp_path / "gone").symlink_to(tmp_path / "unmounted")
+    for path in (tmp_path / "gone" / "mslt" / "file", tmp_path / "gone" / "file"):
+        with pytest.raises(FetchError, match=r"The cache .* cannot be used: .* Set HF_HOME"), new_file(path):
+            pass
