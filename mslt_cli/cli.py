@@ -56,7 +56,7 @@ def main() -> None:
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # Typer has caught Ctrl-C, and says nothing
-            print("mslt: stopped. Nothing is half-written; the same command starts again.", file=sys.stderr)
+            print("mslt: stopped. Nothing is half-written; the same command goes on or starts again.", file=sys.stderr)
         raise
     except BrokenPipeError:
         # Whoever read our output has gone; the interpreter must not fail again when it flushes.

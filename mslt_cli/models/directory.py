@@ -78,6 +78,8 @@ def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFi
     if not tokenizer.is_file():
         raise ModelError(_no_tokenizer(str(folder), {path.name for path in folder.iterdir()}))
     _check_whole_json(tokenizer)
+    if b'"model"' not in tokenizer.read_bytes():
+        raise ModelError(f"{tokenizer} is no tokenizer: it says nothing of a model. {AGAIN}")
     return ModelFiles(folder, config, () if tokenizer_only else _weights(folder), tokenizer)
 
 

@@ -585,4 +585,4 @@ def test_ctrl_c_ends_with_130_and_a_sentence(filled_store):
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out == ""
-    assert err == "mslt: stopped. Nothing is half-written; the same command starts again.\n"
+    assert err == "mslt: stopped. Nothing is half-written; the same command goes on or starts again.\n"

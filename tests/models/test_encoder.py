@@ -146,6 +146,9 @@ def test_a_config_that_makes_no_model_is_told(xlm_r, settings):
 
 def test_a_tokenizer_that_is_none_is_told(xlm_r):
     (xlm_r / "tokenizer.json").write_text('{"version": "1.0"}')
+    with pytest.raises(ModelError, match=r"tokenizer\.json is no tokenizer: it says nothing of a model\."):
+        load_encoder(xlm_r, device="cpu")
+    (xlm_r / "tokenizer.json").write_text('{"model": {}}')
     with pytest.raises(ModelError, match="transformers cannot load .*xlm-r: "):
         load_encoder(xlm_r, device="cpu")
 
