@@ -25,6 +25,7 @@ bench: $(VENV)/dev
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/search.py
 	$(BIN)/python bench/coverage.py
+	$(BIN)/python bench/embeddings.py
 
 docs: $(VENV)/dev
 	$(BIN)/typer mslt_cli.cli utils docs --name mslt --title "The commands" --output docs/commands.md

@@ -7,7 +7,7 @@
 The three take turns, and a speed is that of the fastest round: where another process runs on the same cores torch's
 threads wait for each other, and a round takes ten times as long. Whether the three embed alike is printed below.
 
-Run: python bench/embeddings.py en_pud-ud-test.conllu.gz, or any text file with a sentence a line
+Run: python bench/embeddings.py [en_pud-ud-test.conllu.gz, or any text file with a sentence a line]
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from mslt_cli.models.encoder import load_encoder
 from mslt_cli.probing.embeddings import sentence_embeddings
 
 PREFIX = "query: "
+DOCS = Path(__file__).parent.parent / "docs" / "search.md"
 
 
 def read_sentences(path: Path, n: int) -> list[str]:
@@ -62,7 +63,13 @@ def in_order(model: Any, tokenizer: Any, texts: list[str], batch_size: int, *, p
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path, help="text with a sentence a line, or CoNLL-U; .gz as well")
+    parser.add_argument(
+        "corpus",
+        type=Path,
+        nargs="?",
+        default=DOCS,
+        help="a sentence a line, or CoNLL-U; default: our docs",
+    )
     parser.add_argument("--sentences", type=int, default=200, help="how many, from the first")
     parser.add_argument("--model", type=Path, help="a model's folder; default: e5-small, built for the occasion")
     parser.add_argument("--batch-size", type=int, default=32, help="sentences a batch of the two that are not sorted")

@@ -62,10 +62,11 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield an empty folder beside `path`; it becomes `path` when the block ends well.
 
-    If another process was faster, its folder stays and ours is dropped.
+    If there is a folder already, as where another process was faster, it stays and ours is dropped; with `replace`,
+    ours takes its place as a whole.
 
     Raises:
         FetchError: the folder cannot be written; says why.
@@ -78,6 +79,11 @@ def new_folder(path: Path) -> Iterator[Path]:
             for file in part.rglob("*"):
                 if file.is_file():
                     _flush(file)
+            if replace and path.exists():
+                os.rename(path, old := _beside(path))
+                os.rename(part, path)
+                shutil.rmtree(old)
+                return
             try:
                 os.rename(part, path)
             except OSError as error:

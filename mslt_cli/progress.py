@@ -12,9 +12,6 @@ class Step:
     def advance(self, amount: float = 1) -> None:
         """So much more is done."""
 
-    def expect(self, total: float) -> None:
-        """The whole amount, once it is known."""
-
 
 class Progress:
     """Hears of pieces of work; this one says nothing. `reporting/progress.py` has those that do."""

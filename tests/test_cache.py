@@ -41,6 +41,18 @@ def test_a_folder_is_whole_or_not_there_and_the_first_one_stays(tmp_path):
     assert os.listdir(tmp_path) == ["model"]
 
 
+def test_a_folder_can_take_the_place_of_another(tmp_path):
+    path = tmp_path / "model"
+    for name in ("old", "new"):
+        with new_folder(path, replace=True) as part:
+            (part / name).touch()
+    assert os.listdir(path) == ["new"]
+    with pytest.raises(KeyError), new_folder(path, replace=True):
+        raise KeyError
+    assert os.listdir(path) == ["new"]
+    assert os.listdir(tmp_path) == ["model"]
+
+
 def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one_writes_is_not(tmp_path):
     code = "import sys, time; from pathlib import Path; from mslt_cli.cache import new_folder\n"
     code += "with new_folder(Path(sys.argv[1])) as part:\n"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
-from mslt_cli.reporting.selections import _summary, explain_best
+from mslt_cli.reporting.explanation import explain_best
+from mslt_cli.reporting.selections import _summary
 from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import Embedding, EmbeddingSet, Vocabulary, save_embeddings, save_vocabulary
@@ -161,7 +162,7 @@ def test_a_target_leaves_the_named_pool_and_nothing_else(measured):
         ({"target": "eu", "by": ["l2v-family"]}, MissingFactsError, "Basque (eu) of --target has no known l2v-family"),
         ({"target": "ko", "by": ["vocab"]}, MissingFactsError, "Korean (ko) of --target has no vocabulary of tiny"),
         ({"by": ["vocab"], "pool": "en,fr,ru", "k": 1}, MissingFactsError, "mslt fetch vocab --model tiny --task cldr"),
-        ({"by": ["vocab"], "task": "xnli"}, MissingFactsError, "No vocabulary on xnli is stored. Run `mslt fetch"),
+        ({"by": ["vocab"], "task": "xnli"}, MissingFactsError, "No vocabularies on xnli are stored. Run `mslt fetch"),
         ({"by": ["embedding"], "corpus": "xnli"}, MissingFactsError, "No embeddings on xnli are stored."),
         ({"target": "id", "objective": "cover", "maximize": "min"}, UsageError, "--objective cover has none"),
         ({"pool": "cldr,en"}, UnknownNameError, "Did you mean task:cldr?"),
@@ -198,7 +199,7 @@ def test_trials_stand_beside_the_real_measurement_and_can_be_asked_for(writable)
     assert "cldr test" in select(writable, "en,de,zh", 2, by=["vocab"], split="test").evidence[0].provenance
     assert select(writable, "en,de,zh", 2, by=["embedding"]).results[0].scores["embedding"] == pytest.approx(1)
     assert select(writable, "en,de,zh", 2, by=["embedding"], prefix="query: ").results[0].scores["embedding"] == 0
-    with pytest.raises(MissingFactsError, match="--corpus pud --limit 9 --no-special-tokens"):
+    with pytest.raises(MissingFactsError, match="--corpus pud --model e5-small --limit 9 --no-special-tokens"):
         select(writable, "en,de", 2, by=["embedding"], corpus="pud", limit=9, special_tokens=False)
 
 

@@ -51,6 +51,10 @@ LangsOption = Annotated[
 ]
 SplitOption = Annotated[str | None, typer.Option("--split", metavar="SPLIT", help="Default: what is trained on.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", metavar="N", help="The first N rows of each language.")]
+NoRepairOption = Annotated[
+    list[str] | None,
+    typer.Option("--no-repair", metavar="NAME", help="Leave a known fault of the data set as it is."),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Do again what is there already.")]
 RevisionOption = Annotated[
     str | None, typer.Option("--revision", metavar="COMMIT", help="Commit, branch or tag instead of the pinned one.")
@@ -123,10 +127,7 @@ def fetch_data(
         Path | None,
         typer.Option("--from", metavar="PATH", help="Read a folder, a file or an archive instead of the hub."),
     ] = None,
-    no_repair: Annotated[
-        list[str] | None,
-        typer.Option("--no-repair", metavar="NAME", help="Leave a known fault of the data set as it is."),
-    ] = None,
+    no_repair: NoRepairOption = None,
     force: ForceOption = False,
     revision: RevisionOption = None,
     workers: WorkersOption = 4,
@@ -213,10 +214,7 @@ def fetch_vocab(
     langs: LangsOption = None,
     split: SplitOption = None,
     limit: LimitOption = None,
-    no_repair: Annotated[
-        list[str] | None,
-        typer.Option("--no-repair", metavar="NAME", help="Leave a known fault of the data set as it is."),
-    ] = None,
+    no_repair: NoRepairOption = None,
     force: ForceOption = False,
     store: StoreOption = None,
     format_: FormatOption = Format.table,
@@ -260,6 +258,7 @@ def fetch_embeddings(
     langs: LangsOption = None,
     split: SplitOption = None,
     limit: LimitOption = None,
+    no_repair: NoRepairOption = None,
     prefix: Annotated[str, typer.Option("--prefix", metavar="TEXT", help="Put before each sentence.")] = "",
     special_tokens: Annotated[
         bool, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s> and </s> count in the mean.")
@@ -286,7 +285,7 @@ def fetch_embeddings(
     from mslt_cli.reporting.progress import progress
 
     bars = progress()
-    chosen = _task(corpus, None)
+    chosen = _task(corpus, no_repair)
     with _filled(store, write=True) as opened:
         languages = _languages(opened, chosen, langs)
         found = find.fetch_model(model, progress=bars)

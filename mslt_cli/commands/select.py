@@ -140,7 +140,8 @@ def select(
       mslt select --by vocab --by embedding --model e5-small --target sw
     """
     from mslt_cli import selection
-    from mslt_cli.reporting.selections import explain_best, show
+    from mslt_cli.reporting.explanation import explain_best
+    from mslt_cli.reporting.selections import show
     from mslt_cli.reporting.terminal import note
     from mslt_cli.store.db import open_store, store_path
     from mslt_cli.store.fill import ensure_filled

@@ -43,18 +43,14 @@ def vocabulary_set(store: Store, which: Measured) -> VocabularySet:
     """
     task = task_name(which.task)
     every = vocabulary_sets(store)
+    _require_model(which.model, [item.model for item in every])
     found = [item for item in every if which.model in (None, item.model) and task in (None, item.task)]
-    found = _wanted(found, which)
-    if not found:
-        _require_model(which.model, [item.model for item in every])
-        raise MissingFactsError(
-            f"No vocabulary{_of(which.model, task, which)} is stored. Run `mslt fetch vocab "
-            f"--model {which.model or 'e5-small'} --task {which.task or 'cldr'}{_options(which)}` first."
-        )
-    if len(found) > 1:
-        names = ", ".join(f"{item.model} on {item.task} {item.split}{_limited(item.limit)}" for item in found)
-        raise UsageError(f"Several vocabularies are stored: {names}. Say which: --model, --task, --split or --limit.")
-    return found[0]
+    chosen = _wanted(found, which)
+    if not chosen:
+        raise _none("vocabularies", task, f"vocab --task {which.task or 'cldr'}", which)
+    if len(chosen) > 1:
+        raise _several("vocabularies", [(item.model, item.task, item.split, item.limit) for item in chosen], "--task")
+    return chosen[0]
 
 
 def embedding_set(store: Store, which: Measured) -> EmbeddingSet:
@@ -67,22 +63,18 @@ def embedding_set(store: Store, which: Measured) -> EmbeddingSet:
     """
     corpus = task_name(which.corpus)
     every = embedding_sets(store)
+    _require_model(which.model, [item.model for item in every])
     found = [item for item in every if which.model in (None, item.model) and corpus in (None, item.corpus)]
     # --task names the corpus too, where there is one of that name.
     if corpus is None and which.task is not None:
         found = [item for item in found if item.corpus == task_name(which.task)] or found
     found = [item for item in found if (item.prefix, item.special_tokens) == (which.prefix, which.special_tokens)]
-    found = _wanted(found, which)
-    if not found:
-        _require_model(which.model, [item.model for item in every])
-        raise MissingFactsError(
-            f"No embeddings{_of(which.model, corpus, which)} are stored. Run `mslt fetch embeddings --model "
-            f"{which.model or 'e5-small'} --corpus {which.corpus or 'pud'}{_options(which)}` first."
-        )
-    if len(found) > 1:
-        names = ", ".join(f"{item.model} on {item.corpus} {item.split}{_limited(item.limit)}" for item in found)
-        raise UsageError(f"Several embeddings are stored: {names}. Say which: --model, --corpus, --split or --limit.")
-    return found[0]
+    chosen = _wanted(found, which)
+    if not chosen:
+        raise _none("embeddings", corpus, f"embeddings --corpus {which.corpus or 'pud'}", which)
+    if len(chosen) > 1:
+        raise _several("embeddings", [(item.model, item.corpus, item.split, item.limit) for item in chosen], "--corpus")
+    return chosen[0]
 
 
 Stored = TypeVar("Stored", VocabularySet, EmbeddingSet)
@@ -97,6 +89,18 @@ def _wanted(found: list[Stored], which: Measured) -> list[Stored]:
     if which.limit is not None:
         return [item for item in found if item.limit == which.limit]
     return [item for item in found if item.limit == 0] or found
+
+
+def _none(what: str, data: str | None, command: str, which: Measured) -> MissingFactsError:
+    of = (f" of {which.model}" if which.model else "") + (f" on {data}" if data else "")
+    of += (f" {which.split}" if which.split else "") + _limited(which.limit or 0)
+    run = f"mslt fetch {command} --model {which.model or 'e5-small'}{_options(which)}"
+    return MissingFactsError(f"No {what}{of} are stored. Run `{run}` first.")
+
+
+def _several(what: str, stored: list[tuple[str, str, str, int]], option: str) -> UsageError:
+    names = ", ".join(f"{model} on {data} {split}{_limited(limit)}" for model, data, split, limit in stored)
+    return UsageError(f"Several {what} are stored: {names}. Say which: --model, {option}, --split or --limit.")
 
 
 def _require_model(name: str | None, stored: list[str]) -> None:
@@ -123,9 +127,3 @@ def task_name(given: str | None) -> str | None:
     from mslt_cli.tasks import find_task
 
     return find_task(given).name
-
-
-def _of(model: str | None, task: str | None, which: Measured) -> str:
-    words = (f" of {model}" if model else "") + (f" on {task}" if task else "")
-    words += f" {which.split}" if which.split else ""
-    return words + (_limited(which.limit) if which.limit else "")

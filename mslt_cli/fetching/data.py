@@ -85,7 +85,7 @@ def fetch_data(
             done[job] = Fetched(known, new=False)
     notes: list[str] = []
     jobs = [job for job in asked if job not in done]
-    if not force and not splits:
+    if not force and not splits and revision is None:
         # What the user imported from files stays what it was there: the hub's other splits are other data.
         jobs, skipped = _not_imported(task, jobs)
         notes += skipped

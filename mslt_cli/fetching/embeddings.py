@@ -78,7 +78,7 @@ def fetch_embeddings(
     found, notes = ensure_data(corpus, languages, split, progress=progress)
     fingerprint = weights_sha256(model.folder)
     last = int(model.files.config["num_hidden_layers" if "num_hidden_layers" in model.files.config else "n_layer"])
-    chosen = EmbeddingSet(model.name, corpus.name, split, prefix, special_tokens, limit or 0, last, len(found))
+    chosen = EmbeddingSet(model.name, corpus.variant, split, prefix, special_tokens, limit or 0, last, len(found))
     stored = read_embeddings(store, chosen, last)
     todo = [
         record

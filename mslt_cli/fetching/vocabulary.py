@@ -87,7 +87,7 @@ def fetch_vocabularies(
         raise UsageError(f"--limit is {limit}; it has to be at least 1.")
     records, notes = ensure_data(task, languages, split, progress=progress)
     fingerprint = tokenizer_sha256(model.folder)
-    stored = read_vocabularies(store, model.name, task.name, split, limit or 0)
+    stored = read_vocabularies(store, model.name, task.variant, split, limit or 0)
     todo = [record for record in records if force or not _holds(stored.get(record.language), record, fingerprint)]
     tokenizer = read_tokenizer(model.folder) if todo else None
     unknown = unknown_id(tokenizer) if tokenizer is not None else None
@@ -99,7 +99,7 @@ def fetch_vocabularies(
             if not counts.tokens:
                 raise DataError(f"{task.name} {split} in {record.code} has no text that {model.name} can read.")
             vocabulary = Vocabulary(
-                *(model.name, task.name, split, record.language, fingerprint, record.content_sha256, limit or 0),
+                *(model.name, task.variant, split, record.language, fingerprint, record.content_sha256, limit or 0),
                 *(frame.height, counts.sentences, counts.words, counts.characters, counts.tokens),
                 *(counts.unknown_tokens, int(counts.seen.sum()), np.packbits(counts.seen)),
                 *(__version__, datetime.now(UTC).isoformat(timespec="seconds")),

@@ -78,12 +78,8 @@ def _built(name: str, tokenizer_only: bool, force: bool, progress: Progress) -> 
     from mslt_cli.models.e5_small import PACKAGE_VERSION, build_e5_small
 
     folder = cache_home() / "models" / f"{name}-{PACKAGE_VERSION}"
-    if force and folder.exists():
-        import shutil
-
-        shutil.rmtree(folder)
-    if not folder.exists():
-        with new_folder(folder) as part:
+    if force or not folder.exists():
+        with new_folder(folder, replace=force) as part:
             build_e5_small(part, progress=progress)
     return Model(name, check_model_folder(folder, tokenizer_only=tokenizer_only), PACKAGE_VERSION)
 

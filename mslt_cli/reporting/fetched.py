@@ -45,6 +45,7 @@ def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> Non
                 "kind": task.kind,
                 "summary": task.summary,
                 "metric": task.metric,
+                "further_metrics": list(task.further_metrics),
                 "labels": list(task.labels),
                 "languages": [task.code(language) for language in task.languages],
                 "splits": list(task.splits),

@@ -61,9 +61,6 @@ class _LineStep(Step):
         self.started = self.said = time.monotonic()
         self.lock = threading.Lock()
 
-    def expect(self, total: float) -> None:
-        self.total = total
-
     def advance(self, amount: float = 1) -> None:
         with self.lock:
             self.done += amount
@@ -134,6 +131,3 @@ class _BarStep(Step):
 
     def advance(self, amount: float = 1) -> None:
         self.bars.advance(self.task, amount)
-
-    def expect(self, total: float) -> None:
-        self.bars.update(self.task, total=total)

@@ -151,10 +151,14 @@ class Task:
     """Context columns that hold a code word (XCOPA's `question` is "cause" or "effect"), not text of the language."""
 
     @property
+    def variant(self) -> str:
+        """The name under which what is measured on its data is stored: `xcopa-no-question` without that repair."""
+        return "-".join([self.name, *(f"no-{name}" for name in self.without)])
+
+    @property
     def key(self) -> str:
         """Name of the folder of its data: what is in it depends on nothing else."""
-        parts = [self.name, *([self.definition[:8]] if self.definition else [])]
-        return "-".join([*parts, *(f"no-{name}" for name in self.without)])
+        return "-".join([self.variant, *([self.definition[:8]] if self.definition else [])])
 
     @property
     def options(self) -> str:

@@ -272,6 +272,9 @@ def test_what_was_imported_without_a_split_is_said_without_asking_the_hub(mslt, 
                 done.stderr
             )
         assert hub.requests == []
+        hub.add("dataset", "facebook/xnli", XNLI)
+        asked = ["fetch", "data", "--task", "xnli", "--langs", "de", "--revision", "main", "--format", "lines"]
+        assert mslt(*asked, HF_ENDPOINT=hub.url).stdout == "de\n" * 3  # who names a revision wants the hub's
 
 
 def test_a_folder_called_by_a_languages_code_holds_that_language(mslt, tmp_path):

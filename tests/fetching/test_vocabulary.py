@@ -136,3 +136,18 @@ def test_what_is_no_tokenizer_is_said(tmp_path):
     (tmp_path / "tokenizer.json").write_text('{"model": 1}')
     with pytest.raises(ModelError, match=r"tokenizer\.json is not a tokenizer"):
         read_tokenizer(tmp_path)
+
+
+def test_data_without_a_repair_are_measured_under_a_name_of_their_own(own_store, model, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    (tmp_path / "en_train.tsv").write_text("sentence1\tsentence2\tlabel\nthe cat\tcat\t1\nNS\tthe cat\t0\n")
+    tasks = [find_task("pawsx"), find_task("pawsx").not_repaired(("untranslated",))]
+    with open_store(own_store, write=True) as store:
+        for task in tasks:
+            fetch_data(task, from_path=tmp_path / "en_train.tsv", splits=("train",))
+            fetch_vocabularies(store, model, task)
+        assert [s.task for s in vocabulary_sets(store)] == ["pawsx", "pawsx-no-untranslated"]
+        assert [read_vocabularies(store, model.name, task.variant, "train")["eng"].tokens for task in tasks] == [
+            3,
+            6,
+        ]  # the cat, cat | NS, the cat

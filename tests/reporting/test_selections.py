@@ -9,7 +9,8 @@ import pytest
 from mslt_cli.criteria import CRITERIA
 from mslt_cli.evidence.base import Aim, Evidence
 from mslt_cli.languages.pools import Member, Pool
-from mslt_cli.reporting.selections import as_dict, explain_best, show
+from mslt_cli.reporting.explanation import explain_best
+from mslt_cli.reporting.selections import as_dict, show
 from mslt_cli.search.objective import PairSum
 from mslt_cli.selection import Result, Selection
 from mslt_cli.store.languages import Language
