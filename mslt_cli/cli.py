@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from mslt_cli.commands.evaluate import evaluate
 from mslt_cli.commands.fetch import fetch
 from mslt_cli.commands.select import select
+from mslt_cli.commands.train import train
 from mslt_cli.errors import MsltError
 
 INTERRUPTED = 130
@@ -25,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(fetch, name="fetch")
 app.command("select", no_args_is_help=False)(select)
+app.command("train", no_args_is_help=True)(train)
+app.command("eval", no_args_is_help=True)(evaluate)
 
 
 def _version(asked: bool) -> None:

@@ -105,3 +105,20 @@ StoreOption = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the results.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of whatever is drawn at random.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+RunsOption = Annotated[
+    Path | None,
+    typer.Option("--runs", metavar="DIR", help="The folder of runs. Default: $MSLT_RUNS, else `runs` by the store."),
+]
+DeviceOption = Annotated[
+    str | None, typer.Option("--device", metavar="DEVICE", help="cpu, cuda. Default: the GPU if there is one.")
+]
+TargetsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--targets",
+        metavar="LANGUAGES",
+        autocompletion=complete_languages,
+        help="To evaluate on, by comma. Default: the task's of the paper, without the pool; `paper-literal`: all but "
+        "a run's own sources, where the paper says so (xnli).",
+    ),
+]

@@ -12,6 +12,9 @@ class Step:
     def advance(self, amount: float = 1) -> None:
         """So much more is done."""
 
+    def tell(self, text: str) -> None:
+        """How it stands: shown beside the amount."""
+
 
 class Progress:
     """Hears of pieces of work; this one says nothing. `reporting/progress.py` has those that do."""

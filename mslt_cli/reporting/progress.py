@@ -58,6 +58,7 @@ class _LineStep(Step):
     def __init__(self, what: str, total: float | None, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit
         self.done = 0.0
+        self.told = ""
         self.started = self.said = time.monotonic()
         self.lock = threading.Lock()
 
@@ -68,6 +69,9 @@ class _LineStep(Step):
             if now - self.said >= PLAIN_EVERY_S:
                 self.said = now
                 note(f"{self.what}: {self._line(now)}")
+
+    def tell(self, text: str) -> None:
+        self.told = text
 
     def end(self) -> None:
         now = time.monotonic()
@@ -81,6 +85,8 @@ class _LineStep(Step):
             parts.append(f"{amount(rate, self.unit)}/s" if self.unit == "bytes" else f"{rate:,.0f}/s")
         if self.total and 0 < self.done < self.total and rate > 0:
             parts.append(f"{(self.total - self.done) / rate:,.0f} s left")
+        if self.told:
+            parts.append(self.told)
         return ", ".join(parts)
 
 
@@ -107,14 +113,17 @@ class Terminal(_Noting):
             def render(self, task: Task) -> Text:
                 unit = task.fields["unit"]
                 rate = f", {amount(task.speed, unit)}/s" if task.speed and unit else ""
-                return Text(_done(task.completed, task.total, unit) + rate if task.completed or task.total else "")
+                told = f", {task.fields['told']}" if task.fields["told"] else ""
+                return Text(
+                    _done(task.completed, task.total, unit) + rate + told if task.completed or task.total else ""
+                )
 
         if self.bars is None:
             columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), Amount(), TimeRemainingColumn()]
             self.bars = Progress(*columns, console=Console(stderr=True), transient=True)
             self.bars.start()
         self.open += 1
-        task = self.bars.add_task(what, total=total, unit=unit)
+        task = self.bars.add_task(what, total=total, unit=unit, told="")
         try:
             yield _BarStep(self.bars, task)
         finally:
@@ -131,3 +140,6 @@ class _BarStep(Step):
 
     def advance(self, amount: float = 1) -> None:
         self.bars.advance(self.task, amount)
+
+    def tell(self, text: str) -> None:
+        self.bars.update(self.task, told=text)

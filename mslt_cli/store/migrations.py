@@ -26,6 +26,12 @@ embeddings          one row the mean sentence embedding of a language in a layer
                     special_tokens (0 or 1), layer (0 = before the first, the highest is the last), last_layer,
                     iso639_3, weights_sha256, data_sha256, examples_limit, sentences, dimensions,
                     embedding (little-endian float32), mslt_version, measured_at
+runs                one row a finished run: run_id, kind (train, eval), name ("MSLT(ar,de,zh)"), task, model,
+                    sources (JSON array of ISO 639-3 codes, sorted), examples, seed, unequal (1 = shares that the user
+                    chose), directory, identity and environment (JSON, see docs/train.md), device, tokens_per_s,
+                    wall_s, finished_at, mslt_version. The truth is run.json in the directory.
+scores              one row a run, task, split, target (iso639_3) and metric: value (0..1), low, high (95 % interval),
+                    counts (JSON: what the value is made of), rows, unseen (0 = the target was trained on), data_sha256
 """
 
 from sqlite_utils import Database, Migrations
@@ -207,5 +213,54 @@ def m003_measurements(db: Database) -> None:
             measured_at TEXT NOT NULL,
             PRIMARY KEY (model, corpus, split, prefix, special_tokens, examples_limit, layer, iso639_3)
         )
+        """
+    )
+
+
+@migrations()
+def m004_runs(db: Database) -> None:
+    # The index over run directories, so that a score is found without reading hundreds of files. It holds nothing that
+    # the directories do not: it can be dropped and made again.
+    db.execute(
+        """
+        CREATE TABLE runs (
+            run_id TEXT PRIMARY KEY,
+            kind TEXT NOT NULL CHECK (kind IN ('train', 'eval')),
+            name TEXT NOT NULL,
+            task TEXT NOT NULL,
+            model TEXT NOT NULL,
+            sources TEXT NOT NULL,
+            examples INTEGER,
+            seed INTEGER,
+            unequal INTEGER NOT NULL CHECK (unequal IN (0, 1)),
+            directory TEXT NOT NULL,
+            identity TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            device TEXT NOT NULL,
+            tokens_per_s REAL,
+            wall_s REAL NOT NULL,
+            finished_at TEXT NOT NULL,
+            mslt_version TEXT NOT NULL
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute("CREATE INDEX runs_of_task ON runs (task, model)")
+    db.execute(
+        """
+        CREATE TABLE scores (
+            run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+            task TEXT NOT NULL,
+            split TEXT NOT NULL,
+            iso639_3 TEXT NOT NULL,
+            metric TEXT NOT NULL,
+            value REAL NOT NULL CHECK (value BETWEEN 0 AND 1),
+            low REAL NOT NULL,
+            high REAL NOT NULL,
+            counts TEXT NOT NULL,
+            rows INTEGER NOT NULL,
+            unseen INTEGER NOT NULL CHECK (unseen IN (0, 1)),
+            data_sha256 TEXT NOT NULL,
+            PRIMARY KEY (run_id, task, split, iso639_3, metric)
+        ) WITHOUT ROWID
         """
     )

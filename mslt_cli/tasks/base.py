@@ -119,6 +119,8 @@ class Task:
     """The languages that the paper trains on; for tasks that it does not use, its pool."""
     targets: tuple[str, ...] = ()
     """The languages that the paper evaluates on."""
+    literal_targets: tuple[str, ...] = ()
+    """Where the paper says "all but the sources": the list that a run's sources are taken from; empty = `targets`."""
     sizes: Mapping[str, int | Mapping[str, int]] = field(default_factory=dict)
     """Rows of each split: one number for all languages, or by language where they differ and are known."""
     hub: Hub | None = None

@@ -1,0 +1,213 @@
+"""Encoders with a head that classifies sentences or words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mslt_cli.errors import ModelError
+from mslt_cli.models import MODELS
+from mslt_cli.models.directory import check_model_folder
+from mslt_cli.models.encoder import device_of, load_encoder_network, load_network, on_device
+
+if TYPE_CHECKING:
+    import torch
+
+Head = Literal["words", "cls", "mean"]
+"""What is classified: every token; the first one, as the model's own class for it does; the mean over all tokens."""
+MEAN_HEAD = "mean_head.safetensors"
+"""Beside a saved encoder: the weights of a mean-pooled head, which no class of transformers has."""
+
+
+@dataclass
+class Classifier:
+    """A model with a head, and what is needed to start it afresh."""
+
+    network: Any
+    """Takes input_ids, attention_mask and, if `types`, token_type_ids; gives logits."""
+    head: Head
+    head_parameters: tuple[str, ...]
+    """Names of the parameters that pretraining did not make."""
+    labels: tuple[str, ...]
+    pad_id: int
+    types: bool
+    """Whether the model tells the second text of a pair by token types."""
+    device: torch.device
+    dropouts: tuple[tuple[Any, float], ...]
+    """Every dropout module, and its share as the config has it."""
+    pretrained: dict[str, Any] | None = None
+    """Copies of all pretrained parameters, on the CPU; None before the first `restart`."""
+
+    def restart(self, seed: int, dropout: float | None = None) -> None:
+        """Set the pretrained weights as they were loaded, and the head's at random.
+
+        Args:
+            seed: of the head: weights normal with the config's initializer_range, biases 0.
+            dropout: in the whole model; None = as the config says.
+        """
+        import torch
+
+        state = self.network.state_dict()
+        new = set(self.head_parameters)
+        if self.pretrained is None:
+            self.pretrained = {name: value.detach().cpu().clone() for name, value in state.items() if name not in new}
+        rng = torch.Generator().manual_seed(seed)
+        spread = float(getattr(self.network.config, "initializer_range", 0.02))
+        with torch.no_grad():
+            for name, value in state.items():
+                if name not in new:
+                    value.copy_(self.pretrained[name])
+                elif value.ndim > 1:
+                    value.copy_(torch.normal(0.0, spread, value.shape, generator=rng))
+                else:
+                    value.zero_()
+        for module, share in self.dropouts:
+            module.p = share if dropout is None else dropout
+
+    def logits(self, batch: dict[str, Any]) -> Any:
+        """Scores of the labels: shape (n, labels), or (n, tokens, labels) for words."""
+        given = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+        if self.types:
+            given["token_type_ids"] = batch["token_type_ids"]
+        return self.network(**given).logits
+
+    def save(self, folder: Path, tokenizer_folder: Path) -> None:
+        """Write weights as safetensors, config and tokenizer: what `AutoModelFor…` and `load_trained` read."""
+        import shutil
+
+        from mslt_cli.models.directory import TOKENIZER_FILES
+
+        if self.head == "mean":
+            self.network.save(folder, self.labels)
+        else:
+            self.network.save_pretrained(folder)
+        for name in TOKENIZER_FILES:
+            if (tokenizer_folder / name).is_file():
+                shutil.copyfile(tokenizer_folder / name, folder / name)
+
+
+def head_for(name: str, kind: str, wanted: str) -> Head:
+    """The head for a task: a token's, or the one that the model was made for.
+
+    Args:
+        name: of the model: a row of MODELS says which of its states stands for a sentence; others have the first.
+        kind: of the task.
+        wanted: auto, cls or mean.
+    """
+    if kind == "token-classification":
+        return "words"
+    if wanted in ("cls", "mean"):
+        return "cls" if wanted == "cls" else "mean"
+    known = MODELS.get(name)
+    return known.pooling if known is not None else "cls"
+
+
+def load_classifier(
+    folder: Path, head: Head, labels: Sequence[str], *, device: str | None = None, compiled: bool = False
+) -> Classifier:
+    """Load a pretrained encoder in float32 and put a new head on it; call `restart` before training.
+
+    Raises:
+        MissingPackageError: torch or transformers is not installed.
+        ModelError: the folder, its weights or the device cannot be used, or it has no such head.
+    """
+    import torch
+
+    where = device_of(folder, device)
+    if head == "mean":
+        from mslt_cli.models.mean_pooled import MeanPooled
+
+        network: Any = MeanPooled(load_encoder_network(folder, torch.float32), len(labels))
+        new = [f"classifier.{name}" for name, _ in network.classifier.named_parameters()]
+    else:
+        kind = "AutoModelForTokenClassification" if head == "words" else "AutoModelForSequenceClassification"
+        network, new = load_network(
+            *(folder, kind),
+            dtype=torch.float32,
+            id2label=dict(enumerate(labels)),
+            label2id={label: i for i, label in enumerate(labels)},
+        )
+        _require_encoder(folder, network, new)
+    return _ready(network, head, new, tuple(labels), where, folder, compiled)
+
+
+def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str | None = None) -> Classifier:
+    """Load a model that was trained for a task: one that `Classifier.save` wrote, or any of transformers' own.
+
+    Args:
+        folder: the model's.
+        kind: of the task.
+        labels: of the task. The model's own have to be the same, in any order and case.
+
+    Raises:
+        MissingPackageError: torch or transformers is not installed.
+        ModelError: the folder cannot be used, or what it holds has no head for such a task or other labels.
+    """
+    import torch
+
+    where = device_of(folder, device)
+    if (folder / MEAN_HEAD).is_file():
+        from mslt_cli.models.mean_pooled import MeanPooled
+
+        network: Any = MeanPooled.load(folder, load_encoder_network(folder, torch.float32))
+        head: Head = "mean"
+        theirs = network.labels
+    else:
+        files = check_model_folder(folder)
+        head = "words" if kind == "token-classification" else "cls"
+        suffix = "ForTokenClassification" if head == "words" else "ForSequenceClassification"
+        if not any(str(name).endswith(suffix) for name in files.config.get("architectures") or ()):
+            raise ModelError(
+                f"{folder} was not trained to classify {'words' if head == 'words' else 'sentences'}: it has no head."
+                " Train it first: `mslt train`."
+            )
+        network, missing = load_network(folder, f"AutoModel{suffix}", dtype=torch.float32)
+        if missing:
+            raise ModelError(f"The weights in {folder} lack {missing[0]}. Fetch or copy it again.")
+        theirs = tuple(str(network.config.id2label[i]) for i in range(network.config.num_labels))
+    folded = [label.casefold() for label in theirs]
+    if sorted(folded) != sorted(label.casefold() for label in labels):
+        raise ModelError(
+            f"{folder} knows the labels {', '.join(theirs)}, and the task has {', '.join(labels)}: they have to be the"
+            " same. Name them in the model's config.json (id2label)."
+        )
+    return _ready(
+        network, head, [], tuple(labels[[x.casefold() for x in labels].index(n)] for n in folded), where, folder
+    )
+
+
+def _require_encoder(folder: Path, network: Any, new: Sequence[str]) -> None:
+    """Raises: ModelError: weights are missing that are no part of a head."""
+    prefix = f"{network.base_model_prefix}."
+    body = [name for name in new if name.startswith(prefix) and ".pooler." not in name]
+    if body:
+        raise ModelError(
+            f"The weights in {folder} do not fit its config.json: {body[0]} is absent or of another shape."
+        )
+
+
+def _ready(
+    network: Any,
+    head: Head,
+    new: Sequence[str],
+    labels: tuple[str, ...],
+    device: torch.device,
+    folder: Path,
+    compiled: bool = False,
+) -> Classifier:
+    import torch
+
+    network = on_device(network, device, folder)
+    config = network.config
+    pad = getattr(config, "pad_token_id", None)
+    made = Classifier(
+        *(network, head, tuple(new), labels, 0 if pad is None else int(pad)),
+        types=int(getattr(config, "type_vocab_size", 0) or 0) > 1,
+        device=device,
+        dropouts=tuple((module, module.p) for module in network.modules() if isinstance(module, torch.nn.Dropout)),
+    )
+    if compiled:
+        network.compile(dynamic=True)
+    return made

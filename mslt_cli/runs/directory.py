@@ -1,0 +1,201 @@
+"""A run's directory: the truth about a run. The store is an index over such directories.
+
+cldr_e5-small_ara-deu-zho_600_s0_1a2b3c4d5e6f/
+  config.json                what determines the run; written first
+  manifest.parquet           language and id of each training example
+  metrics.jsonl              a line a step
+  checkpoints/000120/        the newest two, while it is trained
+  predictions/               a parquet file a target
+  model/                     with --keep-model
+  run.json                   all of it in one place, with checksums; written last, so a run without it is not done
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mslt_cli.cache import REASONS, new_file, sha256_of
+from mslt_cli.errors import FetchError, MsltError
+from mslt_cli.runs.spec import id_of, sha256_of_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+RUN, CONFIG, MANIFEST, METRICS = "run.json", "config.json", "manifest.parquet", "metrics.jsonl"
+PREDICTIONS, CHECKPOINTS, MODEL, LOCK = "predictions", "checkpoints", "model", ".lock"
+
+
+class RunError(MsltError):
+    """A run's directory cannot be read or written, or is not what was written."""
+
+
+class BusyError(MsltError):
+    """Another process is doing this run."""
+
+
+def runs_root(given: Path | None, store: Path) -> Path:
+    """Where runs are kept: as given, else MSLT_RUNS, else the folder `runs` beside the store."""
+    if given is not None:
+        return given
+    if from_environment := os.environ.get("MSLT_RUNS"):
+        return Path(from_environment).expanduser()
+    return store.parent / "runs"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, as its run.json has it."""
+
+    directory: Path
+    record: Mapping[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        return str(self.record["run_id"])
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What determined it."""
+        identity: Mapping[str, Any] = self.record["identity"]
+        return identity
+
+    @property
+    def scores(self) -> Sequence[Mapping[str, Any]]:
+        """One for each task, split, target and metric."""
+        scores: Sequence[Mapping[str, Any]] = self.record["scores"]
+        return scores
+
+    def has(self, task: str, split: str, target: str, data_sha256: str) -> bool:
+        """Whether a target was evaluated on these very rows."""
+        wanted = (task, split, target, data_sha256)
+        return any((s["task"], s["split"], s["target"], s["data_sha256"]) == wanted for s in self.scores)
+
+    def targets(self, task: str, split: str) -> tuple[str, ...]:
+        """The languages that it was evaluated on, in that order."""
+        return tuple(dict.fromkeys(s["target"] for s in self.scores if (s["task"], s["split"]) == (task, split)))
+
+    @property
+    def model_folder(self) -> Path | None:
+        """The trained weights, where they were kept."""
+        folder = self.directory / MODEL
+        return folder if folder.is_dir() else None
+
+    def predictions(self, score: Mapping[str, Any]) -> pl.DataFrame:
+        """The rows id, gold, predicted behind a score.
+
+        Raises:
+            RunError: they are missing or were changed.
+        """
+        import polars as pl
+
+        path = self.directory / str(score["predictions"])
+        check_file(self.directory, str(score["predictions"]), str(self.record["files"][score["predictions"]]))
+        return pl.read_parquet(path)
+
+
+def read_run(directory: Path) -> Run | None:
+    """The run in a directory; None if it has not ended.
+
+    Raises:
+        RunError: run.json was changed by hand, or cannot be read.
+    """
+    path = directory / RUN
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise RunError(f"{directory} is a file, not a run's directory.") from error
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}. Run it again with --force.") from error
+    try:
+        stated = record.pop("sha256")
+        whole = stated == sha256_of_json(record) and record["run_id"] == id_of(record["identity"])
+    except (KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise RunError(f"{path} is not as mslt wrote it: it was changed. Restore it, or run it again with --force.")
+    return Run(directory, record)
+
+
+def write_run(directory: Path, record: Mapping[str, Any]) -> Run:
+    """Write run.json, whole or not at all."""
+    whole = {**record, "sha256": sha256_of_json(record)}
+    write_json(directory / RUN, whole)
+    return Run(directory, record)
+
+
+def check_files(run: Run) -> None:
+    """Raises: RunError: a file of the run is missing or was changed."""
+    for name, stated in run.record["files"].items():
+        check_file(run.directory, name, str(stated))
+
+
+def check_file(directory: Path, name: str, stated: str) -> None:
+    """Raises: RunError: the file is missing or was changed."""
+    path = directory / name
+    if not path.resolve().is_relative_to(directory.resolve()):
+        raise RunError(f"{directory / RUN} names a file outside its directory: {name}.")
+    if not path.is_file():
+        raise RunError(f"{path} is missing. Restore it, or run it again with --force.")
+    if sha256_of(path) != stated:
+        raise RunError(f"{path} is not as mslt wrote it: it was changed. Restore it, or run it again with --force.")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Raises: RunError: it cannot be written; says why."""
+    with run_files(path.parent), new_file(path) as part:
+        part.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def write_parquet(path: Path, frame: pl.DataFrame) -> None:
+    """Raises: RunError: it cannot be written; says why."""
+    with run_files(path.parent), new_file(path) as part:
+        frame.write_parquet(part, compression="zstd", statistics=False)
+
+
+@contextmanager
+def run_files(folder: Path) -> Iterator[None]:
+    """Say of a run's directory what cannot be done with it.
+
+    Raises:
+        RunError: there is no space, or no permission.
+    """
+    try:
+        yield
+    except FetchError as error:
+        reason = str(error).split(": ", 1)[1].replace("set HF_HOME to a folder", "give --runs a folder")
+        raise RunError(f"The run's directory {folder} cannot be written: {reason}") from error
+    except OSError as error:
+        if error.errno not in REASONS:
+            raise
+        reason = REASONS[error.errno].split(".")[0]
+        raise RunError(f"The run's directory {folder} cannot be written: {reason}. Give another --runs.") from error
+
+
+@contextmanager
+def locked(directory: Path, *, wait: bool) -> Iterator[None]:
+    """Keep other processes from doing the same run; a killed process holds nothing.
+
+    Raises:
+        BusyError: another process is doing it, and `wait` is false.
+    """
+    import filelock
+
+    with run_files(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(directory / LOCK, timeout=-1 if wait else 0)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise BusyError(f"{directory.name} is being run by another process.") from error
+    try:
+        yield
+    finally:
+        lock.release()

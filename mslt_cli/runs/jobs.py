@@ -1,0 +1,97 @@
+"""Several processes that share one plan: each begins at another place, and locks keep them off each other's runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from mslt_cli.errors import UsageError
+
+JOB = "MSLT_JOB"
+"""Set for a helper: its number, from 1, and how many there are."""
+
+
+def is_helper() -> bool:
+    """Whether this process was started to take a part of another one's plan."""
+    return JOB in os.environ
+
+
+def first_run(runs: int) -> int:
+    """Which run of the plan this process begins with."""
+    if not is_helper():
+        return 0
+    number, jobs = map(int, os.environ[JOB].split("/"))
+    return runs * number // jobs
+
+
+def none() -> AbstractContextManager[None]:
+    """No helpers."""
+    return nullcontext()
+
+
+@contextmanager
+def start(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
+    """Start jobs − 1 processes with this one's own command line; they end with the block, or are ended.
+
+    Args:
+        jobs: processes in all, this one counted.
+        device: as the user gave it; on GPUs each process has one of its own.
+        stdin: what this process read, and they will.
+
+    Raises:
+        UsageError: there are fewer devices.
+    """
+    if jobs == 1:
+        yield
+        return
+    gpus = _gpus(device)
+    places = gpus or [""] * (os.cpu_count() or 1)
+    if jobs > len(places):
+        what = "GPUs" if gpus else "cores"
+        raise UsageError(f"--jobs is {jobs}, and there are {len(places)} {what}. Give at most as many.")
+    threads = {} if gpus else {"OMP_NUM_THREADS": str(max(1, len(places) // jobs))}
+    helpers = []
+    for number in range(1, jobs):
+        environment = os.environ | threads | {JOB: f"{number}/{jobs}"}
+        environment |= {"CUDA_VISIBLE_DEVICES": places[number]} if gpus else {}
+        helper = subprocess.Popen(
+            [sys.executable, "-m", "mslt_cli", *sys.argv[1:]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env=environment,
+            text=True,
+        )
+        assert helper.stdin is not None
+        helper.stdin.write(stdin)
+        helper.stdin.close()
+        helpers.append(helper)
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = places[0]
+    os.environ |= threads  # read when torch is imported
+    try:
+        yield
+        for helper in helpers:
+            helper.wait()
+    finally:
+        for helper in helpers:
+            if helper.poll() is None:
+                helper.terminate()
+                helper.wait()
+
+
+def _gpus(device: str | None) -> list[str]:
+    """The GPUs that this process may use, by number."""
+    if device == "cpu":
+        return []
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [gpu for gpu in visible.split(",") if gpu not in ("", "-1")]
+    from mslt_cli.runs.session import has_gpu_driver
+
+    if not has_gpu_driver():
+        return []
+    import torch  # in this process it counts all GPUs, and takes none yet
+
+    return [str(i) for i in range(torch.cuda.device_count())]

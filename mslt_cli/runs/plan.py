@@ -1,0 +1,259 @@
+"""Plan many runs: which combinations and seeds, with what of each, all checked before the first step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from mslt_cli.errors import DataError, UsageError
+from mslt_cli.fetching.data import ensure_data
+from mslt_cli.fetching.prepared import read_record
+from mslt_cli.models.checksums import weights_checksum
+from mslt_cli.models.directory import tokenizer_sha256
+from mslt_cli.models.find import Model
+from mslt_cli.progress import QUIET, Progress
+from mslt_cli.runs.evaluate import Evaluation
+from mslt_cli.runs.session import Session, decided
+from mslt_cli.runs.spec import Spec
+from mslt_cli.tasks.base import Task
+from mslt_cli.training.encoding import ENCODED_KINDS
+from mslt_cli.training.mixture import PAIRINGS, Pairing, equal_shares, proportional_shares, sample, too_few
+from mslt_cli.training.settings import Settings
+
+PAPER_LITERAL = "paper-literal"
+"""Targets: "all except the ones employed as source", as the paper's wording has it for XNLI."""
+MOST_RUNS = 10_000
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run, and what it is evaluated on."""
+
+    spec: Spec
+    evaluation: Evaluation
+
+
+def numbers_in(text: str, option: str) -> tuple[int, ...]:
+    """Whole numbers out of "0,1,2" or "1..5".
+
+    Raises:
+        UsageError: it is neither.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:\s*\.\.\s*(\d+))?\s*", part)
+        if match is None or (match[2] and int(match[2]) < int(match[1])):
+            raise UsageError(f"{option} is {text!r}; write a number, several by comma, or a range: 0..4.")
+        found += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return tuple(dict.fromkeys(found))
+
+
+def all_combinations(pool: Sequence[str], ks: Sequence[int]) -> list[tuple[str, ...]]:
+    """All sets of k out of a pool for each k, in lexicographic order.
+
+    Raises:
+        UsageError: a k does not fit the pool, or there would be too many.
+    """
+    chosen: list[tuple[str, ...]] = []
+    for k in ks:
+        if not 1 <= k <= len(pool):
+            raise UsageError(f"-k is {k}; the pool has {len(pool)} languages.")
+        for combination in combinations(sorted(pool), k):
+            chosen.append(combination)
+            if len(chosen) > MOST_RUNS:
+                raise UsageError(f"That is more than {MOST_RUNS:,} runs. Choose some: `mslt select` ranks them.")
+    return chosen
+
+
+def targets_of(task: Task, wanted: Sequence[str], sources: Sequence[str]) -> tuple[str, ...]:
+    """The languages to evaluate on.
+
+    Args:
+        task: its own targets are the default: the paper's list without the pool, the same for all combinations.
+        wanted: ISO 639-3 codes, or PAPER_LITERAL alone: all languages of the task's list but the run's sources.
+        sources: of the run.
+    """
+    if list(wanted) == [PAPER_LITERAL]:
+        everything = task.literal_targets or task.targets
+        return tuple(language for language in everything if language not in sources)
+    return tuple(wanted) or task.targets
+
+
+def plan(
+    task: Task,
+    model: Model,
+    sources: Sequence[Sequence[str]],
+    *,
+    examples: int | None = None,
+    split: str | Callable[[Sequence[str]], dict[str, int]] | None = None,
+    pairing: Pairing | None = None,
+    oversample: bool = False,
+    seeds: Sequence[int] = (0,),
+    data_seed: int | None = None,
+    settings: Settings | None = None,
+    targets: Sequence[str] = (),
+    evaluation_split: str | None = None,
+    device: str | None = None,
+    progress: Progress = QUIET,
+) -> list[Planned]:
+    """The runs that are asked for, each once. Data that are missing are fetched; all that can be checked is.
+
+    Args:
+        task: of kind sequence- or token-classification.
+        model: an encoder, with its weights.
+        sources: combinations of ISO 639-3 codes.
+        examples: the budget of every run. Default: what the smallest of all sources has.
+        split: None: equal shares; "sizes": in proportion to what each source has; or what gives stated shares.
+        pairing: for data that are parallel, see `mixture.sample`. Default: disjoint.
+        oversample: whether a source with too few examples repeats them.
+        seeds: of the runs.
+        data_seed: of the samples. Default: each run's seed.
+        settings: see there.
+        targets: ISO 639-3 codes, or PAPER_LITERAL. Default: the task's.
+        evaluation_split: default: the task's.
+        device: as torch writes it.
+        progress: hears of downloads.
+
+    Raises:
+        UsageError, DataError, FetchError, UnknownNameError: something that is asked for does not exist or go together.
+    """
+    if task.kind not in ENCODED_KINDS:
+        raise UsageError(f"{task.name} is a task of {task.kind}: encoders are trained to classify words or sentences.")
+    split_name = evaluation_split or task.evaluation
+    task.require_split(split_name)
+    if not sources:
+        raise UsageError("There are no sources. Give --sources en --sources ar,de,zh, or --all-combinations.")
+    if pairing is not None and pairing not in PAIRINGS:
+        raise UsageError(f"--pairing is {pairing!r}; it can be {', '.join(PAIRINGS)}.")
+    if pairing is not None and not task.aligned:
+        raise UsageError(f"--pairing is for data that are parallel, and {task.name} is not. Leave it out.")
+    _require_languages(task, [*(s for c in sources for s in c), *(t for t in targets if t != PAPER_LITERAL)])
+    settings = decided((settings or Settings()).check(), device)
+    chosen = list(dict.fromkeys(tuple(sorted(set(combination))) for combination in sources))
+    everyone = sorted({source for combination in chosen for source in combination})
+    evaluations = {c: Evaluation(task, split_name, targets_of(task, targets, c)) for c in chosen}
+    if any(not evaluation.targets for evaluation in evaluations.values()):
+        raise UsageError(f"{task.name} has no targets of its own. Name them with --targets.")
+    wanted = [(everyone, task.training)]
+    wanted += [(everyone, "validation")] if settings.choose == "best" else []
+    wanted += [(sorted({t for e in evaluations.values() for t in e.targets}), split_name)]
+    for languages, name in wanted:
+        _, notes = ensure_data(task, languages, name, progress=progress)
+        for note in notes:
+            progress.note(note)
+    records = {source: read_record(task, source, task.training) for source in everyone}
+    if missing := [task.code(source) for source, record in records.items() if record is None]:
+        raise DataError(f"{task.name} has no {task.training} data in {', '.join(missing)}: it cannot be a source.")
+    sizes = {source: record.rows for source, record in records.items() if record is not None}
+    data = {source: record.content_sha256 for source, record in records.items() if record is not None}
+    if settings.choose == "best":
+        for source in everyone:
+            record = read_record(task, source, "validation")
+            if record is None:
+                raise DataError(f"{task.name} has no validation data in {task.code(source)}: leave --choose best out.")
+            data[f"{source} validation"] = record.content_sha256
+    budget = examples if examples is not None else min(sizes.values())
+    weights, tokenizer = weights_checksum(model.folder), tokenizer_sha256(model.folder)
+    planned = []
+    for combination in chosen:
+        shares = _shares(task, combination, budget, split, sizes)
+        for seed in dict.fromkeys(seeds):
+            spec = Spec(
+                *(task, model, weights, tokenizer, shares),
+                unequal=max(shares.values()) - min(shares.values()) > 1,
+                pairing=(pairing or "disjoint") if task.aligned and len(combination) > 1 else None,
+                oversample=oversample,
+                seed=seed,
+                data_seed=seed if data_seed is None else data_seed,
+                settings=settings,
+                data={key: value for key, value in sorted(data.items()) if key.split()[0] in combination},
+            )
+            planned.append(Planned(spec, evaluations[combination]))
+    _require_examples(planned, sizes)
+    return planned
+
+
+def _shares(
+    task: Task,
+    combination: Sequence[str],
+    budget: int,
+    split: str | Callable[[Sequence[str]], dict[str, int]] | None,
+    sizes: dict[str, int],
+) -> dict[str, int]:
+    if split is None:
+        return equal_shares(budget, combination)
+    if split == "sizes":
+        return proportional_shares(budget, {source: sizes[source] for source in combination})
+    assert not isinstance(split, str)
+    shares = split(combination)
+    if set(shares) != set(combination):
+        codes = ", ".join(task.code(source) for source in combination)
+        raise UsageError(f"--split has to name the sources, each once: {codes}.")
+    return shares
+
+
+def _require_languages(task: Task, languages: Sequence[str]) -> None:
+    if lacking := [language for language in languages if language not in task.languages]:
+        has = ", ".join(sorted(task.code(language) for language in task.languages))
+        raise DataError(f"{task.name} has no data in {', '.join(dict.fromkeys(lacking))}. It has {has}.")
+
+
+def _require_examples(planned: Sequence[Planned], sizes: dict[str, int]) -> None:
+    """Raises: DataError: a source has too few examples; says how many there are."""
+    for item in planned:
+        spec = item.spec
+        for source, share in spec.shares.items():
+            if share > sizes[source] and not spec.oversample:
+                raise too_few(spec.task.code(source), share, sizes[source])
+
+
+def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
+    """Choose the examples of every run, to see that there are enough; and look for labels that were never seen.
+
+    Returns:
+        Notes: on targets that are sources as well, and on labels that a target has and the training data lack.
+
+    Raises:
+        DataError: parallel sources have too few different items between them.
+    """
+    notes: dict[str, None] = {}
+    for item in planned:
+        spec, evaluation = item.spec, item.evaluation
+        task = spec.task
+        ids = {source: session.rows(task, source, task.training)["id"].to_list() for source in spec.sources}
+        chosen = sample(ids, spec.shares, seed=spec.data_seed, pairing=spec.pairing, oversample=spec.oversample)
+        if spec.unequal:
+            said = ", ".join(f"{task.code(source)} {n:,}" for source, n in spec.shares.items())
+            notes[f"{spec.label} has unequal shares ({said}): it does not compare with runs of equal shares."] = None
+        if both := [task.code(t) for t in evaluation.targets if t in spec.sources]:
+            notes[f"{spec.label} is evaluated on {', '.join(both)}, WHICH IT IS TRAINED ON: that is no transfer."] = (
+                None
+            )
+        seen: set[int] = set()
+        for source, some in chosen.items():
+            wanted = set(some)
+            for id_, label in zip(ids[source], session.labels(task, source, task.training), strict=True):
+                if id_ in wanted:
+                    seen.update(label if isinstance(label, list) else [label])
+            if len(seen) == len(task.labels):
+                break
+        missing = [label for i, label in enumerate(task.labels) if i not in seen]
+        if missing:
+            for target in evaluation.targets:
+                there = _labels_in(session, task, target, evaluation.split)
+                lost = [label for label in missing if task.labels.index(label) in there]
+                if lost:
+                    notes[
+                        f"{spec.label} seed {spec.seed} sees no {', '.join(lost)} in training, and {task.code(target)}"
+                        " has it: it cannot be predicted."
+                    ] = None
+    return list(notes)
+
+
+def _labels_in(session: Session, task: Task, language: str, split: str) -> set[int]:
+    found: set[int] = set()
+    for label in session.labels(task, language, split):
+        found.update(label if isinstance(label, list) else [label])
+    return found

@@ -1,0 +1,128 @@
+"""What many runs share: base weights and tokenizer, loaded once; rows and token ids of each split, read once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mslt_cli.errors import DataError
+from mslt_cli.fetching.prepared import Record, load, read_record
+from mslt_cli.models.directory import tokenizer_sha256
+from mslt_cli.models.find import Model
+from mslt_cli.models.tokenizer import read_tokenizer
+from mslt_cli.progress import QUIET, Progress
+from mslt_cli.tasks.base import Task
+from mslt_cli.training.encoding import Encoded, encoded_split
+from mslt_cli.training.settings import Settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mslt_cli.models.classifier import Classifier
+
+DEFAULT_POSITIONS = 512
+LABEL_COLUMN = {"token-classification": "labels", "sequence-classification": "label"}
+
+
+class Session:
+    """Loads what is asked for when it is first asked for, and keeps it.
+
+    Args:
+        model: on this machine.
+        device: as torch writes it; None = the GPU if there is one.
+        progress: hears of what takes time.
+    """
+
+    def __init__(self, model: Model, *, device: str | None = None, progress: Progress = QUIET) -> None:
+        self.model, self.device, self.progress = model, device, progress
+        self._frames: dict[tuple[str, str, str], tuple[Record, pl.DataFrame]] = {}
+        self._encoded: dict[tuple[str, str, str, int], Encoded] = {}
+        self._classifiers: dict[tuple[Any, ...], Classifier] = {}
+        self._tokenizer: tuple[Any, str] | None = None
+
+    def record(self, task: Task, language: str, split: str) -> Record:
+        """What is known of a split.
+
+        Raises:
+            DataError: it is not in the cache.
+        """
+        record = read_record(task, language, split)
+        if record is None:
+            code = task.code(language)
+            raise DataError(
+                f"{task.name} {split} in {code} is not in the cache. Run `mslt fetch data {task.options} --langs {code}"
+                f" --split {split}`."
+            )
+        return record
+
+    def rows(self, task: Task, language: str, split: str) -> pl.DataFrame:
+        """The rows of a split."""
+        key = (task.key, language, split)
+        if key not in self._frames:
+            record = self.record(task, language, split)
+            self._frames[key] = (record, load(task, record))
+        return self._frames[key][1]
+
+    def labels(self, task: Task, language: str, split: str) -> list[Any]:
+        """The label of each row, or the labels of its words."""
+        return self.rows(task, language, split)[LABEL_COLUMN[task.kind]].to_list()
+
+    def encoded(self, task: Task, language: str, split: str, max_length: int) -> Encoded:
+        """The token ids of a split."""
+        key = (task.key, language, split, max_length)
+        if key not in self._encoded:
+            frame = self.rows(task, language, split)
+            if self._tokenizer is None:
+                self._tokenizer = (read_tokenizer(self.model.folder), tokenizer_sha256(self.model.folder))
+            record = self._frames[key[:3]][0]
+            self._encoded[key] = encoded_split(
+                *(task, record, frame, *self._tokenizer, max_length), progress=self.progress
+            )
+        return self._encoded[key]
+
+    def classifier(self, task: Task, settings: Settings) -> Classifier:
+        """The model with a head for the task; to be restarted before each training."""
+        from mslt_cli.models.classifier import head_for, load_classifier
+
+        head = head_for(self.model.name, task.kind, settings.head)
+        key = (head, task.labels, settings.compile)
+        if key not in self._classifiers:
+            self._classifiers.clear()  # one at a time: they are large
+            with self.progress.step(f"load {self.model.name}"):
+                self._classifiers[key] = load_classifier(
+                    *(self.model.folder, head, task.labels), device=self.device, compiled=settings.compile
+                )
+        return self._classifiers[key]
+
+
+def longest(model: Model, settings: Settings) -> int:
+    """Tokens that an example may have: as the settings say, and no more than the model has positions for."""
+    config = model.files.config
+    positions = int(config.get("max_position_embeddings") or DEFAULT_POSITIONS)
+    if config.get("model_type") in ("xlm-roberta", "roberta", "xlm-roberta-xl", "camembert"):
+        positions -= int(config.get("pad_token_id", 1)) + 1  # they count from the one after that of padding
+    return min(settings.max_length, positions)
+
+
+def decided(settings: Settings, device: str | None) -> Settings:
+    """The settings with the precision that this machine will compute in.
+
+    Torch is asked only where there is a GPU: a run that is in the store is found without importing it.
+    """
+    if settings.precision != "auto":
+        return settings
+    if device == "cpu" or not has_gpu_driver():
+        return replace(settings, precision="fp32")
+    from mslt_cli.models.encoder import has_bfloat16, named_device
+
+    return replace(settings, precision="bf16" if has_bfloat16(named_device(device)) else "fp32")
+
+
+def has_gpu_driver() -> bool:
+    """Whether this machine could have a CUDA GPU at all."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    places = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+    return os.name == "nt" or any(Path(place).exists() for place in places)

@@ -1,0 +1,96 @@
+"""Several processes of one training, as torchrun and `accelerate launch` start them: each takes a part of a batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes that train together."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    """Of this process on its machine: the GPU that it takes."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes and talks."""
+        return self.rank == 0
+
+    def sum_gradients(self, parameters: Sequence[Any]) -> None:
+        """Add up the gradients of all processes; each has weighted its part already."""
+        if self.size == 1:
+            return
+        import torch
+        import torch.distributed as dist
+
+        waiting = []
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            waiting.append(dist.all_reduce(parameter.grad, async_op=True))
+        for work in waiting:
+            work.wait()
+
+    def sum_values(self, values: Any) -> Any:
+        """Add up a tensor over all processes, in place."""
+        if self.size > 1:
+            import torch.distributed as dist
+
+            dist.all_reduce(values)
+        return values
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.size > 1:
+            import torch.distributed as dist
+
+            dist.barrier()
+
+    def told(self, value: Any) -> Any:
+        """What the first process has."""
+        if self.size == 1:
+            return value
+        import torch.distributed as dist
+
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+
+ALONE = World()
+
+
+def launched() -> bool:
+    """Whether torchrun or `accelerate launch` started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def first_process() -> bool:
+    """Whether this process is alone, or the first of those that train together."""
+    return int(os.environ.get("RANK", "0")) == 0 or not launched()
+
+
+@contextmanager
+def joined() -> Iterator[World]:
+    """The world that this process was launched into."""
+    if not launched():
+        yield ALONE
+        return
+    import torch
+    import torch.distributed as dist
+
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local)
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), local)
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,337 @@
+"""The training loop: yields what happens, prints nothing, stores nothing.
+
+What a step does follows from the seed, the step's number and the state before it: the batches are planned from the
+seed, and dropout is seeded anew in every step. So a training that goes on from a saved state takes the same steps, bit
+by bit on one device, as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mslt_cli.errors import ModelError, MsltError
+from mslt_cli.models.classifier import Classifier
+from mslt_cli.progress import QUIET, Progress
+from mslt_cli.training.batches import IGNORED, Example, collate, planned_batches
+from mslt_cli.training.distributed import ALONE, World
+from mslt_cli.training.settings import Settings
+
+LOOK_EVERY = {"cpu": 1}
+"""Steps between two looks at the losses, by device; elsewhere LOOK_EVERY_GPU, since a look waits for the device."""
+LOOK_EVERY_GPU = 10
+
+
+class DivergedError(MsltError):
+    """The loss or the gradient is no longer a finite number."""
+
+    def __init__(self, step: int, what: str) -> None:
+        super().__init__(
+            f"The {what} is not a finite number at step {step}. Lower --learning-rate, or raise --warmup or --clip."
+        )
+        self.step = step
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One optimizer step."""
+
+    step: int
+    """From 1."""
+    epoch: int
+    """From 0."""
+    loss: float
+    """Mean cross-entropy over the labels of the batch, in nats."""
+    learning_rate: float
+    gradient_norm: float
+    """Before it was clipped."""
+    examples: int
+    tokens: int
+    """Those that are not padding."""
+    padded_tokens: int
+    """With padding."""
+    validation: float | None = None
+    """Accuracy on the sources' validation data, 0..1, where this step was looked at."""
+
+
+class Training:
+    """One training under way.
+
+    Args:
+        classifier: freshly restarted.
+        examples: the chosen ones, all languages together.
+        settings: see there; precision "auto" has been decided.
+        seed: of the batches and of dropout.
+        micro_batch: most examples that go through the model at once; halved where memory does not suffice.
+        validate: gives the score on the sources' validation data; with settings.choose "best".
+        world: the processes that train together.
+        progress: hears notes.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        examples: Sequence[Example],
+        settings: Settings,
+        seed: int,
+        *,
+        micro_batch: int | None = None,
+        validate: Callable[[], float] | None = None,
+        world: World = ALONE,
+        progress: Progress = QUIET,
+    ) -> None:
+        self.classifier, self.examples, self.settings, self.seed = classifier, examples, settings, seed
+        self.world, self.progress, self.validate = world, progress, validate
+        self.lengths = np.array([len(example.ids) for example in examples], np.int64)
+        self.total = settings.total_steps(len(examples))
+        self.micro_batch = micro_batch or settings.batch_size
+        self.step = 0
+        self.settled = True
+        """Whether every step so far is known to be finite, and has been yielded."""
+        self.kept = 0
+        """Weights that the average is of."""
+        self.best = -math.inf
+        self.average_at = _points(self.total, settings.average_checkpoints)
+        self.validate_at: set[int] = set()
+        if settings.choose == "best":
+            every = settings.evaluate_every or max(1, self.total // 10)
+            self.validate_at = {*range(every, self.total, every), self.total}
+        self.parameters = _trainable(classifier, settings.freeze_embeddings)
+        self.set_aside: dict[str, Any] = {}
+        """The average, or the best weights so far, on the CPU."""
+        self.optimizer = self._optimizer()
+
+    def steps(self) -> Iterator[StepRecord]:
+        """Take the steps that are left. Where `settled` is true, `state()` is that of the last record.
+
+        Raises:
+            DivergedError: the loss or the gradient is not finite; no later state should be kept.
+            ModelError: not even one example fits into memory.
+        """
+        device = self.classifier.device
+        look_every = LOOK_EVERY.get(device.type, LOOK_EVERY_GPU)
+        multiple = 8 if device.type == "cuda" else 1
+        pending: list[tuple[StepRecord, Any, Any]] = []
+        batches = planned_batches(self.lengths, self.settings.batch_size, self.seed, self.total, self.step)
+        self.classifier.network.train()
+        for epoch, batch in batches:
+            rate = self._set_rate()
+            self.settled = False
+            loss, norm, padded = self._step([self.examples[i] for i in batch], multiple)
+            self.step += 1
+            record = StepRecord(
+                *(self.step, epoch, math.nan, rate, math.nan, len(batch)),
+                *(int(self.lengths[batch].sum()), padded),
+            )
+            pending.append((record, loss, norm))
+            special = self.step in self.average_at or self.step in self.validate_at or self.step == self.total
+            if special or len(pending) >= look_every:
+                done = self._looked_at(pending)
+                pending = []
+                if special:
+                    done[-1] = self._special(done[-1])
+                yield from done[:-1]
+                self.settled = True
+                yield done[-1]
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """All that a continuation needs: tensors by name, and plain values."""
+        tensors: dict[str, Any] = {}
+        for name, parameter in self.parameters.items():
+            tensors[f"weight.{name}"] = parameter.detach()
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"{key}.{name}"] = value
+        tensors |= {f"aside.{name}": value for name, value in self.set_aside.items()}
+        best = None if self.best == -math.inf else self.best
+        return tensors, {"step": self.step, "kept": self.kept, "best": best, "micro_batch": self.micro_batch}
+
+    def resume(self, tensors: dict[str, Any], values: dict[str, Any]) -> None:
+        """Take over a state that `state` gave."""
+        import torch
+
+        self.step, self.kept = int(values["step"]), int(values["kept"])
+        self.best = -math.inf if values["best"] is None else float(values["best"])
+        self.micro_batch = min(self.micro_batch, int(values["micro_batch"]))
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(tensors[f"weight.{name}"])
+                if f"step.{name}" in tensors:
+                    moments = {key: tensors[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+                    self.optimizer.state[parameter] = {k: v.to(parameter.device) for k, v in moments.items()}
+        self.set_aside = {
+            name.removeprefix("aside."): value.clone() for name, value in tensors.items() if name.startswith("aside.")
+        }
+
+    def finish(self) -> None:
+        """Put the weights that count into the model: the average, the best, or those that are there."""
+        import torch
+
+        if not self.set_aside:
+            return
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(self.set_aside[name])
+
+    # -- one step ----------------------------------------------------------------------------------
+
+    def _step(self, examples: Sequence[Example], multiple: int) -> tuple[Any, Any, int]:
+        """One optimizer step; the loss and the norm stay on the device."""
+        import torch
+
+        labels = sum(int((example.labels != IGNORED).sum()) for example in examples)
+        mine = list(examples[self.world.rank :: self.world.size])
+        while True:
+            try:
+                loss, padded = self._backward(mine, max(labels, 1), multiple)
+                break
+            except torch.OutOfMemoryError as error:
+                self._halve(error)
+        parameters = list(self.parameters.values())
+        self.world.sum_gradients(parameters)
+        self.world.sum_values(loss)
+        limit = self.settings.clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss, norm, padded
+
+    def _backward(self, examples: Sequence[Example], labels: int, multiple: int) -> tuple[Any, int]:
+        """Add up the gradient of the mean loss over all labels, a micro-batch at a time."""
+        import torch
+
+        device = self.classifier.device
+        # Seeded by the step alone, so that no state of a generator has to be kept.
+        torch.manual_seed(int(np.random.SeedSequence([self.seed, self.step, self.world.rank]).generate_state(1)[0]))
+        total, padded = torch.zeros((), device=device), 0
+        for start in range(0, len(examples), self.micro_batch):
+            made = collate(examples[start : start + self.micro_batch], self.classifier.pad_id, multiple=multiple)
+            padded += made["input_ids"].size
+            batch = {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in made.items()}
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+                logits = self.classifier.logits(batch)
+            loss = torch.nn.functional.cross_entropy(
+                logits.float().reshape(-1, logits.shape[-1]),
+                batch["labels"].reshape(-1),
+                ignore_index=IGNORED,
+                reduction="sum",
+            )
+            loss = loss / labels
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total, padded
+
+    def _halve(self, error: BaseException) -> None:
+        import torch
+
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.micro_batch == 1:
+            raise ModelError(
+                "The device has too little memory for a single example. Lower --max-length, or use a smaller model or"
+                " the CPU."
+            ) from error
+        self.micro_batch = max(1, self.micro_batch // 2)
+        if self.classifier.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.progress.note(
+            f"out of memory at step {self.step + 1}: {self.micro_batch} examples at once from here on; the batch of"
+            f" {self.settings.batch_size} stays."
+        )
+
+    def _looked_at(self, pending: Sequence[tuple[StepRecord, Any, Any]]) -> list[StepRecord]:
+        """The records with their numbers.
+
+        Raises:
+            DivergedError: one of them is not finite.
+        """
+        import torch
+
+        numbers = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for _, loss, norm in pending]).tolist()
+        done = []
+        for (record, _, _), (loss, norm) in zip(pending, numbers, strict=True):
+            if not math.isfinite(loss):
+                raise DivergedError(record.step, "loss")
+            if not math.isfinite(norm):
+                raise DivergedError(record.step, "gradient")
+            done.append(replace(record, loss=loss, gradient_norm=norm))
+        return done
+
+    def _special(self, record: StepRecord) -> StepRecord:
+        """What happens at certain steps beside the step itself."""
+        if self.step in self.average_at:
+            self.kept += 1
+            for name, parameter in self.parameters.items():
+                now = parameter.detach().cpu()
+                if name in self.set_aside:
+                    self.set_aside[name] += (now - self.set_aside[name]) / self.kept
+                else:
+                    self.set_aside[name] = now.clone()
+        if self.step in self.validate_at and self.validate is not None:
+            score = self.validate()
+            self.classifier.network.train()
+            if score > self.best:  # the first of equals
+                self.best = score
+                self.set_aside = {name: p.detach().cpu().clone() for name, p in self.parameters.items()}
+            return replace(record, validation=score)
+        return record
+
+    # -- set up ------------------------------------------------------------------------------------
+
+    def _optimizer(self) -> Any:
+        import torch
+
+        s, head = self.settings, set(self.classifier.head_parameters)
+        groups: dict[tuple[bool, bool], list[Any]] = {}
+        for name, parameter in self.parameters.items():
+            groups.setdefault((name in head, parameter.ndim > 1), []).append(parameter)
+        return torch.optim.AdamW(
+            [
+                {
+                    "params": parameters,
+                    "weight_decay": s.weight_decay if decays else 0.0,
+                    "highest_rate": (s.head_learning_rate or s.learning_rate) if in_head else s.learning_rate,
+                }
+                for (in_head, decays), parameters in groups.items()
+            ],
+            lr=s.learning_rate,
+            fused=self.classifier.device.type in ("cpu", "cuda"),
+        )
+
+    def _set_rate(self) -> float:
+        factor = rate_factor(self.step, self.total, self.settings.warmup, self.settings.schedule)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["highest_rate"] * factor
+        return self.settings.learning_rate * factor
+
+
+def rate_factor(step: int, total: int, warmup: float, schedule: str) -> float:
+    """Share of the highest learning rate that step number `step` (from 0) takes, 0..1."""
+    rising = math.ceil(total * warmup)
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    if schedule == "constant":
+        return 1.0
+    left = (total - step) / max(1, total - rising)
+    return left if schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+
+
+def _points(total: int, n: int) -> set[int]:
+    return {max(1, round(total * i / n)) for i in range(1, n + 1)} if n else set()
+
+
+def _trainable(classifier: Classifier, freeze_embeddings: bool) -> dict[str, Any]:
+    """The parameters that are trained, by name."""
+    network = classifier.network
+    word = network.get_input_embeddings().weight
+    names = [name for name, parameter in network.named_parameters() if parameter is word]
+    prefix = names[0].rsplit(".", 2)[0] + "." if names else ""
+    chosen = {}
+    for name, parameter in network.named_parameters():
+        frozen = freeze_embeddings and bool(prefix) and name.startswith(prefix)
+        parameter.requires_grad_(not frozen)
+        if not frozen:
+            chosen[name] = parameter
+    return chosen

@@ -1,0 +1,175 @@
+"""How several source languages share one budget, and which examples each of them gives.
+
+Samples are nested and stable: the order of a language's examples follows from a hash of the seed and each example's own
+id, so it does not change when other examples come or go, and a smaller share is the head of a larger one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from mslt_cli.errors import DataError, UsageError
+
+Pairing = Literal["disjoint", "same", "independent"]
+PAIRINGS: tuple[Pairing, ...] = ("disjoint", "same", "independent")
+"""What parallel task data may do: each item in one language only; the same items in every language; as it comes."""
+
+
+def equal_shares(examples: int, sources: Sequence[str]) -> dict[str, int]:
+    """Split a budget evenly: N // n each, and the first N % n (in sorted order) one more.
+
+    Args:
+        examples: N, at least one a source.
+        sources: ISO 639-3 codes.
+
+    Raises:
+        UsageError: there are fewer examples than sources.
+
+    Source:
+        DESIGN: Budget. Lim et al. 2024, §3.
+    """
+    n = len(sources)
+    if examples < n:
+        raise UsageError(f"{examples:,} examples cannot be split over {n} sources. Give --examples {n} or more.")
+    return {source: examples // n + (i < examples % n) for i, source in enumerate(sorted(sources))}
+
+
+def proportional_shares(examples: int, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Split a budget in proportion to what each source has, by largest remainders; each gets at least one.
+
+    Args:
+        examples: N, at least one a source.
+        sizes: examples that there are, by ISO 639-3 code.
+
+    Raises:
+        UsageError: there are fewer examples than sources.
+    """
+    equal_shares(examples, tuple(sizes))  # for its error
+    spare, total = examples - len(sizes), sum(sizes.values())
+    shares = {source: 1 + spare * size // total for source, size in sorted(sizes.items())}
+    rest = examples - sum(shares.values())
+    by_remainder = sorted(shares, key=lambda source: (-(spare * sizes[source] % total), source))
+    for source in by_remainder[:rest]:
+        shares[source] += 1
+    return shares
+
+
+def stated_shares(text: str, language_of: Callable[[str], str]) -> dict[str, int]:
+    """Read shares as a user states them: "a=600,b=200".
+
+    Args:
+        text: name=number by comma.
+        language_of: gives the ISO 639-3 code of a spelling.
+
+    Raises:
+        UsageError: it is not of that form, or names a language twice.
+    """
+    shares: dict[str, int] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([^=]+?)\s*=\s*([0-9_]+)\s*", part)
+        if match is None or int(match[2]) < 1:
+            raise UsageError(f"--split is {text!r}; write sizes, or the examples of each source: en=600,de=200.")
+        language = language_of(match[1])
+        if language in shares:
+            raise UsageError(f"--split names {match[1]} twice. Give it once.")
+        shares[language] = int(match[2])
+    return dict(sorted(shares.items()))
+
+
+def order(ids: Sequence[str], seed: int, salt: str = "") -> list[str]:
+    """Put ids into their seeded order: by a hash of seed, salt and id, so that each id's place is its own.
+
+    Args:
+        ids: distinct.
+        seed: of the sample.
+        salt: the language, where languages are not to share one order; empty where equal ids are the same item.
+    """
+    return sorted(ids, key=lambda id_: (hashlib.sha256(f"{seed}\t{salt}\t{id_}".encode()).digest(), id_))
+
+
+def sample(
+    ids: Mapping[str, Sequence[str]],
+    shares: Mapping[str, int],
+    *,
+    seed: int,
+    pairing: Pairing | None = None,
+    oversample: bool = False,
+) -> dict[str, list[str]]:
+    """Choose the examples of a run.
+
+    Args:
+        ids: those that there are, by source (ISO 639-3); order does not matter.
+        shares: how many each source gives.
+        seed: of the sample.
+        pairing: for data where equal ids are the same item. `disjoint`: an item is used in one language only, and on
+            fully parallel data every combination of one budget sees the same items. `same`: all sources give the same
+            items. `independent`, and None for data that are not parallel: each source has an order of its own.
+        oversample: repeat a source's examples, in order, where it has too few.
+
+    Returns:
+        By source, sorted: ids in the seeded order; what MSLT(en, es) takes of English is among what SSLT(en) takes
+        under the same budget and seed.
+
+    Raises:
+        DataError: a source has too few examples; says how many there are.
+    """
+    sources = sorted(shares)
+    if pairing == "disjoint":
+        return _disjoint(ids, {source: shares[source] for source in sources}, seed, oversample)
+    if pairing == "same":
+        shared = set(ids[sources[0]]).intersection(*(ids[source] for source in sources))
+        ordered = order(sorted(shared), seed)
+        return {source: _head(ordered, shares[source], source, oversample, " in all sources") for source in sources}
+    return {
+        source: _head(order(ids[source], seed, source), shares[source], source, oversample, "") for source in sources
+    }
+
+
+def _head(ordered: Sequence[str], share: int, source: str, oversample: bool, where: str) -> list[str]:
+    if share > len(ordered) and not (oversample and ordered):
+        raise too_few(source, share, len(ordered), where)
+    return [ordered[i % len(ordered)] for i in range(share)]
+
+
+def too_few(source: str, share: int, there: int, where: str = "") -> DataError:
+    """What is said of a source with fewer examples than it should give."""
+    return DataError(
+        f"{source} has {there:,} training examples{where}, and {share:,} are needed. Lower --examples, or allow repeats"
+        " with --oversample."
+    )
+
+
+def _disjoint(
+    ids: Mapping[str, Sequence[str]], shares: Mapping[str, int], seed: int, oversample: bool
+) -> dict[str, list[str]]:
+    """Deal the items in their one common order, each to the source that is furthest behind its share and has it.
+
+    While a source still needs items, one that it has is never passed over, only dealt to another: so all that it gets
+    is among the first sum(shares) of its own order.
+    """
+    has = {source: set(ids[source]) for source in shares}
+    dealt: dict[str, list[str]] = {source: [] for source in shares}
+    open_ = list(shares)
+    for item in order(sorted(set().union(*has.values())), seed):
+        able = [source for source in open_ if item in has[source]]
+        if not able:
+            continue
+        chosen = min(able, key=lambda source: (len(dealt[source]) / shares[source], source))
+        dealt[chosen].append(item)
+        if len(dealt[chosen]) == shares[chosen]:
+            open_.remove(chosen)
+            if not open_:
+                break
+    for source in open_:
+        if not (oversample and dealt[source]):
+            raise DataError(
+                f"The sources have {sum(map(len, dealt.values())):,} different items between them, and"
+                f" {sum(shares.values()):,} are needed: {source} gets {len(dealt[source]):,} of {shares[source]:,}."
+                " Lower --examples, or let sources share items with --pairing independent."
+            )
+        there = dealt[source]
+        dealt[source] = [there[i % len(there)] for i in range(shares[source])]
+    return dealt
