@@ -66,8 +66,8 @@ def evaluate(
     from mslt_cli.reporting.progress import progress
     from mslt_cli.reporting.runs import show_comparisons, show_runs
     from mslt_cli.runs.directory import Run, runs_root
-    from mslt_cli.runs.experiment import evaluate_model, evaluate_run, find_run
     from mslt_cli.runs.evaluate import Evaluation
+    from mslt_cli.runs.experiment import evaluate_model, evaluate_run, find_run
     from mslt_cli.runs.plan import PAPER_LITERAL, targets_of
     from mslt_cli.store.db import store_path
 
@@ -80,10 +80,12 @@ def evaluate(
             for text in what
         ]
         first = next((run for group in found for run in group if run is not None), None)
-        trained_for = str(first.identity["task"]["name"]) if first is not None else None
-        if task is None and trained_for is None:
+        if task is not None:
+            chosen = task_of(task, None)
+        elif first is not None:
+            chosen = task_of(first.record["task"]["name"], first.record["task"]["without"])
+        else:
             raise UsageError(f"{what[0]} is no run that the store knows. For a model, say --task.")
-        chosen = task_of(task or str(trained_for), None)
         literal = targets == [PAPER_LITERAL]
         wanted = (PAPER_LITERAL,) if literal else languages_of(opened, chosen, targets)
     split = split or chosen.evaluation
@@ -104,9 +106,7 @@ def evaluate(
     shown: dict[str, None] = {}
     for name, (run,) in zip(what, found, strict=True):
         sources = tuple(run.identity.get("shares") or {}) if run is not None else ()
-        known = (
-            {s["target"] for s in run.scores if (s["task"], s["split"]) == (chosen.variant, split)} if run else set()
-        )
+        known = run.targets(chosen.variant, split) if run is not None else ()
         # A run answers with what it has, unless other targets are named.
         aims = targets_of(chosen, wanted, sources) if wanted or not known else known
         if not aims:

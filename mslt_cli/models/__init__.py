@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Head = Literal["auto", "cls", "mean"]
+"""What a sentence is classified by: its first token, or the mean over its tokens; auto = as the model was made. Words
+are classified by their own tokens, so there "auto" it stays."""
+
 
 @dataclass(frozen=True)
 class KnownModel:
@@ -67,3 +71,18 @@ MODELS: dict[str, KnownModel] = {
         ),
     )
 }
+
+
+def resolved_head(model: str, kind: str, wanted: Head) -> Head:
+    """What a sentence is classified by.
+
+    Args:
+        model: a row of MODELS says which of its states stands for a sentence; others have the first.
+        kind: of the task.
+        wanted: as the user has it.
+    """
+    if kind == "token-classification":
+        return "auto"
+    if wanted != "auto":
+        return wanted
+    return MODELS[model].pooling if model in MODELS else "cls"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mslt_cli.errors import ModelError
-from mslt_cli.models import MODELS
+from mslt_cli.models import resolved_head
 from mslt_cli.models.directory import check_model_folder
 from mslt_cli.models.encoder import device_of, load_encoder_network, load_network, on_device
 
@@ -92,16 +92,13 @@ def head_for(name: str, kind: str, wanted: str) -> Head:
     """The head for a task: a token's, or the one that the model was made for.
 
     Args:
-        name: of the model: a row of MODELS says which of its states stands for a sentence; others have the first.
+        name: of the model.
         kind: of the task.
         wanted: auto, cls or mean.
     """
     if kind == "token-classification":
         return "words"
-    if wanted in ("cls", "mean"):
-        return "cls" if wanted == "cls" else "mean"
-    known = MODELS.get(name)
-    return known.pooling if known is not None else "cls"
+    return "mean" if resolved_head(name, kind, wanted) == "mean" else "cls"  # type: ignore[arg-type]
 
 
 def load_classifier(

@@ -29,14 +29,14 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], session: Session, store
     count = {state: sum(s == state for _, s in plan) for state in ("done", "goes on", "new")}
     spec, evaluation = plan[0][0].spec, plan[0][0].evaluation
     combinations = len({item.spec.sources for item, _ in plan})
-    parts = [f"{len(plan):,} run{'s' if len(plan) > 1 else ''}"]
+    parts = [_many(len(plan), "run")]
     if combinations < len(plan):
         parts[0] += f" ({combinations} combinations × {len(plan) // combinations} seeds)"
     parts += [f"{count['done']:,} done already"] if count["done"] else []
     parts += [f"{count['goes on']:,} go on"] if count["goes on"] else []
     left = [item for item, state in plan if state != "done"]
     steps = spec.settings.total_steps(spec.examples)
-    what = f"{spec.examples:,} examples, {steps:,} steps each, evaluated on {len(evaluation.targets)} languages"
+    what = f"{spec.examples:,} examples, {steps:,} steps each, evaluated on {_many(len(evaluation.targets), 'language')}"
     time = _expected_s(left, session, store) if left else None
     took = f", about {readable_time(time)} by earlier runs" if time else ""
     note(f"{', '.join(parts)}: {spec.task.name} with {spec.model.name}, {what}{took}")
@@ -101,11 +101,15 @@ def show_plan(plan: Sequence[tuple[Planned, State]], session: Session, *, opened
     done = sum(state == "done" for _, state in plan)
     total = sum(row["seconds"] or 0 for row in rows)
     footer = [
-        f"{len(plan)} runs of {first.examples:,} examples, {done} of them done; {first.task.name} with"
+        f"{_many(len(plan), 'run')} of {first.examples:,} examples, {done} of them done; {first.task.name} with"
         f" {first.model.name}." + (f" About {readable_time(total)} by earlier runs." if total else ""),
         "Each run's own command line is in --format json, jsonl and csv.",
     ]
     show_rows(columns, rows, form, whole="plan", footer=footer)
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _count(value: float) -> str:
@@ -260,7 +264,7 @@ def _footer(task: Task, runs: Sequence[Run], split: str, targets: Sequence[str])
     scores = [s for run in runs for s in run.scores if s["split"] == split and s["target"] in targets]
     wide = [(s["high"] - s["low"]) / 2 for s in scores]
     lines = [
-        f"{task.name} {split}, %, mean over {len(targets)} targets; 95 % intervals are ±{100 * min(wide):.1f} to"
+        f"{task.name} {split}, %, mean over {_many(len(targets), 'target')}; 95 % intervals are ±{100 * min(wide):.1f} to"
         f" ±{100 * max(wide):.1f} in one language. `mslt eval --compare RUN RUN` tests differences."
     ]
     if any(not s["unseen"] for s in scores):
@@ -284,7 +288,7 @@ def show_index(found: Indexed, form: str) -> None:
     ]
     columns = [Column("run_id", header="run"), Column("name"), Column("task"), Column("model")]
     columns += [Column("seed", right=True), Column("scores", right=True), Column("directory", spare=True)]
-    footer = [f"{len(found.runs)} runs in the store."]
+    footer = [f"{_many(len(found.runs), 'run')} in the store."]
     if found.unfinished:
         footer.append(f"{len(found.unfinished)} have not ended; the commands that started them go on with them.")
     show_rows(columns, rows, form, whole="runs", footer=footer)

@@ -88,18 +88,17 @@ def compare_runs(
                 rows.append(_mean_row(first, other, metric, a, b, ids if task.aligned else None, resamples, seed))
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
-    names = {
-        name: " and ".join(dict.fromkeys(str(run.record["name"]) for run in group)) for name, group in groups.items()
-    }
-    said = "; ".join(
-        f"{name} is {names[name]}" + (f", {len(groups[name])} seeds" if len(groups[name]) > 1 else "")
-        for name in groups
-    )
+    said = "; ".join(f"{name} is {_said(group)}" for name, group in groups.items())
     footer = (
         f"{task.name} {split}, %: the other less the first ({first}), with 95 % intervals. {said}.",
         f"p is two-sided; Holm's correction is over the {len(rows)} tests shown.",
     )
     return Comparison(tuple(rows), footer)
+
+
+def _said(group: Sequence[Run]) -> str:
+    names = " and ".join(dict.fromkeys(str(run.record["name"]) for run in group))
+    return names + (f", {len(group)} seeds" if len(group) > 1 else "")
 
 
 def _predictions(task: Task, run: Run, split: str, target: str) -> Any:

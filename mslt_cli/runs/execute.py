@@ -41,7 +41,7 @@ from mslt_cli.runs.directory import (
 )
 from mslt_cli.runs.evaluate import Evaluation, evaluate_further, evaluated, lacking
 from mslt_cli.runs.session import LABEL_COLUMN, Session, longest
-from mslt_cli.runs.spec import Spec
+from mslt_cli.runs.spec import Spec, named_task
 from mslt_cli.training.batches import Example, examples_of, planned_size
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.loop import StepRecord, Training
@@ -203,6 +203,7 @@ def _train(
         {
             "run_id": spec.run_id,
             "name": spec.label,
+            "task": named_task(spec.task),
             "identity": spec.identity,
             "command": spec.command(evaluation.targets, keep_model=how.keep_model),
             "environment": environment_of(classifier, world),

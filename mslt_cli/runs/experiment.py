@@ -22,7 +22,7 @@ from mslt_cli.runs.evaluate import Evaluation, lacking
 from mslt_cli.runs.execute import How, Outcome, carry_out, find_done
 from mslt_cli.runs.plan import Planned, check_samples, plan
 from mslt_cli.runs.session import Session, decided, longest
-from mslt_cli.runs.spec import FORMAT, id_of
+from mslt_cli.runs.spec import FORMAT, id_of, named_task
 from mslt_cli.store.db import Store, open_store
 from mslt_cli.store.runs import find_runs, save_run
 from mslt_cli.tasks.base import Task
@@ -143,7 +143,7 @@ def _execute(
         if outcome.status == "trained":
             trained_s.append(time.monotonic() - clock)
             if len(trained_s) == 1 and left:
-                progress.note(f"{left} more runs; they take about {readable_time(left * trained_s[0])}")
+                progress.note(f"{left} more to go; that takes about {readable_time(left * trained_s[0])}")
 
     for i, item in enumerate(runs):
         one(item, len(runs) - i - 1, wait=False)
@@ -317,6 +317,7 @@ def evaluate_model(
             {
                 "run_id": run_id,
                 "name": model.name,
+                "task": named_task(task),
                 "identity": identity,
                 "command": f"mslt eval {model.name} {task.options} --targets {codes} --split {evaluation.split}",
                 "environment": environment_of(classifier, ALONE),

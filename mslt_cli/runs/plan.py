@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.fetching.data import ensure_data
 from mslt_cli.fetching.prepared import read_record
+from mslt_cli.models import resolved_head
 from mslt_cli.models.checksums import weights_checksum
 from mslt_cli.models.directory import tokenizer_sha256
 from mslt_cli.models.find import Model
@@ -131,6 +132,7 @@ def plan(
         raise UsageError(f"--pairing is for data that are parallel, and {task.name} is not. Leave it out.")
     _require_languages(task, [*(s for c in sources for s in c), *(t for t in targets if t != PAPER_LITERAL)])
     settings = decided((settings or Settings()).check(), device)
+    settings = replace(settings, head=resolved_head(model.name, task.kind, settings.head))
     chosen = list(dict.fromkeys(tuple(sorted(set(combination))) for combination in sources))
     everyone = sorted({source for combination in chosen for source in combination})
     evaluations = {c: Evaluation(task, split_name, targets_of(task, targets, c)) for c in chosen}
@@ -167,7 +169,8 @@ def plan(
                 oversample=oversample,
                 seed=seed,
                 data_seed=seed if data_seed is None else data_seed,
-                settings=settings,
+                # Said in steps, so that 3 epochs and the steps that they are make one run.
+                settings=replace(settings, epochs=None, steps=settings.total_steps(sum(shares.values()))),
                 data={key: value for key, value in sorted(data.items()) if key.split()[0] in combination},
             )
             planned.append(Planned(spec, evaluations[combination]))

@@ -123,6 +123,11 @@ class Spec:
         return shlex.join(words)
 
 
+def named_task(task: Task) -> dict[str, Any]:
+    """How a user names the task: its name or its file, and the repairs that are switched off."""
+    return {"name": task.file or task.name, "without": list(task.without)}
+
+
 def id_of(identity: Mapping[str, Any]) -> str:
     """The id of a run with this identity."""
     return sha256_of_json(identity)[:ID_DIGITS]

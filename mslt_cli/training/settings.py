@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any, Literal
 
 from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.models import Head
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Settings:
     """Longest gradient (2-norm of all of them); 0 = no limit."""
     max_length: int = 512
     """Tokens of an example, special ones included; the rest is cut. Never more than the model has positions for."""
-    head: Literal["auto", "cls", "mean"] = "auto"
-    """What a sentence is classified by: its first token, or the mean over its tokens; auto = as the model was made."""
+    head: Head = "auto"
+    """What a sentence is classified by."""
     dropout: float | None = None
     """In the whole model, 0..1; None = as its config says."""
     freeze_embeddings: bool = False
@@ -105,7 +106,7 @@ _PLAUSIBLE = _PRINTED | {"wikiann": 12_500, "xnli": 243_000}
 _STEPS = {"paper": _PLAUSIBLE, "paper-plausible": _PLAUSIBLE, "paper-printed": _PRINTED}
 PRESETS = ("default", *_STEPS)
 """Lim et al. 2024, Table 5. Its steps for WikiANN and XNLI look swapped: read the other way round, all three tasks are
-ten passes over one language's training set. `paper` (= `paper-plausible`) has them so, `paper-printed` as they stand."""
+ten passes over one language's training set. `paper` (= `paper-plausible`) has them so, `paper-printed` as printed."""
 
 
 def preset(name: str, task: str, model: str) -> Settings:
