@@ -1,1 +1,1 @@
-"""What predictions are worth."""
+"""What predictions are worth, and whether two differ. predict.py needs a model; the others need numpy only."""

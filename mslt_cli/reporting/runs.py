@@ -36,7 +36,9 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], session: Session, store
     parts += [f"{count['goes on']:,} go on"] if count["goes on"] else []
     left = [item for item, state in plan if state != "done"]
     steps = spec.settings.total_steps(spec.examples)
-    what = f"{spec.examples:,} examples, {steps:,} steps each, evaluated on {_many(len(evaluation.targets), 'language')}"
+    what = (
+        f"{spec.examples:,} examples, {steps:,} steps each, evaluated on {_many(len(evaluation.targets), 'language')}"
+    )
     time = _expected_s(left, session, store) if left else None
     took = f", about {readable_time(time)} by earlier runs" if time else ""
     note(f"{', '.join(parts)}: {spec.task.name} with {spec.model.name}, {what}{took}")
@@ -133,7 +135,10 @@ def as_dict(task: Task, run: Run, status: str) -> dict[str, Any]:
         "seed": run.identity.get("seed"),
         "model": run.identity["model"]["name"],
         "task": run.identity["task"]["name"],
-        "means": means_of(run),
+        "means": [
+            {**mean, "targets": [task.code(t) if t in task.languages else t for t in mean["targets"]]}
+            for mean in run.means
+        ],
         "scores": [
             {
                 "task": s["task"],
@@ -148,25 +153,6 @@ def as_dict(task: Task, run: Run, status: str) -> dict[str, Any]:
         "directory": str(run.directory),
         "command": run.record["command"],
     }
-
-
-def means_of(run: Run, targets: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """The unweighted mean over targets of each metric, for each task and split: all of them, and the unseen alone."""
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for s in run.scores:
-        if targets is None or s["target"] in targets:
-            groups.setdefault((s["task"], s["split"], s["metric"]), []).append(s)
-    return [
-        {
-            "task": task,
-            "split": split,
-            "metric": metric,
-            "value": sum(s["value"] for s in scores) / len(scores),
-            "targets": len(scores),
-            "unseen_value": _mean([s["value"] for s in scores if s["unseen"]]),
-        }
-        for (task, split, metric), scores in groups.items()
-    ]
 
 
 def _mean(values: Sequence[float]) -> float | None:
@@ -202,7 +188,7 @@ def show_runs(
     columns = [Column("sources")]
     columns += [Column("seed", right=True)] if seeds or form == "csv" else []
     columns += [Column("metric")] if several or form == "csv" else []
-    columns += [Column("mean", _hundred, right=True)]
+    columns += [Column("mean", _with_interval, right=True)]
     columns += [Column(task.code(target), _cell, right=True) for target in targets]
     columns.append(Column("run_id", spare=True, header="run"))
     if form == "csv":
@@ -225,7 +211,7 @@ def _row(task: Task, run: Run, split: str, targets: Sequence[str], metric: str) 
         "seed": run.identity.get("seed"),
         "seeds": 1,
         "metric": metric,
-        "mean": _mean([s["value"] for s in by_target.values()]),
+        "mean": _mean_of(run, task, split, targets, metric, by_target),
         "run_id": run.run_id,
     }
     if run.identity.get("unequal"):
@@ -246,9 +232,27 @@ def _over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for name, value in some[0].items():
             if isinstance(value, dict):
                 mean[name] = {**value, "value": _mean([row[name]["value"] for row in some if row[name]])}
-        mean["mean"] = _mean([row["mean"] for row in some])
+        mean["mean"] = {"value": _mean([row["mean"]["value"] for row in some]), "low": None, "high": None}
         out.append(mean)
     return out
+
+
+def _mean_of(
+    run: Run, task: Task, split: str, targets: Sequence[str], metric: str, by_target: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The mean over targets, with its interval where the run was evaluated on just these."""
+    for mean in run.means:
+        same = (mean["task"], mean["split"], mean["metric"]) == (task.variant, split, metric)
+        if same and sorted(mean["targets"]) == sorted(targets):
+            return dict(mean)
+    return {"value": _mean([s["value"] for s in by_target.values()]), "low": None, "high": None}
+
+
+def _with_interval(mean: Mapping[str, Any]) -> str:
+    """ "63.36 ±0.9"."""
+    if mean["low"] is None:
+        return _hundred(mean["value"])
+    return f"{_hundred(mean['value'])} ±{50 * (mean['high'] - mean['low']):.1f}"
 
 
 def _hundred(value: float) -> str:
@@ -264,8 +268,9 @@ def _footer(task: Task, runs: Sequence[Run], split: str, targets: Sequence[str])
     scores = [s for run in runs for s in run.scores if s["split"] == split and s["target"] in targets]
     wide = [(s["high"] - s["low"]) / 2 for s in scores]
     lines = [
-        f"{task.name} {split}, %, mean over {_many(len(targets), 'target')}; 95 % intervals are ±{100 * min(wide):.1f} to"
-        f" ±{100 * max(wide):.1f} in one language. `mslt eval --compare RUN RUN` tests differences."
+        f"{task.name} {split}, %; mean over {_many(len(targets), 'target')} with its 95 % interval, which is"
+        f" ±{100 * min(wide):.1f} to ±{100 * max(wide):.1f} in one language.",
+        "`mslt eval --compare RUN RUN` tests whether two runs differ.",
     ]
     if any(not s["unseen"] for s in scores):
         lines.append("* trained on this language: no transfer.")

@@ -76,6 +76,12 @@ class Run:
         wanted = (task, split, target, data_sha256)
         return any((s["task"], s["split"], s["target"], s["data_sha256"]) == wanted for s in self.scores)
 
+    @property
+    def means(self) -> Sequence[Mapping[str, Any]]:
+        """The unweighted mean over the targets of each evaluation, by task, split and metric, with 95 % intervals."""
+        means: Sequence[Mapping[str, Any]] = self.record["means"]
+        return means
+
     def targets(self, task: str, split: str) -> tuple[str, ...]:
         """The languages that it was evaluated on, in that order."""
         return tuple(dict.fromkeys(s["target"] for s in self.scores if (s["task"], s["split"]) == (task, split)))

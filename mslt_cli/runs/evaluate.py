@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mslt_cli.cache import sha256_of
+from mslt_cli.evaluation.metrics import macro, score
 from mslt_cli.evaluation.predict import NO_LABEL, predict
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.progress import Progress
 from mslt_cli.runs.directory import PREDICTIONS, Run, write_parquet, write_run
-from mslt_cli.runs.scoring import scores_of
+from mslt_cli.runs.scoring import tables_of
 from mslt_cli.runs.session import Session, longest
 from mslt_cli.tasks.base import Task
 from mslt_cli.training.distributed import World
@@ -49,17 +50,19 @@ def evaluated(
     *,
     precision: str,
     max_length: int,
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, str]]:
     """Predict each target and write the predictions.
 
     Returns:
-        The scores, one for each target and metric; and the checksum of each file.
+        The scores, one for each target and metric; their means over the targets; and the checksum of each file.
     """
     import polars as pl
 
     task, split = evaluation.task, evaluation.split
     scores: list[dict[str, Any]] = []
     files: dict[str, str] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    ids: dict[str, list[str]] = {}
     number = {NO_LABEL: NO_LABEL} | {i: task.labels.index(label) for i, label in enumerate(classifier.labels)}
     total = sum(session.record(task, target, split).rows for target in evaluation.targets)
     with progress.step("evaluate", total, "rows") as step:
@@ -85,8 +88,17 @@ def evaluated(
                 "data_sha256": session.record(task, target, split).content_sha256,
                 "predictions": name,
             }
-            scores += [about | score for score in scores_of(task, gold, answers)]
-    return scores, files
+            ids[target] = frame["id"].to_list()
+            for metric, table in tables_of(task, gold, answers).items():
+                tables.setdefault(metric, {})[target] = table
+                scores.append(about | asdict(score(metric, table)))
+    means = [
+        {"task": task.variant, "split": split}
+        | asdict(macro(metric, by_target, ids=ids if task.aligned else None))
+        | {"targets": list(by_target), "unseen": sum(target not in sources for target in by_target)}
+        for metric, by_target in tables.items()
+    ]
+    return scores, means, files
 
 
 def evaluate_further(run: Run, evaluation: Evaluation, session: Session, progress: Progress, world: World) -> Run:
@@ -104,7 +116,7 @@ def evaluate_further(run: Run, evaluation: Evaluation, session: Session, progres
     with progress.step(f"load {run.record['name']}"):
         classifier = load_trained(run.model_folder, evaluation.task.kind, evaluation.task.labels, device=session.device)
     left = Evaluation(evaluation.task, evaluation.split, lacking(run, evaluation, session))
-    scores, files = evaluated(
+    scores, means, files = evaluated(
         *(tuple(run.identity.get("shares", ())), left, session, classifier, run.directory, progress),
         precision=settings.precision,
         max_length=longest(session.model, settings),
@@ -112,4 +124,5 @@ def evaluate_further(run: Run, evaluation: Evaluation, session: Session, progres
     new = {(s["task"], s["split"], s["target"]) for s in scores}
     kept = [s for s in run.scores if (s["task"], s["split"], s["target"]) not in new]
     files = {**run.record["files"], **files}
-    return write_run(run.directory, {**run.record, "scores": [*kept, *scores], "files": files})
+    changed = {"scores": [*kept, *scores], "means": [*run.means, *means], "files": files}
+    return write_run(run.directory, {**run.record, **changed})

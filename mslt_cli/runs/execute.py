@@ -189,7 +189,7 @@ def _train(
     if not world.first:
         world.wait()
         return Outcome(Run(directory, {}), "trained")
-    scores, files = evaluated(
+    scores, means, files = evaluated(
         *(spec.sources, evaluation, session, classifier, directory, progress),
         precision=spec.settings.precision,
         max_length=longest(session.model, spec.settings),
@@ -221,6 +221,7 @@ def _train(
             },
             "origins": {source: session.record(spec.task, source, spec.task.training).origin for source in chosen},
             "scores": scores,
+            "means": means,
             "files": files,
             "started_at": started.isoformat(timespec="seconds"),
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),

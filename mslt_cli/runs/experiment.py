@@ -304,7 +304,7 @@ def evaluate_model(
         with progress.step(f"load {model.name}"):
             classifier = load_trained(model.folder, task.kind, task.labels, device=device)
         left = evaluation if known is None else replace(evaluation, targets=lacking(known, evaluation, session))
-        scores, files = evaluated(
+        scores, means, files = evaluated(
             *((), left, session, classifier, directory, progress),
             precision=settings.precision,
             max_length=longest(model, settings),
@@ -322,6 +322,7 @@ def evaluate_model(
                 "command": f"mslt eval {model.name} {task.options} --targets {codes} --split {evaluation.split}",
                 "environment": environment_of(classifier, ALONE),
                 "scores": [*kept, *scores],
+                "means": [*(known.means if known else ()), *means],
                 "files": {**(known.record["files"] if known else {}), **files},
                 "started_at": started.isoformat(timespec="seconds"),
                 "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -295,7 +295,10 @@ def test_unequal_shares_are_marked_everywhere(run, moods, heard, own_store):
         ({"sources": [("swa",)]}, "moods has no data in swa. It has de, en, es, fi, fr, tr."),
         ({"sources": [(EN, DE, FR)], "examples": 2}, "2 examples cannot be split over 3 sources"),
         ({"sources": [(EN,)], "examples": 49}, "en has 48 training examples, and 49 are needed"),
-        ({"sources": [(EN, DE)], "examples": 60}, "The sources have 48 different items between them, and 60 are needed"),
+        (
+            {"sources": [(EN, DE)], "examples": 60},
+            "The sources have 48 different items between them, and 60 are needed",
+        ),
         ({"sources": []}, "There are no sources"),
         ({"sources": [(EN,)], "pairing": "odd"}, "--pairing is 'odd'"),
         ({"sources": [(EN,)], "targets": ("swa",)}, "moods has no data in swa"),
