@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+
+from mslt_cli.evaluation.metrics import METRICS, accuracy_table, entities, entity_table, macro, score, wilson
+
+LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+
+
+def test_accuracy_counts_rows_or_words_and_no_label_is_wrong():
+    assert accuracy_table([0, 1, 2], [0, 2, -1]).tolist() == [[1, 1], [0, 1], [0, 1]]
+    # Second sentence: the third word has no token.
+    assert accuracy_table([[0, 1], [2, 2, 0]], [[0, 0], [2, 2, -1]]).tolist() == [[1, 2], [2, 3]]
+
+
+def test_predictions_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="shorter"):
+        accuracy_table([[0, 1]], [[0]])
+    with pytest.raises(ValueError, match="2 tags and 1 predictions"):
+        entity_table(LABELS, [[0, 1]], [[0]])
+
+
+def test_an_entity_goes_on_while_its_kind_does():
+    tags = ["B-PER", "I-PER", "O", "I-LOC", "I-LOC", "B-LOC", "I-PER"]
+    # I-LOC after O begins one; B-LOC begins another; I-PER after LOC begins one as well.
+    assert entities(tags) == {("PER", 0, 1), ("LOC", 3, 4), ("LOC", 5, 5), ("PER", 6, 6)}
+    assert entities([]) == set()
+
+
+def test_entities_are_those_of_seqeval():
+    seqeval = pytest.importorskip("seqeval.metrics.sequence_labeling")
+    rng = np.random.default_rng(0)
+    for _ in range(2000):
+        tags = [LABELS[i] for i in rng.integers(0, 5, rng.integers(0, 12))]
+        assert entities(tags) == {tuple(entity) for entity in seqeval.get_entities(tags)}, tags
+
+
+def test_entity_f1_is_that_of_seqeval():
+    f1_score = pytest.importorskip("seqeval.metrics").f1_score
+    rng = np.random.default_rng(1)
+    gold = [rng.integers(0, 5, n).tolist() for n in rng.integers(1, 15, 80)]
+    predicted = [[tag if rng.random() < 0.7 else int(rng.integers(0, 5)) for tag in tags] for tags in gold]
+    named = [[[LABELS[tag] for tag in tags] for tags in some] for some in (gold, predicted)]
+    found = score("entity-f1", entity_table(LABELS, gold, predicted))
+    assert found.value == pytest.approx(f1_score(*named))
+    assert found.low < found.value < found.high
+
+
+def test_f1_by_hand():
+    # Gold PER 0-1 and LOC 3; predicted PER 0-1 and PER 3: one of two and two. F1 = 2·1 / (2 + 2).
+    table = entity_table(LABELS, [[1, 2, 0, 3]], [[1, 2, 0, 1]])
+    assert table.tolist() == [[1, 2, 2]]
+    assert float(METRICS["entity-f1"].value(table.sum(axis=0))) == 0.5
+    # A word without a token says O.
+    assert entity_table(LABELS, [[1, 2]], [[1, -1]]).tolist() == [[0, 1, 1]]
+    assert float(METRICS["entity-f1"].value(np.array([0, 0, 0]))) == 0.0
+
+
+def test_wilson_by_hand():
+    # 8 of 10, z² = 3.8415: centre (0.8 + 0.19207) / 1.38415 = 0.71674,
+    # half 1.95996 / 1.38415 · √(0.016 + 0.0096036) = 1.41600 · 0.160012 = 0.22658.
+    assert wilson(8, 10) == pytest.approx((0.49016, 0.94332), abs=2e-5)
+    assert wilson(0, 5)[0] == 0.0
+    assert wilson(5, 5)[1] == 1.0
+
+
+def test_one_decision_a_row_has_wilson_s_interval_and_words_a_wider_one():
+    rows = np.array([[1, 1]] * 8 + [[0, 1]] * 2)
+    found = score("accuracy", rows)
+    assert (found.low, found.high) == wilson(8, 10)
+    assert found.counts == {"correct": 8, "n": 10}
+    # Ten sentences of 20 words, all right or all wrong: no more is known than of ten rows.
+    words = score("accuracy", rows * 20)
+    assert words.value == 0.8
+    assert words.high - words.low > 4 * np.subtract(*wilson(160, 200)[::-1]) / 2
+
+
+def test_the_bootstrap_s_interval_holds_the_true_value_about_as_often_as_it_says():
+    rng = np.random.default_rng(3)
+    held = 0
+    for i in range(200):
+        difficulty = rng.beta(8, 2, size=80)  # of a sentence; the mean is 0.8
+        table = np.stack([rng.binomial(12, difficulty), np.full(80, 12)], axis=1)
+        found = score("accuracy", table, seed=i, resamples=400)
+        held += found.low <= 0.8 <= found.high
+    assert 180 <= held <= 199  # 95 % of 200 is 190
+
+
+def test_the_same_seed_gives_the_same_interval():
+    table = np.stack([np.arange(30) % 7, np.full(30, 7)], axis=1)
+    assert score("accuracy", table, seed=4) == score("accuracy", table, seed=4)
+    assert score("accuracy", table, seed=4).low != score("accuracy", table, seed=5).low
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(ValueError, match="no rows"):
+        score("accuracy", np.empty((0, 2), np.int64))
+
+
+def test_the_macro_mean_gives_each_target_the_same_weight():
+    # 1 of 2 and 90 of 100: (0.5 + 0.9) / 2.
+    tables = {"a": np.array([[1, 1], [0, 1]]), "b": np.array([[90, 100]])}
+    found = macro("accuracy", tables)
+    assert found.value == pytest.approx(0.7)
+    assert found.targets == 2
+
+
+def test_rows_of_one_item_are_drawn_together():
+    # Two targets that are translations and judged alike are no more evidence than one.
+    rows = np.stack([np.arange(40) % 2, np.ones(40, np.int64)], axis=1)
+    ids = [f"item{i}" for i in range(40)]
+    alone = macro("accuracy", {"a": rows}, ids={"a": ids}, seed=1)
+    paired = macro("accuracy", {"a": rows, "b": rows[::-1]}, ids={"a": ids, "b": ids[::-1]}, seed=1)
+    apart = macro("accuracy", {"a": rows, "b": rows}, seed=1)
+    assert (paired.low, paired.high) == pytest.approx((alone.low, alone.high))
+    assert apart.high - apart.low < 0.85 * (paired.high - paired.low)  # √½ of it, but for chance
