@@ -165,7 +165,8 @@ def plan(
             spec = Spec(
                 *(task, model, weights, tokenizer, shares),
                 unequal=max(shares.values()) - min(shares.values()) > 1,
-                pairing=(pairing or "disjoint") if task.aligned and len(combination) > 1 else None,
+                # One source as well: its sample has to hold those of the combinations that it is in.
+                pairing=(pairing or "disjoint") if task.aligned else None,
                 oversample=oversample,
                 seed=seed,
                 data_seed=seed if data_seed is None else data_seed,

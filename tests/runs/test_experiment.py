@@ -74,6 +74,17 @@ def test_a_run_keeps_all_that_made_it_and_what_came_of_it(run, moods, own_store)
         ]
 
 
+@pytest.mark.parametrize("pairing", ["disjoint", "independent"])
+def test_what_a_combination_takes_of_a_language_is_among_what_the_language_alone_takes(run, moods, pairing):
+    alone, mixed = run(moods, [(EN,), (DE, EN)], pairing=pairing)
+    taken = {}
+    for name, item in (("alone", alone), ("mixed", mixed)):
+        manifest = pl.read_parquet(item.outcome.run.directory / "manifest.parquet")
+        taken[name] = set(manifest.filter(pl.col("language") == EN)["id"])
+    assert len(taken["mixed"]) == 6
+    assert taken["mixed"] < taken["alone"]
+
+
 def test_asked_again_a_run_is_answered_without_training(run, moods, monkeypatch):
     first = only(run(moods, [(EN,)]))
     monkeypatch.setattr(Training, "steps", lambda self: pytest.fail("it trains"))

@@ -1,0 +1,65 @@
+import pytest
+
+from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.training.settings import Settings, overridden, preset
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "steps"),
+    [
+        ("paper", "wikiann", 12_500),  # ten passes over 20,000 sentences in batches of 16
+        ("paper", "xnli", 243_000),
+        ("paper", "pawsx", 30_000),
+        ("paper-plausible", "xnli", 243_000),
+        ("paper-printed", "wikiann", 243_000),
+        ("paper-printed", "xnli", 12_500),
+    ],
+)
+def test_the_paper_s_settings(name, task, steps):
+    for model, rate in (("xlm-r-base", 2e-5), ("xlm-r-large", 5e-6)):
+        found = preset(name, task, model)
+        assert (found.steps, found.epochs, found.batch_size, found.learning_rate) == (steps, None, 16, rate)
+        assert (found.weight_decay, found.max_length) == (0.01, 512)
+
+
+def test_the_paper_did_not_train_on_everything():
+    with pytest.raises(UsageError, match="no settings for udpos, only for wikiann, xnli, pawsx"):
+        preset("paper", "udpos", "xlm-r-base")
+    with pytest.raises(UnknownNameError, match="Did you mean paper"):
+        preset("papr", "xnli", "xlm-r-base")
+
+
+def test_what_the_user_says_comes_before_the_preset():
+    found = overridden(preset("paper", "xnli", "xlm-r-base"), epochs=2, learning_rate=1e-4, warmup=None)
+    assert (found.epochs, found.steps, found.learning_rate, found.warmup) == (2, None, 1e-4, 0.0)
+    assert overridden(Settings(), steps=7).epochs is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"epochs": 1, "steps": 5}, "--epochs or --steps"),
+        ({"epochs": 0}, "--epochs is 0"),
+        ({"batch_size": 0}, "--batch-size is 0"),
+        ({"learning_rate": -1e-5}, "--learning-rate is -1e-05"),
+        ({"learning_rate": float("nan")}, "--learning-rate is nan"),
+        ({"warmup": 1.0}, "--warmup is 1"),
+        ({"dropout": 1.5}, "--dropout is 1.5"),
+        ({"weight_decay": -1}, "--weight-decay is -1"),
+        ({"average_checkpoints": -1}, "--average-checkpoints is -1"),
+        ({"average_checkpoints": 3, "choose": "best"}, "exclude each other"),
+        ({"max_length": 4}, "--max-length is 4"),
+        ({"schedule": "step"}, "--schedule is 'step'; it can be linear, cosine, constant"),
+        ({"precision": "fp16"}, "--precision is 'fp16'"),
+    ],
+)
+def test_values_out_of_range_are_named(given, said):
+    with pytest.raises(UsageError, match=said):
+        overridden(Settings(), **given)
+
+
+def test_steps_by_hand():
+    # 600 examples in batches of 16 are 38 batches, the last of 8; three times.
+    assert Settings(epochs=3).total_steps(600) == 114
+    assert Settings(epochs=0.5).total_steps(600) == 19
+    assert Settings(epochs=None, steps=7).total_steps(600) == 7
