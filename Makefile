@@ -4,10 +4,15 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test check lint types bench docs clean
+.PHONY: demo transfer test check lint types bench docs clean
 
 demo: $(VENV)/core
 	$(BIN)/mslt select --pool ar,de,en,es,fr,ru,zh -k 3 --include en
+
+# The paper's experiment in small, with no hub: English alone, the most and the least diverse three. Minutes on two cores.
+transfer: $(VENV)/dev
+	$(BIN)/mslt train --task cldr --model e5-small --examples 600 --lr 1e-4 \
+		--sources en --sources ar,de,zh --sources en,es,fr
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest
@@ -26,6 +31,7 @@ bench: $(VENV)/dev
 	$(BIN)/python bench/search.py
 	$(BIN)/python bench/coverage.py
 	$(BIN)/python bench/embeddings.py
+	$(BIN)/python bench/training.py
 
 docs: $(VENV)/dev
 	$(BIN)/typer mslt_cli.cli utils docs --name mslt --title "The commands" --output docs/commands.md

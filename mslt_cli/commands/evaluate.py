@@ -68,7 +68,7 @@ def evaluate(
     from mslt_cli.runs.directory import Run, runs_root
     from mslt_cli.runs.evaluate import Evaluation
     from mslt_cli.runs.experiment import evaluate_model, evaluate_run, find_run
-    from mslt_cli.runs.plan import PAPER_LITERAL, targets_of
+    from mslt_cli.runs.plan import PAPER_LITERAL, require_classification, targets_of
     from mslt_cli.store.db import store_path
 
     form = (Format.json if json_ else format_).value
@@ -86,6 +86,7 @@ def evaluate(
             chosen = task_of(first.record["task"]["name"], first.record["task"]["without"])
         else:
             raise UsageError(f"{what[0]} is no run that the store knows. For a model, say --task.")
+        require_classification(chosen)
         literal = targets == [PAPER_LITERAL]
         wanted = (PAPER_LITERAL,) if literal else languages_of(opened, chosen, targets)
     split = split or chosen.evaluation

@@ -229,7 +229,7 @@ def train(
     from mslt_cli.runs import jobs as parallel
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.experiment import train as carry_out
-    from mslt_cli.runs.plan import PAPER_LITERAL, numbers_in
+    from mslt_cli.runs.plan import PAPER_LITERAL, numbers_in, require_classification
     from mslt_cli.runs.sources import combinations_of, shares_of
     from mslt_cli.store.db import store_path
     from mslt_cli.training.distributed import first_process
@@ -240,6 +240,7 @@ def train(
     talks = first_process() and not parallel.is_helper()
     bars = progress() if first_process() else QUIET
     chosen = task_of(task, no_repair)
+    require_classification(chosen)
     settings = overridden(
         preset_of(preset, chosen.name, model),
         epochs=epochs,
@@ -312,7 +313,7 @@ def train(
             )
     except Enough:
         return
-    if talks:
+    if talks and any(item.outcome is not None for item in done):
         shown = dict.fromkeys(t for item in done for t in item.planned.evaluation.targets)
         show_runs(
             *(chosen, [item.outcome.run for item in done if item.outcome is not None], form),

@@ -86,6 +86,10 @@ def train(
         states = [(item, _state(item, how, session)) for item in runs]
         if announce is not None:
             announce(states, session)
+        if any(state != "done" for _, state in states):
+            from mslt_cli.models.encoder import device_of
+
+            device_of(model.folder, session.device)  # for its errors
         for note in check_samples([item for item, state in states if state != "done"], session):
             progress.note(note)
         # Rotated, so that processes with one plan begin at different places.

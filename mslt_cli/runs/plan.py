@@ -68,6 +68,12 @@ def all_combinations(pool: Sequence[str], ks: Sequence[int]) -> list[tuple[str, 
     return chosen
 
 
+def require_classification(task: Task) -> None:
+    """Raises: UsageError: encoders are not trained on such a task."""
+    if task.kind not in ENCODED_KINDS:
+        raise UsageError(f"{task.name} is a task of {task.kind}: encoders are trained to classify words or sentences.")
+
+
 def targets_of(task: Task, wanted: Sequence[str], sources: Sequence[str]) -> tuple[str, ...]:
     """The languages to evaluate on.
 
@@ -120,8 +126,7 @@ def plan(
     Raises:
         UsageError, DataError, FetchError, UnknownNameError: something that is asked for does not exist or go together.
     """
-    if task.kind not in ENCODED_KINDS:
-        raise UsageError(f"{task.name} is a task of {task.kind}: encoders are trained to classify words or sentences.")
+    require_classification(task)
     split_name = evaluation_split or task.evaluation
     task.require_split(split_name)
     if not sources:

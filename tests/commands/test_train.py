@@ -1,0 +1,205 @@
+"""`mslt train` and `mslt eval` as users call them."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+pytest.importorskip("torch")
+sys.path.insert(0, str(Path(__file__).parent.parent / "runs"))  # for its tiny model and task
+from tiny_experiments import home, moods, tiny_folder  # noqa: F401
+
+COMMAND = [sys.executable, "-m", "mslt_cli"]
+QUICK = ["--examples", "12", "--epochs", "2", "--batch-size", "4", "--lr", "0.01"]
+
+
+@pytest.fixture
+def mslt(own_store, home, monkeypatch):  # noqa: F811
+    """Runs a command with a store, runs and a cache of its own."""
+    monkeypatch.setenv("MSLT_STORE", str(own_store))
+
+    def run(*words, code=0, stdin=None):
+        done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, input=stdin)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def train(moods, tiny_folder):  # noqa: F811
+    return ["train", "--task", moods.file, "--model", str(tiny_folder), *QUICK]
+
+
+def test_one_run_and_the_table_of_its_scores(mslt, train, own_store):
+    done = mslt(*train, "--sources", "en,German")
+    head, line = (done.stdout.splitlines()[i].split() for i in (0, 2))
+    assert head == ["sources", "mean", "fi", "tr", "run"]
+    assert line[0] == "de,en"
+    assert "1 run: moods with" in done.stderr
+    (directory,) = (own_store.parent / "runs").iterdir()
+    assert directory.name.endswith(line[-1])
+    again = mslt(*train, "--sources", "en,German")
+    assert again.stdout == done.stdout
+    assert again.stderr == ""
+
+
+def test_a_grid_is_planned_carried_out_and_answered_again(mslt, train):
+    grid = [*train, "--all-combinations", "-k", "1..2", "--pool", "de,en,fr", "--seed", "0,1"]
+    plan = json.loads(mslt(*grid, "--dry-run", "--json").stdout)["plan"]
+    assert [row["sources"] for row in plan[::2]] == ["de", "en", "fr", "de,en", "de,fr", "en,fr"]
+    assert {row["state"] for row in plan} == {"new"}
+    assert all(row["steps"] == 6 and row["tokens"] > 0 and 0 <= row["padding_share"] < 1 for row in plan)
+    one = mslt(*plan[2]["command"].split()[1:], "--json")  # each line of the plan is a command of its own
+    assert json.loads(one.stdout)["runs"][0]["run_id"] == plan[2]["run_id"]
+    done = mslt(*grid, "--json")
+    assert "12 runs (6 combinations × 2 seeds), 1 done already" in done.stderr
+    runs = json.loads(done.stdout)["runs"]
+    assert [run["run_id"] for run in runs] == [row["run_id"] for row in plan]
+    assert [run["status"] for run in runs].count("trained") == 11
+    again = mslt(*grid, "--dry-run", "--format", "csv")
+    assert again.stdout.count(",done,") == 12
+    assert {run["status"] for run in json.loads(mslt(*grid, "--json").stdout)["runs"]} == {"done"}
+
+
+def test_combinations_come_from_a_pipe_and_run_ids_go_into_one(mslt, train):
+    done = mslt(*train, "--sources", "-", "--format", "lines", stdin="en\nde,fr\n\n# no run\nfr,de\n")
+    ids = done.stdout.split()
+    assert len(ids) == 2  # de,fr and fr,de are one
+    compared = json.loads(mslt("eval", "--compare", *ids, "--json").stdout)["comparisons"]
+    assert [row["target"] for row in compared] == ["fi", "tr", "mean"]
+    assert compared[0]["test"].startswith("McNemar")
+    assert all(row["p"] <= row["p_holm"] <= 1 and row["low"] <= row["difference"] <= row["high"] for row in compared)
+
+
+def test_two_jobs_share_the_runs(mslt, train, own_store):
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("one core")
+    done = mslt(*train, "--all-combinations", "-k", "1", "--pool", "de,en,es,fr", "--jobs", "2", "--json")
+    runs = json.loads(done.stdout)["runs"]
+    assert len(runs) == 4
+    assert len(list((own_store.parent / "runs").iterdir())) == 4
+    said = mslt(*train, "--sources", "en", "--jobs", "500", code=1)
+    assert "Give at most as many" in said.stderr
+
+
+def test_a_run_that_fails_does_not_stop_the_others_and_the_exit_code_says_so(mslt, train):
+    done = mslt(*train, "-s", "en", "-s", "de", "--lr", "1e30", "--clip", "0", code=1)
+    assert "2 of 2 runs failed, first SSLT(en) seed 0: The " in done.stderr
+    assert "is not a finite number at step" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-s", "sw"], "moods has no data in 'sw'. It has de, en, es, fi, fr, tr."),
+        (["-s", "xx-klingon"], "There is no language 'xx-klingon'"),
+        (["-s", "en,eng"], "names eng twice"),
+        (["-s", "en", "--examples", "1000"], "en has 48 training examples, and 1,000 are needed"),
+        (["-s", "de,en,fr", "--examples", "2"], "2 examples cannot be split over 3 sources"),
+        ([], "There are no sources"),
+        (["-s", "en", "--all-combinations"], "Leave one out"),
+        (["--all-combinations", "-k", "9", "--pool", "de,en"], "-k is 9; the pool has 2 languages"),
+        (["-s", "en", "--preset", "paper"], "The paper has no settings for moods"),
+        (["-s", "en", "--split", "de=3"], "--split has to name the sources, each once: en"),
+        (["-s", "en", "--seed", "a"], "--seed is 'a'; write a number"),
+        (["-s", "en", "--model", "e6-small"], "There is no model 'e6-small'"),
+        (["-s", "en", "--task", "xcopa"], "encoders are trained to classify words or sentences"),
+        (["-s", "en", "--device", "cuda:99"], "The device 'cuda:99' cannot be used here"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_sentence(mslt, train, words, said):
+    done = mslt(*train, *words, code=1)
+    assert said in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("mslt: ")
+    assert done.stdout == ""
+
+
+def test_evaluation_names_what_it_needs(mslt, train, tiny_folder):  # noqa: F811
+    assert "is no run that the store knows" in mslt("eval", "abcdef12", code=1).stderr
+    ids = mslt(*train, "-s", "en", "--format", "lines").stdout.split()
+    assert "--compare needs two runs" in mslt("eval", "--compare", *ids, code=1).stderr
+    lacking = mslt("eval", *ids, "--targets", "es", code=1).stderr
+    assert "was not evaluated on es, and its weights were not kept" in lacking
+    bare = mslt("eval", str(tiny_folder), "--task", train[2], code=1).stderr
+    assert "was not trained to classify sentences" in bare
+
+
+def test_a_kept_model_is_evaluated_on_more_and_the_store_knows(mslt, train):
+    (run,) = mslt(*train, "-s", "en", "--keep-model", "--format", "lines").stdout.split()
+    scores = json.loads(mslt("eval", run, "--targets", "es,fi", "--json").stdout)["runs"][0]["scores"]
+    assert {s["target"] for s in scores} == {"fi", "tr", "es"}
+    assert mslt("eval", run).stdout.splitlines()[0].split() == ["sources", "mean", "es", "fi", "tr", "run"]
+
+
+def test_the_index_comes_back_from_the_directories(mslt, train, own_store):
+    (run,) = mslt(*train, "-s", "en", "--format", "lines").stdout.split()
+    own_store.unlink()
+    assert mslt("fetch", "runs", "--format", "lines").stdout.split() == [run]
+    assert run in mslt("eval", run[:6]).stdout
+
+
+def test_a_finished_run_is_answered_without_torch(train, mslt, tmp_path):
+    mslt(*train, "-s", "en")
+    code = f"""
+import sys
+sys.argv = ["mslt", *{[*train, "-s", "en", "--format", "lines"]!r}]
+from mslt_cli.cli import app
+try:
+    app()
+except SystemExit as end:
+    assert not end.code, end.code
+assert "torch" not in sys.modules and "transformers" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+# -- the real model --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def e5_home(e5_small, home):  # noqa: F811
+    """The cache holds e5-small, as `mslt fetch model e5-small` leaves it."""
+    pytest.importorskip("babel")
+    from mslt_cli.models.e5_small import PACKAGE_VERSION
+
+    folder = home / "hf" / "mslt" / "models"
+    folder.mkdir(parents=True)
+    (folder / f"e5-small-{PACKAGE_VERSION}").symlink_to(e5_small)
+    return home
+
+
+def test_a_killed_run_of_the_real_model_ends_bit_by_bit_as_one_that_was_not(mslt, e5_home):
+    words = ["train", "--task", "cldr", "--model", "e5-small", "-s", "de,en", "--examples", "96", "--epochs", "2"]
+    words += ["--targets", "fi,tr", "--freeze-embeddings", "--checkpoint-every", "1"]
+    step = random.randint(2, 10)  # of 12
+    killed = [*COMMAND, *words, "--runs", str(e5_home / "killed")]
+    process = subprocess.Popen(killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 240
+    while not list(e5_home.glob(f"killed/*/checkpoints/{step:06d}")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(random.random() * 0.5)  # in the midst of a step, or of the next checkpoint
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list(e5_home.glob("killed/*/run.json"))
+    resumed = json.loads(mslt(*words, "--runs", e5_home / "killed", "--json").stdout)["runs"][0]
+    whole = json.loads(mslt(*words, "--runs", e5_home / "whole", "--json").stdout)["runs"][0]
+    assert (resumed["status"], whole["status"]) == ("resumed", "trained")
+    assert resumed["training"]["resumed_at"] >= step
+    assert resumed["scores"] == whole["scores"], step
+    assert resumed["training"]["loss"] == whole["training"]["loss"], step
+    for name in ("metrics.jsonl", "manifest.parquet", "predictions/cldr-test-fin.parquet"):
+        one, other = (Path(run["directory"], name).read_bytes() for run in (resumed, whole))
+        assert one == other, (name, step)
+    manifest = pl.read_parquet(Path(whole["directory"], "manifest.parquet"))
+    assert manifest["id"].n_unique() == 96  # cldr is parallel: each item in one language
