@@ -39,6 +39,8 @@ class Classifier:
     """Every dropout module, and its share as the config has it."""
     pretrained: dict[str, Any] | None = None
     """Copies of all pretrained parameters, on the CPU; None before the first `restart`."""
+    whole: Any = None
+    """The word embedding's weights, while `trim` has put fewer rows in their place."""
 
     def restart(self, seed: int, dropout: float | None = None) -> None:
         """Set the pretrained weights as they were loaded, and the head's at random.
@@ -49,6 +51,7 @@ class Classifier:
         """
         import torch
 
+        self.untrim()
         state = self.network.state_dict()
         new = set(self.head_parameters)
         if self.pretrained is None:
@@ -65,6 +68,40 @@ class Classifier:
                     value.zero_()
         for module, share in self.dropouts:
             module.p = share if dropout is None else dropout
+
+    def trim(self, used: Any) -> None:
+        """Keep only some rows of the word embedding; token ids then count among these.
+
+        Most of a multilingual vocabulary does not occur in a sample, and its gradients, moments and steps are zeros
+        that cost as much as the rest of a small model.
+
+        Args:
+            used: the ids that stay, sorted; all up to that of padding, which thus stays the same.
+        """
+        import torch
+
+        embedding = self.network.get_input_embeddings()
+        self.whole = embedding.weight
+        rows = self.whole.detach()[torch.as_tensor(used, device=self.whole.device)].clone()
+        embedding.weight = torch.nn.Parameter(rows)
+
+    def untrim(self, used: Any = None, decay: float = 1.0) -> None:
+        """Put the whole word embedding back.
+
+        Args:
+            used: as `trim` had it: the trained rows go to their places; None = they are given up.
+            decay: what the other rows are multiplied with.
+        """
+        import torch
+
+        if self.whole is None:
+            return
+        embedding = self.network.get_input_embeddings()
+        with torch.no_grad():
+            if used is not None:
+                self.whole.mul_(decay)
+                self.whole[torch.as_tensor(used, device=self.whole.device)] = embedding.weight.detach()
+        embedding.weight, self.whole = self.whole, None
 
     def logits(self, batch: dict[str, Any]) -> Any:
         """Scores of the labels: shape (n, labels), or (n, tokens, labels) for words."""

@@ -84,7 +84,16 @@ class Training:
         world: World = ALONE,
         progress: Progress = QUIET,
     ) -> None:
-        self.classifier, self.examples, self.settings, self.seed = classifier, examples, settings, seed
+        self.classifier, self.settings, self.seed = classifier, settings, seed
+        self.used = _worth_trimming(classifier, examples, settings)
+        """The token ids that occur, where the others are left out of the training; else None."""
+        self.decay = 1.0
+        """What weight decay has made of the rows that are left out."""
+        self.average_decay = 0.0
+        if self.used is not None:
+            classifier.trim(self.used)
+            examples = [replace(e, ids=np.searchsorted(self.used, e.ids).astype(np.int32)) for e in examples]
+        self.examples = examples
         self.world, self.progress, self.validate = world, progress, validate
         self.lengths = np.array([len(example.ids) for example in examples], np.int64)
         self.total = settings.total_steps(len(examples))
@@ -147,7 +156,8 @@ class Training:
                 tensors[f"{key}.{name}"] = value
         tensors |= {f"aside.{name}": value for name, value in self.set_aside.items()}
         best = None if self.best == -math.inf else self.best
-        return tensors, {"step": self.step, "kept": self.kept, "best": best, "micro_batch": self.micro_batch}
+        values = {"step": self.step, "kept": self.kept, "best": best, "micro_batch": self.micro_batch}
+        return tensors, values | {"decay": self.decay, "average_decay": self.average_decay}
 
     def resume(self, tensors: dict[str, Any], values: dict[str, Any]) -> None:
         """Take over a state that `state` gave."""
@@ -156,6 +166,7 @@ class Training:
         self.step, self.kept = int(values["step"]), int(values["kept"])
         self.best = -math.inf if values["best"] is None else float(values["best"])
         self.micro_batch = min(self.micro_batch, int(values["micro_batch"]))
+        self.decay, self.average_decay = float(values["decay"]), float(values["average_decay"])
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"weight.{name}"])
@@ -170,11 +181,12 @@ class Training:
         """Put the weights that count into the model: the average, the best, or those that are there."""
         import torch
 
-        if not self.set_aside:
-            return
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(self.set_aside[name])
+        if self.set_aside:
+            with torch.no_grad():
+                for name, parameter in self.parameters.items():
+                    parameter.copy_(self.set_aside[name])
+        if self.used is not None:
+            self.classifier.untrim(self.used, self.average_decay if self.kept else self.decay)
 
     # -- one step ----------------------------------------------------------------------------------
 
@@ -263,6 +275,7 @@ class Training:
         """What happens at certain steps beside the step itself."""
         if self.step in self.average_at:
             self.kept += 1
+            self.average_decay += (self.decay - self.average_decay) / self.kept
             for name, parameter in self.parameters.items():
                 now = parameter.detach().cpu()
                 if name in self.set_aside:
@@ -304,6 +317,7 @@ class Training:
         factor = rate_factor(self.step, self.total, self.settings.warmup, self.settings.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = group["highest_rate"] * factor
+        self.decay *= 1 - self.settings.learning_rate * factor * self.settings.weight_decay
         return self.settings.learning_rate * factor
 
 
@@ -316,6 +330,15 @@ def rate_factor(step: int, total: int, warmup: float, schedule: str) -> float:
         return 1.0
     left = (total - step) / max(1, total - rising)
     return left if schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+
+
+def _worth_trimming(classifier: Classifier, examples: Sequence[Example], settings: Settings) -> Any:
+    """The token ids to train, sorted, where leaving the others out is exact and pays; else None."""
+    rows = len(classifier.network.get_input_embeddings().weight)
+    if settings.freeze_embeddings or settings.choose == "best" or settings.compile:
+        return None  # validation data have other tokens; and what is compiled keeps its shapes
+    used = np.unique(np.concatenate([np.arange(classifier.pad_id + 1), *(example.ids for example in examples)]))
+    return used if len(used) < rows // 2 else None
 
 
 def _points(total: int, n: int) -> set[int]:

@@ -225,3 +225,38 @@ def test_rates_by_hand():
     assert rate_factor(6, 10, 0.2, "cosine") == pytest.approx(0.5 * (1 - math.cos(math.pi * 4 / 8)))
     assert rate_factor(6, 10, 0.2, "constant") == 1.0
     assert rate_factor(0, 1, 0.0, "linear") == 1.0
+
+
+def test_rows_of_the_vocabulary_that_do_not_occur_are_left_out_without_a_difference(classifier, monkeypatch):
+    few = [replace(e, ids=np.where(e.ids == 5, 5, 6 + e.ids % 3).astype(np.int32)) for e in examples()]  # ids 5 to 8
+    results = []
+    for settings in (SETTINGS, replace(SETTINGS, average_checkpoints=3)):
+        settings = replace(settings, dropout=0.0, weight_decay=0.5)
+        for trimmed in (True, False):
+            with monkeypatch.context() as patch:
+                if not trimmed:
+                    patch.setattr("mslt_cli.training.loop._worth_trimming", lambda *_: None)
+                classifier.restart(0, 0.0)
+                before = weights(classifier)
+                training = Training(classifier, few, settings, 0)
+                size = len(classifier.network.get_input_embeddings().weight)
+                assert size == (5 if trimmed else 24)  # padding and 5 to 8
+                losses = [record.loss for record in training.steps()]
+                training.finish()
+                results.append((losses, weights(classifier)))
+        (one, left), (other, whole) = results[-2:]
+        assert one == pytest.approx(other, rel=1e-4)
+        for name, value in left.items():
+            torch.testing.assert_close(value, whole[name], atol=1e-4, rtol=1e-3, msg=name)
+        rows = "encoder.embeddings.word_embeddings.weight"
+        assert not torch.equal(left[rows][20], before[rows][20])  # decayed, as all weights are
+
+
+def test_a_training_that_fails_leaves_the_whole_vocabulary_for_the_next(classifier, monkeypatch):
+    few = [replace(e, ids=np.where(e.ids == 5, 5, 6).astype(np.int32)) for e in examples()]
+    classifier.restart(0)
+    fresh = weights(classifier)
+    Training(classifier, few, SETTINGS, 0)
+    assert len(classifier.network.get_input_embeddings().weight) < 24
+    classifier.restart(0)
+    assert same(weights(classifier), fresh)
