@@ -1,7 +1,8 @@
 """Which languages to train a multilingual model on (Lim et al. 2024), as a library.
 
-`mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `fetch_data`, `fetch_model`, `fetch_vocabularies`
-and `fetch_embeddings` are what `mslt fetch` does. `open_store()` opens the store, and `fill_languages()` fills it.
+`mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `fetch_data`, `fetch_model`, `fetch_vocabularies`,
+`fetch_embeddings` and `index_runs` are what `mslt fetch` does, `train` is `mslt train`, and `evaluate_run`,
+`evaluate_model` and `compare_runs` are `mslt eval`. `open_store()` opens the store, and `fill_languages()` fills it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from mslt_cli.fetching.embeddings import fetch_embeddings
     from mslt_cli.fetching.vocabulary import fetch_vocabularies
     from mslt_cli.models.find import fetch_model
+    from mslt_cli.runs.compare import compare_runs
+    from mslt_cli.runs.experiment import evaluate_model, evaluate_run, index_runs, train
     from mslt_cli.selection import Selection, select
     from mslt_cli.store.db import open_store
     from mslt_cli.store.fill import fill_languages
@@ -19,28 +22,38 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Selection",
+    "compare_runs",
+    "evaluate_model",
+    "evaluate_run",
     "fetch_data",
     "fetch_embeddings",
     "fetch_model",
     "fetch_vocabularies",
     "fill_languages",
     "find_task",
+    "index_runs",
     "open_store",
     "read_data",
     "select",
+    "train",
 ]
 
 _HOME = {
+    "compare_runs": "mslt_cli.runs.compare",
+    "evaluate_model": "mslt_cli.runs.experiment",
+    "evaluate_run": "mslt_cli.runs.experiment",
     "fetch_data": "mslt_cli.fetching.data",
     "fetch_embeddings": "mslt_cli.fetching.embeddings",
     "fetch_model": "mslt_cli.models.find",
     "fetch_vocabularies": "mslt_cli.fetching.vocabulary",
     "find_task": "mslt_cli.tasks",
+    "index_runs": "mslt_cli.runs.experiment",
     "read_data": "mslt_cli.fetching.data",
     "Selection": "mslt_cli.selection",
     "select": "mslt_cli.selection",
     "open_store": "mslt_cli.store.db",
     "fill_languages": "mslt_cli.store.fill",
+    "train": "mslt_cli.runs.experiment",
 }
 
 

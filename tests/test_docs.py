@@ -55,7 +55,7 @@ def test_every_command_and_option_is_documented():
         for sub in (command, *getattr(command, "commands", {}).values()):
             for parameter in sub.params:
                 for option in parameter.opts:
-                    assert option in text, (name, option)
+                    assert option in text or not option.startswith("-"), (name, option)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])

@@ -75,7 +75,8 @@ def test_another_programs_database_is_refused_and_kept(tmp_path, write):
 def test_a_store_of_a_newer_mslt_is_refused(own_store, write):
     with sqlite3.connect(own_store) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(StoreError, match=r"written by a newer mslt \(schema 4, here 3\)\. Upgrade mslt"):
+    said = rf"written by a newer mslt \(schema {SCHEMA_VERSION + 1}, here {SCHEMA_VERSION}\)\. Upgrade mslt"
+    with pytest.raises(StoreError, match=said):
         open_store(own_store, write=write)
 
 

@@ -42,3 +42,20 @@ def test_an_unknown_encoding_cannot_be_stored(db):
     migrations.apply(db)
     with pytest.raises(sqlite3.IntegrityError):
         db.execute("INSERT INTO vector_sets VALUES ('mine', 'me', '1', 3, 'pickle', '')")
+
+
+def test_m004_adds_runs_whose_scores_go_with_them(db):
+    migrations.apply(db, stop_before="m004_runs")
+    assert "runs" not in db.table_names()
+    db.execute("INSERT INTO languages VALUES ('deu', 'de', 'German', 'Latn', 'Indo-European', 'me')")
+    migrations.apply(db)
+    assert db["languages"].count == 1
+    db.execute("PRAGMA foreign_keys = ON")
+    run = ("r1", "train", "SSLT(de)", "cldr", "m", '["deu"]', 9, 0, 0, "/x", "{}", "{}", "cpu", None, 1.0, "now", "0")
+    db.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(run))})", run)
+    score = ("r1", "cldr", "test", "fin", "accuracy", 0.5, 0.4, 0.6, "{}", 8, 1, "d")
+    db.execute(f"INSERT INTO scores VALUES ({', '.join('?' * len(score))})", score)
+    with pytest.raises(sqlite3.IntegrityError):  # a share, not per cent
+        db.execute("UPDATE scores SET value = 50")
+    db.execute("DELETE FROM runs")
+    assert db["scores"].count == 0
