@@ -35,7 +35,7 @@ def predict(
         encoded: the split.
         words: words of each row, for token classification; None where whole rows are classified.
         precision: fp32 or bf16.
-        step: is told of each segment.
+        step: is told of each row.
 
     Returns:
         By row: a label, or a list of one label a word, with NO_LABEL for words without a token.
@@ -48,6 +48,8 @@ def predict(
     classifier.network.eval()
     out: list[Any] = [[NO_LABEL] * n for n in words] if words is not None else [NO_LABEL] * len(encoded.row)
     lengths = encoded.lengths.tolist()
+    begins = np.zeros(len(lengths), bool)
+    begins[encoded.first_segments()] = True
     most = BATCH_TOKENS.get(classifier.device.type, BATCH_TOKENS["cpu"])
     waiting = list(length_batches(lengths, most))[::-1]
     while waiting:
@@ -71,7 +73,7 @@ def predict(
             labels = best[i, encoded.positions[first:last]]
             for word, label in zip(encoded.words[first:last].tolist(), labels.tolist(), strict=True):
                 out[row][word] = label
-        step.advance(len(segments))
+        step.advance(int(begins[segments].sum()))
     return out
 
 

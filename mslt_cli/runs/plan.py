@@ -26,6 +26,8 @@ from mslt_cli.training.settings import Settings
 PAPER_LITERAL = "paper-literal"
 """Targets: "all except the ones employed as source", as the paper's wording has it for XNLI."""
 MOST_RUNS = 10_000
+CHECKED_UP_TO = 20_000
+"""Examples of a run whose sample is chosen before anything is trained."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def plan(
     settings = replace(settings, head=resolved_head(model.name, task.kind, settings.head))
     chosen = list(dict.fromkeys(tuple(sorted(set(combination))) for combination in sources))
     everyone = sorted({source for combination in chosen for source in combination})
+    targets = tuple(targets) or _default_targets(task, split_name, progress)
     evaluations = {c: Evaluation(task, split_name, targets_of(task, targets, c)) for c in chosen}
     if any(not evaluation.targets for evaluation in evaluations.values()):
         raise UsageError(f"{task.name} has no targets of its own. Name them with --targets.")
@@ -184,6 +187,21 @@ def plan(
     return planned
 
 
+def _default_targets(task: Task, split: str, progress: Progress) -> tuple[str, ...]:
+    """The task's targets; of data that the user imported from files, those that were among them."""
+    records = {target: read_record(task, target, split) for target in task.targets}
+    imported = [record for record in records.values() if record is not None and record.origin.get("kind") == "folder"]
+    lacking = [target for target, record in records.items() if record is None]
+    if not imported or not lacking or task.folder:
+        return task.targets
+    codes = ", ".join(task.code(target) for target in lacking)
+    progress.note(
+        f"not evaluated on {codes}: {imported[0].origin['path']}, where the data came from, has no {task.name} {split}"
+        " in it. --targets names others."
+    )
+    return tuple(target for target in task.targets if target not in lacking)
+
+
 def _shares(
     task: Task,
     combination: Sequence[str],
@@ -219,7 +237,10 @@ def _require_examples(planned: Sequence[Planned], sizes: dict[str, int]) -> None
 
 
 def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
-    """Choose the examples of every run, to see that there are enough; and look for labels that were never seen.
+    """Choose the examples of runs, to see that there are enough; and look for labels that were never seen.
+
+    Budgets above CHECKED_UP_TO are left out: with so many examples all labels are seen, and hashing them all for
+    every combination takes minutes.
 
     Returns:
         Notes: on targets that are sources as well, and on labels that a target has and the training data lack.
@@ -231,15 +252,15 @@ def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
     for item in planned:
         spec, evaluation = item.spec, item.evaluation
         task = spec.task
-        ids = {source: session.rows(task, source, task.training)["id"].to_list() for source in spec.sources}
-        chosen = sample(ids, spec.shares, seed=spec.data_seed, pairing=spec.pairing, oversample=spec.oversample)
         if spec.unequal:
             said = ", ".join(f"{task.code(source)} {n:,}" for source, n in spec.shares.items())
             notes[f"{spec.label} has unequal shares ({said}): it does not compare with runs of equal shares."] = None
         if both := [task.code(t) for t in evaluation.targets if t in spec.sources]:
-            notes[f"{spec.label} is evaluated on {', '.join(both)}, WHICH IT IS TRAINED ON: that is no transfer."] = (
-                None
-            )
+            notes[f"{spec.label} is evaluated on {', '.join(both)}, WHICH IT IS TRAINED ON: no transfer there."] = None
+        if spec.examples > CHECKED_UP_TO:
+            continue
+        ids = {source: session.rows(task, source, task.training)["id"].to_list() for source in spec.sources}
+        chosen = sample(ids, spec.shares, seed=spec.data_seed, pairing=spec.pairing, oversample=spec.oversample)
         seen: set[int] = set()
         for source, some in chosen.items():
             wanted = set(some)

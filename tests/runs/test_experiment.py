@@ -411,3 +411,19 @@ def test_a_trained_model_is_evaluated_as_it_is(run, moods, own_store, home):
     assert [s["value"] for s in found.scores] == [s["value"] for s in kept.scores]
     assert found.identity["kind"] == "eval"
     assert evaluate_model(own_store, model, evaluation, root=home / "runs").record == found.record
+
+
+def test_default_targets_that_an_import_lacks_are_left_out_and_said(run, home, heard, tiny):
+    from mslt_cli.fetching.data import fetch_data
+    from mslt_cli.tasks import find_task
+
+    task = find_task("cldr")
+    folder = home / "names"
+    for code, split in (("en", "train"), ("el", "test"), ("fi", "test")):
+        (folder / code).mkdir(parents=True, exist_ok=True)
+        rows = [f"{code}{split}{i},good {i},{task.labels[i % 5]}\n" for i in range(20)]
+        (folder / code / f"{split}.csv").write_text("id,text,label\n" + "".join(rows))
+    fetch_data(task, from_path=folder)
+    outcome = only(run(task, [(EN,)], examples=10))
+    assert [s["target"] for s in outcome.run.scores] == ["ell", "fin"]
+    assert any(note.startswith("not evaluated on he, hi, id, ja, ko, sw, th, tr: ") for note in heard.notes)
