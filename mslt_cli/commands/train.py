@@ -321,8 +321,9 @@ def train(
             targets=sorted(shown, key=chosen.code),
             statuses=[item.outcome.status for item in done if item.outcome is not None],
         )
-    if failed := [item for item in done if item.error is not None]:
-        raise MsltError(
-            f"{len(failed)} of {len(done)} runs failed, first {failed[0].planned.spec.label} seed"
-            f" {failed[0].planned.spec.seed}: {failed[0].error}"
-        )
+    failed = [(item.planned.spec, item.error) for item in done if item.error is not None]
+    if failed and len(done) == 1:
+        raise failed[0][1]
+    if failed:
+        spec, error = failed[0]
+        raise MsltError(f"{len(failed)} of {len(done)} runs failed, first {spec.label} seed {spec.seed}: {error}")

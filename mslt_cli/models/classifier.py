@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mslt_cli.errors import ModelError
 from mslt_cli.models import resolved_head
 from mslt_cli.models.directory import check_model_folder
-from mslt_cli.models.encoder import device_of, load_encoder_network, load_network, on_device
+from mslt_cli.models.encoder import device_of, load_encoder_network, load_network, on_device, quiet
 
 if TYPE_CHECKING:
     import torch
@@ -116,10 +116,11 @@ class Classifier:
 
         from mslt_cli.models.directory import TOKENIZER_FILES
 
-        if self.head == "mean":
-            self.network.save(folder, self.labels)
-        else:
-            self.network.save_pretrained(folder)
+        with quiet():
+            if self.head == "mean":
+                self.network.save(folder, self.labels)
+            else:
+                self.network.save_pretrained(folder)
         for name in TOKENIZER_FILES:
             if (tokenizer_folder / name).is_file():
                 shutil.copyfile(tokenizer_folder / name, folder / name)

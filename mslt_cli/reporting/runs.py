@@ -266,10 +266,11 @@ def _cell(score: Mapping[str, Any]) -> str:
 
 def _footer(task: Task, runs: Sequence[Run], split: str, targets: Sequence[str]) -> list[str]:
     scores = [s for run in runs for s in run.scores if s["split"] == split and s["target"] in targets]
-    wide = [(s["high"] - s["low"]) / 2 for s in scores]
+    wide = sorted(50 * (s["high"] - s["low"]) for s in scores)
+    about = f"±{wide[0]:.1f}" + (f" to ±{wide[-1]:.1f}" if wide[-1] - wide[0] >= 0.05 else "")
     lines = [
-        f"{task.name} {split}, %; mean over {_many(len(targets), 'target')} with its 95 % interval, which is"
-        f" ±{100 * min(wide):.1f} to ±{100 * max(wide):.1f} in one language.",
+        f"{task.name} {split}, %; mean over {_many(len(targets), 'target')} with its 95 % interval, which is {about} in"
+        " one language.",
         "`mslt eval --compare RUN RUN` tests whether two runs differ.",
     ]
     if any(not s["unseen"] for s in scores):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +31,25 @@ def save_checkpoint(directory: Path, tensors: dict[str, Any], values: dict[str, 
     from safetensors.torch import save_file
 
     folder = directory / CHECKPOINTS / f"{values['step']:06d}"
-    with run_files(folder), new_folder(folder, replace=True) as part:
+    with run_files(folder), new_folder(folder, replace=True) as part, safetensors_written():
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part / TENSORS)
         (part / VALUES).write_text(json.dumps(values) + "\n", encoding="utf-8")
     for old in _all(directory)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def safetensors_written() -> Iterator[None]:
+    """Raise what the operating system said, which safetensors hides in a text of its own."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        code = re.search(r"os error (\d+)", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), str(error)) from error
 
 
 def last_step(directory: Path) -> int:

@@ -22,7 +22,7 @@ from mslt_cli.cache import sha256_of
 from mslt_cli.evaluation.predict import predict
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.progress import Progress
-from mslt_cli.runs.checkpoints import drop_checkpoints, last_step, load_checkpoint, save_checkpoint
+from mslt_cli.runs.checkpoints import drop_checkpoints, last_step, load_checkpoint, safetensors_written, save_checkpoint
 from mslt_cli.runs.directory import (
     CONFIG,
     MANIFEST,
@@ -362,7 +362,7 @@ def _validator(spec: Spec, session: Session, classifier: Classifier) -> Callable
 def _keep_model(directory: Path, classifier: Classifier, tokenizer_folder: Path) -> None:
     from mslt_cli.cache import new_folder
 
-    with run_files(directory), new_folder(directory / MODEL, replace=True) as part:
+    with run_files(directory), new_folder(directory / MODEL, replace=True) as part, safetensors_written():
         classifier.save(part, tokenizer_folder)
 
 

@@ -138,7 +138,8 @@ def _execute(
             busy.append(item)
             return
         except MsltError as error:
-            progress.note(f"{item.spec.label} seed {item.spec.seed} failed: {error}")
+            if len(runs) > 1:
+                progress.note(f"{item.spec.label} seed {item.spec.seed} failed: {error}")
             done.append(Finished(item, None, error))
             return
         done.append(Finished(item, outcome))
