@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mslt_cli.errors import ModelError
 from mslt_cli.models import resolved_head
-from mslt_cli.models.directory import check_model_folder
+from mslt_cli.models.directory import MEAN_HEAD, TOKENIZER_FILES, check_model_folder
 from mslt_cli.models.encoder import device_of, load_encoder_network, load_network, on_device, quiet
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 Head = Literal["words", "cls", "mean"]
 """What is classified: every token; the first one, as the model's own class for it does; the mean over all tokens."""
-MEAN_HEAD = "mean_head.safetensors"
-"""Beside a saved encoder: the weights of a mean-pooled head, which no class of transformers has."""
 
 
 @dataclass
@@ -112,10 +111,6 @@ class Classifier:
 
     def save(self, folder: Path, tokenizer_folder: Path) -> None:
         """Write weights as safetensors, config and tokenizer: what `AutoModelFor…` and `load_trained` read."""
-        import shutil
-
-        from mslt_cli.models.directory import TOKENIZER_FILES
-
         with quiet():
             if self.head == "mean":
                 self.network.save(folder, self.labels)

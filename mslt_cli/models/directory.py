@@ -20,6 +20,8 @@ from mslt_cli.errors import ModelError
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "model.safetensors"
+MEAN_HEAD = "mean_head.safetensors"
+"""Beside an encoder that we trained: a head over the mean of its tokens, which no class of transformers has."""
 INDEX = "model.safetensors.index.json"
 """Says which tensor is in which file, where the weights are in several."""
 

@@ -242,8 +242,7 @@ def _steps(
     clock = saved_at = time.monotonic()
     saved_step, tokens = training.step, 0
     what = f"{spec.label} seed {spec.seed}"
-    with _metrics(directory, world) as write, progress.step(what, training.total, "steps") as step:
-        step.advance(training.step)
+    with _metrics(directory, world) as write, progress.step(what, training.total - training.step, "steps") as step:
         for record in training.steps():
             tokens += record.tokens
             totals["tokens"] += record.tokens
