@@ -189,8 +189,10 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, moods, home, monk
 def test_a_disk_that_is_full_at_a_checkpoint_does_not_stop_the_training(run, moods, monkeypatch, heard):
     import safetensors.torch
 
-    save = safetensors.torch.save_file
-    monkeypatch.setattr(safetensors.torch, "save_file", lambda tensors, path: save(tensors, "/dev/full"))
+    def full(*_):  # as it was seen on a full tmpfs
+        raise safetensors.SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
     outcome = only(run(moods, [(EN,)], checkpoint_every=2))
     assert outcome.status == "trained"
     assert any("no checkpoint at step 2" in note and "the disk is full" in note for note in heard.notes), heard.notes
