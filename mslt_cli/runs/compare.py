@@ -88,9 +88,10 @@ def compare_runs(
                 rows.append(_mean_row(first, other, metric, a, b, ids if task.aligned else None, resamples, seed))
     for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = p
-    said = "; ".join(f"{name} is {_said(group)}" for name, group in groups.items())
+    called = dict(zip(groups, ("first", "other"), strict=True)) if len(groups) == 2 else {first: "first"}
+    said = "; ".join(f"{called.get(name, name)} is {_said(group)}" for name, group in groups.items())
     footer = (
-        f"{task.name} {split}, %: the other less the first ({first}), with 95 % intervals. {said}.",
+        f"{task.name} {split}, %: the other less the first, with 95 % intervals; {said}.",
         f"p is two-sided; Holm's correction is over the {len(rows)} tests shown.",
     )
     return Comparison(tuple(rows), footer)
