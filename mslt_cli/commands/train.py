@@ -275,44 +275,38 @@ def train(
     found = fetch_model(model, progress=bars)
     helpers = parallel.start(jobs, device, stdin) if talks and not dry_run else parallel.none()
 
-    class Enough(Exception):
-        """The plan is all that was asked for."""
-
-    def announce(plan: list[tuple[Planned, State]], session: Session) -> None:
+    def announce(plan: list[tuple[Planned, State]], session: Session) -> bool:
         if dry_run:
-            show_plan(plan, session, opened_path=path, form=form)
-            raise Enough
-        if talks:
+            show_plan(plan, session, store=path, form=form)
+        elif talks:
             announce_plan(plan, session, path)
+        return not dry_run
 
-    try:
-        with helpers:
-            done = carry_out(
-                path,
-                chosen,
-                found,
-                combinations,
-                root=runs_root(runs, path),
-                examples=examples,
-                split=shares,
-                pairing=pairing,
-                oversample=oversample,
-                seeds=seeds,
-                data_seed=data_seed,
-                settings=settings,
-                targets=aims,
-                evaluation_split=evaluation_split,
-                keep_model=keep_model,
-                force=force,
-                checkpoint_every=checkpoint_every,
-                micro_batch=micro_batch,
-                device=device,
-                progress=bars,
-                announce=announce,
-                first=parallel.first_run,
-            )
-    except Enough:
-        return
+    with helpers:
+        done = carry_out(
+            path,
+            chosen,
+            found,
+            combinations,
+            root=runs_root(runs, path),
+            examples=examples,
+            split=shares,
+            pairing=pairing,
+            oversample=oversample,
+            seeds=seeds,
+            data_seed=data_seed,
+            settings=settings,
+            targets=aims,
+            evaluation_split=evaluation_split,
+            keep_model=keep_model,
+            force=force,
+            checkpoint_every=checkpoint_every,
+            micro_batch=micro_batch,
+            device=device,
+            progress=bars,
+            announce=announce,
+            first=parallel.first_run,
+        )
     if talks and any(item.outcome is not None for item in done):
         shown = dict.fromkeys(t for item in done for t in item.planned.evaluation.targets)
         show_runs(

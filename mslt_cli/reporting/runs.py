@@ -61,7 +61,7 @@ def _expected_s(items: Sequence[Planned], session: Session, store: Path) -> floa
         return None
 
 
-def show_plan(plan: Sequence[tuple[Planned, State]], session: Session, *, opened_path: Path, form: str) -> None:
+def show_plan(plan: Sequence[tuple[Planned, State]], session: Session, *, store: Path, form: str) -> None:
     """Print the plan on stdout, a row a run."""
     from mslt_cli.runs.execute import planned_tokens
     from mslt_cli.runs.experiment import readable_time
@@ -70,7 +70,7 @@ def show_plan(plan: Sequence[tuple[Planned, State]], session: Session, *, opened
     for item, state in plan:
         spec = item.spec
         tokens, padding = planned_tokens(spec, session)
-        seconds = _expected_s([item], session, opened_path) if state != "done" else 0.0
+        seconds = _expected_s([item], session, store) if state != "done" else 0.0
         rows.append(
             {
                 "sources": ",".join(spec.codes),

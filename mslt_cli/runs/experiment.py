@@ -56,7 +56,7 @@ def train(
     micro_batch: int | None = None,
     device: str | None = None,
     progress: Progress = QUIET,
-    announce: Callable[[list[tuple[Planned, State]], Session], None] | None = None,
+    announce: Callable[[list[tuple[Planned, State]], Session], bool] | None = None,
     first: Callable[[int], int] = lambda runs: 0,
     **planned: Any,
 ) -> list[Finished]:
@@ -73,7 +73,7 @@ def train(
         checkpoint_every: steps; 0 = never; None = every five minutes.
         micro_batch: most examples that go through the model at once.
         progress: hears of it.
-        announce: is given the plan, with what is there of each run, before anything is trained.
+        announce: is given the plan, with what is there of each run, before anything is trained; says whether to go on.
         first: which of so many runs to begin with, so that several processes share one plan.
 
     Raises:
@@ -84,8 +84,8 @@ def train(
     with joined() as world:
         session = Session(model, device=f"cuda:{world.local_rank}" if _on_gpus(world) else device, progress=progress)
         states = [(item, _state(item, how, session)) for item in runs]
-        if announce is not None:
-            announce(states, session)
+        if announce is not None and not announce(states, session):
+            return []
         if any(state != "done" for _, state in states):
             from mslt_cli.models.encoder import device_of
 
@@ -95,8 +95,7 @@ def train(
         # Rotated, so that processes with one plan begin at different places.
         start = first(len(runs))
         turned = runs[start:] + runs[:start]
-        with _index(store, world, progress) as index:
-            done = _execute(turned, how, session, progress, world, index)
+        done = _execute(turned, how, session, progress, world, _Index(store, progress).save)
     order = {id(item): i for i, item in enumerate(runs)}
     return sorted(done, key=lambda finished: order[id(finished.planned)])
 
@@ -165,17 +164,11 @@ def readable_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-class _index:
-    """Writes finished runs into the store; one that cannot be written is said once, for it can be made again."""
+class _Index:
+    """Writes finished runs into the store; that it cannot be written is said once, for it can be made again."""
 
-    def __init__(self, path: Path, world: World, progress: Progress) -> None:
-        self.path, self.world, self.progress, self.said = path, world, progress, False
-
-    def __enter__(self) -> Callable[[Run], None]:
-        return self.save
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self.path, self.progress, self.said = path, progress, False
 
     def save(self, run: Run) -> None:
         try:
@@ -255,7 +248,7 @@ def evaluate_run(
         )
     with locked(run.directory, wait=True):
         done = evaluate_further(run, evaluation, session, progress, ALONE)
-    _index(store, ALONE, progress).save(done)
+    _Index(store, progress).save(done)
     return done
 
 
@@ -335,7 +328,7 @@ def evaluate_model(
                 "mslt_version": __version__,
             },
         )
-    _index(store, ALONE, progress).save(run)
+    _Index(store, progress).save(run)
     return run
 
 
