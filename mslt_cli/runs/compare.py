@@ -17,6 +17,8 @@ from mslt_cli.runs.scoring import tables_of
 from mslt_cli.tasks.base import Task
 
 Table = NDArray[np.int64]
+MEAN = "mean"
+"""In the place of a target: the mean over them."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,17 @@ def compare_runs(
             rows += [_row(task, target, first, other, metric, a, b, resamples, seed) for target in chosen]
             if len(chosen) > 1:
                 rows.append(_mean_row(first, other, metric, a, b, ids if task.aligned else None, resamples, seed))
-    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
-        row["p_holm"] = p
+    # Two families: the means say whether there is a difference, the languages where it lies.
+    families = [[row for row in rows if (row["target"] == MEAN) == mean] for mean in (False, True)]
+    for family in families:
+        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+            row["p_holm"] = p
     called = dict(zip(groups, ("first", "other"), strict=True)) if len(groups) == 2 else {first: "first"}
     said = "; ".join(f"{called.get(name, name)} is {_said(group)}" for name, group in groups.items())
     footer = (
         f"{task.name} {split}, %: the other less the first, with 95 % intervals; {said}.",
-        f"p is two-sided; Holm's correction is over the {len(rows)} tests shown.",
+        f"p is two-sided; Holm's correction is over the {len(families[0])} tests in single languages, and over those of"
+        " means.",
     )
     return Comparison(tuple(rows), footer)
 
@@ -157,7 +163,7 @@ def _mean_row(
 ) -> dict[str, Any]:
     found = paired_bootstrap_macro(metric, a, b, ids=ids, seed=seed, resamples=resamples)
     return {
-        "target": "mean",
+        "target": MEAN,
         "a": first,
         "b": other,
         "metric": metric,

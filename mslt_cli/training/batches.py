@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mslt_cli.training.encoding import Encoded
 
-NEIGHBOURS = 32
-"""Batches that are sorted by length together: enough that little is padded, few enough that epochs differ."""
+NEIGHBOURS = 128
+"""Batches that are sorted by length together: few examples are very long, and each such group pads its longest batch.
+(WikiANN in three languages: 28 % of all tokens are padding with 32 batches, 9 % with 128.)"""
 IGNORED = -100
 """Label of a token that carries none; torch's cross-entropy passes over it."""
 
