@@ -29,6 +29,7 @@ from mslt_cli.runs.directory import (
     METRICS,
     MODEL,
     PREDICTIONS,
+    RUN,
     Run,
     RunError,
     check_files,
@@ -118,13 +119,13 @@ def _work(
     if run is not None and run.model_folder is not None:
         return Outcome(evaluate_further(run, evaluation, session, progress, world), "evaluated")
     if how.force and world.first:
-        for name in (CONFIG, MANIFEST, METRICS, "run.json"):
+        for name in (RUN, CONFIG, MANIFEST, METRICS, f"new-{METRICS}"):
             (directory / name).unlink(missing_ok=True)
         for name in (PREDICTIONS, MODEL):
             shutil.rmtree(directory / name, ignore_errors=True)
         drop_checkpoints(directory)
     world.wait()
-    return _train(spec, evaluation, how, session, progress, world, directory)
+    return _train(spec, evaluation, how, session, progress, world, directory, run)
 
 
 def chosen_examples(spec: Spec, session: Session) -> tuple[dict[str, list[str]], list[Example]]:
@@ -162,8 +163,16 @@ def planned_tokens(spec: Spec, session: Session) -> tuple[int, float]:
 
 
 def _train(
-    spec: Spec, evaluation: Evaluation, how: How, session: Session, progress: Progress, world: World, directory: Path
+    spec: Spec,
+    evaluation: Evaluation,
+    how: How,
+    session: Session,
+    progress: Progress,
+    world: World,
+    directory: Path,
+    known: Run | None,
 ) -> Outcome:
+    """Train, evaluate and write the directory; a finished run that lacks targets (`known`) stays whole until then."""
     started, clock = datetime.now(UTC), time.monotonic()
     chosen, examples = chosen_examples(spec, session)
     classifier = session.classifier(spec.task, spec.settings)
@@ -196,6 +205,11 @@ def _train(
     )
     if how.keep_model:
         _keep_model(directory, classifier, session.model.folder)
+    os.replace(_metrics_file(directory), directory / METRICS)
+    if known is not None:
+        new = {(s["task"], s["split"], s["target"]) for s in scores}
+        scores = [*(dict(s) for s in known.scores if (s["task"], s["split"], s["target"]) not in new), *scores]
+        means, files = [*map(dict, known.means), *means], {**known.record["files"], **files}
     files |= {name: sha256_of(directory / name) for name in (MANIFEST, METRICS)}
     last = _last_line(directory / METRICS)
     run = write_run(
@@ -295,7 +309,7 @@ def _metrics(directory: Path, world: World) -> Iterator[Callable[[dict[str, Any]
     if not world.first:
         yield lambda line: None
         return
-    with run_files(directory), (directory / METRICS).open("a", encoding="utf-8") as file:
+    with run_files(directory), _metrics_file(directory).open("a", encoding="utf-8") as file:
 
         def write(line: dict[str, Any] | None) -> None:
             if line is None:
@@ -309,13 +323,18 @@ def _metrics(directory: Path, world: World) -> Iterator[Callable[[dict[str, Any]
 
 def _kept_metrics(directory: Path, step: int) -> dict[str, int]:
     """Cut metrics.jsonl back to a step; returns the tokens so far."""
-    path = directory / METRICS
+    path = _metrics_file(directory)
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     kept = lines[:step]
     with run_files(directory):
         path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
     last = json.loads(kept[-1]) if kept else {}
     return {name: int(last.get(name, 0)) for name in ("tokens", "padded_tokens")}
+
+
+def _metrics_file(directory: Path) -> Path:
+    """Where the lines of a training under way go: beside those of a run that ended, until they take their place."""
+    return directory / (f"new-{METRICS}" if (directory / RUN).exists() else METRICS)
 
 
 def _last_line(path: Path) -> dict[str, Any]:

@@ -137,6 +137,8 @@ def _execute(
             busy.append(item)
             return
         except MsltError as error:
+            if world.size > 1:  # the other processes are elsewhere in this run: the launcher ends them
+                raise
             if len(runs) > 1:
                 progress.note(f"{item.spec.label} seed {item.spec.seed} failed: {error}")
             done.append(Finished(item, None, error))

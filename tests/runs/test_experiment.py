@@ -395,6 +395,22 @@ def test_further_targets_are_evaluated_with_kept_weights(run, moods, own_store, 
         assert len(store.query("SELECT * FROM scores WHERE run_id = ?", (kept.run_id,))) == 3
 
 
+def test_a_run_without_weights_is_trained_again_for_further_targets_and_keeps_what_it_had(run, moods, monkeypatch):
+    first = only(run(moods, [(EN,)]))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 3)
+        run(moods, [(EN,)], targets=(FR,), checkpoint_every=1)
+    # Stopped on its way: what was asked for before is still there, whole.
+    assert only(run(moods, [(EN,)])).run.record == first.run.record
+    more = only(run(moods, [(EN,)], targets=(FR,)))
+    assert more.status == "resumed"
+    assert {s["target"] for s in more.run.scores} == {"fin", "tur", "fra"}
+    assert [s for s in more.run.scores if s["target"] != "fra"] == list(first.run.scores)
+    assert not list(more.run.directory.glob("new-*"))
+    check_files(more.run)
+    assert only(run(moods, [(EN,)], targets=(FI, FR))).status == "done"
+
+
 def test_without_weights_further_targets_need_the_command_that_is_named(run, moods, own_store, tiny):
     kept = only(run(moods, [(EN,)])).run
     with pytest.raises(RunError, match="was not evaluated on fr, and its weights were not kept.*--keep-model --force"):
