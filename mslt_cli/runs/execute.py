@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -41,11 +39,12 @@ from mslt_cli.runs.directory import (
     write_run,
 )
 from mslt_cli.runs.evaluate import Evaluation, evaluate_further, evaluated, lacking
+from mslt_cli.runs.metrics_log import last_line, line_of, metrics_file, metrics_writer
 from mslt_cli.runs.session import LABEL_COLUMN, Session, longest
 from mslt_cli.runs.spec import Spec, named_task
 from mslt_cli.training.batches import Example, examples_of, planned_size
 from mslt_cli.training.distributed import ALONE, World
-from mslt_cli.training.loop import StepRecord, Training
+from mslt_cli.training.loop import Training
 from mslt_cli.training.mixture import sample
 
 Status = Literal["done", "evaluated", "resumed", "trained"]
@@ -205,13 +204,13 @@ def _train(
     )
     if how.keep_model:
         _keep_model(directory, classifier, session.model.folder)
-    os.replace(_metrics_file(directory), directory / METRICS)
+    os.replace(metrics_file(directory), directory / METRICS)
     if known is not None:
         new = {(s["task"], s["split"], s["target"]) for s in scores}
         scores = [*(dict(s) for s in known.scores if (s["task"], s["split"], s["target"]) not in new), *scores]
         means, files = [*map(dict, known.means), *means], {**known.record["files"], **files}
     files |= {name: sha256_of(directory / name) for name in (MANIFEST, METRICS)}
-    last = _last_line(directory / METRICS)
+    last = last_line(directory / METRICS)
     run = write_run(
         directory,
         {
@@ -252,17 +251,20 @@ def _steps(
     spec: Spec, how: How, training: Training, progress: Progress, world: World, directory: Path
 ) -> tuple[int, float]:
     """Take the steps that are left; returns the tokens of these steps, and the seconds."""
-    totals = _kept_metrics(directory, training.step) if world.first else {"tokens": 0, "padded_tokens": 0}
+    totals = kept_metrics(directory, training.step) if world.first else {"tokens": 0, "padded_tokens": 0}
     clock = saved_at = time.monotonic()
     saved_step, tokens = training.step, 0
     what = f"{spec.label} seed {spec.seed}"
-    with _metrics(directory, world) as write, progress.step(what, training.total - training.step, "steps") as step:
+    with (
+        metrics_writer(directory, world) as write,
+        progress.step(what, training.total - training.step, "steps") as step,
+    ):
         for record in training.steps():
             tokens += record.tokens
             totals["tokens"] += record.tokens
             totals["padded_tokens"] += record.padded_tokens
             now = time.monotonic()
-            write(_line(record) | totals)
+            write(line_of(record) | totals)
             step.tell(f"loss {record.loss:.3f}, {tokens / max(now - clock, 1e-9):,.0f} tokens/s")
             step.advance()
             if not training.settled or training.step == training.total:
@@ -296,50 +298,6 @@ def _warn_of_little_space(directory: Path, training: Training, how: How, progres
             f"a checkpoint takes {size / 1e9:.1f} GB, three may lie there at once, and {free / 1e9:.1f} GB are free in"
             f" {directory.parent}."
         )
-
-
-def _line(record: StepRecord) -> dict[str, Any]:
-    line = asdict(record)
-    return {name: value for name, value in line.items() if value is not None}
-
-
-@contextmanager
-def _metrics(directory: Path, world: World) -> Iterator[Callable[[dict[str, Any] | None], None]]:
-    """A function that adds a line to metrics.jsonl, or flushes it."""
-    if not world.first:
-        yield lambda line: None
-        return
-    with run_files(directory), _metrics_file(directory).open("a", encoding="utf-8") as file:
-
-        def write(line: dict[str, Any] | None) -> None:
-            if line is None:
-                file.flush()
-                os.fsync(file.fileno())
-            else:
-                file.write(json.dumps(line) + "\n")
-
-        yield write
-
-
-def _kept_metrics(directory: Path, step: int) -> dict[str, int]:
-    """Cut metrics.jsonl back to a step; returns the tokens so far."""
-    path = _metrics_file(directory)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    kept = lines[:step]
-    with run_files(directory):
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    last = json.loads(kept[-1]) if kept else {}
-    return {name: int(last.get(name, 0)) for name in ("tokens", "padded_tokens")}
-
-
-def _metrics_file(directory: Path) -> Path:
-    """Where the lines of a training under way go: beside those of a run that ended, until they take their place."""
-    return directory / (f"new-{METRICS}" if (directory / RUN).exists() else METRICS)
-
-
-def _last_line(path: Path) -> dict[str, Any]:
-    line: dict[str, Any] = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
-    return line
 
 
 def _write_manifest(directory: Path, chosen: dict[str, list[str]]) -> None:
