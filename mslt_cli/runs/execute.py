@@ -39,7 +39,7 @@ from mslt_cli.runs.directory import (
     write_run,
 )
 from mslt_cli.runs.evaluate import Evaluation, evaluate_further, evaluated, lacking
-from mslt_cli.runs.metrics_log import last_line, line_of, metrics_file, metrics_writer
+from mslt_cli.runs.metrics_log import kept_metrics, last_line, line_of, metrics_file, metrics_writer
 from mslt_cli.runs.session import LABEL_COLUMN, Session, longest
 from mslt_cli.runs.spec import Spec, named_task
 from mslt_cli.training.batches import Example, examples_of, planned_size
