@@ -246,7 +246,7 @@ def evaluate_run(
         codes = ", ".join(evaluation.task.code(target) for target in left)
         raise RunError(
             f"Run {run.run_id} was not evaluated on {codes}, and its weights were not kept. Train it again with:"
-            f" {run.record['command']} --keep-model --force"
+            f" {run.record['command']} --keep-model"
         )
     with locked(run.directory, wait=True):
         done = evaluate_further(run, evaluation, session, progress, ALONE)
