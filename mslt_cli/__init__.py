@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from mslt_cli.fetching.vocabulary import fetch_vocabularies
     from mslt_cli.models.find import fetch_model
     from mslt_cli.runs.compare import compare_runs
-    from mslt_cli.runs.experiment import evaluate_model, evaluate_run, index_runs, train
+    from mslt_cli.runs.evaluations import evaluate_model, evaluate_run
+    from mslt_cli.runs.experiment import train
+    from mslt_cli.runs.index import index_runs
     from mslt_cli.selection import Selection, select
     from mslt_cli.store.db import open_store
     from mslt_cli.store.fill import fill_languages
@@ -40,14 +42,14 @@ __all__ = [
 
 _HOME = {
     "compare_runs": "mslt_cli.runs.compare",
-    "evaluate_model": "mslt_cli.runs.experiment",
-    "evaluate_run": "mslt_cli.runs.experiment",
+    "evaluate_model": "mslt_cli.runs.evaluations",
+    "evaluate_run": "mslt_cli.runs.evaluations",
     "fetch_data": "mslt_cli.fetching.data",
     "fetch_embeddings": "mslt_cli.fetching.embeddings",
     "fetch_model": "mslt_cli.models.find",
     "fetch_vocabularies": "mslt_cli.fetching.vocabulary",
     "find_task": "mslt_cli.tasks",
-    "index_runs": "mslt_cli.runs.experiment",
+    "index_runs": "mslt_cli.runs.index",
     "read_data": "mslt_cli.fetching.data",
     "Selection": "mslt_cli.selection",
     "select": "mslt_cli.selection",

@@ -321,7 +321,7 @@ def fetch_runs(
     from mslt_cli.errors import MsltError
     from mslt_cli.reporting.runs import show_index
     from mslt_cli.runs.directory import runs_root
-    from mslt_cli.runs.experiment import index_runs
+    from mslt_cli.runs.index import index_runs
 
     with filled_store(store, write=True) as opened:
         found = index_runs(opened, folders or [runs_root(None, opened.path)])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mslt_cli.runs.session import Session
 
 _LEARNING, _MANY, _RECORD = "How it learns", "Many runs", "Running and recording"
+_DECODERS = "Decoders, tuned on instructions"
 
 
 def train(
@@ -179,6 +180,49 @@ def train(
         str | None,
         typer.Option(metavar="auto|fp32|bf16", help="auto: bf16 on GPUs that have it.", rich_help_panel=_LEARNING),
     ] = None,
+    spacing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="bactrian|printed",
+            help="Of the prompts: Bactrian-X's blank lines, or none as the paper prints them.",
+            rich_help_panel=_DECODERS,
+        ),
+    ] = None,
+    lora_rank: Annotated[
+        int | None, typer.Option(metavar="N", help="Of the adapter.", rich_help_panel=_DECODERS)
+    ] = None,
+    lora_alpha: Annotated[
+        int | None, typer.Option(metavar="N", help="It counts alpha / rank times.", rich_help_panel=_DECODERS)
+    ] = None,
+    lora_dropout: Annotated[
+        float | None, typer.Option(metavar="0..1", help="Of its input.", rich_help_panel=_DECODERS)
+    ] = None,
+    lora_targets: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Layers that it is put beside, by comma. Default: queries, keys and values.",
+            rich_help_panel=_DECODERS,
+        ),
+    ] = None,
+    no_4bit: Annotated[
+        bool,
+        typer.Option("--no-4bit", help="Do not hold the other weights in 4 bits.", rich_help_panel=_DECODERS),
+    ] = False,
+    merge: Annotated[
+        bool,
+        typer.Option("--merge", help="Also write the model with the adapter worked in.", rich_help_panel=_DECODERS),
+    ] = False,
+    evaluate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--evaluate",
+            metavar="TASKS",
+            autocompletion=complete_tasks,
+            help="Ask each run these: xcopa,xwinograd,xstorycloze. By letters; `mslt eval` has other ways.",
+            rich_help_panel=_DECODERS,
+        ),
+    ] = None,
     data_seed: Annotated[
         int | None,
         typer.Option(metavar="N", min=0, help="Of the samples. Default: each run's seed.", rich_help_panel=_LEARNING),
@@ -218,18 +262,22 @@ def train(
 
       mslt train --task xnli --model xlm-r-base --preset paper --all-combinations -k 3 --seed 0..2 --dry-run
 
+      mslt train --task bactrian --model bloom-7b1 --sources ar,de,zh --evaluate xcopa,xwinograd,xstorycloze
+
       mslt select --pool task:wikiann -k 3 --top 5 --format lines | mslt train --task wikiann --model xlm-r-base -s -
     """
-    from mslt_cli.commands.named import filled_store, languages_of, task_of
-    from mslt_cli.errors import MsltError
+    from mslt_cli.commands.named import choice_evaluations, filled_store, languages_of, task_of
+    from mslt_cli.errors import MsltError, UsageError
+    from mslt_cli.languages.pools import split_names
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
     from mslt_cli.reporting.progress import progress
     from mslt_cli.reporting.runs import announce_plan, show_plan, show_runs
     from mslt_cli.runs import jobs as parallel
     from mslt_cli.runs.directory import runs_root
+    from mslt_cli.runs.experiment import together
     from mslt_cli.runs.experiment import train as carry_out
-    from mslt_cli.runs.plan import PAPER_LITERAL, numbers_in, require_classification
+    from mslt_cli.runs.plan import PAPER_LITERAL, numbers_in, require_trainable
     from mslt_cli.runs.sources import combinations_of, shares_of
     from mslt_cli.store.db import store_path
     from mslt_cli.training.distributed import first_process
@@ -240,9 +288,17 @@ def train(
     talks = first_process() and not parallel.is_helper()
     bars = progress() if first_process() else QUIET
     chosen = task_of(task, no_repair)
-    require_classification(chosen)
+    require_trainable(chosen)
     settings = overridden(
-        preset_of(preset, chosen.name, model),
+        preset_of(preset, chosen.name, model, kind=chosen.kind),
+        adapter={
+            "rank": lora_rank,
+            "alpha": lora_alpha,
+            "dropout": lora_dropout,
+            "targets": tuple(split_names(lora_targets)) if lora_targets else None,
+            "four_bit": False if no_4bit else None,
+        },
+        spacing=spacing,
         epochs=epochs,
         steps=steps,
         batch_size=batch_size,
@@ -263,6 +319,8 @@ def train(
         compile=compile_ or None,
         precision=precision,
     )
+    if chosen.kind != "instruction" and (merge or evaluate):
+        raise UsageError("--merge and --evaluate are for decoders that are tuned on instructions. Leave them out.")
     path = store_path(store)
     with filled_store(path) as opened:
         combinations, stdin = combinations_of(
@@ -271,6 +329,7 @@ def train(
         literal = targets == [PAPER_LITERAL]
         aims = (PAPER_LITERAL,) if literal else languages_of(opened, chosen, targets)
         shares = shares_of(opened, chosen, split)
+        asked = choice_evaluations(opened, evaluate or (), None, None, progress=bars)
     seeds = tuple(n for text in seed or ("0",) for n in numbers_in(text, "--seed"))
     found = fetch_model(model, progress=bars)
     helpers = parallel.start(jobs, device, stdin) if talks and not dry_run else parallel.none()
@@ -298,7 +357,9 @@ def train(
             settings=settings,
             targets=aims,
             evaluation_split=evaluation_split,
+            evaluations=asked,
             keep_model=keep_model,
+            merge=merge,
             force=force,
             checkpoint_every=checkpoint_every,
             micro_batch=micro_batch,
@@ -308,12 +369,12 @@ def train(
             first=parallel.first_run,
         )
     if talks and any(item.outcome is not None for item in done):
-        shown = dict.fromkeys(t for item in done for t in item.planned.evaluation.targets)
+        finished = [(item.planned, item.outcome) for item in done if item.outcome is not None]
         show_runs(
-            *(chosen, [item.outcome.run for item in done if item.outcome is not None], form),
-            split=evaluation_split or chosen.evaluation,
-            targets=sorted(shown, key=chosen.code),
-            statuses=[item.outcome.status for item in done if item.outcome is not None],
+            [outcome.run for _, outcome in finished],
+            together(evaluation for planned, _ in finished for evaluation in planned.evaluations),
+            form,
+            statuses=[outcome.status for _, outcome in finished],
         )
     failed = [(item.planned.spec, item.error) for item in done if item.error is not None]
     if failed and len(done) == 1:

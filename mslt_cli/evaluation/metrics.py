@@ -50,9 +50,15 @@ METRICS: dict[str, Metric] = {
     for row in (
         Metric("accuracy", ("correct", "n"), _accuracy),
         Metric("entity-f1", ("true_positives", "predicted", "gold"), _f1),
+        Metric("accuracy-gold-1", ("correct", "n"), _accuracy),
+        Metric("accuracy-gold-2", ("correct", "n"), _accuracy),
+        Metric("unreadable", ("unreadable", "n"), _accuracy),
+        Metric("same-in-both-orders", ("same", "n"), _accuracy),
     )
 }
-"""accuracy: of rows, or of words. entity-f1: micro F1 over entities; 0 where there are none at all."""
+"""accuracy: of rows, of words, or of answers. entity-f1: micro F1 over entities; 0 where there are none at all. Of
+numbered choices: accuracy-gold-1 and -2 where the right one stands first and second in the prompt; unreadable: answers
+that name none; same-in-both-orders: rows."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,7 @@ def score(metric: str, table: Table, *, seed: int = 0, resamples: int = 1000) ->
     row = METRICS[metric]
     sums = table.sum(axis=0)
     value = float(row.value(sums))
-    if metric == "accuracy" and bool((table[:, 1] == 1).all()):
+    if "n" in row.columns and bool((table[:, 1] <= 1).all()) and sums[1]:
         low, high = wilson(int(sums[0]), int(sums[1]))
     else:
         values = np.concatenate(

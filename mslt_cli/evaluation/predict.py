@@ -15,6 +15,7 @@ from mslt_cli.training.encoding import Encoded
 
 BATCH_TOKENS = {"cpu": 1024, "cuda": 32_768}
 """Tokens in a batch, padding included, by type of device."""
+NOT_FINITE = "The model gives no finite numbers: its weights are damaged, or the training diverged."
 NO_LABEL = -1
 """Of a word that has no token, so that the model says nothing of it."""
 _SILENT = Step()
@@ -89,5 +90,5 @@ def _best_labels(classifier: Classifier, encoded: Encoded, segments: list[int], 
         finite = bool(torch.isfinite(logits).all())
         best = logits.argmax(dim=-1).cpu().numpy()
     if not finite:
-        raise ModelError("The model gives no finite numbers: its weights are damaged, or the training diverged.")
+        raise ModelError(NOT_FINITE)
     return best.astype(np.int64)

@@ -102,6 +102,37 @@ class Classifier:
                 self.whole[torch.as_tensor(used, device=self.whole.device)] = embedding.weight.detach()
         embedding.weight, self.whole = self.whole, None
 
+    @property
+    def trains_vocabulary(self) -> bool:
+        """Yes, where the settings do not freeze it."""
+        return True
+
+    def trainable(self, *, freeze_embeddings: bool) -> dict[str, Any]:
+        """The parameters that are trained, by name: all, or all but those of the embeddings."""
+        word = self.network.get_input_embeddings().weight
+        names = [name for name, parameter in self.network.named_parameters() if parameter is word]
+        prefix = names[0].rsplit(".", 2)[0] + "." if names else ""
+        chosen = {}
+        for name, parameter in self.network.named_parameters():
+            frozen = freeze_embeddings and bool(prefix) and name.startswith(prefix)
+            parameter.requires_grad_(not frozen)
+            if not frozen:
+                chosen[name] = parameter
+        return chosen
+
+    def spare_memory(self) -> bool:
+        """Nothing: encoders are small."""
+        return False
+
+    def loss(self, batch: dict[str, Any]) -> Any:
+        """Cross-entropy summed over the labels, in nats."""
+        import torch
+
+        logits = self.logits(batch)
+        return torch.nn.functional.cross_entropy(
+            logits.float().reshape(-1, logits.shape[-1]), batch["labels"].reshape(-1), reduction="sum"
+        )
+
     def logits(self, batch: dict[str, Any]) -> Any:
         """Scores of the labels: shape (n, labels), or (n, tokens, labels) for words."""
         given = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}

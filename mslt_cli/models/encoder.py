@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,14 +106,20 @@ def named_device(name: str | None) -> torch.device:
 
 
 def load_network(
-    folder: Path, auto_class: str, *, dtype: torch.dtype, **config_changes: Any
+    folder: Path,
+    auto_class: str,
+    *,
+    dtype: torch.dtype | str,
+    how: Mapping[str, Any] | None = None,
+    **config_changes: Any,
 ) -> tuple[PreTrainedModel, list[str]]:
     """Load a model in one of transformers' automatic classes, on the CPU, for inference.
 
     Args:
         folder: a model's, checked.
         auto_class: "AutoModel", "AutoModelForTokenClassification", …
-        dtype: of the weights.
+        dtype: of the weights; "auto" = as the file has them.
+        how: further arguments of `from_pretrained`.
         config_changes: what its config is to say instead.
 
     Returns:
@@ -123,7 +130,7 @@ def load_network(
     """
     import transformers
 
-    with quiet(), _loading(folder):
+    with quiet(), without_hub_kernels(), _loading(folder):
         config = transformers.AutoConfig.from_pretrained(folder, **SAFE)
         for name, value in config_changes.items():
             setattr(config, name, value)
@@ -136,6 +143,7 @@ def load_network(
             ignore_mismatched_sizes=True,  # they are in `info`
             output_loading_info=True,
             **plain,
+            **(how or {}),
             **SAFE,
         )
     return model, sorted(info["missing_keys"]) + sorted(key[0] for key in info["mismatched_keys"])
@@ -182,6 +190,26 @@ def _without_pooler(config: Any) -> dict[str, bool]:
 
 def _shortened(text: str, most: int = 200) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+@contextmanager
+def without_hub_kernels() -> Iterator[None]:
+    """Keep libraries from fetching compiled code from the hub and running it.
+
+    Where the package `kernels` is installed, bitsandbytes does so as soon as it is imported, and peft imports it.
+    """
+    logger = logging.getLogger("bitsandbytes")
+    level, known = logger.level, sys.modules.get("kernels", logger)
+    logger.setLevel(logging.ERROR)  # it would warn that it has no such code
+    sys.modules["kernels"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if known is logger:
+            del sys.modules["kernels"]
+        else:
+            sys.modules["kernels"] = known  # type: ignore[assignment]
 
 
 @contextmanager

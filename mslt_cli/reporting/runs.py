@@ -11,7 +11,9 @@ from mslt_cli.reporting.terminal import note
 
 if TYPE_CHECKING:
     from mslt_cli.runs.directory import Run
-    from mslt_cli.runs.experiment import Indexed, State
+    from mslt_cli.runs.evaluate import Evaluation
+    from mslt_cli.runs.experiment import State
+    from mslt_cli.runs.index import Indexed
     from mslt_cli.runs.plan import Planned
     from mslt_cli.runs.session import Session
     from mslt_cli.tasks.base import Task
@@ -27,7 +29,7 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], session: Session, store
     if len(plan) == 1 and plan[0][1] == "done":
         return
     count = {state: sum(s == state for _, s in plan) for state in ("done", "goes on", "new")}
-    spec, evaluation = plan[0][0].spec, plan[0][0].evaluation
+    spec, targets = plan[0][0].spec, plan[0][0].targets
     combinations = len({item.spec.sources for item, _ in plan})
     parts = [_many(len(plan), "run")]
     if combinations < len(plan):
@@ -36,9 +38,8 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], session: Session, store
     parts += [f"{count['goes on']:,} go on"] if count["goes on"] else []
     left = [item for item, state in plan if state != "done"]
     steps = spec.settings.total_steps(spec.examples)
-    what = (
-        f"{spec.examples:,} examples, {steps:,} steps each, evaluated on {_many(len(evaluation.targets), 'language')}"
-    )
+    what = f"{spec.examples:,} examples, {steps:,} steps each"
+    what += f", evaluated on {_many(len(targets), 'language')}" if targets else ""
     time = _expected_s(left, session, store) if left else None
     took = f", about {readable_time(time)} by earlier runs" if time else ""
     note(f"{', '.join(parts)}: {spec.task.name} with {spec.model.name}, {what}{took}")
@@ -82,9 +83,9 @@ def show_plan(plan: Sequence[tuple[Planned, State]], session: Session, *, store:
                 "tokens": tokens,
                 "padding_share": round(padding, 4),
                 "seconds": None if seconds is None else round(seconds, 1),
-                "targets": [spec.task.code(target) for target in item.evaluation.targets],
+                "targets": [e.task.code(target) for e in item.evaluations for target in e.targets],
                 "run_id": spec.run_id,
-                "command": spec.command(item.evaluation.targets),
+                "command": spec.command(item.targets if spec.settings.adapter is None else ()),
             }
         )
     columns = [
@@ -122,28 +123,41 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
-def as_dict(task: Task, run: Run, status: str) -> dict[str, Any]:
-    """A run as JSON; languages are the data set's own codes."""
+def as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, Any]:
+    """A run as JSON; languages are the data set's own codes.
+
+    Args:
+        run: finished.
+        status: what became of it.
+        tasks: by variant; of others the codes are ISO 639-3's.
+    """
     shares: Mapping[str, int] = run.identity.get("shares") or {}
+
+    def code(task: str, language: str) -> str:
+        known = tasks.get(task)
+        return known.code(language) if known is not None and language in known.languages else language
+
+    own = run.identity["task"]["name"]
     return {
         "run_id": run.run_id,
         "name": run.record["name"],
         "status": status,
-        "sources": sorted(task.code(source) for source in shares),
-        "examples": {task.code(source): n for source, n in shares.items()},
+        "sources": sorted(code(own, source) for source in shares),
+        "examples": {code(own, source): n for source, n in shares.items()},
         "unequal": bool(run.identity.get("unequal")),
         "seed": run.identity.get("seed"),
         "model": run.identity["model"]["name"],
         "task": run.identity["task"]["name"],
         "means": [
-            {**mean, "targets": [task.code(t) if t in task.languages else t for t in mean["targets"]]}
+            {**mean, "scoring": mean.get("scoring", ""), "targets": [code(mean["task"], t) for t in mean["targets"]]}
             for mean in run.means
         ],
         "scores": [
             {
                 "task": s["task"],
                 "split": s["split"],
-                "target": task.code(s["target"]) if s["target"] in task.languages else s["target"],
+                "scoring": s.get("scoring", ""),
+                "target": code(s["task"], s["target"]),
                 **{name: s[name] for name in ("metric", "value", "low", "high", "counts", "rows", "unseen")},
             }
             for s in run.scores
@@ -159,64 +173,129 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def show_runs(
-    task: Task, runs: Sequence[Run], form: str, *, split: str, targets: Sequence[str], statuses: Sequence[str]
-) -> None:
-    """Print runs and their scores on some targets.
+def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str, statuses: Sequence[str]) -> None:
+    """Print runs and their scores.
 
     Args:
-        task: that they were evaluated on.
-        runs: with these targets.
+        runs: as they are now.
+        evaluations: what is shown of them, each in a table of its own; those of one task have the targets of all.
         form: of the output.
-        split: of the scores that tables show.
-        targets: ISO 639-3 codes.
         statuses: what became of each run.
     """
-    if form in ("json", "jsonl"):
-        rows = [as_dict(task, run, status) for run, status in zip(runs, statuses, strict=True)]
-        show_rows([Column("run_id")], rows, form, whole="runs")
-        return
+    runs, statuses = _once(runs, statuses)
     if form == "lines":
         show_rows([Column("run_id")], [{"run_id": run.run_id} for run in runs], form, whole="runs")
         return
-    rows = [_row(task, run, split, targets, metric) for run in runs for metric in _metrics(run, split)]
-    rows += _over_seeds(rows) if form != "csv" else []
+    if form in ("json", "jsonl"):
+        tasks = {evaluation.task.variant: evaluation.task for evaluation in evaluations} | _tasks_of(runs)
+        rows = [as_dict(run, status, tasks) for run, status in zip(runs, statuses, strict=True)]
+        show_rows([Column("run_id")], rows, form, whole="runs")
+        return
+    if not evaluations:
+        _show_trained(runs, form)
+        return
+    if form == "csv":
+        rows = [row for evaluation in evaluations for row in _rows(runs, evaluation)]
+        rows = [{name: v["value"] if isinstance(v, dict) else v for name, v in row.items()} for row in rows]
+        codes = dict.fromkeys(e.task.code(target) for e in evaluations for target in e.targets)
+        names = ["task", "scoring"] if any(e.scoring for e in evaluations) or len(evaluations) > 1 else []
+        names += ["sources", "seed", "metric", "mean", *codes, "run_id"]
+        show_rows([Column(name) for name in names], [dict.fromkeys(names) | row for row in rows], form, whole="runs")
+        return
+    for evaluation in evaluations:
+        _show_table(runs, evaluation, form)
+
+
+def _once(runs: Sequence[Run], statuses: Sequence[str]) -> tuple[list[Run], list[str]]:
+    """Each run once, as it was last."""
+    last = {run.run_id: (run, status) for run, status in zip(runs, statuses, strict=True)}
+    return [run for run, _ in last.values()], [status for _, status in last.values()]
+
+
+def _tasks_of(runs: Sequence[Run]) -> dict[str, Task]:
+    """The tasks that runs were trained for, by variant; a user's own whose file is gone is left out."""
+    from mslt_cli.errors import MsltError
+    from mslt_cli.tasks import find_task
+
+    found = {}
+    for run in runs:
+        try:
+            task = find_task(run.record["task"]["name"]).not_repaired(tuple(run.record["task"]["without"]))
+        except MsltError:
+            continue
+        found[task.variant] = task
+    return found
+
+
+def _codes(run: Run) -> str:
+    """The sources of a run, or its model's name."""
+    task = _tasks_of([run]).get(run.identity["task"]["name"])
+    shares = run.identity.get("shares") or {}
+    codes = sorted(task.code(x) if task is not None and x in task.languages else x for x in shares)
+    return (",".join(codes) or str(run.record["name"])) + (" (unequal)" if run.identity.get("unequal") else "")
+
+
+def _show_trained(runs: Sequence[Run], form: str) -> None:
+    """Runs that were evaluated on nothing: what their training came to."""
+    rows: list[dict[str, Any]] = [
+        {
+            "sources": _codes(run),
+            "seed": run.identity.get("seed"),
+            **{name: run.record["training"][name] for name in ("steps", "examples", "loss", "tokens_per_s")},
+            "run_id": run.run_id,
+        }
+        for run in runs
+    ]
+    columns = [
+        *(Column("sources"), Column("seed", right=True), Column("steps", _count, right=True)),
+        Column("examples", _count, right=True),
+        Column("loss", lambda loss: f"{loss:.3f}", right=True, header="last loss"),
+        Column("tokens_per_s", _count, right=True, header="tokens/s"),
+        Column("run_id", spare=True, header="run"),
+    ]
+    footer = [
+        "Not evaluated yet: `mslt eval RUN --task xcopa,xwinograd,xstorycloze`, or --evaluate xcopa with this command."
+    ]
+    show_rows(columns, rows, form, whole="runs", footer=footer)
+
+
+def _show_table(runs: Sequence[Run], evaluation: Evaluation, form: str) -> None:
+    task, targets = evaluation.task, sorted(evaluation.targets, key=evaluation.task.code)
+    rows = _rows(runs, evaluation)
+    rows += _over_seeds(rows)
     if len(rows) > MOST_SHOWN and form == "table":
         rows = [row for row in rows if row["seeds"] > 1] or rows
     several = len({row["metric"] for row in rows}) > 1
     seeds = len({row["seed"] for row in rows}) > 1
     columns = [Column("sources")]
-    columns += [Column("seed", right=True)] if seeds or form == "csv" else []
-    columns += [Column("metric")] if several or form == "csv" else []
+    columns += [Column("seed", right=True)] if seeds else []
+    columns += [Column("metric")] if several else []
     columns += [Column("mean", _with_interval, right=True)]
     columns += [Column(task.code(target), _cell, right=True) for target in targets]
     columns.append(Column("run_id", spare=True, header="run"))
-    if form == "csv":
-        rows = [{name: v["value"] if isinstance(v, dict) else v for name, v in row.items()} for row in rows]
-    show_rows(columns, rows, form, whole="runs", footer=_footer(task, runs, split, targets) if rows else [])
+    show_rows(columns, rows, form, whole="runs", footer=_footer(runs, evaluation) if rows else [])
 
 
-def _metrics(run: Run, split: str) -> list[str]:
-    return list(dict.fromkeys(s["metric"] for s in run.scores if s["split"] == split))
-
-
-def _row(task: Task, run: Run, split: str, targets: Sequence[str], metric: str) -> dict[str, Any]:
-    by_target = {
-        s["target"]: s
-        for s in run.scores
-        if (s["task"], s["split"], s["metric"]) == (task.variant, split, metric) and s["target"] in targets
-    }
-    row: dict[str, Any] = {
-        "sources": ",".join(sorted(task.code(x) for x in run.identity.get("shares") or ())) or run.record["name"],
-        "seed": run.identity.get("seed"),
-        "seeds": 1,
-        "metric": metric,
-        "mean": _mean_of(run, task, split, targets, metric, by_target),
-        "run_id": run.run_id,
-    }
-    if run.identity.get("unequal"):
-        row["sources"] += " (unequal)"
-    return row | {task.code(target): by_target.get(target) for target in targets}
+def _rows(runs: Sequence[Run], evaluation: Evaluation) -> list[dict[str, Any]]:
+    """A row for each run and metric."""
+    task = evaluation.task
+    rows = []
+    for run in runs:
+        scores = run.scores_of(task.variant, evaluation.split, evaluation.scoring)
+        for metric in dict.fromkeys(s["metric"] for s in scores):
+            by_target = {s["target"]: s for s in scores if s["metric"] == metric and s["target"] in evaluation.targets}
+            row: dict[str, Any] = {
+                "task": task.variant,
+                "scoring": evaluation.scoring,
+                "sources": _codes(run),
+                "seed": run.identity.get("seed"),
+                "seeds": 1,
+                "metric": metric,
+                "mean": _mean_of(run, evaluation, metric, by_target),
+                "run_id": run.run_id,
+            }
+            rows.append(row | {task.code(target): by_target.get(target) for target in evaluation.targets})
+    return rows
 
 
 def _over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -238,12 +317,13 @@ def _over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _mean_of(
-    run: Run, task: Task, split: str, targets: Sequence[str], metric: str, by_target: Mapping[str, Mapping[str, Any]]
+    run: Run, evaluation: Evaluation, metric: str, by_target: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The mean over targets, with its interval where the run was evaluated on just these."""
+    wanted = (evaluation.task.variant, evaluation.split, evaluation.scoring, metric)
     for mean in run.means:
-        same = (mean["task"], mean["split"], mean["metric"]) == (task.variant, split, metric)
-        if same and sorted(mean["targets"]) == sorted(targets):
+        same = (mean["task"], mean["split"], mean.get("scoring", ""), mean["metric"]) == wanted
+        if same and sorted(mean["targets"]) == sorted(by_target):
             return dict(mean)
     return {"value": _mean([s["value"] for s in by_target.values()]), "low": None, "high": None}
 
@@ -264,15 +344,26 @@ def _cell(score: Mapping[str, Any]) -> str:
     return f"{100 * score['value']:.1f}" + ("" if score["unseen"] else "*")
 
 
-def _footer(task: Task, runs: Sequence[Run], split: str, targets: Sequence[str]) -> list[str]:
-    scores = [s for run in runs for s in run.scores if s["split"] == split and s["target"] in targets]
+def _footer(runs: Sequence[Run], evaluation: Evaluation) -> list[str]:
+    task, targets = evaluation.task, evaluation.targets
+    scores = [
+        s
+        for run in runs
+        for s in run.scores_of(task.variant, evaluation.split, evaluation.scoring)
+        if s["target"] in targets and s["metric"] == task.metric
+    ]
     wide = sorted(50 * (s["high"] - s["low"]) for s in scores)
     about = f"±{wide[0]:.1f}" + (f" to ±{wide[-1]:.1f}" if wide[-1] - wide[0] >= 0.05 else "")
+    how = f", {evaluation.scoring}" if evaluation.scoring else ""
     lines = [
-        f"{task.name} {split}, %; mean over {_many(len(targets), 'target')} with its 95 % interval, which is {about} in"
-        " one language.",
-        "`mslt eval --compare RUN RUN` tests whether two runs differ.",
+        f"{task.name} {evaluation.split}{how}, %; mean over {_many(len(targets), 'target')} with its 95 % interval,"
+        f" which is {about} in one language.",
     ]
+    if evaluation.reading is not None:
+        lines.append("A guess is right in 50 %: two choices.")
+        if evaluation.reading.scoring != "options":
+            lines.append("accuracy-gold-1, -2: where the right choice stands first, and second, in the prompt.")
+    lines.append("`mslt eval --compare RUN RUN` tests whether two runs differ.")
     if any(not s["unseen"] for s in scores):
         lines.append("* trained on this language: no transfer.")
     return lines

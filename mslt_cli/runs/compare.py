@@ -34,6 +34,7 @@ def compare_runs(
     groups: Mapping[str, Sequence[Run]],
     split: str,
     *,
+    scoring: str = "",
     targets: Sequence[str] = (),
     resamples: int = 10_000,
     seed: int = 0,
@@ -48,6 +49,7 @@ def compare_runs(
         task: that they were evaluated on.
         groups: runs by what the user calls them; those of a group are the seeds of one combination.
         split: of the task.
+        scoring: how a decoder's answers were read: "letters", "generate+swap".
         targets: ISO 639-3 codes. Default: those that all runs were evaluated on.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -60,19 +62,20 @@ def compare_runs(
     if len(groups) < 2:
         raise UsageError("--compare needs two runs or more.")
     runs = [run for group in groups.values() for run in group]
-    common = sorted(runs[0].targets(task.variant, split), key=task.code)
-    common = [t for t in common if all(t in run.targets(task.variant, split) for run in runs)]
+    common = sorted(runs[0].targets(task.variant, split, scoring), key=task.code)
+    common = [t for t in common if all(t in run.targets(task.variant, split, scoring) for run in runs)]
     chosen = [t for t in (targets or common) if t in common]
+    what = " ".join([task.name, split, *([scoring] if scoring else [])])
     if missing := [task.code(t) for t in targets if t not in common]:
-        raise UsageError(f"Not all of the runs were evaluated on {', '.join(missing)} ({task.name} {split}).")
+        raise UsageError(f"Not all of the runs were evaluated on {', '.join(missing)} ({what}).")
     if not chosen:
-        raise UsageError(f"The runs have no target of {task.name} {split} in common.")
+        raise UsageError(f"The runs have no target of {what} in common.")
     tables: dict[str, dict[str, dict[str, list[Table]]]] = {}
     ids: dict[str, list[str]] = {}
     for name, group in groups.items():
         for target in chosen:
             for run in group:
-                frame = _predictions(task, run, split, target)
+                frame = _predictions(task, run, split, scoring, target)
                 if ids.setdefault(target, frame["id"].to_list()) != frame["id"].to_list():
                     raise DataError(
                         f"The runs were evaluated on different rows of {task.code(target)}. Evaluate again."
@@ -96,7 +99,7 @@ def compare_runs(
     called = dict(zip(groups, ("first", "other"), strict=True)) if len(groups) == 2 else {first: "first"}
     said = "; ".join(f"{called.get(name, name)} is {_said(group)}" for name, group in groups.items())
     footer = (
-        f"{task.name} {split}, %: the other less the first, with 95 % intervals; {said}.",
+        f"{what}, %: the other less the first, with 95 % intervals; {said}.",
         f"p is two-sided; Holm's correction is over the {len(families[0])} tests in single languages, and over those of"
         " means.",
     )
@@ -108,8 +111,8 @@ def _said(group: Sequence[Run]) -> str:
     return names + (f", {len(group)} seeds" if len(group) > 1 else "")
 
 
-def _predictions(task: Task, run: Run, split: str, target: str) -> Any:
-    score = next(s for s in run.scores if (s["task"], s["split"], s["target"]) == (task.variant, split, target))
+def _predictions(task: Task, run: Run, split: str, scoring: str, target: str) -> Any:
+    score = next(s for s in run.scores_of(task.variant, split, scoring) if s["target"] == target)
     return run.predictions(score)
 
 

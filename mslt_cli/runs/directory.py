@@ -6,7 +6,8 @@ cldr_e5-small_ara-deu-zho_600_s0_1a2b3c4d5e6f/
   metrics.jsonl              a line a step
   checkpoints/000120/        the newest two, while it is trained
   predictions/               a parquet file a target
-  model/                     with --keep-model
+  model/                     with --keep-model; of a decoder always, its adapter
+  merged/                    with --merge: a decoder with its adapter worked in
   run.json                   all of it in one place, with checksums; written last, so a run without it is not done
 """
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 RUN, CONFIG, MANIFEST, METRICS = "run.json", "config.json", "manifest.parquet", "metrics.jsonl"
-PREDICTIONS, CHECKPOINTS, MODEL, LOCK = "predictions", "checkpoints", "model", ".lock"
+PREDICTIONS, CHECKPOINTS, MODEL, MERGED, LOCK = "predictions", "checkpoints", "model", "merged", ".lock"
 
 
 class RunError(MsltError):
@@ -71,10 +72,12 @@ class Run:
         scores: Sequence[Mapping[str, Any]] = self.record["scores"]
         return scores
 
-    def has(self, task: str, split: str, target: str, data_sha256: str) -> bool:
-        """Whether a target was evaluated on these very rows."""
-        wanted = (task, split, target, data_sha256)
-        return any((s["task"], s["split"], s["target"], s["data_sha256"]) == wanted for s in self.scores)
+    def has(self, task: str, split: str, target: str, data_sha256: str, scoring: str = "") -> bool:
+        """Whether a target was evaluated on these very rows, in this way."""
+        wanted = (task, split, scoring, target, data_sha256)
+        return any(
+            (s["task"], s["split"], s.get("scoring", ""), s["target"], s["data_sha256"]) == wanted for s in self.scores
+        )
 
     @property
     def means(self) -> Sequence[Mapping[str, Any]]:
@@ -82,9 +85,14 @@ class Run:
         means: Sequence[Mapping[str, Any]] = self.record["means"]
         return means
 
-    def targets(self, task: str, split: str) -> tuple[str, ...]:
+    def scores_of(self, task: str, split: str, scoring: str = "") -> list[Mapping[str, Any]]:
+        """The scores of one evaluation."""
+        wanted = (task, split, scoring)
+        return [s for s in self.scores if (s["task"], s["split"], s.get("scoring", "")) == wanted]
+
+    def targets(self, task: str, split: str, scoring: str = "") -> tuple[str, ...]:
         """The languages that it was evaluated on, in that order."""
-        return tuple(dict.fromkeys(s["target"] for s in self.scores if (s["task"], s["split"]) == (task, split)))
+        return tuple(dict.fromkeys(s["target"] for s in self.scores_of(task, split, scoring)))
 
     @property
     def model_folder(self) -> Path | None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
-import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +14,16 @@ from typing import Any, Literal
 import numpy as np
 
 from mslt_cli import __version__
-from mslt_cli.cache import sha256_of
+from mslt_cli.cache import new_folder, sha256_of
 from mslt_cli.evaluation.predict import predict
 from mslt_cli.models.classifier import Classifier
+from mslt_cli.models.decoder import ADAPTER, Decoder
 from mslt_cli.progress import Progress
 from mslt_cli.runs.checkpoints import drop_checkpoints, last_step, load_checkpoint, safetensors_written, save_checkpoint
 from mslt_cli.runs.directory import (
     CONFIG,
     MANIFEST,
+    MERGED,
     METRICS,
     MODEL,
     PREDICTIONS,
@@ -38,14 +38,16 @@ from mslt_cli.runs.directory import (
     write_parquet,
     write_run,
 )
-from mslt_cli.runs.evaluate import Evaluation, evaluate_further, evaluated, lacking
+from mslt_cli.runs.environment import environment_of
+from mslt_cli.runs.evaluate import Evaluation, evaluate_further, evaluated, lacking, with_scores
 from mslt_cli.runs.metrics_log import kept_metrics, last_line, line_of, metrics_file, metrics_writer
-from mslt_cli.runs.session import LABEL_COLUMN, Session, longest
+from mslt_cli.runs.session import LABEL_COLUMN, Session
 from mslt_cli.runs.spec import Spec, named_task
-from mslt_cli.training.batches import Example, examples_of, planned_size
+from mslt_cli.training.batches import Example, examples_of, next_token_examples, planned_size
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.loop import Training
 from mslt_cli.training.mixture import sample
+from mslt_cli.training.settings import INSTRUCTION_MICRO_BATCH
 
 Status = Literal["done", "evaluated", "resumed", "trained"]
 """It was there; further targets were evaluated; it went on from a checkpoint; it was trained from the start."""
@@ -59,6 +61,9 @@ class How:
     root: Path
     """The folder of run directories."""
     keep_model: bool = False
+    """Whether a classifier's weights are kept; a decoder's adapter always is."""
+    merge: bool = False
+    """Whether a decoder is also written with its adapter worked in."""
     force: bool = False
     checkpoint_every: int | None = None
     """Steps; 0 = never; None = every `checkpoint_s` seconds."""
@@ -76,7 +81,7 @@ class Outcome:
     status: Status
 
 
-def find_done(spec: Spec, evaluation: Evaluation, how: How, session: Session) -> Run | None:
+def find_done(spec: Spec, evaluations: Sequence[Evaluation], how: How, session: Session) -> Run | None:
     """The finished run, if its directory has all that is asked for; takes no model.
 
     Raises:
@@ -85,14 +90,23 @@ def find_done(spec: Spec, evaluation: Evaluation, how: How, session: Session) ->
     if how.force:
         return None
     run = read_run(how.root / spec.folder_name)
-    if run is None or lacking(run, evaluation, session) or (how.keep_model and run.model_folder is None):
+    if run is None or any(lacking(run, evaluation, session) for evaluation in evaluations):
+        return None
+    if how.keep_model and run.model_folder is None:
+        return None
+    if spec.settings.adapter is not None and how.merge and not (run.directory / MERGED).is_dir():
         return None
     check_files(run)
     return run
 
 
 def carry_out(
-    spec: Spec, evaluation: Evaluation, how: How, session: Session, progress: Progress, world: World = ALONE
+    spec: Spec,
+    evaluations: Sequence[Evaluation],
+    how: How,
+    session: Session,
+    progress: Progress,
+    world: World = ALONE,
 ) -> Outcome:
     """Do a run, or what is left of it.
 
@@ -102,29 +116,38 @@ def carry_out(
     """
     directory = how.root / spec.folder_name
     if not world.first:  # the first process alone holds the lock and writes
-        return _work(spec, evaluation, how, session, progress, world, directory)
+        return _work(spec, evaluations, how, session, progress, world, directory)
     with locked(directory, wait=how.wait):
-        return _work(spec, evaluation, how, session, progress, world, directory)
+        return _work(spec, evaluations, how, session, progress, world, directory)
 
 
 def _work(
-    spec: Spec, evaluation: Evaluation, how: How, session: Session, progress: Progress, world: World, directory: Path
+    spec: Spec,
+    evaluations: Sequence[Evaluation],
+    how: How,
+    session: Session,
+    progress: Progress,
+    world: World,
+    directory: Path,
 ) -> Outcome:
     world.wait()
-    run = world.told(find_done(spec, evaluation, how, session) if world.first else None)
+    run = world.told(find_done(spec, evaluations, how, session) if world.first else None)
     if run is not None:
         return Outcome(run, "done")
     run = world.told((None if how.force else read_run(directory)) if world.first else None)
     if run is not None and run.model_folder is not None:
-        return Outcome(evaluate_further(run, evaluation, session, progress, world), "evaluated")
+        run = evaluate_further(run, evaluations, session, progress, world)
+        if how.merge and world.first:
+            _merge(directory, spec, session, progress)
+        return Outcome(run, "evaluated")
     if how.force and world.first:
         for name in (RUN, CONFIG, MANIFEST, METRICS, f"new-{METRICS}"):
             (directory / name).unlink(missing_ok=True)
-        for name in (PREDICTIONS, MODEL):
+        for name in (PREDICTIONS, MODEL, MERGED):
             shutil.rmtree(directory / name, ignore_errors=True)
         drop_checkpoints(directory)
     world.wait()
-    return _train(spec, evaluation, how, session, progress, world, directory, run)
+    return _train(spec, evaluations, how, session, progress, world, directory, run)
 
 
 def chosen_examples(spec: Spec, session: Session) -> tuple[dict[str, list[str]], list[Example]]:
@@ -145,11 +168,13 @@ def chosen_examples(spec: Spec, session: Session) -> tuple[dict[str, list[str]],
     examples: list[Example] = []
     for source, ids in chosen.items():
         place = {id_: i for i, id_ in enumerate(rows[source]["id"].to_list())}
-        encoded = session.encoded(task, source, task.training, longest(session.model, spec.settings))
+        encoded = session.encoded(task, source, task.training, spec.settings)
         first = encoded.first_segments()
-        examples += examples_of(
-            encoded, session.labels(task, source, task.training), [int(first[place[id_]]) for id_ in ids]
-        )
+        segments = [int(first[place[id_]]) for id_ in ids]
+        if task.kind == "instruction":
+            examples += next_token_examples(encoded, segments)
+        else:
+            examples += examples_of(encoded, session.labels(task, source, task.training), segments)
     return chosen, examples
 
 
@@ -163,7 +188,7 @@ def planned_tokens(spec: Spec, session: Session) -> tuple[int, float]:
 
 def _train(
     spec: Spec,
-    evaluation: Evaluation,
+    evaluations: Sequence[Evaluation],
     how: How,
     session: Session,
     progress: Progress,
@@ -174,12 +199,16 @@ def _train(
     """Train, evaluate and write the directory; a finished run that lacks targets (`known`) stays whole until then."""
     started, clock = datetime.now(UTC), time.monotonic()
     chosen, examples = chosen_examples(spec, session)
-    classifier = session.classifier(spec.task, spec.settings)
-    classifier.restart(spec.seed, spec.settings.dropout)
+    learner: Classifier | Decoder
+    if spec.settings.adapter is not None:
+        learner = session.decoder(spec.settings.adapter, spec.settings.precision)
+    else:
+        learner = session.classifier(spec.task, spec.settings)
+    learner.restart(spec.seed, spec.settings.dropout)
     training = Training(
-        *(classifier, examples, spec.settings, spec.seed),
-        micro_batch=how.micro_batch,
-        validate=_validator(spec, session, classifier),
+        *(learner, examples, spec.settings, spec.seed),
+        micro_batch=how.micro_batch or (INSTRUCTION_MICRO_BATCH if spec.task.kind == "instruction" else None),
+        validate=_validator(spec, session, learner),
         world=world,
         progress=progress,
     )
@@ -197,18 +226,17 @@ def _train(
     if not world.first:
         world.wait()
         return Outcome(Run(directory, {}), "trained")
-    scores, means, files = evaluated(
-        *(spec.sources, evaluation, session, classifier, directory, progress),
-        precision=spec.settings.precision,
-        max_length=longest(session.model, spec.settings),
-    )
-    if how.keep_model:
-        _keep_model(directory, classifier, session.model.folder)
+    record = {name: known.record[name] for name in ("scores", "means", "files")} if known is not None else {}
+    for evaluation in evaluations:
+        found = evaluated(spec.sources, evaluation, session, learner, directory, progress, spec.settings)
+        record = with_scores(record, *found)
+    adapter_sha256 = None
+    if isinstance(learner, Decoder) or how.keep_model:
+        _keep_model(directory, learner, session)
+        adapter_sha256 = sha256_of(directory / MODEL / ADAPTER) if isinstance(learner, Decoder) else None
     os.replace(metrics_file(directory), directory / METRICS)
-    if known is not None:
-        new = {(s["task"], s["split"], s["target"]) for s in scores}
-        scores = [*(dict(s) for s in known.scores if (s["task"], s["split"], s["target"]) not in new), *scores]
-        means, files = [*map(dict, known.means), *means], {**known.record["files"], **files}
+    files = record.get("files", {})
+    own = [evaluation for evaluation in evaluations if evaluation.task == spec.task]
     files |= {name: sha256_of(directory / name) for name in (MANIFEST, METRICS)}
     last = last_line(directory / METRICS)
     run = write_run(
@@ -218,8 +246,8 @@ def _train(
             "name": spec.label,
             "task": named_task(spec.task),
             "identity": spec.identity,
-            "command": spec.command(evaluation.targets, keep_model=how.keep_model),
-            "environment": environment_of(classifier, world),
+            "command": spec.command(own[0].targets if own else (), keep_model=how.keep_model),
+            "environment": environment_of(learner, world),
             "training": {
                 "steps": training.total,
                 "examples": len(examples),
@@ -233,9 +261,10 @@ def _train(
                 "tokens_per_s": round(tokens / max(wall_s, 1e-9), 1),
             },
             "origins": {source: session.record(spec.task, source, spec.task.training).origin for source in chosen},
-            "scores": scores,
-            "means": means,
+            "scores": record.get("scores", []),
+            "means": record.get("means", []),
             "files": files,
+            **({"adapter_sha256": adapter_sha256} if adapter_sha256 else {}),
             "started_at": started.isoformat(timespec="seconds"),
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "wall_s": round(time.monotonic() - clock, 3),
@@ -243,6 +272,8 @@ def _train(
         },
     )
     drop_checkpoints(directory)
+    if how.merge:
+        _merge(directory, spec, session, progress)
     world.wait()
     return Outcome(run, "resumed" if start else "trained")
 
@@ -310,7 +341,7 @@ def _write_manifest(directory: Path, chosen: dict[str, list[str]]) -> None:
     )
 
 
-def _validator(spec: Spec, session: Session, classifier: Classifier) -> Callable[[], float] | None:
+def _validator(spec: Spec, session: Session, classifier: Any) -> Callable[[], float] | None:
     """Accuracy on the head of each source's validation data, all examples or words counting alike."""
     if spec.settings.choose != "best":
         return None
@@ -321,7 +352,7 @@ def _validator(spec: Spec, session: Session, classifier: Classifier) -> Callable
         for source in spec.sources:
             rows = session.rows(task, source, VALIDATION).head(most)
             gold = rows[LABEL_COLUMN[task.kind]].to_list()
-            encoded = session.encoded(task, source, VALIDATION, longest(session.model, spec.settings)).head(len(gold))
+            encoded = session.encoded(task, source, VALIDATION, spec.settings).head(len(gold))
             words = [len(labels) for labels in gold] if task.kind == "token-classification" else None
             answers = predict(classifier, encoded, words, precision=spec.settings.precision)
             pairs = zip(gold, answers, strict=True)
@@ -335,38 +366,24 @@ def _validator(spec: Spec, session: Session, classifier: Classifier) -> Callable
     return validate
 
 
-def _keep_model(directory: Path, classifier: Classifier, tokenizer_folder: Path) -> None:
-    from mslt_cli.cache import new_folder
-
+def _keep_model(directory: Path, learner: Classifier | Decoder, session: Session) -> None:
     with run_files(directory), new_folder(directory / MODEL, replace=True) as part, safetensors_written():
-        classifier.save(part, tokenizer_folder)
+        if isinstance(learner, Decoder):
+            learner.save(part, session.model.name)
+        else:
+            learner.save(part, session.model.folder)
 
 
-def environment_of(classifier: Classifier, world: World) -> dict[str, Any]:
-    import numpy
-    import torch
-    import transformers
+def _merge(directory: Path, spec: Spec, session: Session, progress: Progress) -> None:
+    """Write the model with its adapter worked in, if there is an adapter and it is not there yet."""
+    from mslt_cli.models.decoder import write_merged
 
-    device = classifier.device
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "numpy": numpy.__version__,
-        "mslt": __version__,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "processes": world.size,
-        "threads": torch.get_num_threads(),
-        "host": platform.node(),
-        "git_commit": _git_commit(),
-    }
-
-
-def _git_commit() -> str | None:
-    """The commit of the folder that the user works in, if it is a repository."""
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
+    if spec.settings.adapter is None or (directory / MERGED).is_dir():
+        return
+    with (
+        progress.step(f"merge {spec.label} into {spec.model.name}"),
+        run_files(directory),
+        new_folder(directory / MERGED, replace=True) as part,
+        safetensors_written(),
+    ):
+        write_merged(part, session.model.folder, spec.settings.adapter, directory / MODEL)

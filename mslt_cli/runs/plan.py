@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+
+import numpy as np
 
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.fetching.data import ensure_data
 from mslt_cli.fetching.prepared import read_record
 from mslt_cli.models import resolved_head
 from mslt_cli.models.checksums import weights_checksum
+from mslt_cli.models.decoder import require_decoder
 from mslt_cli.models.directory import tokenizer_sha256
 from mslt_cli.models.find import Model
 from mslt_cli.progress import QUIET, Progress
@@ -19,9 +22,8 @@ from mslt_cli.runs.evaluate import Evaluation
 from mslt_cli.runs.session import Session, decided
 from mslt_cli.runs.spec import Spec
 from mslt_cli.tasks.base import Task
-from mslt_cli.training.encoding import ENCODED_KINDS
 from mslt_cli.training.mixture import PAIRINGS, Pairing, equal_shares, proportional_shares, sample, too_few
-from mslt_cli.training.settings import Settings
+from mslt_cli.training.settings import Settings, preset
 
 PAPER_LITERAL = "paper-literal"
 """Targets: "all except the ones employed as source", as the paper's wording has it for XNLI."""
@@ -30,12 +32,21 @@ CHECKED_UP_TO = 20_000
 """Examples of a run whose sample is chosen before anything is trained."""
 
 
+TRAINED_KINDS = ("sequence-classification", "token-classification", "instruction")
+EVALUATED_KINDS = ("sequence-classification", "token-classification", "multiple-choice")
+
+
 @dataclass(frozen=True)
 class Planned:
-    """A run, and what it is evaluated on."""
+    """A run, and what it is evaluated on: nothing, or its own task, or those that decoders are asked."""
 
     spec: Spec
-    evaluation: Evaluation
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All languages that it is evaluated on."""
+        return tuple(dict.fromkeys(target for evaluation in self.evaluations for target in evaluation.targets))
 
 
 def numbers_in(text: str, option: str) -> tuple[int, ...]:
@@ -70,10 +81,18 @@ def all_combinations(pool: Sequence[str], ks: Sequence[int]) -> list[tuple[str, 
     return chosen
 
 
-def require_classification(task: Task) -> None:
-    """Raises: UsageError: encoders are not trained on such a task."""
-    if task.kind not in ENCODED_KINDS:
-        raise UsageError(f"{task.name} is a task of {task.kind}: encoders are trained to classify words or sentences.")
+def require_trainable(task: Task) -> None:
+    """Raises: UsageError: nothing is trained on such a task."""
+    if task.kind not in TRAINED_KINDS:
+        hint = " Decoders are tuned on bactrian and then asked: `mslt eval`." if task.kind == "multiple-choice" else ""
+        raise UsageError(f"{task.name} is a task of {task.kind}: nothing is trained on it.{hint}")
+
+
+def require_evaluated(task: Task) -> None:
+    """Raises: UsageError: nothing is evaluated on such a task."""
+    if task.kind not in EVALUATED_KINDS:
+        hint = " Give --task xcopa,xwinograd,xstorycloze." if task.kind == "instruction" else ""
+        raise UsageError(f"{task.name} is a task of {task.kind}: nothing is evaluated on it.{hint}")
 
 
 def targets_of(task: Task, wanted: Sequence[str], sources: Sequence[str]) -> tuple[str, ...]:
@@ -104,14 +123,15 @@ def plan(
     settings: Settings | None = None,
     targets: Sequence[str] = (),
     evaluation_split: str | None = None,
+    evaluations: Sequence[Evaluation] = (),
     device: str | None = None,
     progress: Progress = QUIET,
 ) -> list[Planned]:
     """The runs that are asked for, each once. Data that are missing are fetched; all that can be checked is.
 
     Args:
-        task: of kind sequence- or token-classification.
-        model: an encoder, with its weights.
+        task: of kind sequence- or token-classification, or instruction.
+        model: with its weights: an encoder, or for instructions a decoder.
         sources: combinations of ISO 639-3 codes.
         examples: the budget of every run. Default: what the smallest of all sources has.
         split: None: equal shares; "sizes": in proportion to what each source has; or what gives stated shares.
@@ -122,13 +142,19 @@ def plan(
         settings: see there.
         targets: ISO 639-3 codes, or PAPER_LITERAL. Default: the task's.
         evaluation_split: default: the task's.
+        evaluations: for instructions, which are not evaluated on: other tasks.
         device: as torch writes it.
         progress: hears of downloads.
 
     Raises:
         UsageError, DataError, FetchError, UnknownNameError: something that is asked for does not exist or go together.
     """
-    require_classification(task)
+    require_trainable(task)
+    tuned = task.kind == "instruction"
+    if tuned:
+        require_decoder(model.files)
+        if targets or evaluation_split:
+            raise UsageError(f"{task.name} is not evaluated on itself: --targets goes with `mslt eval --task xcopa`.")
     split_name = evaluation_split or task.evaluation
     task.require_split(split_name)
     if not sources:
@@ -138,19 +164,26 @@ def plan(
     if pairing is not None and not task.aligned:
         raise UsageError(f"--pairing is for data that are parallel, and {task.name} is not. Leave it out.")
     _require_languages(task, [*(s for c in sources for s in c), *(t for t in targets if t != PAPER_LITERAL)])
-    settings = decided((settings or Settings()).check(), device)
+    settings = decided((settings or preset("default", task.name, model.name, kind=task.kind)).check(), device)
+    if tuned != (settings.adapter is not None):
+        raise UsageError("Settings with an adapter are for instructions, and those without are for encoders.")
     settings = replace(settings, head=resolved_head(model.name, task.kind, settings.head))
     chosen = list(dict.fromkeys(tuple(sorted(set(combination))) for combination in sources))
     everyone = sorted({source for combination in chosen for source in combination})
-    targets = tuple(targets) or _default_targets(task, split_name, progress)
-    evaluations = {c: Evaluation(task, split_name, targets_of(task, targets, c)) for c in chosen}
-    if any(not evaluation.targets for evaluation in evaluations.values()):
+    aims: dict[tuple[str, ...], tuple[Evaluation, ...]] = dict.fromkeys(chosen, tuple(evaluations))
+    if not tuned:
+        targets = tuple(targets) or default_targets(task, split_name, progress)
+        aims = {c: (Evaluation(task, split_name, targets_of(task, targets, c)),) for c in chosen}
+    if any(not evaluation.targets for some in aims.values() for evaluation in some):
         raise UsageError(f"{task.name} has no targets of its own. Name them with --targets.")
-    wanted = [(everyone, task.training)]
-    wanted += [(everyone, "validation")] if settings.choose == "best" else []
-    wanted += [(sorted({t for e in evaluations.values() for t in e.targets}), split_name)]
-    for languages, name in wanted:
-        _, notes = ensure_data(task, languages, name, progress=progress)
+    wanted = [(task, everyone, task.training)]
+    wanted += [(task, everyone, "validation")] if settings.choose == "best" else []
+    asked = {(e.task.key, e.split): (e.task, list[str]()) for some in aims.values() for e in some}
+    for evaluation in (e for some in aims.values() for e in some):
+        asked[evaluation.task.key, evaluation.split][1].extend(evaluation.targets)
+    wanted += [(of, sorted(set(languages)), name) for (_, name), (of, languages) in asked.items()]
+    for of, languages, name in wanted:
+        _, notes = ensure_data(of, languages, name, progress=progress)
         for note in notes:
             progress.note(note)
     records = {source: read_record(task, source, task.training) for source in everyone}
@@ -182,12 +215,12 @@ def plan(
                 settings=replace(settings, epochs=None, steps=settings.total_steps(sum(shares.values()))),
                 data={key: value for key, value in sorted(data.items()) if key.split()[0] in combination},
             )
-            planned.append(Planned(spec, evaluations[combination]))
+            planned.append(Planned(spec, aims[combination]))
     _require_examples(planned, sizes)
     return planned
 
 
-def _default_targets(task: Task, split: str, progress: Progress) -> tuple[str, ...]:
+def default_targets(task: Task, split: str, progress: Progress) -> tuple[str, ...]:
     """The task's targets; of data that the user imported from files, those that were among them."""
     records = {target: read_record(task, target, split) for target in task.targets}
     imported = [record for record in records.values() if record is not None and record.origin.get("kind") == "folder"]
@@ -250,17 +283,20 @@ def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
     """
     notes: dict[str, None] = {}
     for item in planned:
-        spec, evaluation = item.spec, item.evaluation
+        spec = item.spec
         task = spec.task
         if spec.unequal:
             said = ", ".join(f"{task.code(source)} {n:,}" for source, n in spec.shares.items())
             notes[f"{spec.label} has unequal shares ({said}): it does not compare with runs of equal shares."] = None
-        if both := [task.code(t) for t in evaluation.targets if t in spec.sources]:
+        if both := [task.code(t) for t in item.targets if t in spec.sources]:
             notes[f"{spec.label} is evaluated on {', '.join(both)}, WHICH IT IS TRAINED ON: no transfer there."] = None
         if spec.examples > CHECKED_UP_TO:
             continue
         ids = {source: session.rows(task, source, task.training)["id"].to_list() for source in spec.sources}
         chosen = sample(ids, spec.shares, seed=spec.data_seed, pairing=spec.pairing, oversample=spec.oversample)
+        if task.kind == "instruction":
+            notes |= dict.fromkeys(_answerless(spec, chosen, ids, session))
+            continue
         seen: set[int] = set()
         for source, some in chosen.items():
             wanted = set(some)
@@ -271,7 +307,7 @@ def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
                 break
         missing = [label for i, label in enumerate(task.labels) if i not in seen]
         if missing:
-            for target in evaluation.targets:
+            for evaluation, target in ((e, target) for e in item.evaluations for target in e.targets):
                 there = _labels_in(session, task, target, evaluation.split)
                 lost = [label for label in missing if task.labels.index(label) in there]
                 if lost:
@@ -280,6 +316,23 @@ def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
                         " has it: it cannot be predicted."
                     ] = None
     return list(notes)
+
+
+def _answerless(
+    spec: Spec, chosen: Mapping[str, Sequence[str]], ids: Mapping[str, Sequence[str]], session: Session
+) -> list[str]:
+    """A note on instructions that fill all there is room for, so that nothing is learned from them."""
+    lost = 0
+    for source, some in chosen.items():
+        encoded = session.encoded(spec.task, source, spec.task.training, spec.settings)
+        answered = dict(zip(ids[source], np.diff(encoded.word_starts) > 0, strict=True))
+        lost += sum(not answered[id_] for id_ in some)
+    if not lost:
+        return []
+    return [
+        f"{spec.label} seed {spec.seed}: {lost:,} of {spec.examples:,} instructions are longer than --max-length"
+        f" {spec.settings.max_length}, so that nothing is left of their answers."
+    ]
 
 
 def _labels_in(session: Session, task: Task, language: str, split: str) -> set[int]:

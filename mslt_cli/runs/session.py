@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import DataError
 from mslt_cli.fetching.prepared import Record, load, read_record
+from mslt_cli.models.decoder import eos_id, longest_text
 from mslt_cli.models.directory import tokenizer_sha256
 from mslt_cli.models.find import Model
 from mslt_cli.models.tokenizer import read_tokenizer
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.base import Task
 from mslt_cli.training.encoding import Encoded, encoded_split
-from mslt_cli.training.settings import Settings
+from mslt_cli.training.settings import Adapter, Settings
 
 if TYPE_CHECKING:
     import polars as pl
 
     from mslt_cli.models.classifier import Classifier
+    from mslt_cli.models.decoder import Decoder
 
 DEFAULT_POSITIONS = 512
-LABEL_COLUMN = {"token-classification": "labels", "sequence-classification": "label"}
+LABEL_COLUMN = {"token-classification": "labels", "sequence-classification": "label", "multiple-choice": "label"}
 
 
 class Session:
@@ -38,9 +41,9 @@ class Session:
     def __init__(self, model: Model, *, device: str | None = None, progress: Progress = QUIET) -> None:
         self.model, self.device, self.progress = model, device, progress
         self._frames: dict[tuple[str, str, str], tuple[Record, pl.DataFrame]] = {}
-        self._encoded: dict[tuple[str, str, str, int], Encoded] = {}
-        self._classifiers: dict[tuple[Any, ...], Classifier] = {}
-        self._tokenizer: tuple[Any, str] | None = None
+        self._encoded: dict[tuple[Any, ...], Encoded] = {}
+        self._learners: dict[tuple[Any, ...], Any] = {}
+        self._tokenizer: Any = None
 
     def record(self, task: Task, language: str, split: str) -> Record:
         """What is known of a split.
@@ -69,16 +72,25 @@ class Session:
         """The label of each row, or the labels of its words."""
         return self.rows(task, language, split)[LABEL_COLUMN[task.kind]].to_list()
 
-    def encoded(self, task: Task, language: str, split: str, max_length: int) -> Encoded:
+    @property
+    def tokenizer(self) -> Any:
+        """The model's."""
+        if self._tokenizer is None:
+            self._tokenizer = read_tokenizer(self.model.folder)
+        return self._tokenizer
+
+    def encoded(self, task: Task, language: str, split: str, settings: Settings) -> Encoded:
         """The token ids of a split."""
-        key = (task.key, language, split, max_length)
+        most = longest(self.model, settings)
+        key = (task.key, language, split, most, settings.spacing)
         if key not in self._encoded:
             frame = self.rows(task, language, split)
-            if self._tokenizer is None:
-                self._tokenizer = (read_tokenizer(self.model.folder), tokenizer_sha256(self.model.folder))
             record = self._frames[key[:3]][0]
             self._encoded[key] = encoded_split(
-                *(task, record, frame, *self._tokenizer, max_length), progress=self.progress
+                *(task, record, frame, self.tokenizer, tokenizer_sha256(self.model.folder), most),
+                eos_id=eos_id(self.model.files) if task.kind == "instruction" else None,
+                spacing=settings.spacing,
+                progress=self.progress,
             )
         return self._encoded[key]
 
@@ -87,19 +99,40 @@ class Session:
         from mslt_cli.models.classifier import head_for, load_classifier
 
         head = head_for(self.model.name, task.kind, settings.head)
-        key = (head, task.labels, settings.compile)
-        if key not in self._classifiers:
-            self._classifiers.clear()  # one at a time: they are large
+
+        def load() -> Classifier:
+            return load_classifier(
+                *(self.model.folder, head, task.labels), device=self.device, compiled=settings.compile
+            )
+
+        found: Classifier = self._learner((head, task.labels, settings.compile), load)
+        return found
+
+    def decoder(self, adapter: Adapter | None, precision: str, *, four_bit: bool = False) -> Decoder:
+        """The model as a decoder, with an adapter that is to be restarted or read, or as it is."""
+        from mslt_cli.models.decoder import load_decoder
+
+        def load() -> Decoder:
+            return load_decoder(
+                self.model.folder, adapter=adapter, four_bit=four_bit, precision=precision, device=self.device
+            )
+
+        found: Decoder = self._learner((adapter, precision, four_bit), load)
+        return found
+
+    def _learner(self, key: tuple[Any, ...], load: Callable[[], Any]) -> Any:
+        if key not in self._learners:
+            self._learners.clear()  # one at a time: they are large
             with self.progress.step(f"load {self.model.name}"):
-                self._classifiers[key] = load_classifier(
-                    *(self.model.folder, head, task.labels), device=self.device, compiled=settings.compile
-                )
-        return self._classifiers[key]
+                self._learners[key] = load()
+        return self._learners[key]
 
 
 def longest(model: Model, settings: Settings) -> int:
     """Tokens that an example may have: as the settings say, and no more than the model has positions for."""
     config = model.files.config
+    if settings.adapter is not None:
+        return min(settings.max_length, longest_text(model.files) or settings.max_length)
     positions = int(config.get("max_position_embeddings") or DEFAULT_POSITIONS)
     if config.get("model_type") in ("xlm-roberta", "roberta", "xlm-roberta-xl", "camembert"):
         positions -= int(config.get("pad_token_id", 1)) + 1  # they count from the one after that of padding

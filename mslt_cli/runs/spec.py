@@ -6,14 +6,14 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 from mslt_cli.models.find import Model
 from mslt_cli.tasks.base import Task
 from mslt_cli.training.mixture import Pairing
-from mslt_cli.training.settings import Settings
+from mslt_cli.training.settings import Settings, preset
 
 FORMAT = 1
 """Raised when the same settings come to mean another training."""
@@ -82,7 +82,7 @@ class Spec:
             "oversample": self.oversample,
             "seed": self.seed,
             "data_seed": self.data_seed,
-            "settings": asdict(self.settings),
+            "settings": self.settings.as_json(),
             "data": dict(self.data),
         }
 
@@ -111,16 +111,32 @@ class Spec:
         words += ["--oversample"] if self.oversample else []
         words += ["--seed", str(self.seed)]
         words += ["--data-seed", str(self.data_seed)] if self.data_seed != self.seed else []
-        default = Settings()
-        for field in fields(Settings):
-            value = getattr(self.settings, field.name)
-            if value == getattr(default, field.name) or value is None:
-                continue
-            option = f"--{field.name.replace('_', '-')}"
-            words += [option] if value is True else [option, f"{value:g}" if isinstance(value, float) else str(value)]
+        default = preset("default", self.task.name, self.model.name, kind=self.task.kind)
+        words += _options(self.settings, default)
+        if self.settings.adapter is not None and default.adapter is not None:
+            words += _options(self.settings.adapter, default.adapter, "lora-")
         words += ["--targets", ",".join(self.task.code(target) for target in targets)] if targets else []
         words += ["--keep-model"] if keep_model else []
         return shlex.join(words)
+
+
+def _options(values: Any, default: Any, prefix: str = "") -> list[str]:
+    """What a user writes to get these values where the default is another."""
+    words: list[str] = []
+    for field in fields(values):
+        value = getattr(values, field.name)
+        if field.name == "adapter" or value == getattr(default, field.name) or value is None:
+            continue
+        option = f"--{prefix}{field.name.replace('_', '-')}"
+        if field.name == "four_bit":
+            words.append("--no-4bit")
+        elif isinstance(value, tuple):
+            words += [option, ",".join(value)]
+        elif value is True:
+            words.append(option)
+        else:
+            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
 
 
 def named_task(task: Task) -> dict[str, Any]:

@@ -264,3 +264,37 @@ def m004_runs(db: Database) -> None:
         ) WITHOUT ROWID
         """
     )
+
+
+@migrations()
+def m005_scorings(db: Database) -> None:
+    # Decoders' answers to one question are read in several ways, and each gives scores of its own.
+    db.execute("ALTER TABLE scores RENAME TO scores_004")
+    db.execute(
+        """
+        CREATE TABLE scores (
+            run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+            task TEXT NOT NULL,
+            split TEXT NOT NULL,
+            scoring TEXT NOT NULL,
+            iso639_3 TEXT NOT NULL,
+            metric TEXT NOT NULL,
+            value REAL NOT NULL CHECK (value BETWEEN 0 AND 1),
+            low REAL NOT NULL,
+            high REAL NOT NULL,
+            counts TEXT NOT NULL,
+            rows INTEGER NOT NULL,
+            unseen INTEGER NOT NULL CHECK (unseen IN (0, 1)),
+            data_sha256 TEXT NOT NULL,
+            PRIMARY KEY (run_id, task, split, scoring, iso639_3, metric)
+        ) WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        INSERT INTO scores
+        SELECT run_id, task, split, '', iso639_3, metric, value, low, high, counts, rows, unseen, data_sha256
+        FROM scores_004
+        """
+    )
+    db.execute("DROP TABLE scores_004")

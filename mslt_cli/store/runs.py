@@ -68,7 +68,8 @@ def save_run(store: Store, directory: Path, record: Mapping[str, Any]) -> None:
     }
     scores = [
         (
-            *(record["run_id"], s["task"], s["split"], s["target"], s["metric"], s["value"], s["low"], s["high"]),
+            *(record["run_id"], s["task"], s["split"], s.get("scoring", ""), s["target"], s["metric"]),
+            *(s["value"], s["low"], s["high"]),
             *(json.dumps(s["counts"]), s["rows"], int(s["unseen"]), s["data_sha256"]),
         )
         for s in record["scores"]
@@ -116,6 +117,6 @@ def tokens_per_s(store: Store, model: str) -> float | None:
 
 _RUN = tuple(IndexedRun.__dataclass_fields__)
 _SCORE = (
-    *("run_id", "task", "split", "iso639_3", "metric", "value", "low", "high"),
+    *("run_id", "task", "split", "scoring", "iso639_3", "metric", "value", "low", "high"),
     *("counts", "rows", "unseen", "data_sha256"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mslt_cli.errors import DataError, UnknownNameError
 
@@ -149,6 +149,11 @@ class Task:
     """For a user's own task: hash of its definition."""
     file: str = ""
     """For a user's own task: the file that defines it, as the user wrote it."""
+    question: str = ""
+    """Multiple choice: what a decoder is asked, with context columns in braces; the numbered choices follow it."""
+    fill: Callable[[Mapping[str, Any], str], list[tuple[str, str]]] | None = None
+    """Multiple choice: takes a row and the data set's language code, and gives for each choice the text that it makes:
+    what stands before the part that is scored, and that part."""
     codes: tuple[str, ...] = ()
     """Context columns that hold a code word (XCOPA's `question` is "cause" or "effect"), not text of the language."""
 

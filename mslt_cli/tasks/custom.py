@@ -14,6 +14,7 @@ from mslt_cli.errors import DataError
 from mslt_cli.fetching.formats import is_archive
 from mslt_cli.tasks import TASKS
 from mslt_cli.tasks.base import COLUMNS, Hub, Kind, Table, Task
+from mslt_cli.tasks.prompts import placeholders
 
 KEYS: dict[str, tuple[type, ...]] = {
     "name": (str,),
@@ -30,6 +31,7 @@ KEYS: dict[str, tuple[type, ...]] = {
     "first_label": (int,),
     "columns": (dict,),
     "context": (list,),
+    "prompt": (str,),
     "sources": (list,),
     "targets": (list,),
     "sizes": (dict,),
@@ -121,6 +123,7 @@ def read_task(path: str | Path) -> Task:
         columns={column: names for column, names in columns.items() if len(names) == 1 and column != "language"},
         choices=columns["choices"] if len(columns.get("choices", ())) > 1 else (),
         context=context,
+        question=_question(path, kind, context, given.get("prompt", "")),
         sources=_chosen(path, "sources", given.get("sources", []), languages),
         targets=_chosen(path, "targets", given.get("targets", []), languages),
         sizes=_sizes(path, given.get("sizes", {}), splits),
@@ -227,6 +230,21 @@ def _columns(path: Path, kind: str, context: tuple[str, ...], given: dict[str, A
             several = " or the names of two or more" if name == "choices" else ""
             raise _wrong(path, f"columns.{name}", f"has to be the name of a column{several}")
     return found
+
+
+def _question(path: Path, kind: str, context: tuple[str, ...], prompt: str) -> str:
+    """What a decoder is asked; the numbered choices follow it."""
+    if prompt and kind != "multiple-choice":
+        raise _wrong(path, "prompt", f"is for multiple-choice, and kind is {kind}")
+    try:
+        unknown = [name for name in placeholders(prompt) if name not in context]
+    except ValueError as error:
+        raise _wrong(
+            path, "prompt", f"has a brace that is not closed ({error}); write {{{{ for one that is text"
+        ) from error
+    if unknown:
+        raise _wrong(path, "prompt", f"holds {{{unknown[0]}}}; what it may hold is {', '.join(context) or 'no column'}")
+    return prompt
 
 
 def _sizes(path: Path, given: dict[str, Any], splits: tuple[str, ...]) -> dict[str, int]:

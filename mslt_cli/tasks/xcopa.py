@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import DataError
 from mslt_cli.tasks.base import Hub, Repair, Task, spelt
@@ -14,6 +14,34 @@ if TYPE_CHECKING:
 AGREED = ("et", "ht", "qu", "ta", "vi", "zh")
 """The languages whose `question` agrees in every item. It is "effect" throughout in Thai and in Turkish validation, and
 differs here and there in Turkish test, Swahili, Indonesian and Italian (counted in the data)."""
+
+
+CONNECTIVES = {
+    "est": ("sest", "seetõttu"),
+    "hat": ("poukisa", "donk sa"),
+    "ind": ("karena", "maka"),
+    "ita": ("perché", "quindi"),
+    "que": ("imataq", "chaymi"),
+    "swa": ("kwa sababu", "kwa hiyo"),
+    "tam": ("காரணமாக", "எனவே"),
+    "tha": ("เพราะ", "ดังนั้น"),
+    "tur": ("çünkü", "bu yüzden"),
+    "vie": ("bởi vì", "vì vậy"),
+    "zho": ("因为", "所以"),
+}
+"""What joins a premise to its cause, and to its effect (lm-evaluation-harness 0.4.13, tasks/xcopa)."""
+
+
+def premise_and_choice(row: Mapping[str, Any], code: str) -> list[tuple[str, str]]:
+    """The premise without its full stop, the connective, and then each choice with a small first letter.
+
+    As the harness does, character by character, so that numbers can be compared: the last character goes whatever it
+    is, and in Tamil and Thai, whose premises have no full stop, that is a letter.
+    """
+    language = next(iso for iso, codes in TASK.languages.items() if code in codes)
+    connective = CONNECTIVES[language][row["question"] == "effect"]
+    context = f"{row['premise'].strip()[:-1]} {connective}"
+    return [(context, f" {choice[0].lower()}{choice[1:]}") for choice in row["choices"]]
 
 
 def repair_question(rows: pl.DataFrame, other: Callable[[str], pl.DataFrame | None]) -> tuple[pl.DataFrame, int]:
@@ -42,6 +70,8 @@ TASK = Task(
     choices=("choice1", "choice2"),
     context=("premise", "question"),
     codes=("question",),
+    question='Answer the number of options which is more plausible for the {question} of the situation "{premise}"',
+    fill=premise_and_choice,
     # Trained on Bactrian-X; the paper says eleven targets and prints these nine (vi and zh missing).
     targets=("est", "hat", "ind", "ita", "que", "swa", "tam", "tha", "tur"),
     sizes={"validation": 100, "test": 500},

@@ -19,6 +19,10 @@ TASK = Task(
     columns={"label": ("label", "answer_right_ending")},
     choices=_ENDINGS,
     context=_SENTENCES,
+    question=(
+        "Answer the number of option which is more natural for the end of story. "
+        '"{input_sentence_1} {input_sentence_2} {input_sentence_3} {input_sentence_4}"'
+    ),
     targets=("eus", "hin", "ind", "mya", "swa", "tel"),
     sizes={"train": 360, "eval": 1_511},
     licence="CC BY-SA 4.0",

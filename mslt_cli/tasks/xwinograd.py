@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from mslt_cli.tasks.base import Hub, RowError, Table, Task, spelt
 
@@ -72,6 +73,12 @@ def place_of(text: str, tokens: list[str], start: int, end: int, pronoun: str) -
     return match.start(), match.end()
 
 
+def before_and_after(row: Mapping[str, Any], code: str) -> list[tuple[str, str]]:
+    """The text up to the blank with each choice in it, and the text behind it, which alone is scored."""
+    before, _, after = row["sentence"].partition("_")
+    return [(before + choice, f" {after.strip()}") for choice in row["choices"]]
+
+
 TASK = Task(
     name="xwinograd",
     kind="multiple-choice",
@@ -84,6 +91,8 @@ TASK = Task(
     columns={"label": ("label", "answer")},
     choices=("option1", "option2"),
     context=("sentence",),
+    question='Answer the number of option which is more plausible for the blank. "{sentence}"',
+    fill=before_and_after,
     targets=("jpn", "por"),
     sizes={"test": {"eng": 2_325, "fra": 83, "jpn": 959, "por": 263, "rus": 315, "zho": 504}},
     licence="CC BY 4.0",

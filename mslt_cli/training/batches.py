@@ -27,7 +27,7 @@ class Example:
     ids: NDArray[np.int32]
     types: NDArray[np.uint8]
     positions: NDArray[np.int32]
-    """Token classification: where the labels go; else empty."""
+    """Token classification and instructions: where the labels go; else empty."""
     labels: NDArray[np.int64]
     """A label a position, or the one of the whole."""
 
@@ -52,6 +52,22 @@ def examples_of(encoded: Encoded, labels: Sequence[Any] | None, segments: Sequen
         else:
             own = np.array([given], np.int64)
         made.append(Example(encoded.ids[tokens], encoded.types[tokens], positions, own))
+    return made
+
+
+def next_token_examples(encoded: Encoded, segments: Sequence[int]) -> list[Example]:
+    """Examples in which the token before each one of an answer has that one's id for a label.
+
+    Args:
+        encoded: of instructions.
+        segments: which ones.
+    """
+    made = []
+    for s in segments:
+        tokens = slice(encoded.starts[s], encoded.starts[s + 1])
+        ids = encoded.ids[tokens]
+        positions = encoded.positions[encoded.word_starts[s] : encoded.word_starts[s + 1]]
+        made.append(Example(ids, encoded.types[tokens], positions, ids[positions + 1].astype(np.int64)))
     return made
 
 

@@ -23,6 +23,7 @@ from mslt_cli.fetching.prepared import Record
 from mslt_cli.models.tokenizer import glues_words
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.base import Task
+from mslt_cli.tasks.prompts import Spacing, instruction_prompt
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,7 +34,6 @@ FORMAT = 1
 BATCH = 2_000
 BARE_MARKS = "▁Ġ "
 """What stands for a blank before a word. A token of nothing else is no part of the word itself."""
-ENCODED_KINDS = ("sequence-classification", "token-classification")
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,14 @@ class Encoded:
     row: NDArray[np.int32]
     """Which row a segment is of, in the order of rows; shape (segments,)."""
     positions: NDArray[np.int32]
-    """Token classification: where in its segment the token stands that carries a word's label."""
+    """Token classification: where in its segment the token stands that carries a word's label. Instructions: the token
+    before each one of the answer, which it is to foretell."""
     words: NDArray[np.int32]
-    """Which word of the row that is, from 0."""
+    """Which word of the row that is, or which token of the answer, from 0."""
     word_starts: NDArray[np.int64]
     """The words of segment s are `positions[word_starts[s] : word_starts[s + 1]]`, and `words` likewise."""
     cut: int
-    """Rows that are longer than the model takes: sentences lose their end, words go on in a further segment."""
+    """Rows that are longer than the model takes: texts lose their end, words go on in a further segment."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -90,25 +91,30 @@ def encoded_split(
     tokenizer_sha256: str,
     max_length: int,
     *,
+    eos_id: int | None = None,
+    spacing: Spacing | None = None,
     progress: Progress = QUIET,
 ) -> Encoded:
     """The rows of a split as token ids, out of the cache where they are in it.
 
     Args:
-        task: of kind sequence- or token-classification.
+        task: of kind sequence- or token-classification, or instruction.
         record: of the split; its checksum is part of the file's name.
         frame: its rows.
         tokenizer: of the model.
         tokenizer_sha256: see `models.directory.tokenizer_sha256`.
         max_length: longest example in tokens, special ones included.
+        eos_id: instructions: what ends an answer.
+        spacing: instructions: of the prompts.
         progress: hears of it.
     """
-    name = f"{record.split}-{record.content_sha256[:12]}-{tokenizer_sha256[:12]}-{max_length}.npz"
+    name = f"{record.split}-{record.content_sha256[:12]}-{tokenizer_sha256[:12]}-{max_length}"
+    name += f"-{spacing}.npz" if spacing else ".npz"
     path = cache_home() / "tokens" / task.key / record.language / name
     known = _read(path, frame.height)
     if known is not None:
         return known
-    made = encode(task, frame, tokenizer, max_length, progress=progress)
+    made = encode(task, frame, tokenizer, max_length, eos_id=eos_id, spacing=spacing, progress=progress)
     try:
         _write(path, made)
     except FetchError as error:  # a cache that cannot be written costs time, nothing else
@@ -117,12 +123,21 @@ def encoded_split(
 
 
 def encode(
-    task: Task, frame: pl.DataFrame, tokenizer: Tokenizer, max_length: int, *, progress: Progress = QUIET
+    task: Task,
+    frame: pl.DataFrame,
+    tokenizer: Tokenizer,
+    max_length: int,
+    *,
+    eos_id: int | None = None,
+    spacing: Spacing | None = None,
+    progress: Progress = QUIET,
 ) -> Encoded:
     """Tokenize rows; all cores share the work.
 
     The label of a word belongs to the first of its tokens that is more than the mark of a blank: a word that the
     tokenizer writes as a lone `▁` and further pieces (Chinese, punctuation) would else be judged by the blank.
+
+    An instruction is its prompt and its answer in one text, and the id that ends it.
 
     Raises:
         UsageError: max_length leaves no room for text.
@@ -135,6 +150,8 @@ def encode(
             some = frame.slice(start, BATCH)
             if task.kind == "token-classification":
                 _encode_words(builder, tokenizer, some["tokens"].to_list(), max_length)
+            elif task.kind == "instruction":
+                _encode_instructions(builder, tokenizer, some, max_length, eos_id, spacing or "bactrian")
             else:
                 _encode_texts(builder, tokenizer, some["text"].to_list(), some["text_pair"].to_list(), max_length)
             step.advance(some.height)
@@ -154,8 +171,11 @@ class _Builder:
         self.row: list[int] = []
 
     def add(self, encoding: Encoding, positions: Sequence[int] = (), words: Sequence[int] = ()) -> None:
-        self.ids += encoding.ids
-        self.types += encoding.type_ids
+        self.add_ids(encoding.ids, encoding.type_ids, positions, words)
+
+    def add_ids(self, ids: Sequence[int], types: Sequence[int], positions: Sequence[int], words: Sequence[int]) -> None:
+        self.ids += ids
+        self.types += types
         self.starts.append(len(self.ids))
         self.row.append(self.rows)
         self.positions += positions
@@ -185,6 +205,32 @@ def _encode_texts(
         builder.add(encoding)
         builder.rows += 1
     tokenizer.no_truncation()
+
+
+def _encode_instructions(
+    builder: _Builder,
+    tokenizer: Tokenizer,
+    rows: pl.DataFrame,
+    max_length: int,
+    eos_id: int | None,
+    spacing: Spacing,
+) -> None:
+    prompts = [instruction_prompt(a, b, spacing) for a, b in zip(rows["instruction"], rows["input"], strict=True)]
+    texts = [prompt + answer for prompt, answer in zip(prompts, rows["output"], strict=True)]
+    for prompt, encoding in zip(prompts, tokenizer.encode_batch(texts), strict=True):
+        ids = list(encoding.ids)
+        special = encoding.special_tokens_mask
+        # Of a token that reaches from the prompt into the answer, the answer's part could not be foretold else.
+        answer = [i for i, (_, stop) in enumerate(encoding.offsets) if stop > len(prompt) and not special[i]]
+        if eos_id is not None:
+            if ids[-1] != eos_id:
+                ids.append(eos_id)
+            answer.append(len(ids) - 1)
+        builder.cut += len(ids) > max_length
+        positions = [i - 1 for i in answer if 0 < i < max_length]
+        kept = ids[:max_length]
+        builder.add_ids(kept, [0] * len(kept), positions, range(len(positions)))
+        builder.rows += 1
 
 
 def _encode_words(builder: _Builder, tokenizer: Tokenizer, sentences: list[list[str]], max_length: int) -> None:

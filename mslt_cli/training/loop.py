@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from mslt_cli.errors import ModelError, MsltError
-from mslt_cli.models.classifier import Classifier
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.training.batches import IGNORED, Example, collate, planned_batches
 from mslt_cli.training.distributed import ALONE, World
+from mslt_cli.training.learner import Learner
 from mslt_cli.training.settings import Settings
 
 LOOK_EVERY = {"cpu": 1}
@@ -62,7 +62,7 @@ class Training:
     """One training under way.
 
     Args:
-        classifier: freshly restarted.
+        learner: freshly restarted.
         examples: the chosen ones, all languages together.
         settings: see there; precision "auto" has been decided.
         seed: of the batches and of dropout.
@@ -74,7 +74,7 @@ class Training:
 
     def __init__(
         self,
-        classifier: Classifier,
+        learner: Learner,
         examples: Sequence[Example],
         settings: Settings,
         seed: int,
@@ -84,14 +84,14 @@ class Training:
         world: World = ALONE,
         progress: Progress = QUIET,
     ) -> None:
-        self.classifier, self.settings, self.seed = classifier, settings, seed
-        self.used = _worth_trimming(classifier, examples, settings)
+        self.learner, self.settings, self.seed = learner, settings, seed
+        self.used = _worth_trimming(learner, examples, settings)
         """The token ids that occur, where the others are left out of the training; else None."""
         self.decay = 1.0
         """What weight decay has made of the rows that are left out."""
         self.average_decay = 0.0
         if self.used is not None:
-            classifier.trim(self.used)
+            learner.trim(self.used)
             examples = [replace(e, ids=np.searchsorted(self.used, e.ids).astype(np.int32)) for e in examples]
         self.examples = examples
         self.world, self.progress, self.validate = world, progress, validate
@@ -109,7 +109,7 @@ class Training:
         if settings.choose == "best":
             every = settings.evaluate_every or max(1, self.total // 10)
             self.validate_at = {*range(every, self.total, every), self.total}
-        self.parameters = _trainable(classifier, settings.freeze_embeddings)
+        self.parameters = learner.trainable(freeze_embeddings=settings.freeze_embeddings)
         self.set_aside: dict[str, Any] = {}
         """The average, or the best weights so far, on the CPU."""
         self.optimizer = self._optimizer()
@@ -121,12 +121,12 @@ class Training:
             DivergedError: the loss or the gradient is not finite; no later state should be kept.
             ModelError: not even one example fits into memory.
         """
-        device = self.classifier.device
+        device = self.learner.device
         look_every = LOOK_EVERY.get(device.type, LOOK_EVERY_GPU)
         multiple = 8 if device.type == "cuda" else 1
         pending: list[tuple[StepRecord, Any, Any]] = []
         batches = planned_batches(self.lengths, self.settings.batch_size, self.seed, self.total, self.step)
-        self.classifier.network.train()
+        self.learner.network.train()
         for epoch, batch in batches:
             rate = self._set_rate()
             self.settled = False
@@ -186,7 +186,7 @@ class Training:
                 for name, parameter in self.parameters.items():
                     parameter.copy_(self.set_aside[name])
         if self.used is not None:
-            self.classifier.untrim(self.used, self.average_decay if self.kept else self.decay)
+            self.learner.untrim(self.used, self.average_decay if self.kept else self.decay)
 
     # -- one step ----------------------------------------------------------------------------------
 
@@ -201,7 +201,7 @@ class Training:
                 loss, padded = self._backward(mine, max(labels, 1), multiple)
                 break
             except torch.OutOfMemoryError as error:
-                self._halve(error)
+                self._save_memory(error)
         parameters = list(self.parameters.values())
         self.world.sum_gradients(parameters)
         self.world.sum_values(loss)
@@ -215,43 +215,41 @@ class Training:
         """Add up the gradient of the mean loss over all labels, a micro-batch at a time."""
         import torch
 
-        device = self.classifier.device
+        device = self.learner.device
         # Seeded by the step alone, so that no state of a generator has to be kept.
         torch.manual_seed(int(np.random.SeedSequence([self.seed, self.step, self.world.rank]).generate_state(1)[0]))
         total, padded = torch.zeros((), device=device), 0
         for start in range(0, len(examples), self.micro_batch):
-            made = collate(examples[start : start + self.micro_batch], self.classifier.pad_id, multiple=multiple)
+            made = collate(examples[start : start + self.micro_batch], self.learner.pad_id, multiple=multiple)
             padded += made["input_ids"].size
             batch = {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in made.items()}
             with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
-                logits = self.classifier.logits(batch)
-            loss = torch.nn.functional.cross_entropy(
-                logits.float().reshape(-1, logits.shape[-1]),
-                batch["labels"].reshape(-1),
-                ignore_index=IGNORED,
-                reduction="sum",
-            )
-            loss = loss / labels
-            loss.backward()  # type: ignore[no-untyped-call]
+                loss = self.learner.loss(batch) / labels
+            loss.backward()
             total += loss.detach()
         return total, padded
 
-    def _halve(self, error: BaseException) -> None:
+    def _save_memory(self, error: BaseException) -> None:
         import torch
 
         self.optimizer.zero_grad(set_to_none=True)
-        if self.micro_batch == 1:
+        if self.learner.spare_memory():
+            self.progress.note(
+                f"out of memory at step {self.step + 1}: hidden states are computed twice from here on, not kept."
+            )
+        elif self.micro_batch == 1:
             raise ModelError(
                 "The device has too little memory for a single example. Lower --max-length, or use a smaller model or"
                 " the CPU."
             ) from error
-        self.micro_batch = max(1, self.micro_batch // 2)
-        if self.classifier.device.type == "cuda":
+        else:
+            self.micro_batch = max(1, self.micro_batch // 2)
+            self.progress.note(
+                f"out of memory at step {self.step + 1}: {self.micro_batch} examples at once from here on; the batch of"
+                f" {self.settings.batch_size} stays."
+            )
+        if self.learner.device.type == "cuda":
             torch.cuda.empty_cache()
-        self.progress.note(
-            f"out of memory at step {self.step + 1}: {self.micro_batch} examples at once from here on; the batch of"
-            f" {self.settings.batch_size} stays."
-        )
 
     def _looked_at(self, pending: Sequence[tuple[StepRecord, Any, Any]]) -> list[StepRecord]:
         """The records with their numbers.
@@ -284,7 +282,7 @@ class Training:
                     self.set_aside[name] = now.clone()
         if self.step in self.validate_at and self.validate is not None:
             score = self.validate()
-            self.classifier.network.train()
+            self.learner.network.train()
             if score > self.best:  # the first of equals
                 self.best = score
                 self.set_aside = {name: p.detach().cpu().clone() for name, p in self.parameters.items()}
@@ -296,7 +294,7 @@ class Training:
     def _optimizer(self) -> Any:
         import torch
 
-        s, head = self.settings, set(self.classifier.head_parameters)
+        s, head = self.settings, set(self.learner.head_parameters)
         groups: dict[tuple[bool, bool], list[Any]] = {}
         for name, parameter in self.parameters.items():
             groups.setdefault((name in head, parameter.ndim > 1), []).append(parameter)
@@ -310,7 +308,7 @@ class Training:
                 for (in_head, decays), parameters in groups.items()
             ],
             lr=s.learning_rate,
-            fused=self.classifier.device.type in ("cpu", "cuda"),
+            fused=self.learner.device.type in ("cpu", "cuda"),
         )
 
     def _set_rate(self) -> float:
@@ -332,29 +330,14 @@ def rate_factor(step: int, total: int, warmup: float, schedule: str) -> float:
     return left if schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))
 
 
-def _worth_trimming(classifier: Classifier, examples: Sequence[Example], settings: Settings) -> Any:
+def _worth_trimming(learner: Learner, examples: Sequence[Example], settings: Settings) -> Any:
     """The token ids to train, sorted, where leaving the others out is exact and pays; else None."""
-    rows = len(classifier.network.get_input_embeddings().weight)
-    if settings.freeze_embeddings or settings.choose == "best" or settings.compile:
+    if not learner.trains_vocabulary or settings.freeze_embeddings or settings.choose == "best" or settings.compile:
         return None  # validation data have other tokens; and what is compiled keeps its shapes
-    used = np.unique(np.concatenate([np.arange(classifier.pad_id + 1), *(example.ids for example in examples)]))
+    rows = len(learner.network.get_input_embeddings().weight)
+    used = np.unique(np.concatenate([np.arange(learner.pad_id + 1), *(example.ids for example in examples)]))
     return used if len(used) < rows // 2 else None
 
 
 def _points(total: int, n: int) -> set[int]:
     return {max(1, round(total * i / n)) for i in range(1, n + 1)} if n else set()
-
-
-def _trainable(classifier: Classifier, freeze_embeddings: bool) -> dict[str, Any]:
-    """The parameters that are trained, by name."""
-    network = classifier.network
-    word = network.get_input_embeddings().weight
-    names = [name for name, parameter in network.named_parameters() if parameter is word]
-    prefix = names[0].rsplit(".", 2)[0] + "." if names else ""
-    chosen = {}
-    for name, parameter in network.named_parameters():
-        frozen = freeze_embeddings and bool(prefix) and name.startswith(prefix)
-        parameter.requires_grad_(not frozen)
-        if not frozen:
-            chosen[name] = parameter
-    return chosen

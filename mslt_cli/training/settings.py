@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from math import ceil
 from typing import Any, Literal
 
 from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.models import Head
+from mslt_cli.tasks.prompts import SPACINGS, Spacing
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A low-rank adapter beside weights that stay as they are (LoRA, Hu et al. 2022; QLoRA, Dettmers et al. 2023).
+
+    The defaults are Bactrian-X's and, as far as it says them, the paper's.
+    """
+
+    rank: int = 64
+    alpha: int = 16
+    """The adapter's output is multiplied with alpha / rank."""
+    dropout: float = 0.05
+    """Of its input, 0..1."""
+    targets: tuple[str, ...] = ()
+    """Names of the linear layers that it is put beside; none = those that make queries, keys and values."""
+    four_bit: bool = True
+    """Whether the other weights are held in 4 bits: NF4, with doubly quantised scales."""
+
+    def check(self) -> Adapter:
+        """The adapter itself.
+
+        Raises:
+            UsageError: a value is out of its range.
+        """
+        for name, value in {"lora-rank": self.rank, "lora-alpha": self.alpha}.items():
+            if not 0 < value < float("inf"):
+                raise UsageError(f"--{name} is {value:g}; it has to be greater than 0.")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"--lora-dropout is {self.dropout:g}; it has to be at least 0 and less than 1.")
+        return self
 
 
 @dataclass(frozen=True)
@@ -52,6 +85,27 @@ class Settings:
     """Whether torch compiles the model."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto = bf16 on a GPU that computes in it, fp32 elsewhere."""
+    adapter: Adapter | None = None
+    """What is trained of a decoder; None = the model's own weights are, as encoders' are."""
+    spacing: Spacing | None = None
+    """Of the prompts that a decoder is tuned on; None for encoders."""
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Settings:
+        """The settings that `as_json` gave."""
+        adapter = values.get("adapter")
+        made = Adapter(**{**adapter, "targets": tuple(adapter["targets"])}) if adapter else None
+        return cls(**{**values, "adapter": made})
+
+    def as_json(self) -> dict[str, Any]:
+        """All values; what is of decoders alone only where there is one."""
+        values = asdict(self)
+        for name in ("adapter", "spacing"):
+            if values[name] is None:
+                del values[name]
+        if self.adapter is not None:
+            values["adapter"]["targets"] = list(self.adapter.targets)
+        return values
 
     def total_steps(self, examples: int) -> int:
         """Optimizer steps over so many examples; a batch may reach from one epoch into the next only with `steps`."""
@@ -90,6 +144,10 @@ class Settings:
         for name in ("schedule", "head", "choose", "precision"):
             if getattr(self, name) not in _CHOICES[name]:
                 raise UsageError(f"--{name} is {getattr(self, name)!r}; it can be {', '.join(_CHOICES[name])}.")
+        if self.spacing is not None and self.spacing not in SPACINGS:
+            raise UsageError(f"--spacing is {self.spacing!r}; it can be {', '.join(SPACINGS)}.")
+        if self.adapter is not None:
+            self.adapter.check()
         return self
 
 
@@ -107,36 +165,58 @@ _STEPS = {"paper": _PLAUSIBLE, "paper-plausible": _PLAUSIBLE, "paper-printed": _
 PRESETS = ("default", *_STEPS)
 """Lim et al. 2024, Table 5. Its steps for WikiANN and XNLI look swapped: read the other way round, all three tasks are
 ten passes over one language's training set. `paper` (= `paper-plausible`) has them so, `paper-printed` as printed."""
+_DECODER = replace(
+    _PAPER, epochs=None, steps=5_000, batch_size=12, learning_rate=3e-4, adapter=Adapter(), spacing="bactrian"
+)
+"""For instructions every preset is this: Table 5, and where it is silent Bactrian-X's own recipe for BLOOM."""
+INSTRUCTION_MICRO_BATCH = 4
+"""Instructions that are on the device at once: the paper takes a step after three times 4."""
 
 
-def preset(name: str, task: str, model: str) -> Settings:
+def preset(name: str, task: str, model: str, *, kind: str = "") -> Settings:
     """The settings that a preset has for a task and a model.
 
     Args:
         name: one of PRESETS.
         task: name of a task.
         model: name of a model; the paper tuned a learning rate for xlm-r-base and xlm-r-large, others get base's.
+        kind: of the task.
 
     Raises:
         UnknownNameError: there is no such preset.
         UsageError: the paper did not train on the task.
     """
+    if name not in PRESETS:
+        raise UnknownNameError("preset", name, PRESETS)
+    if kind == "instruction":
+        return _DECODER
     if name == "default":
         return Settings()
-    if name not in _STEPS:
-        raise UnknownNameError("preset", name, PRESETS)
     if task not in _STEPS[name]:
         raise UsageError(f"The paper has no settings for {task}, only for {', '.join(_PRINTED)}. Leave --preset out.")
     return replace(_PAPER, epochs=None, steps=_STEPS[name][task], learning_rate=_RATES.get(model, 2e-5))
 
 
-def overridden(settings: Settings, **given: Any) -> Settings:
+def overridden(settings: Settings, *, adapter: Mapping[str, Any] | None = None, **given: Any) -> Settings:
     """The settings with those values of the user that are not None; `epochs` and `steps` take each other's place.
 
+    Args:
+        settings: to start from.
+        adapter: values of the adapter.
+        given: the others.
+
     Raises:
-        UsageError: as `Settings.check`.
+        UsageError: as `Settings.check`, or a value is of decoders and the settings are an encoder's.
     """
     given = {name: value for name, value in given.items() if value is not None}
+    adapted = {name: value for name, value in (adapter or {}).items() if value is not None}
+    if settings.adapter is None and (adapted or "spacing" in given):
+        raise UsageError("--lora-…, --no-4bit and --spacing are for instructions. Leave them out.")
+    if settings.adapter is not None:
+        for name in ("head", "head_learning_rate", "choose", "freeze_embeddings", "average_checkpoints", "compile"):
+            if name in given:
+                raise UsageError(f"--{name.replace('_', '-')} is for encoders, not for instructions. Leave it out.")
+        given["adapter"] = replace(settings.adapter, **adapted)
     known = {field.name for field in fields(Settings)}
     assert given.keys() <= known, given.keys() - known
     if "epochs" in given and "steps" not in given:

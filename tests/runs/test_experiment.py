@@ -15,7 +15,9 @@ from mslt_cli.errors import DataError, UsageError
 from mslt_cli.fetching.data import read_data
 from mslt_cli.runs.directory import RunError, check_files, locked, read_run
 from mslt_cli.runs.evaluate import Evaluation
-from mslt_cli.runs.experiment import evaluate_model, evaluate_run, find_run, index_runs, train
+from mslt_cli.runs.evaluations import evaluate_model, evaluate_run
+from mslt_cli.runs.experiment import train
+from mslt_cli.runs.index import find_run, index_runs
 from mslt_cli.runs.plan import PAPER_LITERAL
 from mslt_cli.store.db import open_store
 from mslt_cli.store.runs import find_runs

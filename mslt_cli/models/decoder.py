@@ -1,0 +1,368 @@
+"""Decoders: language models that go on with a text, as they are or with an adapter beside their weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import json
+import math
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mslt_cli.errors import MissingPackageError, ModelError
+from mslt_cli.models import MODELS
+from mslt_cli.models.directory import CONFIG, TOKENIZER_FILES, ModelFiles, check_model_folder
+from mslt_cli.models.encoder import device_of, load_network, on_device, quiet, without_hub_kernels
+
+if TYPE_CHECKING:
+    import torch
+
+    from mslt_cli.training.settings import Adapter
+
+ADAPTER = "adapter_model.safetensors"
+"""The adapter's weights, in peft's form, with adapter_config.json beside them."""
+ENCODERS = (
+    *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "roberta"),
+    *("xlm-roberta", "xlm-roberta-xl"),
+)
+"""Kinds of model that read a text in both directions: transformers would load them as decoders, and they cannot go on
+with one."""
+POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
+"""How configs name the longest text. BLOOM's may name none: its positions are not learned."""
+QUERIES_KEYS_VALUES = (
+    ("query_key_value",),  # BLOOM, GPT-NeoX, Falcon: one layer for the three
+    ("q_proj", "k_proj", "v_proj"),  # LLaMA, Mistral, Qwen, Gemma, OPT, GPT-J
+    ("qkv_proj",),  # Phi-3, CodeGen
+    ("Wqkv",),  # MPT
+    ("c_attn",),  # GPT-2
+)
+"""The layers that make queries, keys and values, by architecture: what the paper's "q, k, v" means in each."""
+
+
+@dataclass
+class Decoder:
+    """A language model, and what is needed to start its adapter afresh."""
+
+    network: Any
+    """Takes input_ids and attention_mask; gives logits."""
+    pad_id: int
+    """What batches are padded with; masked everywhere, so any id does where the model has none for it."""
+    eos_id: int | None
+    """What ends an answer."""
+    device: torch.device
+    adapter: Adapter | None
+    takes_positions: bool
+    """Whether the network has to be told the tokens' positions, where there is padding before them."""
+    vocabulary: int
+    """Ids that it gives scores of."""
+    recomputes: bool = False
+    """Whether hidden states are computed again in the backward pass, to save memory."""
+    head_parameters: tuple[str, ...] = ()
+    """Names of the parameters that pretraining did not make and that learn at a rate of their own: none."""
+    _dropouts: tuple[tuple[Any, float], ...] = field(default=(), repr=False)
+
+    def restart(self, seed: int, dropout: float | None = None) -> None:
+        """Set the adapter to its beginning: it changes nothing, and its first factor is random.
+
+        Args:
+            seed: of the first factors.
+            dropout: in the whole model; None = the adapter's own, and the model's as its config says.
+        """
+        import torch
+
+        rng = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, parameter in sorted(self.parameters().items()):
+                if "lora_A" in name:
+                    value = torch.empty(parameter.shape)
+                    torch.nn.init.kaiming_uniform_(value, a=math.sqrt(5), generator=rng)
+                    parameter.copy_(value)
+                else:
+                    parameter.zero_()
+        for module, share in self._dropouts:
+            module.p = share if dropout is None else dropout
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that are trained, by name: the adapter's."""
+        return {name: parameter for name, parameter in self.network.named_parameters() if parameter.requires_grad}
+
+    def trainable(self, *, freeze_embeddings: bool = True) -> dict[str, Any]:
+        """The same: the embeddings are frozen anyway."""
+        return self.parameters()
+
+    def loss(self, batch: dict[str, Any]) -> Any:
+        """Summed cross-entropy of the labels, in nats; `labels` at a token is the id that comes after it."""
+        import torch
+
+        labels = batch["labels"]
+        kept = (labels >= 0).any(dim=0).nonzero().flatten()  # scores of 250,000 ids are made only where they count
+        if not len(kept):
+            return sum(parameter.sum() for parameter in self.parameters().values()) * 0.0
+        logits = self.network(
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
+            logits_to_keep=kept,
+            use_cache=False,
+        ).logits
+        labels = labels[:, kept]
+        there = labels >= 0
+        return torch.nn.functional.cross_entropy(logits[there].float(), labels[there], reduction="sum")
+
+    @property
+    def trains_vocabulary(self) -> bool:
+        """No: the word embedding is not trained."""
+        return False
+
+    def trim(self, used: Any) -> None:
+        """Nothing."""
+
+    def untrim(self, used: Any = None, decay: float = 1.0) -> None:
+        """Nothing."""
+
+    def spare_memory(self) -> bool:
+        """Keep no hidden states for the backward pass but compute them again; False if it is done already."""
+        if self.recomputes:
+            return False
+        with quiet():
+            self.network.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        self.recomputes = True
+        return True
+
+    def save(self, folder: Path, base: str) -> None:
+        """Write the adapter as peft has it: safetensors and JSON.
+
+        Args:
+            folder: is there.
+            base: name of the model that it adapts.
+        """
+        known = MODELS.get(base)
+        self.network.peft_config["default"].base_model_name_or_path = known.repo_id if known else base
+        with quiet():
+            # True would make peft ask the hub for the base model's config.
+            self.network.save_pretrained(folder, save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)  # a form with nothing filled in
+
+    def load(self, folder: Path) -> None:
+        """Read an adapter that `save` wrote.
+
+        Raises:
+            ModelError: it is not there, or of another shape.
+        """
+        import peft
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            found: Any = peft.set_peft_model_state_dict(self.network, load_file(folder / ADAPTER))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise ModelError(f"The adapter in {folder} cannot be read: {str(error)[:200]}") from error
+        missing = [name for name in found.missing_keys if "lora_" in name]
+        if missing or found.unexpected_keys:
+            name = [*missing, *found.unexpected_keys][0]
+            raise ModelError(f"The adapter in {folder} does not fit the model: {name}.")
+
+
+def load_decoder(
+    folder: Path,
+    *,
+    adapter: Adapter | None = None,
+    four_bit: bool = False,
+    precision: str = "fp32",
+    device: str | None = None,
+) -> Decoder:
+    """Load a language model, with a new adapter beside its weights or without one; call `restart` before training.
+
+    Args:
+        folder: a model's, see `check_model_folder`.
+        adapter: see there; its own `four_bit` counts then.
+        four_bit: whether the weights are held in 4 bits (NF4).
+        precision: fp32 or bf16: of the weights that are not, and of what is computed; "stored" = as the file has them.
+        device: as torch writes it; None = the GPU if there is one.
+
+    Raises:
+        MissingPackageError: torch, transformers, peft or bitsandbytes is not installed.
+        ModelError: the folder, its weights or the device cannot be used, it is no decoder, or it has no layers that
+            the adapter could be put beside.
+    """
+    files = check_model_folder(folder)
+    require_decoder(files)
+    where = device_of(folder, device)
+    import torch
+
+    four_bit = adapter.four_bit if adapter is not None else four_bit
+    dtype: Any = {"bf16": torch.bfloat16, "fp32": torch.float32, "stored": "auto"}[precision]
+    with without_hub_kernels():
+        how = _in_four_bits(where, dtype) if four_bit else {}
+    network, unfit = load_network(folder, "AutoModelForCausalLM", dtype=dtype, how=how)
+    if unfit:
+        raise ModelError(f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape.")
+    if not four_bit:
+        network = on_device(network, where, folder)
+    network.requires_grad_(False)
+    if adapter is not None:
+        with quiet(), without_hub_kernels():
+            network = _with_adapter(network, adapter, folder)
+    config = network.config
+    eos = eos_id(files)
+    pad = getattr(config, "pad_token_id", None)
+    return Decoder(
+        *(network, int(pad if pad is not None and pad >= 0 else eos or 0), eos, where, adapter),
+        takes_positions="position_ids" in inspect.signature(_base(network).forward).parameters,
+        vocabulary=int(config.get_text_config().vocab_size),
+        _dropouts=tuple((module, module.p) for module in network.modules() if isinstance(module, torch.nn.Dropout)),
+    )
+
+
+def _base(network: Any) -> Any:
+    """The language model itself, inside of what an adapter wraps it in."""
+    return network.get_base_model() if hasattr(network, "get_base_model") else network
+
+
+def require_decoder(files: ModelFiles) -> None:
+    """Raises: ModelError: it is an encoder."""
+    kind = files.config.get("model_type")
+    if kind in ENCODERS:
+        raise ModelError(
+            f"{files.folder.name} is an encoder ({kind}): it cannot go on with a text. Take a decoder, as bloom-7b1 is."
+        )
+
+
+def _in_four_bits(device: torch.device, dtype: Any) -> dict[str, Any]:
+    """Arguments that make transformers hold the weights in 4 bits.
+
+    Raises:
+        MissingPackageError: bitsandbytes or accelerate is not installed.
+        ModelError: bitsandbytes does not run on this device.
+    """
+    if device.type not in ("cpu", "cuda"):
+        raise ModelError(f"Models are not held in 4 bits on {device.type}. {WITHOUT_4BIT}")
+    for package in ("bitsandbytes", "accelerate"):  # transformers places the weights with accelerate
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackageError("Holding a model in 4 bits", "bitsandbytes and accelerate", "train")
+    try:
+        import bitsandbytes  # noqa: F401 (whether it can be loaded)
+    except Exception as error:  # its native library fits neither this system nor its GPU driver
+        raise ModelError(f"bitsandbytes cannot be loaded ({str(error)[:120]}). {WITHOUT_4BIT}") from error
+    from transformers import BitsAndBytesConfig
+
+    quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+    return {"quantization_config": quantization, "device_map": {"": device}}
+
+
+WITHOUT_4BIT = "Give --no-4bit for an adapter beside unquantised weights."
+
+
+def _with_adapter(network: Any, adapter: Adapter, folder: Path) -> Any:
+    """The model with an adapter, which alone is trained.
+
+    Raises:
+        MissingPackageError: peft is not installed.
+        ModelError: the model has no such layers.
+    """
+    try:
+        import peft
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("Training an adapter", "peft", "train") from error
+    config = peft.LoraConfig(
+        r=adapter.rank,
+        lora_alpha=adapter.alpha,
+        lora_dropout=adapter.dropout,
+        target_modules=list(adapter.targets or adapted_layers(network, folder)),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    try:
+        adapted = peft.get_peft_model(network, config)
+    except ValueError as error:
+        names = ", ".join(sorted(linear_layers(network)))
+        raise ModelError(
+            f"{folder.name} has no layers {', '.join(adapter.targets)} for --lora-targets. It has {names}."
+        ) from error
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return adapted
+
+
+def linear_layers(network: Any) -> set[str]:
+    """The last parts of the names of all linear layers but the one that makes the scores of ids."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    head = network.get_output_embeddings()
+    return {
+        name.rsplit(".", 1)[-1]
+        for name, module in network.named_modules()
+        if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
+    }
+
+
+def adapted_layers(network: Any, folder: Path) -> tuple[str, ...]:
+    """The layers that make queries, keys and values.
+
+    Raises:
+        ModelError: it is an architecture that we do not know.
+    """
+    there = linear_layers(network)
+    for names in QUERIES_KEYS_VALUES:
+        if there.issuperset(names):
+            return names
+    raise ModelError(
+        f"Which layers of {folder.name} make queries, keys and values is not known. Name some with --lora-targets:"
+        f" {', '.join(sorted(there))}."
+    )
+
+
+def eos_id(files: ModelFiles) -> int | None:
+    """The id that ends a text, as the tokenizer has it, else as the config does; None where there is none."""
+    tokenizer_config = files.folder / "tokenizer_config.json"
+    if tokenizer_config.is_file():
+        token = json.loads(tokenizer_config.read_text(encoding="utf-8")).get("eos_token")
+        token = token.get("content") if isinstance(token, dict) else token
+        if token is not None:
+            from mslt_cli.models.tokenizer import read_tokenizer
+
+            found = read_tokenizer(files.folder).token_to_id(str(token))
+            if found is not None:
+                return int(found)
+    stated = files.config.get("eos_token_id")
+    stated = stated[0] if isinstance(stated, list) and stated else stated
+    return int(stated) if isinstance(stated, int) else None
+
+
+def longest_text(files: ModelFiles) -> int | None:
+    """The most tokens that a model was made for; None where its config names no number."""
+    for name in POSITIONS:
+        if isinstance(value := files.config.get(name), int) and value > 0:
+            return value
+    return None
+
+
+def write_merged(folder: Path, base: Path, adapter: Adapter, adapter_folder: Path) -> None:
+    """Write a model with its adapter worked into the weights: one that needs neither peft nor this program.
+
+    The weights are taken as they were published, not in 4 bits, from which they would not come back.
+
+    Args:
+        folder: is there; gets weights, config and tokenizer.
+        base: folder of the model that was adapted.
+        adapter: as it was trained.
+        adapter_folder: what `Decoder.save` wrote.
+
+    Raises:
+        ModelError: either cannot be used.
+    """
+    from dataclasses import replace
+
+    decoder = load_decoder(base, adapter=replace(adapter, four_bit=False), precision="stored", device="cpu")
+    decoder.load(adapter_folder)
+    with quiet():
+        merged = decoder.network.merge_and_unload()
+        merged.save_pretrained(folder)
+    for name in TOKENIZER_FILES:
+        if (base / name).is_file():
+            shutil.copyfile(base / name, folder / name)

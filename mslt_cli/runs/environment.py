@@ -1,0 +1,47 @@
+"""What computed a run: versions, device, processes, commit."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+from typing import Any
+
+from mslt_cli import __version__
+from mslt_cli.models.classifier import Classifier
+from mslt_cli.models.decoder import Decoder
+from mslt_cli.training.distributed import World
+
+
+def environment_of(learner: Classifier | Decoder, world: World) -> dict[str, Any]:
+    """As run.json keeps it; nothing in it determines the run."""
+    import numpy
+    import torch
+    import transformers
+
+    device = learner.device
+    adapter = learner.adapter if isinstance(learner, Decoder) else None
+    packages = [*(["peft"] if adapter else []), *(["bitsandbytes"] if adapter and adapter.four_bit else [])]
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "numpy": numpy.__version__,
+        "mslt": __version__,
+        **{package: version(package) for package in packages},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "processes": world.size,
+        "threads": torch.get_num_threads(),
+        "host": platform.node(),
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit() -> str | None:
+    """The commit of the folder that the user works in, if it is a repository."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,99 @@
+"""The store as an index over run directories: filled as runs end or from directories, and asked for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mslt_cli.errors import StoreError, UnknownNameError
+from mslt_cli.progress import Progress
+from mslt_cli.runs.directory import Run, RunError, check_files, read_run
+from mslt_cli.store.db import Store, open_store
+from mslt_cli.store.runs import find_runs, save_run
+
+
+class Index:
+    """Writes finished runs into the store; that it cannot be written is said once, for it can be made again."""
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self.path, self.progress, self.said = path, progress, False
+
+    def save(self, run: Run) -> None:
+        try:
+            with open_store(self.path, write=True) as store:
+                save_run(store, run.directory, run.record)
+        except StoreError as error:
+            if not self.said:
+                self.progress.note(f"{error} The runs are safe: `mslt fetch runs {run.directory.parent}` indexes them.")
+            self.said = True
+
+
+def find_run(store: Store, name: str) -> Run | None:
+    """The run that a user names by its directory or the first digits of its id; None if it is no run.
+
+    Raises:
+        RunError: the directory was changed or is gone, or several runs begin so.
+    """
+    path = Path(name).expanduser()
+    if (path / "run.json").is_file() or ((path / "config.json").is_file() and (path / "manifest.parquet").is_file()):
+        run = read_run(path)
+        if run is None:
+            raise RunError(f"The run in {path} has not ended. The command that started it goes on with it.")
+        return run
+    if len(name) < 4 or not all(c in "0123456789abcdef" for c in name):
+        return None
+    found = find_runs(store, prefix=name)
+    if len(found) > 1:
+        raise RunError(
+            f"{len(found)} runs begin with {name}: {', '.join(run.run_id for run in found[:4])}. Write more."
+        )
+    if not found:
+        return None
+    run = read_run(found[0].directory)
+    if run is None:
+        raise RunError(f"{found[0].directory} is gone. `mslt fetch runs DIR` finds runs that were moved.")
+    return run
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """What `index_runs` found."""
+
+    runs: tuple[Run, ...]
+    unfinished: tuple[Path, ...]
+    refused: tuple[tuple[Path, str], ...]
+    """Directories that were changed by hand, and what is wrong with each."""
+
+
+def index_runs(store: Store, folders: Iterable[Path]) -> Indexed:
+    """Take all runs under some folders into the store, wherever they were made; the same again changes nothing.
+
+    Args:
+        store: open to write.
+        folders: run directories, or folders of them.
+
+    Raises:
+        UnknownNameError: there is no such folder.
+    """
+    runs: list[Run] = []
+    unfinished: list[Path] = []
+    refused: list[tuple[Path, str]] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise UnknownNameError("folder", str(folder), (), "Give the folder of a run, or one of many runs.")
+        for directory in sorted({path.parent for name in ("run.json", "config.json") for path in folder.rglob(name)}):
+            if directory.name == "model" or directory.name.startswith("."):
+                continue
+            try:
+                run = read_run(directory)
+                if run is None:
+                    unfinished.append(directory)
+                    continue
+                check_files(run)
+            except RunError as error:
+                refused.append((directory, str(error)))
+                continue
+            save_run(store, run.directory, run.record)
+            runs.append(run)
+    return Indexed(tuple(runs), tuple(unfinished), tuple(refused))
