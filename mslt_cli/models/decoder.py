@@ -157,7 +157,8 @@ class Decoder:
         try:
             found: Any = peft.set_peft_model_state_dict(self.network, load_file(folder / ADAPTER))
         except (OSError, SafetensorError, RuntimeError) as error:
-            raise ModelError(f"The adapter in {folder} cannot be read: {str(error)[:200]}") from error
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"The adapter in {folder} cannot be read: {reason}") from error
         missing = [name for name in found.missing_keys if "lora_" in name]
         if missing or found.unexpected_keys:
             name = [*missing, *found.unexpected_keys][0]
@@ -198,7 +199,14 @@ def load_decoder(
     network, unfit = load_network(folder, "AutoModelForCausalLM", dtype=dtype, how=how)
     if unfit:
         raise ModelError(f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape.")
-    if not four_bit:
+    if four_bit:
+        module: Any
+        for module in network.modules():
+            # On some CPUs the first inference would pack the weights for products in bfloat16 that have no gradient,
+            # and a training after it would go wrong without a word.
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                module.support_avx512bf16_for_cpu = False
+    else:
         network = on_device(network, where, folder)
     network.requires_grad_(False)
     if adapter is not None:
@@ -238,11 +246,13 @@ def _in_four_bits(device: torch.device, dtype: Any) -> dict[str, Any]:
     """
     if device.type not in ("cpu", "cuda"):
         raise ModelError(f"Models are not held in 4 bits on {device.type}. {WITHOUT_4BIT}")
-    for package in ("bitsandbytes", "accelerate"):  # transformers places the weights with accelerate
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackageError("Holding a model in 4 bits", "bitsandbytes and accelerate", "train")
+    missing = MissingPackageError("Holding a model in 4 bits", "bitsandbytes and accelerate", "train")
+    if importlib.util.find_spec("accelerate") is None:  # transformers places the weights with it
+        raise missing
     try:
         import bitsandbytes  # noqa: F401 (whether it can be loaded)
+    except ModuleNotFoundError as error:
+        raise missing from error
     except Exception as error:  # its native library fits neither this system nor its GPU driver
         raise ModelError(f"bitsandbytes cannot be loaded ({str(error)[:120]}). {WITHOUT_4BIT}") from error
     from transformers import BitsAndBytesConfig

@@ -360,7 +360,7 @@ def _footer(runs: Sequence[Run], evaluation: Evaluation) -> list[str]:
         f" which is {about} in one language.",
     ]
     if evaluation.reading is not None:
-        lines.append("A guess is right in 50 %: two choices.")
+        lines += ["A guess is right in 50 %: two choices."] if len(task.choices) == 2 else []
         if evaluation.reading.scoring != "options":
             lines.append("accuracy-gold-1, -2: where the right choice stands first, and second, in the prompt.")
     lines.append("`mslt eval --compare RUN RUN` tests whether two runs differ.")

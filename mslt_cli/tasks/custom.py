@@ -239,9 +239,7 @@ def _question(path: Path, kind: str, context: tuple[str, ...], prompt: str) -> s
     try:
         unknown = [name for name in placeholders(prompt) if name not in context]
     except ValueError as error:
-        raise _wrong(
-            path, "prompt", f"has a brace that is not closed ({error}); write {{{{ for one that is text"
-        ) from error
+        raise _wrong(path, "prompt", f"cannot be read ({error}); a brace that is text is written twice") from error
     if unknown:
         raise _wrong(path, "prompt", f"holds {{{unknown[0]}}}; what it may hold is {', '.join(context) or 'no column'}")
     return prompt

@@ -282,7 +282,7 @@ def test_targets_that_are_trained_on_are_said_and_marked(run, moods, heard):
 def test_paper_literal_targets_are_all_but_the_run_s_own_sources(run, moods):
     task = replace(moods, literal_targets=(EN, DE, FI))
     done = run(task, [(EN,), (DE, FR)], targets=(PAPER_LITERAL,))
-    assert [item.planned.evaluation.targets for item in done] == [(DE, FI), (EN, FI)]
+    assert [item.planned.targets for item in done] == [(DE, FI), (EN, FI)]
 
 
 def test_a_label_that_training_never_sees_is_said(run, moods, heard, home):

@@ -53,9 +53,25 @@ def test_m004_adds_runs_whose_scores_go_with_them(db):
     db.execute("PRAGMA foreign_keys = ON")
     run = ("r1", "train", "SSLT(de)", "cldr", "m", '["deu"]', 9, 0, 0, "/x", "{}", "{}", "cpu", None, 1.0, "now", "0")
     db.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(run))})", run)
-    score = ("r1", "cldr", "test", "fin", "accuracy", 0.5, 0.4, 0.6, "{}", 8, 1, "d")
+    score = ("r1", "cldr", "test", "", "fin", "accuracy", 0.5, 0.4, 0.6, "{}", 8, 1, "d")
     db.execute(f"INSERT INTO scores VALUES ({', '.join('?' * len(score))})", score)
     with pytest.raises(sqlite3.IntegrityError):  # a share, not per cent
         db.execute("UPDATE scores SET value = 50")
+    db.execute("DELETE FROM runs")
+    assert db["scores"].count == 0
+
+
+def test_m005_keeps_scores_and_lets_one_question_be_read_in_several_ways(db):
+    migrations.apply(db, stop_before="m005_scorings")
+    run = ("r1", "train", "SSLT(de)", "cldr", "m", '["deu"]', 9, 0, 0, "/x", "{}", "{}", "cpu", None, 1.0, "now", "0")
+    db.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(run))})", run)
+    score = ("r1", "cldr", "test", "fin", "accuracy", 0.5, 0.4, 0.6, "{}", 8, 1, "d")
+    db.execute(f"INSERT INTO scores VALUES ({', '.join('?' * len(score))})", score)
+    migrations.apply(db)
+    assert db.execute("SELECT * FROM scores").fetchall() == [(*score[:3], "", *score[3:])]
+    for scoring in ("letters", "options"):
+        db.execute(f"INSERT INTO scores VALUES ({', '.join('?' * 13)})", (*score[:3], scoring, *score[3:]))
+    assert db["scores"].count == 3
+    db.execute("PRAGMA foreign_keys = ON")
     db.execute("DELETE FROM runs")
     assert db["scores"].count == 0

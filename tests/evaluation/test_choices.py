@@ -1,0 +1,219 @@
+"""What is read off a decoder: numbers by likelihood or in writing, both orders, tokenizers of several kinds, limits."""
+
+import pytest
+from tiny_bloom import texts_of_items
+
+from mslt_cli.errors import DataError, UsageError
+from mslt_cli.evaluation.choices import (
+    UNREADABLE,
+    Reading,
+    answers,
+    encoded,
+    generate,
+    number_in,
+    numbers,
+    scored_end,
+)
+from mslt_cli.evaluation.likelihood import log_likelihoods
+from mslt_cli.models.decoder import load_decoder
+from mslt_cli.models.tokenizer import read_tokenizer
+from mslt_cli.runs.scoring import bias_tables
+from mslt_cli.tasks import find_task
+from mslt_cli.tasks.prompts import choice_prompt
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+XCOPA = find_task("xcopa")
+ROWS = [
+    {"id": str(i), "premise": premise, "question": "effect", "choices": choices, "label": i % 2}
+    for i, (premise, choices) in enumerate(
+        [
+            ("Klaas kukkus maha.", ["Klaas läks katki.", "Klaas sai täis."]),
+            ("Dia lupa membawa payung.", ["Bajunya kering.", "Bajunya basah."]),
+            ("Köpek havladı.", ["Biri uyandı.", "Biri uyudu."]),
+            ("汤太咸了。", ["他喝了很多水。", "他睡了。"]),
+        ]
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def model(bloom):
+    return load_decoder(bloom, device="cpu"), read_tokenizer(bloom)
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen"),
+    [
+        ("1", 0),
+        (" 2. Klaas läks katki.", 1),
+        ("The answer is 2, not 1.", 1),
+        ("答案是1。", 0),
+        ("٢", 1),  # Arabic-Indic
+        ("12", UNREADABLE),
+        ("3 or 2", 1),
+        ("Klaas", UNREADABLE),
+        ("", UNREADABLE),
+    ],
+)
+def test_the_first_number_of_a_choice_counts(text, chosen):
+    assert number_in(text, 2) == chosen
+
+
+def test_letters_take_the_likelier_number(model):
+    decoder, tokenizer = model
+    found = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(), longest=None)
+    for row, scores, chosen in zip(ROWS, found.scores, found.chosen, strict=True):
+        ids = encoded(tokenizer, choice_prompt(XCOPA, row))
+        with torch.no_grad():
+            next_ = torch.log_softmax(decoder.network(input_ids=torch.tensor([ids])).logits[0, -1], dim=-1)
+        both = [float(next_[tokenizer.token_to_id(number)]) for number in "12"]
+        assert scores == pytest.approx(both, abs=1e-4)
+        assert chosen == [both.index(max(both))]
+
+
+def test_swapped_scores_are_counted_as_the_data_count(model):
+    decoder, tokenizer = model
+    found = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(swap=True), longest=None)
+    plain = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(), longest=None)
+    turned = [row | {"choices": row["choices"][::-1]} for row in ROWS]
+    other = answers(decoder, tokenizer, XCOPA, "et", turned, Reading(), longest=None)
+    for both, one, two in zip(found.scores, plain.scores, other.scores, strict=True):
+        assert both == pytest.approx([*one, *two[::-1]], abs=1e-4)
+    assert found.chosen == [[a[0], 1 - b[0]] for a, b in zip(plain.chosen, other.chosen, strict=True)]
+
+
+def test_numbers_of_several_tokens_are_scored_whole(bloom):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    letters = sorted({letter for text in texts_of_items() for letter in text} | set("### Input:\nAnswer12.Output "))
+    vocabulary = {"<unk>": 0, "one": 1, "t": 2, "wo": 3} | {letter: 4 + i for i, letter in enumerate(letters)}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split("", "isolated")])
+    one, two = numbers(made, "ab", 2)
+    assert (one.ids[:-1], one.start) == (two.ids[:-1], len(one.ids) - 1)
+    assert numbers(made, "ab", 12)[9].ids[-2:] == (vocabulary["1"], vocabulary.get("0", 0))  # "10"
+    decoder = load_decoder(bloom, device="cpu")
+    texts = numbers(made, "ab", 12)
+    (scores,) = log_likelihoods(decoder, [texts])
+    assert len(scores) == 12
+    assert scores[9] < scores[0]  # "10" holds all of "1"
+
+
+def test_a_tokenizer_that_begins_and_ends_texts_ends_no_prompt(bloom):
+    from tokenizers import processors
+
+    tokenizer = read_tokenizer(bloom)
+    plain = tokenizer.encode("Klaas").ids
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+    assert encoded(tokenizer, "Klaas") == (1, *plain)
+    text = scored_end(tokenizer, "Klaas kukkus", " maha.")
+    assert text.ids == encoded(tokenizer, "Klaas kukkus maha.")
+    assert text.start == len(encoded(tokenizer, "Klaas kukkus"))
+
+
+def test_a_text_without_a_beginning_is_scored_from_its_second_token(model):
+    _, tokenizer = model
+    assert scored_end(tokenizer, "", " Klaas kukkus").start == 1
+
+
+def test_what_is_written_in_batches_is_what_is_written_of_each_alone(model):
+    decoder, tokenizer = model
+    prompts = [encoded(tokenizer, choice_prompt(XCOPA, row, swapped=swap)) for row in ROWS for swap in (False, True)]
+    written = generate(decoder, tokenizer, prompts, 6)
+    for ids, text in zip(prompts, written, strict=True):
+        kept = list(ids)
+        for _ in range(6):  # the slow obvious twin: the likeliest token, one at a time
+            with torch.no_grad():
+                kept.append(int(decoder.network(input_ids=torch.tensor([kept])).logits[0, -1].argmax()))
+            if kept[-1] == decoder.eos_id:
+                kept.pop()
+                break
+        assert text == tokenizer.decode(kept[len(ids) :])
+    found = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading("generate", swap=True, new_tokens=6), longest=None)
+    assert [text for row in found.texts for text in row] == written
+    for row, chosen in zip(found.texts, found.chosen, strict=True):
+        first, second = (number_in(text, 2) for text in row)
+        assert chosen == [first, second if second == UNREADABLE else 1 - second]
+
+
+def test_a_text_longer_than_the_context_is_named_or_cut(model):
+    decoder, tokenizer = model
+    sizes = [len(encoded(tokenizer, choice_prompt(XCOPA, row))) for row in ROWS]
+    longest = max(sizes)  # one token more is needed, for the number
+    worst = ROWS[sizes.index(longest)]["id"]
+    with pytest.raises(
+        DataError, match=f"Row {worst} of xcopa in et has {longest + 1} tokens, and the model's context"
+    ):
+        answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(), longest=longest)
+    found = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(truncate=True), longest=longest)
+    assert found.cut == [worst]
+    assert len(found.chosen) == len(ROWS)
+    row = ROWS[sizes.index(longest)]
+    ids = encoded(tokenizer, choice_prompt(XCOPA, row))[1:]
+    with torch.no_grad():
+        next_ = torch.log_softmax(decoder.network(input_ids=torch.tensor([ids])).logits[0, -1], dim=-1)
+    both = [float(next_[tokenizer.token_to_id(number)]) for number in "12"]
+    assert found.scores[ROWS.index(row)] == pytest.approx(both, abs=1e-4)
+    written = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading("generate", truncate=True), longest=longest)
+    assert worst in written.cut
+
+
+@pytest.mark.parametrize(
+    ("reading", "name"),
+    [
+        (Reading(), "letters"),
+        (Reading(swap=True), "letters+swap"),
+        (Reading("generate", spacing="bactrian"), "generate+bactrian"),
+        (Reading("generate", new_tokens=20), "generate+20-tokens"),
+        (Reading("options", spacing="bactrian", new_tokens=20), "options"),
+        (Reading(truncate=True), "letters+truncate"),
+    ],
+)
+def test_each_reading_has_a_name_of_its_own(reading, name):
+    assert reading.check().name == name
+
+
+@pytest.mark.parametrize(
+    ("reading", "what"),
+    [
+        (Reading("words"), "--scoring is 'words'; it can be letters, generate, options"),
+        (Reading(spacing="wide"), "--spacing is 'wide'"),
+        (Reading("options", swap=True), "--swap changes nothing with --scoring options"),
+        (Reading("generate", new_tokens=0), "--new-tokens is 0"),
+    ],
+)
+def test_a_reading_that_makes_no_sense_is_told(reading, what):
+    with pytest.raises(UsageError, match=what):
+        reading.check()
+
+
+def sums(tables):
+    return {metric: table.sum(axis=0).tolist() for metric, table in tables.items()}
+
+
+def test_position_bias_counted_by_hand():
+    gold, chosen = [0, 0, 1, 1, 1], [0, 0, 0, 0, 1]
+    assert sums(bias_tables(Reading(), gold, chosen)) == {"accuracy-gold-1": [2, 2], "accuracy-gold-2": [1, 3]}
+    assert bias_tables(Reading("options"), gold, chosen) == {}
+
+
+def test_in_both_orders_the_right_choice_stands_at_both_places():
+    # Row 1 takes number 1 twice: right in the first order, wrong in the second. Row 2 takes choice 2 in both orders.
+    gold, chosen = [[0, 0], [1, 1]], [[0, 1], [1, 1]]
+    assert sums(bias_tables(Reading(swap=True), gold, chosen)) == {
+        "accuracy-gold-1": [2, 2],
+        "accuracy-gold-2": [1, 2],
+        "same-in-both-orders": [1, 2],
+    }
+
+
+def test_answers_that_name_nothing_are_counted():
+    gold, chosen = [[0, 0], [1, 1]], [[-1, -1], [1, -1]]
+    assert sums(bias_tables(Reading("generate", swap=True), gold, chosen)) == {
+        "accuracy-gold-1": [0, 2],
+        "accuracy-gold-2": [1, 2],
+        "unreadable": [3, 4],
+        "same-in-both-orders": [0, 2],
+    }
