@@ -1,0 +1,152 @@
+"""Instructions as token ids: what is read, what is to be foretold, what is cut."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mslt_cli.fetching.prepared import Record
+from mslt_cli.models.tokenizer import read_tokenizer
+from mslt_cli.tasks import find_task
+from mslt_cli.tasks.prompts import instruction_prompt
+from mslt_cli.training.batches import IGNORED, collate, next_token_examples
+from mslt_cli.training.encoding import encode, encoded_split
+from mslt_cli.training.settings import Adapter, Settings, overridden, preset
+
+pytest.importorskip("tokenizers")
+
+TASK = find_task("bactrian")
+ROWS = pl.DataFrame(
+    {
+        "id": ["a", "b", "c", "d"],
+        "instruction": ["Nenne ein Tier.", "Addiere.", "说一个字。", "Nothing."],
+        "input": ["", "1 und 2", "", ""],
+        "output": ["Klaas kukkus maha.", "3", "汤", ""],
+    }
+)
+EOS = 2
+
+
+@pytest.fixture(scope="module")
+def tokenizer(bloom):
+    return read_tokenizer(bloom)
+
+
+def made(tokenizer, max_length=512, spacing="bactrian", eos=EOS, rows=ROWS):
+    encoded = encode(TASK, rows, tokenizer, max_length, eos_id=eos, spacing=spacing)
+    return encoded, next_token_examples(encoded, encoded.first_segments().tolist())
+
+
+@pytest.mark.parametrize("spacing", ["bactrian", "printed"])
+def test_a_text_is_prompt_answer_and_end_and_only_the_answer_is_foretold(tokenizer, spacing):
+    _, examples = made(tokenizer, spacing=spacing)
+    for row, example in zip(ROWS.iter_rows(named=True), examples, strict=True):
+        prompt = instruction_prompt(row["instruction"], row["input"], spacing)
+        assert tokenizer.decode(example.ids.tolist()[:-1]) == prompt + row["output"]
+        assert example.ids[-1] == EOS
+        assert tokenizer.decode(example.labels.tolist()[:-1]) == row["output"]
+        assert example.labels[-1] == EOS
+        before = example.ids[: example.positions[0] + 1]
+        assert tokenizer.decode(before.tolist()) == prompt
+        assert example.labels.tolist() == example.ids[example.positions + 1].tolist()
+
+
+def test_in_a_batch_every_other_token_is_ignored(tokenizer):
+    _, examples = made(tokenizer)
+    batch = collate(examples, pad_id=3)
+    assert int((batch["labels"] != IGNORED).sum()) == sum(len(example.labels) for example in examples)
+    for i, example in enumerate(examples):
+        there = np.flatnonzero(batch["labels"][i] != IGNORED)
+        assert there.tolist() == example.positions.tolist()
+        assert (batch["input_ids"][i, there + 1] == batch["labels"][i, there]).all()
+        assert batch["attention_mask"][i].sum() == len(example.ids)
+
+
+def test_a_token_that_reaches_from_the_prompt_into_the_answer_is_foretold():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    letters = sorted(set("### Input:\nab\n### Output:\nx") | {"\n"})
+    words = {"<unk>": 0} | {letter: i for i, letter in enumerate(letters, 1)}
+    glued = Tokenizer(models.BPE({**words, "\nx": 90}, [("\n", "x")], unk_token="<unk>"))
+    glued.pre_tokenizer = pre_tokenizers.Split("§", "isolated")
+    rows = pl.DataFrame({"id": ["a"], "instruction": ["ab"], "input": [""], "output": ["x"]})
+    _, (example,) = made(glued, rows=rows, eos=None)
+    assert example.labels.tolist() == [90]  # the line feed ends the prompt, and x is the answer
+
+
+def test_special_tokens_of_the_tokenizer_are_no_part_of_an_answer(bloom):
+    from tokenizers import processors
+
+    tokenizer = read_tokenizer(bloom)
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", EOS)])
+    _, examples = made(tokenizer)
+    plain = made(read_tokenizer(bloom))[1]
+    for one, other in zip(examples, plain, strict=True):
+        assert one.ids.tolist() == [1, *other.ids.tolist()]  # one end, not two
+        assert one.labels.tolist() == other.labels.tolist()
+
+
+def test_what_is_too_long_loses_its_end(tokenizer):
+    _, examples = made(tokenizer)
+    most = len(examples[0].ids) - 3
+    cut, short = made(tokenizer, max_length=most)
+    assert cut.cut == sum(len(example.ids) > most for example in examples) > 0
+    for one, other in zip(short, examples, strict=True):
+        assert one.ids.tolist() == other.ids[:most].tolist()
+        kept = other.positions < most - 1
+        assert one.labels.tolist() == other.labels[kept].tolist()
+    bare, none = made(tokenizer, max_length=12)
+    assert bare.cut == 4
+    assert not any(len(example.labels) for example in none)
+
+
+def test_the_cache_tells_spacings_apart(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    sums = {"sha256": "0" * 64, "content_sha256": "1" * 64}
+    record = Record("bactrian", "deu", "de", "train", 4, 4, "train.parquet", 9, origin={}, **sums)
+    first = [
+        encoded_split(TASK, record, ROWS, tokenizer, "f" * 64, 512, eos_id=EOS, spacing=spacing).ids.tolist()
+        for spacing in ("bactrian", "printed", "bactrian")
+    ]
+    assert first[0] == first[2] != first[1]
+    assert len(list(tmp_path.rglob("*.npz"))) == 2
+
+
+def test_every_preset_for_instructions_is_the_paper_s():
+    for name in ("default", "paper", "paper-printed"):
+        s = preset(name, "bactrian", "bloom-7b1", kind="instruction")
+        assert (s.batch_size, s.steps, s.epochs, s.learning_rate, s.max_length) == (12, 5000, None, 3e-4, 512)
+        assert s.adapter == Adapter(rank=64, alpha=16, dropout=0.05, targets=(), four_bit=True)
+        assert s.spacing == "bactrian"
+        assert s.check() == Settings.from_json(s.as_json()) == s
+
+
+def test_settings_of_encoders_are_written_as_before_there_were_decoders():
+    assert not {"adapter", "spacing"} & Settings().as_json().keys()
+    assert Settings.from_json(Settings().as_json()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "given", "what"),
+    [
+        ({"rank": 0}, {}, "--lora-rank is 0"),
+        ({"alpha": -1}, {}, "--lora-alpha is -1"),
+        ({"dropout": 1.0}, {}, "--lora-dropout is 1"),
+        ({}, {"spacing": "wide"}, "--spacing is 'wide'"),
+        ({}, {"head": "cls"}, "--head is for encoders"),
+        ({}, {"choose": "best"}, "--choose is for encoders"),
+        ({}, {"average_checkpoints": 3}, "--average-checkpoints is for encoders"),
+    ],
+)
+def test_values_that_make_no_sense_are_told(adapter, given, what):
+    from mslt_cli.errors import UsageError
+
+    with pytest.raises(UsageError, match=what):
+        overridden(preset("default", "bactrian", "x", kind="instruction"), adapter=adapter, **given)
+
+
+@pytest.mark.parametrize("given", [{"adapter": {"rank": 8}}, {"adapter": {"four_bit": False}}, {"spacing": "printed"}])
+def test_encoders_have_no_adapter(given):
+    from mslt_cli.errors import UsageError
+
+    with pytest.raises(UsageError, match="--lora-…, --no-4bit and --spacing are for instructions"):
+        overridden(Settings(), **given)
