@@ -16,7 +16,7 @@ import numpy as np
 
 from mslt_cli.errors import ModelError, MsltError
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.training.batches import IGNORED, Example, collate, planned_batches
+from mslt_cli.training.batches import Example, collate, planned_batches
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.learner import Learner
 from mslt_cli.training.settings import Settings
@@ -130,11 +130,13 @@ class Training:
         for epoch, batch in batches:
             rate = self._set_rate()
             self.settled = False
-            loss, norm, padded = self._step([self.examples[i] for i in batch], multiple)
+            # What carries no label (an instruction that is longer than the model takes) need not be computed.
+            learned = [self.examples[i] for i in batch if len(self.examples[i].labels)]
+            loss, norm, padded = self._step(learned, multiple)
             self.step += 1
             record = StepRecord(
                 *(self.step, epoch, math.nan, rate, math.nan, len(batch)),
-                *(int(self.lengths[batch].sum()), padded),
+                *(sum(len(example.ids) for example in learned), padded),
             )
             pending.append((record, loss, norm))
             special = self.step in self.average_at or self.step in self.validate_at or self.step == self.total
@@ -194,7 +196,7 @@ class Training:
         """One optimizer step; the loss and the norm stay on the device."""
         import torch
 
-        labels = sum(int((example.labels != IGNORED).sum()) for example in examples)
+        labels = sum(len(example.labels) for example in examples)
         mine = list(examples[self.world.rank :: self.world.size])
         while True:
             try:
@@ -203,6 +205,8 @@ class Training:
             except torch.OutOfMemoryError as error:
                 self._save_memory(error)
         parameters = list(self.parameters.values())
+        for parameter in parameters if not labels else ():
+            parameter.grad = torch.zeros_like(parameter)  # the step is taken all the same
         self.world.sum_gradients(parameters)
         self.world.sum_values(loss)
         limit = self.settings.clip or math.inf

@@ -21,6 +21,7 @@ from mslt_cli.runs.experiment import train
 from mslt_cli.runs.index import find_run, index_runs
 from mslt_cli.store.db import open_store
 from mslt_cli.tasks import find_task
+from mslt_cli.training.batches import collate
 from mslt_cli.training.loop import Training
 from mslt_cli.training.settings import overridden, preset
 
@@ -288,3 +289,24 @@ def test_out_of_memory_first_spares_what_can_be_computed_again(run, heard, monke
     assert outcome.run.record["training"]["micro_batch"] == 2
     assert any("hidden states are computed twice" in note for note in heard.notes)
     assert any("2 examples at once" in note for note in heard.notes)
+
+
+def test_a_step_without_any_answer_is_taken_and_changes_no_other(run, home, monkeypatch):
+    """Half of the instructions have no room for their answers: nothing of them is computed."""
+    from mslt_cli.runs import execute as carrying
+
+    plain, seen = carrying.next_token_examples, []
+
+    def half(encoded, segments):
+        made = plain(encoded, segments)
+        return [replace(e, labels=e.labels[:0], positions=e.positions[:0]) if i % 2 else e for i, e in enumerate(made)]
+
+    monkeypatch.setattr(carrying, "next_token_examples", half)
+    monkeypatch.setattr(
+        "mslt_cli.training.loop.collate", lambda some, *a, **k: seen.extend(some) or collate(some, *a, **k)
+    )
+    done = only(run([(AR, DE)], settings=overridden(QUICK_PLAIN, batch_size=1, steps=9)))
+    lines = [json.loads(line) for line in (done.run.directory / "metrics.jsonl").read_text().splitlines()]
+    assert len(lines) == 9
+    assert {line["tokens"] > 0 for line in lines} == {line["loss"] > 0 for line in lines} == {False, True}
+    assert all(len(example.labels) for example in seen)
