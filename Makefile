@@ -32,6 +32,7 @@ bench: $(VENV)/dev
 	$(BIN)/python bench/coverage.py
 	$(BIN)/python bench/embeddings.py
 	$(BIN)/python bench/training.py
+	$(BIN)/python bench/decoders.py
 
 docs: $(VENV)/dev
 	$(BIN)/typer mslt_cli.cli utils docs --name mslt --title "The commands" --output docs/commands.md

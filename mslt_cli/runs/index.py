@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mslt_cli.errors import StoreError, UnknownNameError
 from mslt_cli.progress import Progress
-from mslt_cli.runs.directory import Run, RunError, check_files, read_run
+from mslt_cli.runs.directory import MERGED, MODEL, Run, RunError, check_files, read_run
 from mslt_cli.store.db import Store, open_store
 from mslt_cli.store.runs import find_runs, save_run
 
@@ -83,7 +83,7 @@ def index_runs(store: Store, folders: Iterable[Path]) -> Indexed:
         if not folder.is_dir():
             raise UnknownNameError("folder", str(folder), (), "Give the folder of a run, or one of many runs.")
         for directory in sorted({path.parent for name in ("run.json", "config.json") for path in folder.rglob(name)}):
-            if directory.name == "model" or directory.name.startswith("."):
+            if directory.name in (MODEL, MERGED) or directory.name.startswith("."):
                 continue
             try:
                 run = read_run(directory)
