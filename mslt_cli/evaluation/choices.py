@@ -70,6 +70,15 @@ class Reading:
         parts += [f"{self.new_tokens}-tokens"] if self.scoring == "generate" and self.new_tokens != 8 else []
         return "+".join([*parts, *(["truncate"] if self.truncate else [])])
 
+    @property
+    def options(self) -> str:
+        """What a user writes to get this reading; empty for the default."""
+        words = [f"--scoring {self.scoring}"] if self.scoring != "letters" else []
+        words += ["--swap"] if self.swap else []
+        words += [f"--spacing {self.spacing}"] if self.spacing != "printed" else []
+        words += [f"--new-tokens {self.new_tokens}"] if self.new_tokens != 8 else []
+        return " ".join([*words, *(["--truncate"] if self.truncate else [])])
+
 
 @dataclass(frozen=True)
 class Answers:

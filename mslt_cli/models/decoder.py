@@ -255,12 +255,14 @@ def _in_four_bits(device: torch.device, dtype: Any) -> dict[str, Any]:
         raise missing from error
     except Exception as error:  # its native library fits neither this system nor its GPU driver
         raise ModelError(f"bitsandbytes cannot be loaded ({str(error)[:120]}). {WITHOUT_4BIT}") from error
+    import torch
     from transformers import BitsAndBytesConfig
 
     quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
-    return {"quantization_config": quantization, "device_map": {"": device}}
+    place = f"cuda:{torch.cuda.current_device()}" if device.type == "cuda" and device.index is None else str(device)
+    return {"quantization_config": quantization, "device_map": {"": place}}
 
 
 WITHOUT_4BIT = "Give --no-4bit for an adapter beside unquantised weights."

@@ -149,6 +149,8 @@ def evaluate_model(
         left = evaluation if known is None else replace(evaluation, targets=lacking(known, evaluation, session))
         found = evaluated((), left, session, learner, directory, progress, settings)
         codes = ",".join(task.code(target) for target in evaluation.targets)
+        command = f"mslt eval {model.name} {task.options} --targets {codes} --split {evaluation.split}"
+        command += f" {evaluation.reading.options}" if evaluation.reading and evaluation.reading.options else ""
         run = write_run(
             directory,
             {
@@ -156,7 +158,7 @@ def evaluate_model(
                 "name": model.name + (" in 4 bits" if four_bit else ""),
                 "task": named_task(task),
                 "identity": identity,
-                "command": f"mslt eval {model.name} {task.options} --targets {codes} --split {evaluation.split}",
+                "command": command + (" --4bit" if four_bit else ""),
                 "environment": environment_of(learner, ALONE),
                 **with_scores(
                     {name: known.record[name] for name in ("scores", "means", "files")} if known else {}, *found

@@ -160,6 +160,12 @@ def test_a_text_longer_than_the_context_is_named_or_cut(model):
     assert worst in written.cut
 
 
+def test_a_reading_is_written_as_its_options():
+    assert Reading().options == ""
+    told = Reading("generate", swap=True, spacing="bactrian", new_tokens=9, truncate=True).options
+    assert told == "--scoring generate --swap --spacing bactrian --new-tokens 9 --truncate"
+
+
 @pytest.mark.parametrize(
     ("reading", "name"),
     [

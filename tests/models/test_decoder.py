@@ -117,10 +117,14 @@ def test_a_batch_without_answers_has_no_loss_and_no_gradient(bloom):
 def test_memory_is_spared_without_another_gradient(bloom, four_bit):
     decoder = load_decoder(bloom, adapter=Adapter(rank=4, dropout=0.2, four_bit=four_bit), device="cpu")
     changed(decoder).network.train()
-    gradients = []
-    for _ in range(2):
+    gradients, passes = [], []
+    layer = next(m for name, m in decoder.network.named_modules() if name.endswith("h.0.input_layernorm"))
+    layer.register_forward_hook(lambda *_: passes.append(1))
+    for times in (1, 2):
         torch.manual_seed(3)
+        passes.clear()
         decoder.loss(batch(decoder)).backward()
+        assert len(passes) == times
         gradients.append([p.grad.clone() for p in decoder.parameters().values()])
         decoder.network.zero_grad()
         first = decoder.spare_memory()
