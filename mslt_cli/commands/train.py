@@ -271,8 +271,9 @@ def train(
     from mslt_cli.languages.pools import split_names
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
+    from mslt_cli.reporting.plans import announce_plan, show_plan
     from mslt_cli.reporting.progress import progress
-    from mslt_cli.reporting.runs import announce_plan, show_plan, show_runs
+    from mslt_cli.reporting.runs import show_runs
     from mslt_cli.runs import jobs as parallel
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.experiment import together

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mslt_cli.errors import DataError, ModelError, UsageError
 from mslt_cli.evaluation.likelihood import BATCH_TOKENS, Text, log_likelihoods
 from mslt_cli.models.decoder import Decoder
+from mslt_cli.models.encoder import quiet
 from mslt_cli.probing.embeddings import length_batches
 from mslt_cli.progress import Step
 from mslt_cli.tasks.base import Task
@@ -273,13 +274,15 @@ def generate(
             mask[row, longest - len(prompts[i]) :] = 1
         try:
             low = torch.autocast(decoder.device.type, torch.bfloat16, enabled=precision == "bf16")
-            with torch.inference_mode(), low:
+            with torch.inference_mode(), low, quiet():
                 written = decoder.network.generate(
                     input_ids=ids.to(decoder.device),
                     attention_mask=mask.to(decoder.device),
                     max_new_tokens=new_tokens,
                     do_sample=False,
                     num_beams=1,
+                    repetition_penalty=1.0,  # whatever else the model's own settings ask for
+                    no_repeat_ngram_size=0,
                     pad_token_id=decoder.pad_id,
                     eos_token_id=decoder.eos_id,
                 )

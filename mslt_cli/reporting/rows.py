@@ -115,3 +115,13 @@ def _that_fit(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], widt
 def _width(column: Column, rows: Sequence[Mapping[str, Any]]) -> int:
     """Characters of a column, with what is between it and the next."""
     return 3 + max([len(column.header or column.name), *(len(_cell(column, row)) for row in rows)])
+
+
+def many(n: int, what: str) -> str:
+    """ "1 run", "35 runs"."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def counted(value: float) -> str:
+    """ "12,345"."""
+    return f"{value:,}"

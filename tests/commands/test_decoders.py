@@ -1,6 +1,7 @@
 """`mslt train --task bactrian` and `mslt eval` of decoders, as users call them; on real data where they are."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -8,8 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 from tiny_bloom import ITEMS, make_bloom
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "fetching"))
+from hub_server import HubServer
 
 for package in ("torch", "transformers", "peft", "bitsandbytes"):
     pytest.importorskip(package)
@@ -155,6 +160,44 @@ def test_a_question_longer_than_the_context_is_named_and_cut_when_told_to(mslt, 
     cut = mslt(*words, "--truncate")
     assert "3 rows of xcopa in et lost their beginning: 0, 1, 2" in cut.stderr
     assert "letters+truncate" in cut.stdout
+
+
+def test_out_of_an_empty_cache_model_instructions_and_questions_come_from_the_hub(
+    own_store, tmp_path, wide, monkeypatch
+):
+    rows = [json.loads(line) for line in (ITEMS / "xcopa_et.jsonl").read_text().splitlines()]
+    rows = [
+        {"premise": "Sadas.", "choice1": "a", "choice2": "b", "question": "cause", "label": 0, "idx": i}
+        for i in range(497)
+    ] + [row | {"idx": 497 + i} for i, row in enumerate(rows)]
+    parquet = io.BytesIO()
+    pl.DataFrame(rows).write_parquet(parquet)
+    instructions = {
+        f"data/{lang}.json.gz": gzip.compress(
+            json.dumps(
+                [{"instruction": lang, "input": "", "id": f"{lang}-{i}", "output": "ja"} for i in range(9)]
+            ).encode()
+        )
+        for lang in ("ar", "de")
+    }
+    monkeypatch.setenv("MSLT_STORE", str(own_store))
+    with HubServer() as hub:
+        hub.add("model", "org/tiny", {path.name: path.read_bytes() for path in wide.iterdir()})
+        hub.add("dataset", "MBZUAI/Bactrian-X", instructions)
+        hub.add("dataset", "cambridgeltl/xcopa", {"et/test-00000-of-00001.parquet": parquet.getvalue()})
+        there = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "NO_PROXY": "*"}
+        words = ["train", "--task", "bactrian", "--model", "org/tiny", "--sources", "ar,de", *QUICK]
+        run = command(*words, "--format", "lines", **there).stdout.strip()
+        asked = ["eval", "org/tiny", run, "--task", "xcopa", "--targets", "et", "--json"]
+        base, tuned = json.loads(command(*asked, **there).stdout)["runs"]
+        seen = len(hub.asked())
+    assert (base["name"], tuned["name"]) == ("org/tiny", "MSLT(ar,de)")
+    assert [score["rows"] for score in base["scores"]] == [500] * 3
+    assert seen
+    offline = there | {"HF_HUB_OFFLINE": "1"}  # and the server is gone
+    assert command(*words, "--format", "lines", **offline).stdout.strip() == run
+    config = json.loads((own_store.parent / "runs").glob("bactrian*/model/adapter_config.json").__next__().read_text())
+    assert config["base_model_name_or_path"] == "org/tiny"
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no data in {DATA}; MSLT_SHARED_DATA says where they are")

@@ -112,7 +112,7 @@ def test_a_run_that_fails_does_not_stop_the_others_and_the_exit_code_says_so(msl
         (["-s", "en", "--split", "de=3"], "--split has to name the sources, each once: en"),
         (["-s", "en", "--seed", "a"], "--seed is 'a'; write a number"),
         (["-s", "en", "--model", "e6-small"], "There is no model 'e6-small'"),
-        (["-s", "en", "--task", "xcopa"], "encoders are trained to classify words or sentences"),
+        (["-s", "en", "--task", "xcopa"], "nothing is trained on it. Decoders are tuned on bactrian and then asked"),
         (["-s", "en", "--device", "cuda:99"], "The device 'cuda:99' cannot be used here"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -118,8 +118,10 @@ def test_a_text_without_a_beginning_is_scored_from_its_second_token(model):
     assert scored_end(tokenizer, "", " Klaas kukkus").start == 1
 
 
-def test_what_is_written_in_batches_is_what_is_written_of_each_alone(model):
+@pytest.mark.parametrize("penalty", [1.0, 9.0])
+def test_what_is_written_in_batches_is_what_is_written_of_each_alone(model, monkeypatch, penalty):
     decoder, tokenizer = model
+    monkeypatch.setattr(decoder.network.generation_config, "repetition_penalty", penalty)  # the model's own wish
     prompts = [encoded(tokenizer, choice_prompt(XCOPA, row, swapped=swap)) for row in ROWS for swap in (False, True)]
     written = generate(decoder, tokenizer, prompts, 6)
     for ids, text in zip(prompts, written, strict=True):
