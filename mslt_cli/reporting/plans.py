@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from mslt_cli.runs.session import Session
 
 
+MANY_PASSES = 20
+"""So many passes over a few examples are more often a setting that was forgotten than one that was meant."""
+
+
 def announce_plan(plan: Sequence[tuple[Planned, State]], session: Session, store: Path) -> None:
     """Say on stderr what is going to be done."""
     from mslt_cli.runs.experiment import readable_time
@@ -32,6 +36,8 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], session: Session, store
     left = [item for item, state in plan if state != "done"]
     steps = spec.settings.total_steps(spec.examples)
     what = f"{spec.examples:,} examples, {steps:,} steps each"
+    passes = steps * spec.settings.batch_size / spec.examples
+    what += f" ({passes:,.0f} passes over them)" if passes >= MANY_PASSES else ""
     what += f", evaluated on {many(len(targets), 'language')}" if targets else ""
     time = _expected_s(left, session, store) if left else None
     took = f", about {readable_time(time)} by earlier runs" if time else ""

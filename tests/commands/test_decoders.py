@@ -69,6 +69,7 @@ def mslt(own_store, cache, monkeypatch):
 
 def test_tuned_and_asked_beside_its_base_model(mslt, wide, own_store):
     tuned = mslt("train", "--task", "bactrian", "--model", wide, "--sources", "ar,de,zh", *QUICK)
+    assert "12 examples, 4 steps each\n" in tuned.stderr
     head, line = (tuned.stdout.splitlines()[i].split() for i in (0, 2))
     assert head == ["sources", "seed", "steps", "examples", "last", "loss", "tokens/s", "run"]
     assert line[:4] == ["ar,de,zh", "0", "4", "12"]
@@ -82,6 +83,11 @@ def test_tuned_and_asked_beside_its_base_model(mslt, wide, own_store):
     again = mslt("eval", wide, run, "--task", "xcopa,xwinograd,xstorycloze", "--targets", "et,id,jp")
     assert again.stdout == done.stdout
     assert again.stderr == ""
+
+
+def test_many_passes_over_few_examples_are_said(mslt, wide):
+    words = ["train", "--task", "bactrian", "--model", wide, "--sources", "ar", "--no-4bit", *QUICK, "--steps", "60"]
+    assert "12 examples, 60 steps each (20 passes over them)" in mslt(*words).stderr
 
 
 def test_what_is_known_is_answered_without_torch(mslt, wide, tmp_path):

@@ -179,6 +179,20 @@ def test_a_merged_model_needs_no_peft_and_is_of_the_unquantised_weights(bloom, t
         assert torch.allclose(merged(input_ids=IDS).logits, logits(whole), atol=1e-4)
 
 
+@pytest.mark.parametrize("four_bit", [False, True])
+def test_weights_are_read_that_were_saved_without_the_head_and_in_half_precision(bloom, tmp_path, four_bit):
+    """BLOOM's own files are such: tensors are called h.0…, and the head is the word embedding."""
+    import shutil
+
+    folder = shutil.copytree(make_bloom(tmp_path / "whole", hidden_size=64), tmp_path / "bare")
+    whole = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    whole.transformer.half().save_pretrained(folder)
+    assert "BloomModel" in (folder / "config.json").read_text()
+    decoder = load_decoder(folder, four_bit=four_bit, device="cpu")
+    other = load_decoder(tmp_path / "whole", four_bit=four_bit, device="cpu")
+    assert (logits(decoder) - logits(other)).abs().max() < 0.05 < logits(other).abs().max()
+
+
 SMALL = {"vocab_size": 50, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3}
 HIDDEN = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 48}
 
