@@ -57,8 +57,8 @@ def log_likelihoods(
     """The log-likelihood of each text's end, in nats.
 
     What the texts of an item have in common goes through the model once: their beginnings, and all but the last token
-    of texts that differ in that alone. Batches are of like length and padded on the left, masked, with the positions
-    that the tokens have without padding.
+    of texts that differ in that alone. Batches are of like length; padding is masked, and tokens keep the positions
+    that they have without it.
 
     Args:
         decoder: as it is to be judged.
@@ -201,12 +201,15 @@ def _pass(
     ids = torch.full((len(rows), longest), decoder.pad_id)
     mask = torch.zeros((len(rows), longest), dtype=torch.long)
     positions = torch.zeros((len(rows), longest), dtype=torch.long)
+    # A beginning is padded before it and what follows on the other side, so that no padding stands within a text:
+    # some models (MPT) count columns. A whole text is padded before it, so that its end stands in the last column.
+    starts = [0 if cache is not None else longest - len(row) for row in rows]
     for i, row in enumerate(rows):
-        ids[i, longest - len(row) :] = torch.tensor(row)
-        mask[i, longest - len(row) :] = 1
-        positions[i, longest - len(row) :] = torch.arange(offsets[i], offsets[i] + len(row))
-    # Column of a position in its row: rows end in the last column.
-    columns = [{p: longest - len(row) + p - offsets[i] for p in wanted[i]} for i, row in enumerate(rows)]
+        there = slice(starts[i], starts[i] + len(row))
+        ids[i, there] = torch.tensor(row)
+        mask[i, there] = 1
+        positions[i, there] = torch.arange(offsets[i], offsets[i] + len(row))
+    columns = [{p: starts[i] + p - offsets[i] for p in wanted[i]} for i in range(len(rows))]
     asked = [column for by_position in columns for column in by_position.values()]
     first = min(asked, default=longest - 1)
     whole = mask.to(device) if before is None else torch.cat([before, mask.to(device)], dim=1)

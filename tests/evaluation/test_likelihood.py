@@ -20,9 +20,10 @@ CONFIGS = {
     "opt": lambda: transformers.OPTConfig(
         **SMALL, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=48, word_embed_proj_dim=32
     ),
+    "mpt": lambda: transformers.MptConfig(**SMALL, d_model=32, n_layers=2, n_heads=4, max_seq_len=96),
     "gpt_neox": lambda: transformers.GPTNeoXConfig(**SMALL, **HIDDEN),
 }
-"""Positions by ALiBi, by rotation, learned (two ways), by rotation in a fused layer."""
+"""Positions by ALiBi (out of the mask; MPT's out of the columns), by rotation (twice), learned (two ways)."""
 
 
 @pytest.fixture(scope="module", params=sorted(CONFIGS))
