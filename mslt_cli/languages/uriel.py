@@ -9,6 +9,8 @@ Source:
 
 import hashlib
 import importlib.metadata
+import threading
+import zipfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -149,8 +151,9 @@ def _read_table(path: Path) -> _Table:
     """Read one file, as small as its values allow: 0 and 1 as uint8, and of ten sources only whether one spoke."""
     if not path.is_file():
         raise MissingFactsError(f"lang2vec has no file {path}. Install lang2vec==1.1.2.")
-    with np.load(path, allow_pickle=False) as arrays:
-        codes, features, values = arrays["langs"], arrays["feats"], arrays["data"]  # (n,), (d,), (n, d, sources)
+    with zipfile.ZipFile(path) as archive:
+        codes, features, values = (_read_array(archive, name) for name in ("langs", "feats", "data"))
+        # (n,), (d,), (n, d, sources)
     order = np.argsort(codes)
     if path.name == FEATURES:
         values = (values >= 0).any(axis=2)
@@ -159,6 +162,21 @@ def _read_table(path: Path) -> _Table:
     else:
         values = (values[:, :, 0] > 0).view(np.uint8)
     return _Table(tuple(codes[order].tolist()), features, values[order])
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """One array of an npz file: as np.load does it, but safely in several threads."""
+    with archive.open(f"{name}.npy") as file:
+        with _HEADERS:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, columns_first, dtype = read(file)
+        return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if columns_first else "C")
+
+
+_HEADERS = threading.Lock()
+"""numpy reads the header of an array as Python's syntax, and CPython 3.11 counts the depth of syntax trees in one place
+for all threads: two at once end in a SystemError now and then."""
 
 
 def _vectors(row: VectorSet, table: _Table, stated: _Table) -> UrielVectors:
