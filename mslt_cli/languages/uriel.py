@@ -152,7 +152,8 @@ def _read_table(path: Path) -> _Table:
     if not path.is_file():
         raise MissingFactsError(f"lang2vec has no file {path}. Install lang2vec==1.1.2.")
     with zipfile.ZipFile(path) as archive:
-        codes, features, values = (_read_array(archive, name) for name in ("langs", "feats", "data"))
+        codes, features = _read_array(archive, "langs"), _read_array(archive, "feats")
+        values: Any = _read_array(archive, "data")
         # (n,), (d,), (n, d, sources)
     order = np.argsort(codes)
     if path.name == FEATURES:
