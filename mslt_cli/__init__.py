@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mslt_cli.fetching.embeddings import fetch_embeddings
     from mslt_cli.fetching.vocabulary import fetch_vocabularies
     from mslt_cli.models.find import fetch_model
+    from mslt_cli.probing.probe import probe
+    from mslt_cli.probing.sentences import aligned_sentences
+    from mslt_cli.probing.vectors import probed_model, probed_run
     from mslt_cli.runs.compare import compare_runs
     from mslt_cli.runs.evaluations import evaluate_model, evaluate_run
     from mslt_cli.runs.experiment import train
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Selection",
+    "aligned_sentences",
     "compare_runs",
     "evaluate_model",
     "evaluate_run",
@@ -35,12 +39,16 @@ __all__ = [
     "find_task",
     "index_runs",
     "open_store",
+    "probe",
+    "probed_model",
+    "probed_run",
     "read_data",
     "select",
     "train",
 ]
 
 _HOME = {
+    "aligned_sentences": "mslt_cli.probing.sentences",
     "compare_runs": "mslt_cli.runs.compare",
     "evaluate_model": "mslt_cli.runs.evaluations",
     "evaluate_run": "mslt_cli.runs.evaluations",
@@ -54,6 +62,9 @@ _HOME = {
     "Selection": "mslt_cli.selection",
     "select": "mslt_cli.selection",
     "open_store": "mslt_cli.store.db",
+    "probe": "mslt_cli.probing.probe",
+    "probed_model": "mslt_cli.probing.vectors",
+    "probed_run": "mslt_cli.probing.vectors",
     "fill_languages": "mslt_cli.store.fill",
     "train": "mslt_cli.runs.experiment",
 }

@@ -298,3 +298,34 @@ def m005_scorings(db: Database) -> None:
         """
     )
     db.execute("DROP TABLE scores_004")
+
+
+@migrations()
+def m006_probes(db: Database) -> None:
+    # What `mslt probe` measured: a row for each pair of languages, and one with empty languages for all together.
+    db.execute(
+        """
+        CREATE TABLE probes (
+            weights_sha256 TEXT NOT NULL,
+            label TEXT NOT NULL,
+            model TEXT NOT NULL,
+            run_id TEXT NOT NULL,
+            corpus TEXT NOT NULL,
+            split TEXT NOT NULL,
+            languages TEXT NOT NULL,
+            pooling TEXT NOT NULL,
+            layer INTEGER NOT NULL,
+            metric TEXT NOT NULL,
+            a TEXT NOT NULL,
+            b TEXT NOT NULL,
+            value REAL NOT NULL,
+            low REAL,
+            high REAL,
+            n INTEGER NOT NULL,
+            data_sha256 TEXT NOT NULL,
+            mslt_version TEXT NOT NULL,
+            measured_at TEXT NOT NULL,
+            PRIMARY KEY (weights_sha256, corpus, split, languages, n, pooling, layer, metric, a, b)
+        ) WITHOUT ROWID
+        """
+    )

@@ -75,3 +75,32 @@ def test_m005_keeps_scores_and_lets_one_question_be_read_in_several_ways(db):
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("DELETE FROM runs")
     assert db["scores"].count == 0
+
+
+def test_m006_has_a_place_for_what_probes_measure_once_for_each_way_of_measuring(db):
+    migrations.apply(db)
+    row = (
+        "w",
+        "e5-small",
+        "e5-small",
+        "",
+        "pud",
+        "test",
+        "[]",
+        "mean",
+        12,
+        "cka",
+        "",
+        "",
+        0.7,
+        None,
+        None,
+        9,
+        "d",
+        "0",
+        "now",
+    )
+    for pooling in ("mean", "mean, debiased"):
+        db.execute(f"INSERT INTO probes VALUES ({', '.join('?' * len(row))})", (*row[:7], pooling, *row[8:]))
+    with pytest.raises(sqlite3.IntegrityError):
+        db.execute(f"INSERT INTO probes VALUES ({', '.join('?' * len(row))})", row)

@@ -1,0 +1,171 @@
+"""Linear CKA: how alike two sets of embeddings of the same sentences are, whatever their axes and scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.errors import DataError
+from mslt_cli.probing.pairs import Pairs, made_pairs, sentence_weights
+
+Floats = NDArray[np.float64]
+
+BLOCK_ELEMENTS = 16_000_000
+"""Entries of a block of rows of a Gram matrix that are in memory at once."""
+LEAST_SENTENCES = 4
+"""The unbiased form divides by n (n − 3)."""
+
+
+def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = False) -> float:
+    """Linear centred kernel alignment between two embeddings of the same sentences, in the cheaper of its two forms.
+
+    Args:
+        x: shape (n, d), rows are sentences.
+        y: shape (n, e), the same sentences in the same order.
+        debiased: estimate each of its three parts without bias (Song et al. 2007). By itself CKA is too high where
+            there are few sentences for the dimensions: of unrelated embeddings it is about d / (n + d), not 0.
+
+    Returns:
+        0..1, higher = more alike; debiased it may be a little below 0.
+
+    Raises:
+        DataError: the two differ in sentences, there are too few, or all embeddings of one are the same.
+
+    Source:
+        Kornblith et al. 2019, Similarity of Neural Network Representations Revisited, §3, and its demonstration for
+        the debiased form over features.
+    """
+    x, y = _checked(x), _checked(y)
+    if len(x) != len(y):
+        raise DataError(f"CKA is between embeddings of the same sentences: {len(x)} and {len(y)} are given.")
+    n, form = len(x), _over_features if x.shape[1] * y.shape[1] < len(x) ** 2 else _over_sentences
+    xy, xx, yy = (form(a, b) for a, b in ((x, y), (x, x), (y, y)))
+    if debiased:
+        squares_x, squares_y = (x**2).sum(axis=1), (y**2).sum(axis=1)
+        xy = _debiased(xy, squares_x, squares_y, n)
+        xx, yy = _debiased(xx, squares_x, squares_x, n), _debiased(yy, squares_y, squares_y, n)
+    return float(xy / np.sqrt(xx * yy))
+
+
+def _checked(x: NDArray[Any]) -> Floats:
+    """Centred, in float64."""
+    x = np.asarray(x, np.float64)
+    if len(x) < LEAST_SENTENCES:
+        raise DataError(f"{len(x)} sentences are too few for CKA: it needs {LEAST_SENTENCES}.")
+    centred: Floats = x - x.mean(axis=0)
+    if not centred.any() or (centred**2).sum() < 1e-20 * max((x**2).sum(), 1e-300):
+        raise DataError("All sentences have the same embedding: there is nothing to compare.")
+    return centred
+
+
+def _over_features(x: Floats, y: Floats) -> float:
+    return float(((x.T @ y) ** 2).sum())
+
+
+def _over_sentences(x: Floats, y: Floats) -> float:
+    return float(np.vdot(x @ x.T, y @ y.T))
+
+
+def _debiased(similarity: float, squares_x: Floats, squares_y: Floats, n: int) -> float:
+    return float(
+        similarity - n / (n - 2) * squares_x @ squares_y + squares_x.sum() * squares_y.sum() / ((n - 1) * (n - 2))
+    )
+
+
+def pairwise_cka(
+    embeddings: Sequence[NDArray[Any]],
+    languages: Sequence[str],
+    *,
+    debiased: bool = False,
+    resamples: int = 200,
+    seed: int = 0,
+) -> Pairs:
+    """CKA between all pairs of languages, with intervals by a bootstrap over sentences.
+
+    One pass over blocks of Gram matrices serves all pairs and all resamples: a resample is a vector of weights. Drawn
+    with replacement, a sentence that comes twice would count as two that agree; such pairs are left out, and the
+    resampled values are moved so that their mean is the estimate.
+
+    Args:
+        embeddings: of each language, shape (n, d), rows are the same sentences.
+        languages: their names.
+        debiased: see `linear_cka`.
+        resamples: 0 = no intervals.
+        seed: of the bootstrap.
+
+    Returns:
+        Higher = more mixed.
+
+    Raises:
+        DataError: as `linear_cka`; names the language.
+    """
+    centred = []
+    for language, x in zip(languages, embeddings, strict=True):
+        try:
+            centred.append(_checked(x))
+        except DataError as error:
+            raise DataError(f"{language}: {error}") from error
+    n = len(centred[0])
+    if any(len(x) != n for x in centred):
+        raise DataError(
+            f"The languages have different numbers of sentences: {', '.join(str(len(x)) for x in centred)}."
+        )
+    weights = sentence_weights(n, resamples, seed).T.astype(np.float32)  # (n, resamples)
+    k = len(centred)
+    inner, drawn = np.zeros((k, k)), np.zeros((k, k, resamples))
+    rows = max(1, BLOCK_ELEMENTS // (n * k))
+    for start in range(0, n, rows):
+        block = slice(start, min(start + rows, n))
+        grams = [_gram(x, block, debiased) for x in centred]
+        small = [gram.astype(np.float32) for gram in grams] if resamples else []
+        at = np.arange(block.start, block.stop)
+        repeated = weights[block] ** 2 - weights[block]
+        for a in range(k):
+            for b in range(a, k):
+                inner[a, b] += np.vdot(grams[a], grams[b])
+                if resamples:
+                    both = small[a] * small[b]
+                    drawn[a, b] += ((both @ weights) * weights[block]).sum(axis=0, dtype=np.float64)
+                    drawn[a, b] -= (both[at - start, at][:, None] * repeated).sum(axis=0, dtype=np.float64)
+    sums = np.concatenate([np.ones((n, 1)), weights], axis=1)  # the estimate, then the resamples
+    margins = [_margins(x, sums, debiased) for x in centred]
+    for a in range(k):
+        for b in range(a, k):
+            corrected = _corrected(np.append(inner[a, b], drawn[a, b]), margins[a], margins[b], sums, n, debiased)
+            inner[a, b], drawn[a, b] = corrected[0], corrected[1:]
+    found = []
+    for a in range(k):
+        for b in range(a + 1, k):
+            value = inner[a, b] / np.sqrt(inner[a, a] * inner[b, b])
+            values = drawn[a, b] / np.sqrt(np.maximum(drawn[a, a] * drawn[b, b], 1e-300))
+            found.append((float(value), values + value - values.mean() if resamples else values))
+    return made_pairs(languages, 1.0, found)
+
+
+def _gram(x: Floats, block: slice, debiased: bool) -> Floats:
+    """Some rows of the Gram matrix; the diagonal is 0 where it makes the bias."""
+    gram: Floats = x[block] @ x.T
+    if debiased:
+        at = np.arange(block.start, block.stop)
+        gram[at - block.start, at] = 0.0
+    return gram
+
+
+def _margins(x: Floats, weights: Floats, debiased: bool) -> Floats:
+    """The Gram matrix times each vector of weights, shape (n, resamples), without making the matrix."""
+    margins: Floats = x @ (x.T @ weights)
+    if debiased:
+        margins -= (x**2).sum(axis=1)[:, None] * weights
+    return margins
+
+
+def _corrected(inner: Floats, a: Floats, b: Floats, weights: Floats, n: int, debiased: bool) -> Floats:
+    """Sums over pairs of sentences → HSIC but for a factor: centred under each vector of weights."""
+    both = (weights * a * b).sum(axis=0)
+    totals = (weights * a).sum(axis=0) * (weights * b).sum(axis=0)
+    if debiased:
+        return np.asarray(inner + totals / ((n - 1) * (n - 2)) - 2 / (n - 2) * both)
+    return np.asarray(inner - 2 / n * both + totals / n**2)

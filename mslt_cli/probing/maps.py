@@ -1,0 +1,61 @@
+"""Maps: embeddings in two dimensions, for the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.errors import DataError, MissingPackageError
+
+Projection = Literal["tsne", "pca"]
+PROJECTIONS: tuple[Projection, ...] = ("tsne", "pca")
+CALLED = {"tsne": "t-SNE", "pca": "PCA"}
+PERPLEXITY = 30.0
+
+
+def project(
+    embeddings: Sequence[NDArray[Any]], how: Projection = "tsne", *, perplexity: float = PERPLEXITY, seed: int = 0
+) -> list[NDArray[np.float64]]:
+    """Put the embeddings of several languages on one map.
+
+    Args:
+        embeddings: of each language, shape (n, d).
+        how: t-SNE begins with the principal components, so it keeps some of what lies far apart; distances between
+            its clumps mean nothing all the same. pca keeps distances as far as two dimensions can.
+        perplexity: of t-SNE: about how many neighbours a sentence has.
+        seed: of t-SNE.
+
+    Returns:
+        Of each language, shape (n, 2).
+
+    Raises:
+        MissingPackageError: scikit-learn is not installed.
+        DataError: there are too few sentences for the perplexity.
+
+    Source:
+        van der Maaten and Hinton 2008; scikit-learn.
+    """
+    every = np.concatenate([np.asarray(x, np.float64) for x in embeddings])
+    if how == "pca":
+        centred = every - every.mean(axis=0)
+        _, _, axes = np.linalg.svd(centred, full_matrices=False)
+        # The sign of an axis is nobody's choice: its largest entry is positive.
+        axes = axes[:2] * np.sign(axes[:2][np.arange(2), np.abs(axes[:2]).argmax(axis=1)])[:, None]
+        flat = centred @ axes.T
+    else:
+        if perplexity >= len(every):
+            raise DataError(
+                f"t-SNE's perplexity is {perplexity:g}, and there are {len(every)} points: lower --perplexity, or take"
+                " more sentences."
+            )
+        try:
+            from sklearn.manifold import TSNE
+        except ModuleNotFoundError as error:
+            raise MissingPackageError("A t-SNE map", "scikit-learn", "probe") from error
+        flat = TSNE(
+            n_components=2, perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed
+        ).fit_transform(every.astype(np.float32))
+    return [np.asarray(part, np.float64) for part in np.split(flat, np.cumsum([len(x) for x in embeddings])[:-1])]

@@ -1,0 +1,82 @@
+"""The sentences that a probe looks at: those that all languages of a corpus have, in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.errors import DataError, UsageError
+from mslt_cli.fetching.data import ensure_data
+from mslt_cli.fetching.prepared import Record, load
+from mslt_cli.progress import QUIET, Progress
+from mslt_cli.tasks.base import Task
+
+PARALLEL = ("parallel", "sequence-classification")
+"""Kinds of task with one text a row."""
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Aligned sentences."""
+
+    corpus: Task
+    split: str
+    languages: tuple[str, ...]
+    """ISO 639-3 codes."""
+    ids: tuple[str, ...]
+    """Of the n sentences."""
+    records: dict[str, Record]
+    texts: dict[str, list[str]]
+    """By language, all rows of its data."""
+    rows: dict[str, NDArray[np.int64]]
+    """By language, where the n sentences are among its rows."""
+
+    def text(self, language: str) -> list[str]:
+        """The n sentences in a language."""
+        return [self.texts[language][row] for row in self.rows[language].tolist()]
+
+
+def aligned_sentences(
+    corpus: Task, languages: Sequence[str], split: str, *, limit: int | None = None, progress: Progress = QUIET
+) -> Sentences:
+    """The sentences that all languages have, in the order of the first; how many the others lack is noted.
+
+    Args:
+        corpus: a task whose equal ids are the same sentence.
+        languages: ISO 639-3 codes, two or more.
+        split: of the task.
+        limit: take the first of them; None = all.
+        progress: hears of downloads and of what was dropped.
+
+    Raises:
+        UsageError: there is one language, or the task is not parallel.
+        DataError: a language is not to be had, or there is no sentence that all have.
+    """
+    if not corpus.aligned or corpus.kind not in PARALLEL:
+        raise UsageError(f"{corpus.name} has no sentences that are translations of each other. Take pud.")
+    if len(languages) < 2:
+        raise UsageError("A probe compares languages: name two or more with --langs.")
+    found, notes = ensure_data(corpus, languages, split, progress=progress)
+    for note in notes:
+        progress.note(note)
+    records = {record.language: record for record in found}
+    frames = {language: load(corpus, records[language]) for language in languages}
+    ids = {language: frame["id"].to_list() for language, frame in frames.items()}
+    common = set.intersection(*(set(own) for own in ids.values()))
+    kept = [id_ for id_ in ids[languages[0]] if id_ in common][:limit]
+    if not kept:
+        codes = ", ".join(corpus.code(language) for language in languages)
+        raise DataError(f"No sentence of {corpus.name} {split} is in all of {codes}.")
+    dropped = {corpus.code(language): len(own) - len(common) for language, own in ids.items() if len(own) > len(common)}
+    if dropped:
+        said = ", ".join(f"{n:,} in {code}" for code, n in dropped.items())
+        progress.note(f"{corpus.name}: {len(common):,} sentences are in all languages; dropped {said}")
+    places = {language: {id_: row for row, id_ in enumerate(own)} for language, own in ids.items()}
+    return Sentences(
+        *(corpus, split, tuple(languages), tuple(kept), records),
+        texts={language: frame["text"].to_list() for language, frame in frames.items()},
+        rows={language: np.array([place[id_] for id_ in kept]) for language, place in places.items()},
+    )

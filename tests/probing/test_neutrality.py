@@ -1,0 +1,106 @@
+"""Retrieval, language identification and centroids: by hand, against slow twins, and at their limits."""
+
+import numpy as np
+import pytest
+
+from mslt_cli.errors import DataError
+from mslt_cli.probing import neutrality
+from mslt_cli.probing.neutrality import centroid_distance, language_identification, retrieval
+
+pytest.importorskip("sklearn")
+
+
+def data(n=80, d=16, shift=0.0, noise=0.7, seed=0):
+    rng = np.random.default_rng(seed)
+    meaning = rng.normal(size=(n, d))
+    return [meaning + noise * rng.normal(size=(n, d)) + shift * rng.normal(size=d) for _ in range(3)]
+
+
+def slow_retrieval(x, y, k=0):
+    def cosine(a, b):
+        return float(a @ b / np.sqrt(a @ a * (b @ b)))
+
+    def near(a, others):
+        return np.mean(sorted((cosine(a, o) for o in others), reverse=True)[:k])
+
+    right = 0
+    for one, other in ((x, y), (y, x)):
+        for i, a in enumerate(one):
+            scores = [2 * cosine(a, b) - near(a, other) - near(b, one) if k else cosine(a, b) for b in other]
+            right += int(np.argmax(scores)) == i
+    return right / (2 * len(x))
+
+
+@pytest.mark.parametrize("csls", [False, True])
+@pytest.mark.parametrize("block", [7, 2_000])
+def test_retrieval_is_that_of_the_slow_twin(monkeypatch, csls, block):
+    monkeypatch.setattr(neutrality, "BLOCK_ROWS", block)
+    given = data(n=40, shift=1.0)
+    found = retrieval(given, "abc", csls=csls)
+    for a, b in found.pairs:
+        assert found.value[a, b] == pytest.approx(slow_retrieval(given[a], given[b], 10 if csls else 0))
+    assert 0.2 < found.mean.value < 1
+    low, high = found.mean.interval
+    assert low < found.mean.value < high
+
+
+def test_csls_finds_what_a_hub_hides():
+    rng = np.random.default_rng(0)
+    common, own = rng.normal(size=30), rng.normal(size=(40, 30))
+    x, y = common + 0.5 * own, common + 0.5 * own + 0.5 * rng.normal(size=(40, 30))
+    y[0] = common  # near to everything
+    plain, corrected = (retrieval([x, y], "ab", csls=csls, resamples=0).value[0, 1] for csls in (False, True))
+    assert plain < corrected - 0.1
+
+
+def test_centroids_by_hand():
+    # Means (0, 0) and (3, 4): 5 apart. Each sentence is 1 from its mean, so the spread is 1.
+    around = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
+    found = centroid_distance([around, around + np.array([3, 4])], "ab", resamples=0)
+    assert found.value[0, 1] == pytest.approx(5)
+    twice = centroid_distance([2 * around, 2 * around + np.array([3, 4])], "ab", resamples=0)
+    assert twice.value[0, 1] == pytest.approx(2.5)
+
+
+def test_centroids_of_resamples_are_those_of_repeated_rows():
+    x, y, _ = data(n=20, shift=1)
+    found = centroid_distance([x, y], "ab", resamples=5, seed=2)
+    weights = np.random.default_rng(2).multinomial(20, np.full(20, 1 / 20), size=5)
+    for w, drawn in zip(weights, found.draws[:, 0], strict=True):
+        rows = np.repeat(np.arange(20), w)
+        a, b = x[rows], y[rows]
+        spread = (a.var(axis=0).sum() + b.var(axis=0).sum()) / 2
+        assert drawn == pytest.approx(np.linalg.norm(a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(spread))
+
+
+def test_languages_that_lie_apart_are_told_and_those_that_do_not_are_not():
+    apart = language_identification(data(shift=4.0), "abc")
+    assert apart.value > 0.99
+    rng = np.random.default_rng(0)
+    mixed = language_identification([rng.normal(size=(200, 8)) for _ in range(3)], "abc")
+    assert mixed.value == pytest.approx(1 / 3, abs=0.08)
+    low, high = mixed.interval
+    assert low < 1 / 3 < high
+
+
+def test_translations_are_in_one_fold():
+    """The same embedding in every language: told apart only by who has the sentence in the training folds."""
+    x = np.random.default_rng(0).normal(size=(100, 200))  # more dimensions than sentences: all can be remembered
+    assert language_identification([x, x, x], "abc").value == pytest.approx(1 / 3, abs=1e-9)
+
+
+def test_the_same_command_gives_the_same_numbers():
+    for metric in (retrieval, centroid_distance, language_identification):
+        one, other = (metric(data(shift=0.3), "abc", seed=1) for _ in range(2))
+        assert (one.draws == other.draws).all()
+
+
+def test_what_cannot_be_told_apart_is_told():
+    x, y, z = data()
+    flat = np.ones_like(y)
+    with pytest.raises(DataError, match="b: all sentences have the same embedding"):
+        retrieval([x, flat, z], "abc")
+    with pytest.raises(DataError, match="b: all sentences have the same embedding"):
+        centroid_distance([x, flat, z], "abc")
+    with pytest.raises(DataError, match="4 sentences are too few for 5 folds"):
+        language_identification([x[:4], y[:4]], "ab")
