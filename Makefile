@@ -33,6 +33,7 @@ bench: $(VENV)/dev
 	$(BIN)/python bench/embeddings.py
 	$(BIN)/python bench/training.py
 	$(BIN)/python bench/decoders.py
+	$(BIN)/python bench/probing.py
 
 docs: $(VENV)/dev
 	$(BIN)/typer mslt_cli.cli utils docs --name mslt --title "The commands" --output docs/commands.md

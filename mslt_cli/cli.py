@@ -11,6 +11,7 @@ import typer
 
 from mslt_cli.commands.evaluate import evaluate
 from mslt_cli.commands.fetch import fetch
+from mslt_cli.commands.probe import probe
 from mslt_cli.commands.select import select
 from mslt_cli.commands.train import train
 from mslt_cli.errors import MsltError
@@ -29,6 +30,7 @@ app.add_typer(fetch, name="fetch")
 app.command("select", no_args_is_help=False)(select)
 app.command("train", no_args_is_help=True)(train)
 app.command("eval", no_args_is_help=True)(evaluate)
+app.command("probe", no_args_is_help=True)(probe)
 
 
 def _version(asked: bool) -> None:
