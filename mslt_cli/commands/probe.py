@@ -27,7 +27,7 @@ def probe(
         typer.Argument(
             metavar="MODEL|RUN...",
             help="Models by name, hub name or folder; runs that kept their weights by the start of their id or their "
-            "folder. Differences are to the first.",
+            "folder.",
         ),
     ],
     corpus: Annotated[
@@ -96,11 +96,11 @@ def probe(
     from mslt_cli.fetching.prepared import records
     from mslt_cli.languages.pools import split_names
     from mslt_cli.models.find import fetch_model
-    from mslt_cli.probing.maps import CALLED, PROJECTIONS, project
+    from mslt_cli.probing.maps import PROJECTIONS, require_points
     from mslt_cli.probing.probe import probe as measure
     from mslt_cli.probing.sentences import aligned_sentences
     from mslt_cli.probing.vectors import Layers, probed_model, probed_run
-    from mslt_cli.reporting.probes import show_probe, text_rows
+    from mslt_cli.reporting.probes import show_probe
     from mslt_cli.reporting.progress import progress
     from mslt_cli.runs.index import find_run
     from mslt_cli.runs.plan import numbers_in
@@ -129,6 +129,8 @@ def probe(
     if not languages:
         raise UsageError(f"No {task.name} is in the cache yet. Name languages with --langs, and they are fetched.")
     sentences = aligned_sentences(task, languages, split, limit=limit, progress=bars)
+    if out is not None or interactive is not None:
+        require_points(len(sentences.ids) * len(languages), projection, perplexity)  # before minutes of work
     models = []
     for name, run in zip(what, found, strict=True):
         if run is None or run.identity["kind"] == "eval":
@@ -158,35 +160,17 @@ def probe(
             save_probe(opened, done, ", ".join(how))
     except StoreError as error:
         bars.note(f"{error} What was measured is shown, and not kept.")
-    if out is not None or interactive is not None:
-        codes = [task.code(language) for language in sentences.languages]
-        panels = []
-        with bars.step(f"map by {projection}", len(models), "models") as step:
-            for model, vectors in zip(done.probed, done.vectors, strict=True):
-                points = project(list(vectors.values()), projection, perplexity=perplexity, seed=seed)
-                panels.append((model.label, points))
-                step.advance()
-        called = {code: str(names.get(iso, code)) for code, iso in zip(codes, sentences.languages, strict=True)}
-        last = {m.label: m.layer for m in done.measures}
-        about = f"{task.name}, {len(sentences.ids):,} sentences in {len(codes)} languages; "
-        about += f"layer {max(last.values())}; {CALLED[projection]}"
-        if out is not None:
-            from mslt_cli.reporting.probe_figure import save_figure
-
-            values = [
-                {
-                    (task.code(m.a), task.code(m.b)): m.value
-                    for m in done.measures
-                    if (m.label, m.layer) == (model.label, last[model.label]) and m.metric == "cka" and m.a
-                }
-                for model in done.probed
-            ]
-            save_figure(out, panels, codes, values, names=called, metric="CKA", about=about)
-            bars.note(f"figure: {out}")
-        if interactive is not None:
-            from mslt_cli.reporting.probe_page import save_page
-
-            texts = [sentences.text(language) for language in sentences.languages]
-            save_page(interactive, panels, [called[code] for code in codes], texts, text_rows(done), about=about)
-            bars.note(f"page: {interactive}")
     show_probe(done, form)
+    if out is not None or interactive is not None:
+        from mslt_cli.reporting.probe_maps import save_maps
+
+        save_maps(
+            done,
+            figure=out,
+            page=interactive,
+            names=names,
+            how=projection,
+            perplexity=perplexity,
+            seed=seed,
+            progress=bars,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -85,9 +86,9 @@ def pairwise_cka(
 ) -> Pairs:
     """CKA between all pairs of languages, with intervals by a bootstrap over sentences.
 
-    One pass over blocks of Gram matrices serves all pairs and all resamples: a resample is a vector of weights. Drawn
-    with replacement, a sentence that comes twice would count as two that agree; such pairs are left out, and the
-    resampled values are moved so that their mean is the estimate.
+    One pass over blocks of Gram matrices serves all pairs and all resamples: a resample is a vector of weights. Without
+    resamples, features serve where they are cheaper. Drawn with replacement, a sentence that comes twice would count as
+    two that agree; such pairs are left out, and the resampled values are moved so that their mean is the estimate.
 
     Args:
         embeddings: of each language, shape (n, d), rows are the same sentences.
@@ -113,8 +114,11 @@ def pairwise_cka(
         raise DataError(
             f"The languages have different numbers of sentences: {', '.join(str(len(x)) for x in centred)}."
         )
+    k, d = len(centred), max(x.shape[1] for x in centred)
+    if not resamples and (k + 1) * d**2 < 2 * n * d + (k + 1) * n:  # products of all pairs, of either form
+        values = [linear_cka(a, b, debiased=debiased) for a, b in combinations(centred, 2)]
+        return made_pairs(languages, 1.0, [(value, np.empty(0)) for value in values])
     weights = sentence_weights(n, resamples, seed).T.astype(np.float32)  # (n, resamples)
-    k = len(centred)
     inner, drawn = np.zeros((k, k)), np.zeros((k, k, resamples))
     rows = max(1, BLOCK_ELEMENTS // (n * k))
     for start in range(0, n, rows):

@@ -45,6 +45,7 @@ def sentence_embeddings(
     max_length: int = 512,
     batch_tokens: int | None = None,
     progress: Progress = QUIET,
+    called: str = "embed",
 ) -> dict[int, NDArray[np.float32]]:
     """Embed sentences: for each layer, the mean of its hidden states over the tokens of a sentence.
 
@@ -60,6 +61,7 @@ def sentence_embeddings(
             than the model has positions for.
         batch_tokens: most tokens in a batch, padding included; a single text may have more.
         progress: hears of it.
+        called: what progress calls it.
 
     Returns:
         By layer, shape (n, d), rows in the order of the texts. What else is in a batch does not change a text's
@@ -81,6 +83,7 @@ def sentence_embeddings(
         max_length=max_length,
         batch_tokens=batch_tokens,
         progress=progress,
+        called=called,
     )
     for indices, embeddings in batches:
         for layer, rows in embeddings.items():
@@ -101,6 +104,7 @@ def embedding_batches(
     max_length: int = 512,
     batch_tokens: int | None = None,
     progress: Progress = QUIET,
+    called: str = "embed",
 ) -> Iterator[Batch]:
     """Do what `sentence_embeddings` does, a batch at a time, so that not all of them are in memory.
 
@@ -117,7 +121,7 @@ def embedding_batches(
     forward = {"output_hidden_states": wanted != (model.config.num_hidden_layers,)}
     if "use_cache" in inspect.signature(model.forward).parameters:
         forward["use_cache"] = False  # a decoder would keep keys and values for a next token that nobody asks for
-    with progress.step("embed", len(encoded), "sentences") as step:
+    with progress.step(called, len(encoded), "sentences") as step:
         for indices in length_batches([len(text.ids) for text in encoded], most):
             ids, attended, counts = _padded([encoded[i] for i in indices], _pad_id(model, tokenizer))
             try:

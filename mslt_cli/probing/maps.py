@@ -38,6 +38,7 @@ def project(
     Source:
         van der Maaten and Hinton 2008; scikit-learn.
     """
+    require_points(sum(len(x) for x in embeddings), how, perplexity)
     every = np.concatenate([np.asarray(x, np.float64) for x in embeddings])
     if how == "pca":
         centred = every - every.mean(axis=0)
@@ -46,11 +47,6 @@ def project(
         axes = axes[:2] * np.sign(axes[:2][np.arange(2), np.abs(axes[:2]).argmax(axis=1)])[:, None]
         flat = centred @ axes.T
     else:
-        if perplexity >= len(every):
-            raise DataError(
-                f"t-SNE's perplexity is {perplexity:g}, and there are {len(every)} points: lower --perplexity, or take"
-                " more sentences."
-            )
         try:
             from sklearn.manifold import TSNE
         except ModuleNotFoundError as error:
@@ -59,3 +55,12 @@ def project(
             n_components=2, perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed
         ).fit_transform(every.astype(np.float32))
     return [np.asarray(part, np.float64) for part in np.split(flat, np.cumsum([len(x) for x in embeddings])[:-1])]
+
+
+def require_points(points: int, how: Projection, perplexity: float) -> None:
+    """Raises: DataError: there are too few points, over all languages, for a map of this kind."""
+    if how == "tsne" and perplexity >= points:
+        raise DataError(
+            f"t-SNE's perplexity is {perplexity:g}, and there are {points} points: lower --perplexity, or take more"
+            " sentences."
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,11 @@ class Measure:
 
 @dataclass(frozen=True)
 class Difference:
-    """A model less the first one, under one metric and the layers that are the last of each."""
+    """A model less one that was given before it, under one metric, each in its last layer that was looked at."""
 
     metric: str
     label: str
-    first: str
+    less: str
     value: float
     low: float
     high: float
@@ -83,9 +84,13 @@ class Probe:
     probed: tuple[Probed, ...]
     measures: tuple[Measure, ...]
     differences: tuple[Difference, ...]
-    """Of each further model to the first, paired over sentences."""
+    """Of each model to each before it, paired over sentences."""
     vectors: tuple[dict[str, NDArray[np.float32]], ...]
     """Of each model's last layer that was looked at, by language: shape (n, d)."""
+
+    def last_layer(self, label: str) -> int:
+        """The last layer that was looked at of the model of that label."""
+        return max(m.layer for m in self.measures if m.label == label)
 
 
 def probe(
@@ -153,9 +158,9 @@ def probe(
                     step.advance()
         vectors.append({language: found[language][numbers[-1]] for language in sentences.languages})
     differences = [
-        _difference(name, models[0], model, values[0], value)
+        _difference(name, models[j], models[i], values[j], values[i])
         for name, values in overall.items()
-        for model, value in zip(models[1:], values[1:], strict=True)
+        for i, j in combinations(range(len(models)), 2)
     ]
     return Probe(sentences, tuple(models), tuple(measures), tuple(differences), tuple(vectors))
 
@@ -184,6 +189,6 @@ def _measures(model: Probed, sentences: Sentences, layer: int, metric: str, foun
     return [one("", "", found.mean), *(one(names[a], names[b], found.of(a, b)) for a, b in found.pairs)]
 
 
-def _difference(metric: str, first: Probed, other: Probed, a: Overall, b: Overall) -> Difference:
-    apart = Overall(b.value - a.value, b.draws - a.draws)
-    return Difference(metric, other.label, first.label, apart.value, *apart.interval)
+def _difference(metric: str, one: Probed, other: Probed, a: Overall, b: Overall) -> Difference:
+    apart = Overall(a.value - b.value, a.draws - b.draws)
+    return Difference(metric, one.label, other.label, apart.value, *apart.interval)

@@ -199,6 +199,7 @@ def sentence_vectors(
                 prefix=prefix,
                 special_tokens=special_tokens,
                 progress=progress,
+                called=f"embed {sentences.corpus.code(language)} with {probed.label}",
             )
             _write(folder, made, progress)
             known |= dict(made)

@@ -17,7 +17,21 @@ COLOURS = (
 """Okabe and Ito's, which the colour-blind tell apart, and darker ones after them."""
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*", "<", ">", "p", "h", "8")
 """Each language has a shape of its own as well: in grey, shapes are what is left."""
+
+
+def colour(i: int) -> str:
+    """Of language number i; together with its marker no two of 169 look the same."""
+    return COLOURS[(i + i // len(MARKERS)) % len(COLOURS)]
+
+
+def marker(i: int) -> str:
+    """Of language number i."""
+    return MARKERS[i % len(MARKERS)]
+
+
 SUFFIXES = (".png", ".svg", ".pdf")
+LEGEND_ENTRY = 1.35
+"""Inches that a language's name takes in the legend."""
 LISTED_PAIRS = 6
 """So many pairs are written out in a panel; of more there is a matrix below it."""
 
@@ -31,7 +45,7 @@ def save_figure(
     names: Mapping[str, str],
     metric: str,
     about: str,
-) -> None:
+) -> list[str]:
     """Draw a panel for each model.
 
     Args:
@@ -42,6 +56,9 @@ def save_figure(
         names: of the languages.
         metric: what the values are: "CKA".
         about: what is shown: corpus, sentences, layer, projection.
+
+    Returns:
+        What the user should know: letters that no font of this machine has.
 
     Raises:
         MissingPackageError: matplotlib is not installed.
@@ -56,9 +73,10 @@ def save_figure(
 
     many = len(languages) * (len(languages) - 1) // 2 > LISTED_PAIRS and any(pairs)
     rows, columns = (2 if many else 1), len(panels)
-    style: Any = {"font.family": ["DejaVu Sans"], "svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 9}
+    fonts, unknown = fonts_for("".join([about, *names.values(), *(label for label, _ in panels)]))
+    style: Any = {"font.family": fonts, "svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 9}
     with matplotlib.rc_context(style), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of letters that no font here has, in a name that a user chose
+        warnings.simplefilter("ignore")  # of letters that no font here has: we say so ourselves
         figure, grid = pyplot.subplots(
             rows, columns, figsize=(4.2 * columns, 4.6 + 3.6 * (rows - 1)), squeeze=False, constrained_layout=True
         )
@@ -68,8 +86,8 @@ def save_figure(
                 axes.scatter(
                     *(some[:, 0], some[:, 1]),
                     s=9,
-                    marker=MARKERS[i % len(MARKERS)],
-                    color=COLOURS[i % len(COLOURS)],
+                    marker=marker(i),
+                    color=colour(i),
                     alpha=0.55,
                     linewidths=0,
                     label=names[language],
@@ -91,7 +109,12 @@ def save_figure(
                 _matrix(grid[1][column], languages, pairs[column], metric)
         handles, labels = grid[0][0].get_legend_handles_labels()
         legend = figure.legend(
-            handles, labels, loc="outside lower center", ncols=min(len(languages), 7), frameon=False, markerscale=2
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=min(len(languages), max(1, int(figure.get_figwidth() / LEGEND_ENTRY))),
+            frameon=False,
+            markerscale=2,
         )
         for handle in filter(None, legend.legend_handles):
             handle.set_alpha(1)
@@ -105,6 +128,33 @@ def save_figure(
             raise MsltError(f"The figure {path} cannot be written: {error.strerror}.") from error
         finally:
             pyplot.close(figure)
+    if not unknown:
+        return []
+    return [f"no font of this machine has {' '.join(unknown)}, and the figure shows boxes. Install Noto fonts."]
+
+
+def fonts_for(text: str) -> tuple[list[str], list[str]]:
+    """Fonts that have all letters of a text between them, matplotlib's own first; and the letters that none has."""
+    from matplotlib import font_manager
+
+    fonts = ["DejaVu Sans"]
+    missing = set(text) - {"\n"} - _letters(font_manager.findfont("DejaVu Sans"))
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name) if missing else ():
+        if font.style != "normal" or font.name in fonts or font.name.replace(" ", "").startswith("LastResort"):
+            continue  # the last resort has a box for every letter there is
+        if found := missing & _letters(font.fname):
+            fonts.append(font.name)
+            missing -= found
+    return fonts, sorted(missing)
+
+
+def _letters(path: str) -> set[str]:
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return set(map(chr, FT2Font(path).get_charmap()))
+    except (OSError, RuntimeError):  # a font that cannot be read has no letters
+        return set()
 
 
 def require_figure(path: Path) -> None:

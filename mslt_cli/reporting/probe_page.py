@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mslt_cli.errors import MsltError
-from mslt_cli.reporting.probe_figure import COLOURS
+from mslt_cli.reporting.probe_figure import colour
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 
@@ -39,7 +39,7 @@ def save_page(
     """
     data = {
         "languages": list(languages),
-        "colours": [COLOURS[i % len(COLOURS)] for i in range(len(languages))],
+        "colours": [colour(i) for i in range(len(languages))],
         "panels": [
             {"label": label, "points": [[[round(float(x), 3) for x in p] for p in some] for some in points]}
             for label, points in panels

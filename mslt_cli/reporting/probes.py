@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from mslt_cli.probing.probe import PROBE_METRICS, Measure, Probe
+from mslt_cli.probing.probe import PROBE_METRICS, Difference, Measure, Probe
 from mslt_cli.reporting.rows import Column, show_rows
 
 MOST_PAIRS = 6
@@ -19,7 +20,9 @@ def show_probe(found: Probe, form: str) -> None:
     code = sentences.corpus.code
     if form in ("json", "jsonl", "csv"):
         rows: list[dict[str, Any]] = [as_dict(found, m) for m in found.measures]
-        show_rows([Column(name) for name in (rows[0] if rows else ())], rows, form, whole="measures")
+        columns = [Column(name) for name in (rows[0] if rows else ())]
+        differences = [{name: _known(value) for name, value in asdict(d).items()} for d in found.differences]
+        show_rows(columns, rows, form, whole="measures", further={"differences": differences})
         return
     pairs = sorted({(m.a, m.b) for m in found.measures if m.a}, key=lambda pair: (code(pair[0]), code(pair[1])))
     pairs = pairs if len(pairs) <= MOST_PAIRS else []
@@ -45,10 +48,15 @@ def as_dict(found: Probe, m: Measure) -> dict[str, Any]:
         "a": code(m.a) if m.a else None,
         "b": code(m.b) if m.b else None,
         "value": m.value,
-        "low": None if math.isnan(m.low) else m.low,
-        "high": None if math.isnan(m.high) else m.high,
+        "low": _known(m.low),
+        "high": _known(m.high),
         "n": m.n,
     }
+
+
+def _known(value: Any) -> Any:
+    """JSON has no nan."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def table_rows(found: Probe, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
@@ -73,30 +81,40 @@ def _with_interval(m: Measure) -> str:
 
 
 def summary(found: Probe) -> list[str]:
-    """Of each metric: which model mixes the languages most, and whether the first model can be told from it."""
+    """Of each metric: which model mixes the languages most, and from which of the others it can be told."""
     lines = []
-    last = {probed.label: max(m.layer for m in found.measures if m.label == probed.label) for probed in found.probed}
     for name in dict.fromkeys(m.metric for m in found.measures):
         metric = PROBE_METRICS[name]
-        values = {m.label: m.value for m in found.measures if m.metric == name and not m.a and m.layer == last[m.label]}
+        values = {
+            m.label: m.value
+            for m in found.measures
+            if m.metric == name and not m.a and m.layer == found.last_layer(m.label)
+        }
         if len(values) < 2:
             continue
         best = (max if metric.higher_is_mixed else min)(values, key=values.__getitem__)
-        parts = [f"{name}: {best} mixes the languages most"]
-        for d in found.differences:
-            if d.metric == name:
-                sure = (
-                    "" if math.isnan(d.low) else ("" if d.low > 0 or d.high < 0 else ", which can't be told from none")
-                )
-                around = "" if math.isnan(d.low) else f" [{d.low:+.3f}, {d.high:+.3f}]"
-                parts.append(f"{d.label} less {d.first} {d.value:+.3f}{around}{sure}")
-        lines.append("; ".join(parts) + ".")
+        others = [_against(d, best) for d in found.differences if d.metric == name and best in (d.label, d.less)]
+        lines.append(f"{name}: {best} mixes the languages most; {'; '.join(others)}.")
     return lines
+
+
+def _against(d: Difference, best: str) -> str:
+    """ "it less SSLT(en) +0.030 [+0.021, +0.039]"."""
+    sign, other = (1, d.less) if d.label == best else (-1, d.label)
+    said = f"it less {other} {sign * d.value:+.3f}"
+    if math.isnan(d.low):
+        return said
+    low, high = sorted((sign * d.low, sign * d.high))
+    return f"{said} [{low:+.3f}, {high:+.3f}]" + ("" if low > 0 or high < 0 else ", which can't be told from none")
 
 
 def _footer(found: Probe) -> list[str]:
     sentences = found.sentences
-    names = [PROBE_METRICS[name].summary for name in dict.fromkeys(m.metric for m in found.measures)]
+    guesses = {"retrieval": 1 / len(sentences.ids), "langid": 1 / len(sentences.languages)}
+    names = [
+        PROBE_METRICS[name].summary + (f" (a guess: {guesses[name]:.3f})" if name in guesses else "")
+        for name in dict.fromkeys(m.metric for m in found.measures)
+    ]
     codes = ", ".join(sentences.corpus.code(language) for language in sentences.languages)
     about = f"{sentences.corpus.name} {sentences.split}, {len(sentences.ids):,} sentences in {codes}"
     layers = {m.layer for m in found.measures}

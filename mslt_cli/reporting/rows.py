@@ -28,7 +28,13 @@ class Column:
 
 
 def show_rows(
-    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], form: str, *, whole: str, footer: Sequence[str] = ()
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Any]],
+    form: str,
+    *,
+    whole: str,
+    footer: Sequence[str] = (),
+    further: Mapping[str, Any] | None = None,
 ) -> None:
     """Print rows on stdout.
 
@@ -38,19 +44,20 @@ def show_rows(
         form: table, json, jsonl, csv, md or lines (the first column).
         whole: key of the rows in the JSON object: "tasks".
         footer: lines below a table.
+        further: what the JSON object holds beside the rows.
     """
+    if form == "json":
+        sys.stdout.write(json.dumps({whole: list(rows), **(further or {})}, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.flush()
+        return
     if form == "table":
         _table(columns, rows, footer)
         return
-    sys.stdout.write(_text(columns, rows, form, whole, footer))
+    sys.stdout.write(_text(columns, rows, form, footer))
     sys.stdout.flush()
 
 
-def _text(
-    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], form: str, whole: str, footer: Sequence[str]
-) -> str:
-    if form == "json":
-        return json.dumps({whole: list(rows)}, ensure_ascii=False, indent=2) + "\n"
+def _text(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], form: str, footer: Sequence[str]) -> str:
     if form == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if form == "lines":

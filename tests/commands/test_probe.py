@@ -64,13 +64,19 @@ def test_runs_beside_their_model_with_figure_page_and_summary(mslt, moods, tiny_
     done = mslt(*words, "--perplexity", "10")
     text = " ".join(done.stdout.split())
     assert "SSLT(en)" in text and "MSLT(de,en,es)" in text
-    assert "mixes the languages most" in text and "SSLT(en) less" in text
+    assert "mixes the languages most; it less" in text
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert "MSLT(de,en,es)" in page.read_text()
     assert f"figure: {figure}" in done.stderr
     rows = list(csv.DictReader(io.StringIO(mslt(*words[:4], "--langs", "en,ar,id", "--format", "csv").stdout)))
     assert {row["run_id"] for row in rows} == {"", *runs}
-    assert mslt(*words[:4], "--json", "--resamples", "0", "--langs", "en,ar").stdout.count('"low": null') == 6
+    told = json.loads(mslt(*words[:4], "--json", "--resamples", "0", "--langs", "en,ar").stdout)
+    assert [m["low"] for m in told["measures"]] == [None] * 6
+    of_pair = {m["model"]: m["value"] for m in told["measures"] if m["a"] is None}
+    first, second, _ = told["differences"]
+    assert list(first) == ["metric", "label", "less", "value", "low", "high"]
+    assert (second["label"], second["less"], second["low"]) == ("MSLT(de,en,es)", str(tiny_folder), None)
+    assert second["value"] == pytest.approx(of_pair["MSLT(de,en,es)"] - of_pair[str(tiny_folder)])
 
 
 def test_all_layers_as_json(mslt, tiny_folder):  # noqa: F811

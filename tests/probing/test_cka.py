@@ -99,6 +99,18 @@ def test_all_pairs_at_once_are_each_pair_alone_whatever_the_blocks(monkeypatch, 
 
 
 @pytest.mark.parametrize("debiased", [False, True])
+@pytest.mark.parametrize(("n", "d", "over_features"), [(60, 8, True), (20, 30, False)])
+def test_without_resamples_the_cheaper_form_serves_all_pairs(monkeypatch, n, d, over_features, debiased):
+    grams, plain = [], cka._gram
+    monkeypatch.setattr(cka, "_gram", lambda *args: grams.append(1) or plain(*args))
+    given = data(n, d)
+    found = pairwise_cka(given, "abc", debiased=debiased, resamples=0)
+    assert bool(grams) != over_features
+    for a, b in found.pairs:
+        assert found.value[a, b] == pytest.approx((naive_debiased if debiased else naive)(given[a], given[b]))
+
+
+@pytest.mark.parametrize("debiased", [False, True])
 def test_resamples_are_those_of_the_obvious_loop(debiased):
     """The loop repeats rows; pairs of a sentence with its own copy are left out."""
     x, y, _ = data(n=30)

@@ -148,6 +148,10 @@ def test_runs_are_looked_at_beside_their_model_and_differences_are_paired(senten
     assert any((run.directory / "cache").rglob("002.safetensors"))
     same = probe([probed_model(tiny), probed_model(tiny), probed_run(run, tiny)], sentences, device="cpu")
     assert (same.differences[0].value, same.differences[0].low, same.differences[0].high) == (0, 0, 0)
+    assert [(d.label, d.less) for d in same.differences] == [
+        (same.probed[j].label, same.probed[i].label) for i, j in ((0, 1), (0, 2), (1, 2))
+    ]
+    assert same.differences[2].value == pytest.approx(difference.value)
     assert len({model.label for model in same.probed}) == 3
 
 

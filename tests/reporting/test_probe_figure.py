@@ -8,10 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+from browser import CHROMIUM, REASON, opened
 
 from mslt_cli.errors import MissingPackageError, MsltError, UsageError
 from mslt_cli.reporting import probe_figure
-from mslt_cli.reporting.probe_figure import COLOURS, MARKERS, require_figure, save_figure
+from mslt_cli.reporting.probe_figure import COLOURS, MARKERS, colour, marker, require_figure, save_figure
 from mslt_cli.reporting.probe_page import save_page
 
 pytest.importorskip("matplotlib")
@@ -68,6 +69,29 @@ def test_of_many_languages_there_is_a_matrix(tmp_path):
 
 def test_every_language_has_its_own_colour_and_shape():
     assert len(set(COLOURS)) == len(COLOURS) == len(set(MARKERS)) == len(MARKERS) == 13
+    assert len({(colour(i), marker(i)) for i in range(169)}) == 169
+
+
+def test_letters_of_other_scripts_come_from_the_fonts_that_have_them_and_what_none_has_is_told(tmp_path, monkeypatch):
+    from matplotlib import font_manager
+
+    plain = font_manager.findfont("DejaVu Sans")
+    have = {plain: set("abc MSLT"), "/fonts/han.ttf": set("汤中"), "/fonts/thai.ttf": set("ไทย")}
+    monkeypatch.setattr(probe_figure, "_letters", lambda path: have.get(path, set()))
+    entries = [font_manager.FontEntry(fname=path, name=path[7:-4]) for path in have if path != plain]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", entries)
+    assert probe_figure.fonts_for("abc") == (["DejaVu Sans"], [])
+    assert probe_figure.fonts_for("abc 汤") == (["DejaVu Sans", "han"], [])
+    assert probe_figure.fonts_for("ไทย 汤 中") == (["DejaVu Sans", "han", "thai"], [])
+    assert probe_figure.fonts_for("မc") == (["DejaVu Sans"], ["မ"])
+
+
+def test_boxes_in_a_figure_are_told(tmp_path):
+    notes = save_figure(
+        tmp_path / "f.png", panels(labels=("\U0010fffd",)), list(NAMES), [{}], names=NAMES, metric="", about="x"
+    )
+    assert notes == ["no font of this machine has \U0010fffd, and the figure shows boxes. Install Noto fonts."]
+    assert draw(tmp_path / "g.png").exists()
 
 
 def test_a_label_is_text_whatever_is_in_it(tmp_path):
@@ -91,11 +115,16 @@ EVIL = '</script><script>alert("1")</script>&amp;'
 
 
 @pytest.fixture
-def page(tmp_path):
+def page_file(tmp_path):
     texts = [[f"{EVIL} {i}" for i in range(12)], ["مرحبا"] * 12, ["汤"] * 12]
     rows = [{"model": EVIL, "cka": "0.9"}]
     save_page(tmp_path / "p.html", panels(labels=(EVIL, "b")), list(NAMES.values()), texts, rows, about=f"pud {EVIL}")
-    return (tmp_path / "p.html").read_text(encoding="utf-8")
+    return tmp_path / "p.html"
+
+
+@pytest.fixture
+def page(page_file):
+    return page_file.read_text(encoding="utf-8")
 
 
 def test_a_page_holds_all_it_needs_and_loads_nothing(page):
@@ -113,12 +142,21 @@ def test_nothing_that_a_user_or_a_corpus_writes_becomes_markup(page):
     assert "innerHTML" not in page
 
 
-def test_the_script_of_the_page_is_a_program(page, tmp_path):
-    node = __import__("shutil").which("node")
-    if node is None:
-        pytest.skip("there is no node here to read JavaScript with")
-    (tmp_path / "p.js").write_text(re.findall(r"<script>(.*?)</script>", page, re.S)[-1])
-    assert subprocess.run([node, "--check", tmp_path / "p.js"], check=False).returncode == 0
+@pytest.mark.skipif(CHROMIUM is None, reason=REASON)
+def test_in_a_browser_hovering_over_a_sentence_reads_it_in_all_languages(page_file, tmp_path):
+    hover = """
+        const canvas = document.querySelector("canvas"), box = canvas.getBoundingClientRect();
+        for (let x = 0; x < box.width; x += 4) for (let y = 0; y < box.height; y += 4) {
+          const at = {clientX: box.left + x, clientY: box.top + y};
+          if (tip.hidden) canvas.dispatchEvent(new PointerEvent("pointermove", at));
+        }
+    """
+    assert re.search(r'<div id="tip" hidden="">', opened(page_file, tmp_path))
+    text = opened(page_file, tmp_path, hover)
+    tip = re.search(r'<div id="tip">(.*?)</div>', text, re.S)[1]
+    assert re.findall(r"<b[^>]*>(.*?) </b>", tip) == ["English", "Arabic", "Indonesian"]
+    assert "مرحبا" in tip and "汤" in tip and "&lt;/script&gt;&lt;script&gt;alert" in tip
+    assert text.count("<canvas") == 2
 
 
 def test_no_figure_is_paid_for_at_the_start():
