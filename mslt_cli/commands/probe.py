@@ -153,11 +153,9 @@ def probe(
         device=device,
         progress=bars,
     )
-    how = [("mean" if special_tokens else "words"), *([f"prefix {prefix!r}"] if prefix else [])]
-    how += [*(["debiased"] if debiased else []), *(["csls"] if csls else [])]
     try:
         with open_store(path, write=True) as opened:
-            save_probe(opened, done, ", ".join(how))
+            save_probe(opened, done)
     except StoreError as error:
         bars.note(f"{error} What was measured is shown, and not kept.")
     show_probe(done, form)

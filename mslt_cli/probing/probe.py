@@ -82,6 +82,8 @@ class Probe:
 
     sentences: Sentences
     probed: tuple[Probed, ...]
+    how: str
+    """ "mean", or "words" without special tokens; with what was put before each sentence, and how metrics were taken."""
     measures: tuple[Measure, ...]
     differences: tuple[Difference, ...]
     """Of each model to each before it, paired over sentences."""
@@ -162,7 +164,9 @@ def probe(
         for name, values in overall.items()
         for i, j in combinations(range(len(models)), 2)
     ]
-    return Probe(sentences, tuple(models), tuple(measures), tuple(differences), tuple(vectors))
+    how = ["mean" if special_tokens else "words", *([f"prefix {prefix!r}"] if prefix else [])]
+    how += [*(["debiased"] if debiased else []), *(["csls"] if csls else [])]
+    return Probe(sentences, tuple(models), ", ".join(how), tuple(measures), tuple(differences), tuple(vectors))
 
 
 def _told_apart(models: Sequence[Probed]) -> list[Probed]:

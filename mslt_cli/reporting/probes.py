@@ -117,6 +117,7 @@ def _footer(found: Probe) -> list[str]:
     ]
     codes = ", ".join(sentences.corpus.code(language) for language in sentences.languages)
     about = f"{sentences.corpus.name} {sentences.split}, {len(sentences.ids):,} sentences in {codes}"
+    about += f" ({found.how})" if found.how != "mean" else ""
     layers = {m.layer for m in found.measures}
     about += f"; layer {layers.pop()}" if len(layers) == 1 else ""
     return [f"{about}; {'; '.join(names)}. 95 % intervals over sentences.", *summary(found)]

@@ -34,7 +34,7 @@ class StoredProbe:
     languages: tuple[str, ...]
     """ISO 639-3, sorted: those whose common sentences were looked at."""
     pooling: str
-    """"mean", or "words" without special tokens; with what was put before each sentence, and how metrics were taken."""
+    """See `Probe.how`."""
     layer: int
     metric: str
     a: str
@@ -50,13 +50,12 @@ class StoredProbe:
     measured_at: str
 
 
-def save_probe(store: Store, found: Probe, pooling: str) -> None:
+def save_probe(store: Store, found: Probe) -> None:
     """Write what a probe measured, in place of what was measured in the same way.
 
     Args:
         store: open to write.
         found: by `probe`.
-        pooling: how embeddings were made and metrics taken.
     """
     sentences = found.sentences
     languages = json.dumps(sorted(sentences.languages))
@@ -65,7 +64,7 @@ def save_probe(store: Store, found: Probe, pooling: str) -> None:
     rows = [
         (
             *(m.weights_sha256, m.label, m.model, m.run_id or "", sentences.corpus.variant, sentences.split, languages),
-            *(pooling, m.layer, m.metric, min(m.a, m.b), max(m.a, m.b), m.value),
+            *(found.how, m.layer, m.metric, min(m.a, m.b), max(m.a, m.b), m.value),
             *(None if math.isnan(x) else x for x in (m.low, m.high)),
             *(m.n, *about),
         )

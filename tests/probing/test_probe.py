@@ -214,8 +214,8 @@ def test_what_was_measured_is_stored_and_measured_again_takes_its_place(sentence
     found = probe([probed_model(tiny)], sentences, metrics=("cka", "langid"), device="cpu")
     with open_store(own_store, write=True) as store:
         for _ in range(2):
-            save_probe(store, found, "mean")
-        save_probe(store, probe([probed_model(tiny)], sentences, debiased=True, device="cpu"), "mean, debiased")
+            save_probe(store, found)
+        save_probe(store, probe([probed_model(tiny)], sentences, debiased=True, device="cpu"))
         rows = read_probes(store, metric="cka")
         assert len(rows) == 8
         assert len(read_probes(store)) == 9
