@@ -83,7 +83,7 @@ class Probe:
     sentences: Sentences
     probed: tuple[Probed, ...]
     how: str
-    """ "mean", or "words" without special tokens; with what was put before each sentence, and how metrics were taken."""
+    """How: "mean", or "words" without special tokens; then any text put before sentences; debiased; csls."""
     measures: tuple[Measure, ...]
     differences: tuple[Difference, ...]
     """Of each model to each before it, paired over sentences."""
