@@ -12,6 +12,7 @@ import typer
 from mslt_cli.commands.evaluate import evaluate
 from mslt_cli.commands.fetch import fetch
 from mslt_cli.commands.probe import probe
+from mslt_cli.commands.report import report
 from mslt_cli.commands.select import select
 from mslt_cli.commands.train import train
 from mslt_cli.errors import MsltError
@@ -31,6 +32,7 @@ app.command("select", no_args_is_help=False)(select)
 app.command("train", no_args_is_help=True)(train)
 app.command("eval", no_args_is_help=True)(evaluate)
 app.command("probe", no_args_is_help=True)(probe)
+app.command("report", no_args_is_help=True)(report)
 
 
 def _version(asked: bool) -> None:

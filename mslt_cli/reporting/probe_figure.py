@@ -93,7 +93,7 @@ def save_figure(
                     label=names[language],
                     rasterized=True,
                 )
-            axes.set_title(_plain(label))
+            axes.set_title(plain(label))
             axes.set_xticks([])
             axes.set_yticks([])
             if pairs[column] and not many:
@@ -186,6 +186,6 @@ def _matrix(axes: Any, languages: Sequence[str], pairs: Mapping[tuple[str, str],
                 axes.text(j, i, text, ha="center", va="center", fontsize=5.5, color="white" if dark else "black")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text as it is: matplotlib would read mathematics between dollars."""
     return text.replace("$", r"\$")

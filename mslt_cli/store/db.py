@@ -13,7 +13,7 @@ from typing import Any, Self
 from mslt_cli.errors import StoreError
 
 APPLICATION_ID = int.from_bytes(b"mslt")
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Number of steps in migrations.py; kept here so that reading a store does without sqlite-utils."""
 SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_S = 30.0

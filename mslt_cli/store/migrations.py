@@ -32,6 +32,10 @@ runs                one row a finished run: run_id, kind (train, eval), name ("M
                     wall_s, finished_at, mslt_version. The truth is run.json in the directory.
 scores              one row a run, task, split, target (iso639_3) and metric: value (0..1), low, high (95 % interval),
                     counts (JSON: what the value is made of), rows, unseen (0 = the target was trained on), data_sha256
+probes              see docs/store.md
+published           one row a printed cell of the paper: position (from 0, the order of db/published.csv), paper_table,
+                    task, method, selection, languages (JSON array), score_percent, rank, out_of, origin ("published"),
+                    source. runs has an origin too: own, or shipped out of db/.
 """
 
 from sqlite_utils import Database, Migrations
@@ -329,3 +333,29 @@ def m006_probes(db: Database) -> None:
         ) WITHOUT ROWID
         """
     )
+
+
+@migrations()
+def m007_published(db: Database) -> None:
+    # Reports set own results beside the paper's, and beside those that come with the program (db/).
+    db.execute(
+        """
+        CREATE TABLE published (
+            position INTEGER PRIMARY KEY,
+            paper_table INTEGER NOT NULL,
+            task TEXT NOT NULL,
+            method TEXT NOT NULL,
+            selection TEXT NOT NULL,
+            languages TEXT NOT NULL,
+            score_percent REAL,
+            rank INTEGER,
+            out_of INTEGER,
+            origin TEXT NOT NULL,
+            source TEXT NOT NULL
+        )
+        """
+    )
+    db.execute("ALTER TABLE runs ADD COLUMN origin TEXT NOT NULL DEFAULT 'own' CHECK (origin IN ('own', 'shipped'))")
+    db.execute("ALTER TABLE runs ADD COLUMN command TEXT NOT NULL DEFAULT ''")
+    # Reports ask for one task's scores out of all runs.
+    db.execute("CREATE INDEX scores_of_task ON scores (task, split, scoring, metric)")

@@ -65,6 +65,8 @@ def save_run(store: Store, directory: Path, record: Mapping[str, Any]) -> None:
         "wall_s": record["wall_s"],
         "finished_at": record["finished_at"],
         "mslt_version": record["mslt_version"],
+        "origin": "own",
+        "command": record["command"],
     }
     scores = [
         (
@@ -85,12 +87,13 @@ def save_run(store: Store, directory: Path, record: Mapping[str, Any]) -> None:
 
 
 def find_runs(store: Store, *, prefix: str = "", task: str | None = None, model: str | None = None) -> list[IndexedRun]:
-    """The runs whose id begins so, of one task and model or of all; the newest first."""
+    """The own runs whose id begins so, of one task and model or of all; the newest first."""
     if store.schema_version < RUNS_SCHEMA:
         return []
     rows = store.query(
         f"SELECT {', '.join(_RUN)} FROM runs WHERE substr(run_id, 1, length(:prefix)) = :prefix"
-        " AND (:task IS NULL OR task = :task) AND (:model IS NULL OR model = :model) ORDER BY finished_at DESC, run_id",
+        " AND (:task IS NULL OR task = :task) AND (:model IS NULL OR model = :model) AND directory <> ''"  # not shipped
+        " ORDER BY finished_at DESC, run_id",
         {"prefix": prefix, "task": task, "model": model},
     )
     return [_run(row) for row in rows]

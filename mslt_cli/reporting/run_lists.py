@@ -1,0 +1,214 @@
+"""Runs as the store knows them: a list, one wholly, and what differs between two."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.reporting.rows import Column, counted, many, show_rows
+from mslt_cli.results.grid import flat
+from mslt_cli.store import languages as facts
+from mslt_cli.store.db import Store
+from mslt_cli.store.results import ScoredRun, StoredScore, scored_runs, stored_scores
+
+LEAST_DIGITS = 4
+
+
+def show_run_list(
+    store: Store,
+    form: str,
+    *,
+    tasks: Sequence[str] = (),
+    models: Sequence[str] = (),
+    examples: int | None = None,
+    source: str | None = None,
+) -> None:
+    """Print the runs of some tasks, models and budget, the newest first; own ones unless asked otherwise."""
+    origin = {"shipped": "shipped", "published": "", "both": None}.get(source or "runs", "own")
+    code = _codes(store)
+    rows: list[dict[str, Any]] = []
+    found = [run for run in scored_runs(store) if origin in (None, run.origin)]
+    by_run: dict[str, list[StoredScore]] = {}
+    for score in stored_scores(store) if found else []:
+        by_run.setdefault(score.run_id, []).append(score)
+    for run in found:
+        scores = by_run.get(run.run_id, [])
+        evaluated = list(dict.fromkeys(score.task for score in scores))
+        if (tasks and not {run.task, *evaluated} & set(tasks)) or (models and run.model not in models):
+            continue
+        if examples is not None and run.examples != examples:
+            continue
+        rows.append(
+            {
+                "run_id": run.run_id,
+                "name": _name(run, code),
+                "task": run.task,
+                "model": run.model,
+                "examples": run.examples,
+                "seed": run.seed,
+                "means": _means(scores),
+                "finished_at": run.finished_at,
+                "wall_s": run.wall_s,
+                "device": run.device,
+                "origin": run.origin,
+                "directory": run.directory,
+            }
+        )
+    if form == "latex":
+        raise UsageError("--format latex is for tables of scores. Take table, json, jsonl, csv or md.")
+    columns = [
+        *(Column("run_id", header="run"), Column("name"), Column("task"), Column("model")),
+        Column("examples", counted, right=True),
+        *(Column("seed", right=True), Column("means", _said, header="mean, %")),
+        *(
+            Column("finished_at", lambda text: text[:16].replace("T", " "), header="finished"),
+            Column("origin", spare=True),
+        ),
+    ]
+    if form == "csv":
+        rows = [{**row, "means": _said(row["means"])} for row in rows]
+    shown = f"{many(len(rows), 'run')}."
+    if not rows:
+        shown += " `mslt train` makes some; `mslt fetch runs DIR` finds those in a folder."
+    show_rows(columns, rows, form, whole="runs", footer=[shown])
+
+
+def show_run(store: Store, names: Sequence[str], form: str) -> None:
+    """Print all that the store knows of one run."""
+    run = _one(store, names, 1)[0]
+    code = _codes(store)
+    scores = stored_scores(store, run_id=run.run_id)
+    whole = {
+        **{name: getattr(run, name) for name in ("run_id", "origin", "kind", "task", "model", "examples", "seed")},
+        "name": _name(run, code),
+        "sources": [code.get(x, x) for x in run.sources],
+        **{name: getattr(run, name) for name in ("directory", "command", "device", "wall_s", "finished_at")},
+        "mslt_version": run.mslt_version,
+        "identity": run.identity,
+        "environment": run.environment,
+        "scores": [_score_row(score, code) for score in scores],
+    }
+    rows = whole["scores"]
+    if form in ("json", "jsonl"):
+        import sys
+
+        sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=2 if form == "json" else None) + "\n")
+        return
+    if form == "table":
+        said = {
+            **{name: whole[name] for name in whole if name not in ("identity", "environment", "scores", "sources")},
+            **{f"identity.{name}": value for name, value in flat(run.identity).items()},
+            **{f"environment.{name}": value for name, value in flat(run.environment).items()},
+        }
+        pairs = [
+            {"what": name, "value": _text(value)} for name, value in said.items() if value not in (None, "", [], {})
+        ]
+        show_rows([Column("what"), Column("value")], pairs, "table", whole="run")
+    show_rows(_SCORE_COLUMNS, rows, form, whole="scores", footer=[f"{many(len(rows), 'score')}."])
+
+
+def show_diff(store: Store, names: Sequence[str], form: str) -> None:
+    """Print what differs between two runs: in what determined them, and in their scores."""
+    first, other = _one(store, names, 2)
+    code = _codes(store)
+    both = [
+        {**flat(run.identity), **{f"environment.{name}": value for name, value in flat(run.environment).items()}}
+        for run in (first, other)
+    ]
+    settings = [
+        {"what": name, "first": _text(both[0].get(name)), "other": _text(both[1].get(name))}
+        for name in dict.fromkeys([*both[0], *both[1]])
+        if both[0].get(name) != both[1].get(name)
+    ]
+    scores: list[dict[str, StoredScore]] = []
+    for run in (first, other):
+        found = stored_scores(store, run_id=run.run_id)
+        scores.append({" ".join(filter(None, (s.task, s.split, s.scoring, s.metric, s.target))): s for s in found})
+    rows = []
+    for key in scores[0]:
+        if key in scores[1]:
+            a, b = scores[0][key], scores[1][key]
+            row = {"task": a.task, "target": code.get(a.target, a.target), "metric": a.metric, "rows": a.rows}
+            rows.append(
+                {**row, "first": 100 * a.value, "other": 100 * b.value, "difference": 100 * (b.value - a.value)}
+            )
+    if form in ("json", "jsonl"):
+        import sys
+
+        whole = {"first": first.run_id, "other": other.run_id, "settings": settings, "scores": rows}
+        sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=2 if form == "json" else None) + "\n")
+        return
+    columns = [Column("what"), Column("first", header=first.run_id), Column("other", header=other.run_id)]
+    footer = [f"What determines {first.run_id} ({_name(first, code)}) and {other.run_id} ({_name(other, code)})."]
+    if form != "csv":
+        show_rows(columns, settings, form, whole="settings", footer=footer)
+    numbers = [Column(name, lambda x: f"{x:.2f}", right=True) for name in ("first", "other")]
+    numbers.append(Column("difference", lambda x: f"{x:+.2f}", right=True))
+    what = [Column("task"), Column("target"), Column("metric"), Column("rows", counted, right=True)]
+    said = f"{many(len(rows), 'score')} that both have, %; the other less the first. `mslt eval --compare "
+    said += f"{first.run_id} {other.run_id}` tests the differences."
+    show_rows([*what, *numbers], rows, form, whole="scores", footer=[said])
+
+
+_SCORE_COLUMNS = [
+    *(Column("task"), Column("split"), Column("scoring", spare=True), Column("target"), Column("metric")),
+    *(Column(name, lambda x: f"{x:.2f}", right=True) for name in ("value", "low", "high")),
+    Column("rows", counted, right=True),
+    Column("unseen", lambda x: "" if x else "trained on"),
+]
+
+
+def _score_row(score: StoredScore, code: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        **{name: getattr(score, name) for name in ("task", "split", "scoring", "metric")},
+        "target": code.get(score.target, score.target),
+        **{name: 100 * getattr(score, name) for name in ("value", "low", "high")},
+        "rows": score.rows,
+        "unseen": bool(score.unseen),
+    }
+
+
+def _one(store: Store, names: Sequence[str], wanted: int) -> list[ScoredRun]:
+    """The runs whose ids begin so."""
+    if len(names) != wanted:
+        example = "run 1a2b3c4d" if wanted == 1 else "diff 1a2b3c4d 5e6f7a8b"
+        raise UsageError(f"It takes {many(wanted, 'run')}, and {len(names)} are named: `mslt report {example}`.")
+    every = scored_runs(store)
+    out = []
+    for name in names:
+        found = [run for run in every if run.run_id.startswith(name) and len(name) >= LEAST_DIGITS]
+        if len(found) > 1:
+            listed = ", ".join(run.run_id for run in found[:4])
+            raise UsageError(f"{len(found)} runs begin with {name}: {listed}. Write more of it.")
+        if not found:
+            hint = f"Write the first {LEAST_DIGITS} digits of its id or more; `mslt report runs` lists them."
+            raise UnknownNameError("run", name, (), hint)
+        out.append(found[0])
+    return out
+
+
+def _codes(store: Store) -> dict[str, str]:
+    return {row.iso639_3: row.iso639_1 or row.iso639_3 for row in facts.all_languages(store)}
+
+
+def _name(run: ScoredRun, code: Mapping[str, str]) -> str:
+    return run.name if run.sources else f"{run.model} as it is"
+
+
+def _means(scores: Sequence[StoredScore]) -> dict[str, float]:
+    """By task and metric, the mean over targets that were not trained on, 0..1."""
+    groups: dict[str, list[float]] = {}
+    for score in scores:
+        if score.unseen:
+            groups.setdefault(" ".join(filter(None, (score.task, score.scoring, score.metric))), []).append(score.value)
+    return {name: sum(values) / len(values) for name, values in groups.items()}
+
+
+def _said(means: Mapping[str, float]) -> str:
+    return "; ".join(f"{name} {100 * value:.2f}" for name, value in means.items())
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,132 @@
+"""Tables of a report in every form: for a terminal, Markdown, CSV, JSON, or LaTeX with booktabs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mslt_cli.reporting.rows import Column, show_rows
+from mslt_cli.results.tables import Cell, Table
+
+FORMS = ("table", "json", "jsonl", "csv", "md", "latex")
+LATEX = {
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"−": "$-$", "±": r"$\pm$", "×": r"$\times$", "–": "--", "<": r"\textless{}", ">": r"\textgreater{}"},
+    **{"→": r"$\rightarrow$", "…": r"\ldots{}"},
+}
+
+
+def show_table(table: Table) -> None:
+    """Print a table for people."""
+    columns = [Column(head.key, lambda cell: cell.marked, head.right, head.marked) for head in table.heads]
+    from mslt_cli.reporting.terminal import results
+
+    console = results()
+    console.print(f"{table.title}:", markup=False, soft_wrap=not console.is_terminal)
+    if table.rows:
+        show_rows(columns, table.rows, "table", whole=table.name, footer=lines_below(table))
+    for line in () if table.rows else lines_below(table):
+        console.print(line, markup=False, soft_wrap=not console.is_terminal)
+
+
+def lines_below(table: Table) -> list[str]:
+    """Footnotes, then notes."""
+    return [*(f"[{i}] {text}" for i, text in enumerate(table.footnotes, start=1)), *table.notes]
+
+
+def text_of(tables: Sequence[Table], form: str) -> str:
+    """Tables in a form for files and programs.
+
+    Args:
+        tables: at least one.
+        form: of FORMS, but for "table".
+    """
+    if form == "json":
+        whole = [as_json(table) for table in tables]
+        return json.dumps(whole[0] if len(whole) == 1 else {"reports": whole}, ensure_ascii=False, indent=2) + "\n"
+    if form == "jsonl":
+        return "".join(json.dumps(as_json(table), ensure_ascii=False) + "\n" for table in tables)
+    make = {"csv": _csv, "md": _markdown, "latex": _latex}[form]
+    return "\n".join(make(table) for table in tables)
+
+
+def as_json(table: Table) -> dict[str, Any]:
+    """A table as JSON."""
+    return {
+        "report": table.name,
+        "title": table.title,
+        "columns": [head.key for head in table.heads],
+        "rows": [{head.key: _cell_json(row[head.key]) for head in table.heads} for row in table.rows],
+        "footnotes": list(table.footnotes),
+        "notes": list(table.notes),
+    }
+
+
+def _cell_json(cell: Cell) -> dict[str, Any]:
+    out: dict[str, Any] = {"value": cell.value, **cell.more}
+    out |= {"origin": cell.origin, "source": cell.source} if cell.origin else {}
+    return out | ({"footnotes": list(cell.marks)} if cell.marks else {})
+
+
+def _csv(table: Table) -> str:
+    """Values alone; what else a cell holds has columns of its own: "cldr.e5-small.runs.rank"."""
+    names: list[tuple[str, str]] = []
+    for head in table.heads:
+        further = dict.fromkeys(name for row in table.rows for name in row[head.key].more)
+        names += [(head.key, ""), *((head.key, name) for name in further)]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([f"{key}.{name}" if name else key for key, name in names])
+    for row in table.rows:
+        writer.writerow([_plain(row[key].more.get(name) if name else row[key].value) for key, name in names])
+    return out.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _markdown(table: Table) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+    text = f"**{table.title}**\n\n" + line([head.marked for head in table.heads])
+    text += line(["--:" if head.right else ":--" for head in table.heads])
+    text += "".join(line([row[head.key].marked for head in table.heads]) for row in table.rows)
+    return text + "".join(f"\n{below}\n" for below in lines_below(table))
+
+
+def _latex(table: Table) -> str:
+    """A table environment; needs the package booktabs."""
+    columns = "".join("r" if head.right else "l" for head in table.heads)
+
+    def line(cells: Sequence[str]) -> str:
+        return "    " + " & ".join(cells) + r" \\" + "\n"
+
+    def marked(text: str, marks: Sequence[int]) -> str:
+        return latex(text) + (f"\\textsuperscript{{{','.join(map(str, marks))}}}" if marks else "")
+
+    def of(row: Mapping[str, Cell]) -> list[str]:
+        return [marked(row[head.key].text, row[head.key].marks) for head in table.heads]
+
+    rows = "".join(line(of(row)) for row in table.rows)
+    below = "".join(
+        f"  \\par\\footnotesize\\textsuperscript{{{i}}} {latex(text)}\n" for i, text in enumerate(table.footnotes, 1)
+    )
+    below += "".join(f"  % {text}\n" for text in table.notes)
+    return (
+        "\\begin{table}\n  \\centering\n"
+        f"  \\caption{{{latex(table.title)}}}\n  \\label{{tab:{table.name}}}\n"
+        f"  \\begin{{tabular}}{{{columns}}}\n    \\toprule\n"
+        + line([marked(head.shown, head.marks) for head in table.heads])
+        + f"    \\midrule\n{rows}    \\bottomrule\n  \\end{{tabular}}\n{below}\\end{{table}}\n"
+    )
+
+
+def latex(text: str) -> str:
+    """Text that LaTeX reads as it is."""
+    return "".join(LATEX.get(letter, letter) for letter in text)

@@ -1,0 +1,295 @@
+"""A grid: what all trained combinations scored on the targets that they share, under one budget and one recipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.errors import DataError, UsageError
+from mslt_cli.results.statistics import Difference, detectable, paired_difference, tied_for_best
+from mslt_cli.search.ranking import competition_ranks
+from mslt_cli.store.results import Evaluated, ScoredRun, StoredScore
+
+Floats = NDArray[np.float64]
+Combination = tuple[str, ...]
+"""ISO 639-3 codes, sorted."""
+RECIPE = ("task", "model", "unequal", "pairing", "oversample", "settings")
+"""Parts of a run's identity that have to be the same in one grid; its data differ with its sources."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A combination, all seeds of it."""
+
+    languages: Combination
+    runs: tuple[ScoredRun, ...]
+    scores: Mapping[int, Floats]
+    """By seed, shape (T,), 0..1, in the order of the grid's targets."""
+    half_widths: Floats
+    """Of the 95 % intervals of the first seed's scores, shape (T,)."""
+
+    @cached_property
+    def mean(self) -> float:
+        """Over targets, then over seeds."""
+        return float(np.mean([row.mean() for row in self.scores.values()]))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(sorted(self.scores))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All combinations, of all sizes, by size and languages."""
+
+    about: Evaluated
+    examples: tuple[int, ...]
+    """The budget; more than one where they were mixed on purpose."""
+    targets: tuple[str, ...]
+    """ISO 639-3 codes."""
+    trained: Mapping[Combination, Trained]
+    baseline: tuple[ScoredRun, ...]
+    """The model as it is, where it was evaluated on the same targets."""
+    baseline_mean: float | None
+    rows: tuple[int, int]
+    """Test rows of a target: fewest, most."""
+    notes: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """ "cldr, e5-small"."""
+        scoring = f" ({self.about.scoring})" if self.about.scoring else ""
+        return f"{self.about.task}{scoring}, {self.about.model}"
+
+    def of_size(self, k: int, pool: Sequence[str] = (), include: Sequence[str] = ()) -> list[Trained]:
+        """The combinations of k languages out of a pool (all, if none is given) that hold some languages."""
+        return [
+            trained
+            for languages, trained in self.trained.items()
+            if len(languages) == k and (not pool or set(languages) <= set(pool)) and set(include) <= set(languages)
+        ]
+
+    def pool(self, k: int) -> tuple[str, ...]:
+        """The languages that combinations of k were made of, sorted."""
+        return tuple(sorted({x for languages in self.trained if len(languages) == k for x in languages}))
+
+    def ranks(self, some: Sequence[Trained]) -> list[int]:
+        """Competition ranks of some combinations among themselves, the highest mean first."""
+        if not some:
+            return []
+        ranks, _ = competition_ranks(np.array([trained.mean for trained in some]), least=False)
+        return [int(rank) for rank in ranks]
+
+    def detectable(self) -> float:
+        """See `statistics.detectable`; by the median over combinations, 0..1."""
+        return float(np.median([detectable(list(trained.half_widths)) for trained in self.trained.values()]))
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A combination beside the best one."""
+
+    trained: Trained
+    rank: int
+    behind: Difference
+    """The best one less this one."""
+    p_holm: float
+    tied: bool
+    """Whether it cannot be told from the best one."""
+
+
+def contenders(grid: Grid, some: Sequence[Trained]) -> list[Contender]:
+    """Some combinations, the best first, each with a test against the best one, paired over targets and seeds."""
+    order = sorted(zip(grid.ranks(some), some, strict=True), key=lambda pair: (pair[0], pair[1].languages))
+    best = order[0][1]
+    differences = [paired_difference(best.scores, trained.scores) for _, trained in order]
+    corrected, tied = tied_for_best([trained.mean for _, trained in order], differences)
+    return [
+        Contender(trained, rank, difference, p, same)
+        for (rank, trained), difference, p, same in zip(order, differences, corrected, tied, strict=True)
+    ]
+
+
+def make_grid(
+    about: Evaluated,
+    runs: Iterable[ScoredRun],
+    scores: Iterable[StoredScore],
+    *,
+    examples: int | None = None,
+    where: Mapping[str, str] | None = None,
+    mix_budgets: bool = False,
+    code: Mapping[str, str] | None = None,
+) -> Grid | None:
+    """Put together what was scored in one way with one model.
+
+    Args:
+        about: task, split, scoring, metric, model, and whose runs.
+        runs: any; those of another model or origin are passed over.
+        scores: of that evaluation.
+        examples: the budget; None = the one that all have.
+        where: settings that runs must have, as text: {"learning_rate": "0.0001"}.
+        mix_budgets: compare runs of different budgets all the same.
+        code: of languages, to name them; ISO 639-3 where there is none.
+
+    Returns:
+        None where no combination was trained.
+
+    Raises:
+        UsageError: the runs differ in budget or recipe, and it is not said which are meant.
+        DataError: the combinations have no target in common that none of them was trained on.
+    """
+    called = code or {}
+    by_run: dict[str, dict[str, StoredScore]] = {}
+    for score in scores:
+        by_run.setdefault(score.run_id, {})[score.target] = score
+    mine = [run for run in runs if (run.model, run.origin) == (about.model, about.origin) and run.run_id in by_run]
+    trained = [run for run in mine if run.kind == "train" and run.sources and _has(run, where or {})]
+    if examples is not None:
+        trained = [run for run in trained if run.examples == examples]
+    if not trained:
+        return None
+    label = f"{about.task}, {about.model}"
+    _require_one_budget(label, trained, mix_budgets)
+    _require_one_recipe(label, trained, mix_budgets)
+    groups: dict[Combination, list[ScoredRun]] = {}
+    for run in trained:
+        groups.setdefault(run.sources, []).append(run)
+    notes: list[str] = []
+    targets = _common_targets(groups, by_run, called, notes)
+    made = {
+        languages: _trained(languages, groups[languages], by_run, targets)
+        for languages in sorted(groups, key=lambda languages: (len(languages), languages))
+    }
+    _say_seeds(made, called, notes)
+    budgets = tuple(sorted({run.examples or 0 for run in trained}))
+    if len(budgets) > 1:
+        notes.append(f"budgets are mixed ({', '.join(f'{n:,}' for n in budgets)} examples): differences may be theirs")
+    base = [run for run in mine if run.kind == "eval" and set(targets) <= set(by_run[run.run_id])]
+    means = [np.mean([by_run[run.run_id][target].value for target in targets]) for run in base]
+    rows = [by_run[run.run_id][target].rows for run in trained for target in targets]
+    return Grid(
+        *(about, budgets, targets, made, tuple(base[:1]), float(means[0]) if means else None),
+        rows=(min(rows), max(rows)),
+        notes=tuple(notes),
+    )
+
+
+def _has(run: ScoredRun, where: Mapping[str, str]) -> bool:
+    settings = run.identity.get("settings") or {}
+    return all(_as_text(settings.get(name.replace("-", "_"))) == _as_text(value) for name, value in where.items())
+
+
+def _as_text(value: Any) -> str:
+    """Numbers as one writes them: 1e-4 and 0.0001 are the same."""
+    try:
+        return f"{float(value):g}"
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _require_one_budget(label: str, runs: Sequence[ScoredRun], mixed: bool) -> None:
+    counts: dict[int, int] = {}
+    for run in runs:
+        counts[run.examples or 0] = counts.get(run.examples or 0, 0) + 1
+    if len(counts) > 1 and not mixed:
+        said = ", ".join(f"{n:,} ({runs} {'run' if runs == 1 else 'runs'})" for n, runs in sorted(counts.items()))
+        raise UsageError(
+            f"The runs of {label} have different budgets, and combinations are comparable under one only: {said} "
+            f"examples. Choose with --examples {max(counts, key=lambda n: counts[n])}, or force it with --mix-budgets."
+        )
+
+
+def _require_one_recipe(label: str, runs: Sequence[ScoredRun], mixed: bool) -> None:
+    """All else that determines a run, but for its sources, data and seeds, is the same."""
+    seen: dict[str, dict[str, int]] = {}
+    for run in runs:
+        for name, value in flat({part: run.identity.get(part) for part in RECIPE}).items():
+            if mixed and name == "settings.steps":
+                continue  # steps follow from the budget
+            seen.setdefault(name, {}).setdefault(_as_text(value), 0)
+            seen[name][_as_text(value)] += 1
+    # Only sources of several languages can be paired.
+    seen.pop("pairing", None)
+    for name, values in seen.items():
+        if len(values) > 1:
+            said = ", ".join(f"{value} ({count} runs)" for value, count in sorted(values.items(), key=lambda x: -x[1]))
+            short = name.removeprefix("settings.")
+            most = max(values, key=values.__getitem__)
+            how = (
+                f" Choose with --where {short}={most}." if name.startswith("settings.") else " Use stores of their own."
+            )
+            raise UsageError(f"The runs of {label} differ in {short}: {said}.{how}")
+
+
+def flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Nested mappings as one: {"settings.adapter.rank": 8}."""
+    out: dict[str, Any] = {}
+    for name, inner in value.items():
+        if isinstance(inner, Mapping):
+            out |= flat(inner, f"{before}{name}.")
+        else:
+            out[before + name] = inner
+    return out
+
+
+def _common_targets(
+    groups: Mapping[Combination, Sequence[ScoredRun]],
+    by_run: Mapping[str, Mapping[str, StoredScore]],
+    code: Mapping[str, str],
+    notes: list[str],
+) -> tuple[str, ...]:
+    runs = [run for some in groups.values() for run in some]
+    every = sorted({target for run in runs for target in by_run[run.run_id]}, key=lambda t: code.get(t, t))
+    common = [t for t in every if all(t in by_run[run.run_id] for run in runs)]
+    unseen = [t for t in common if all(by_run[run.run_id][t].unseen for run in runs)]
+    if missing := [code.get(t, t) for t in every if t not in common]:
+        notes.append(f"left out, for not all runs were evaluated on them: {', '.join(missing)}")
+    if seen := [code.get(t, t) for t in common if t not in unseen]:
+        notes.append(f"left out, for some runs were trained on them: {', '.join(seen)}")
+    if not unseen:
+        raise DataError(
+            "The runs have no target in common that none of them was trained on. Evaluate them on the same targets "
+            "with `mslt eval RUN --targets …`."
+        )
+    return tuple(unseen)
+
+
+def _trained(
+    languages: Combination,
+    runs: Sequence[ScoredRun],
+    by_run: Mapping[str, Mapping[str, StoredScore]],
+    targets: Sequence[str],
+) -> Trained:
+    newest: dict[int, ScoredRun] = {}
+    for run in runs:  # the newest first; a seed may have come twice with other data seeds
+        newest.setdefault(run.seed or 0, run)
+    values = {seed: np.array([by_run[run.run_id][target].value for target in targets]) for seed, run in newest.items()}
+    first = by_run[newest[min(newest)].run_id]
+    halves = np.array([(first[target].high - first[target].low) / 2 for target in targets])
+    return Trained(languages, tuple(newest[seed] for seed in sorted(newest)), dict(sorted(values.items())), halves)
+
+
+def _say_seeds(made: Mapping[Combination, Trained], code: Mapping[str, str], notes: list[str]) -> None:
+    by_seeds: dict[tuple[int, ...], list[Combination]] = {}
+    for languages, trained in made.items():
+        by_seeds.setdefault(trained.seeds, []).append(languages)
+    if len(by_seeds) > 1:
+        parts = []
+        for seeds, some in sorted(by_seeds.items(), key=lambda item: -len(item[1])):
+            named = ",".join(code.get(x, x) for x in some[0]) if len(some) == 1 else f"{len(some)} combinations"
+            parts.append(f"{', '.join(map(str, seeds))} of {named}")
+        notes.append(f"seeds differ: {'; '.join(parts)}. Means are over those that each has, tests over common ones")
+    elif len(next(iter(by_seeds))) == 1:
+        notes.append("one seed each: the luck of seeds is in the differences, and no test can see it")
+
+
+def complete(n: int, k: int, trained: int, fixed: int = 0) -> tuple[int, bool]:
+    """How many combinations of k out of n there are, `fixed` of the k given; and whether so many were trained."""
+    total = math.comb(n - fixed, k - fixed) if n >= k >= fixed else 0
+    return total, trained >= total

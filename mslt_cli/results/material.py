@@ -1,0 +1,192 @@
+"""What the views of a report are made from: published cells, grids of runs, probes, and what the criteria choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mslt_cli.results.grid import Combination, Grid, Trained, complete
+from mslt_cli.results.tables import NONE, Cell, Head, Origin, percent
+from mslt_cli.store.probes import StoredProbe
+from mslt_cli.store.results import Published, ScoredRun
+
+MOST_RUNS_NAMED = 6
+"""Runs whose ids a cell's source lists; of more it says how many."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a criterion makes of the combinations of a pool, by `select`."""
+
+    criterion: str
+    most: Combination
+    """The one with the highest value, ISO 639-3; the first in the order of codes where several tie."""
+    least: Combination
+    tied: tuple[int, int]
+    """How many share the highest, and the lowest value."""
+    values: Mapping[Combination, float]
+    """Of all combinations."""
+    unit: str
+    evidence: str
+    """What it read: "syntax_knn (lang2vec 1.1.2)"."""
+    problem: str = ""
+    """Why there is none: what is missing, and the command that gets it."""
+
+    def of(self, least: bool) -> Combination:
+        return self.least if least else self.most
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that views take."""
+
+    published: Sequence[Published]
+    inconsistencies: Sequence[Mapping[str, Any]]
+    grids: Sequence[Grid]
+    probes: Sequence[StoredProbe]
+    choose: Callable[[Grid, Sequence[str], Sequence[str]], Sequence[Choice]]
+    """Takes a grid, a pool and what every combination holds (ISO 639-3); gives the choices of all criteria."""
+    code: Mapping[str, str]
+    """ISO 639-3 → how the user reads it."""
+    script: Mapping[str, str]
+    """ISO 639-3 → ISO 15924."""
+    chance: Mapping[str, float]
+    """What a guess scores, 0..1, by task; none where no guess is sensible."""
+    k: int = 3
+    top: int = 5
+    include: tuple[str, ...] = ()
+    """ISO 639-3."""
+    pool: tuple[str, ...] = ()
+    """ISO 639-3; empty = all that grids were trained on."""
+
+    def named(self, languages: Sequence[str]) -> str:
+        """ "ar,de,zh"."""
+        return ",".join(sorted(self.code.get(language, language) for language in languages))
+
+    def trained(self, grid: Grid, include: Sequence[str] = ()) -> list[Trained]:
+        """The grid's combinations that a view of one size is about."""
+        return grid.of_size(self.k, self.pool, include or self.include)
+
+    def footnotes(self, table: int, task: str) -> list[str]:
+        """What does not fit together in a published table."""
+        return [i["text"] for i in self.inconsistencies if table in i["tables"] and i["task"] in ("", task)]
+
+
+def origin_of(grid: Grid) -> Origin:
+    """Whose runs."""
+    return "measured" if grid.about.origin == "own" else "shipped"
+
+
+def source_of(runs: Sequence[ScoredRun], grid: Grid) -> str:
+    """Where a measured number comes from."""
+    ids = ", ".join(run.run_id for run in runs[:MOST_RUNS_NAMED])
+    named = ids if len(runs) <= MOST_RUNS_NAMED else f"{len(runs)} runs, the newest {runs[0].run_id}"
+    seeds = ", ".join(str(seed) for seed in sorted({run.seed or 0 for run in runs}))
+    low, high = grid.rows
+    rows = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    dates = sorted({run.finished_at[:10] for run in runs})
+    when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    versions = ", ".join(sorted({run.mslt_version for run in runs}))
+    about = grid.about
+    return (
+        f"{about.metric} on {about.task} {about.split}, mean over {len(grid.targets)} targets of {rows} rows; "
+        f"runs {named}; seeds {seeds}; {when}; mslt {versions}"
+    )
+
+
+def score_cell(grid: Grid, trained: Trained, rank: int, out_of: int, code: Callable[[Sequence[str]], str]) -> Cell:
+    """A combination's mean and rank: "65.48 (3)"."""
+    return Cell(
+        round(100 * trained.mean, 10),
+        f"{percent(trained.mean)} ({rank})",
+        origin_of(grid),
+        f"{code(trained.languages)}: {source_of(trained.runs, grid)}",
+        {"rank": rank, "out_of": out_of, "languages": code(trained.languages)},
+    )
+
+
+def mean_cell(grid: Grid, some: Sequence[Trained], what: str) -> Cell:
+    """The mean over combinations, with their standard deviation: "62.10 ±1.4"."""
+    values = np.array([trained.mean for trained in some])
+    spread = float(values.std(ddof=1)) if len(values) > 1 else None
+    text = percent(float(values.mean())) + (f" ±{100 * spread:.1f}" if spread is not None else "")
+    runs = [run for trained in some for run in trained.runs]
+    return Cell(
+        round(100 * float(values.mean()), 10),
+        text,
+        origin_of(grid),
+        f"{what}: {len(some)} combinations; {source_of(runs, grid)}",
+        {"combinations": len(some), "sd": None if spread is None else 100 * spread},
+    )
+
+
+def grid_notes(material: Material, grid: Grid, *, sizes: Sequence[int] = ()) -> list[str]:
+    """What a reader has to know of a grid: completeness, chance, and what its test data can show."""
+    about, lines = grid.about, []
+    budget = " and ".join(f"{n:,}" for n in grid.examples)
+    parts = []
+    for k in sizes or (material.k,):
+        some = grid.of_size(k, material.pool, material.include)
+        pool = material.pool or grid.pool(k)
+        total, whole = complete(len(pool), k, len(some), len(material.include))
+        parts.append(
+            f"{len(some)} of {total} combinations of {k} trained" + ("" if whole else ": ranks are provisional")
+        )
+    seeds = sorted({seed for trained in grid.trained.values() for seed in trained.seeds})
+    whose = "own runs" if about.origin == "own" else "shipped with mslt"
+    targets = ", ".join(material.code.get(target, target) for target in grid.targets)
+    lines.append(
+        f"{grid.label} ({whose}): {about.metric} on {about.split}, %, mean over {targets}; {budget} examples; seeds "
+        f"{', '.join(map(str, seeds))}; {'; '.join(parts)}."
+    )
+    low, high = grid.rows
+    items = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    said = f"With {items} items × {len(grid.targets)} languages, differences under {100 * grid.detectable():.1f} points"
+    said += " can't be seen"
+    if (chance := guess(material, grid)) is not None:
+        said += f"; a guess scores {percent(chance)}"
+    lines.append(said + ".")
+    lines += [f"{grid.label}: {note}." for note in grid.notes]
+    return lines
+
+
+def guess(material: Material, grid: Grid) -> float | None:
+    """What a guess scores, 0..1; None where the metric is not accuracy, or guessing means nothing."""
+    return material.chance.get(grid.about.task) if grid.about.metric == "accuracy" else None
+
+
+def commands_of(material: Material) -> tuple[str, ...]:
+    """The command lines that trained the grids' runs, each once."""
+    every = [trained for grid in material.grids for trained in grid.trained.values()]
+    return tuple(dict.fromkeys(run.command for trained in every for run in trained.runs if run.command))
+
+
+def pool_of(material: Material, grid: Grid) -> tuple[str, ...]:
+    """The languages that a grid's combinations could have been made of, ISO 639-3."""
+    return material.pool or grid.pool(material.k)
+
+
+def key_of(grid: Grid) -> str:
+    """A grid's column in JSON and CSV: "cldr.e5-small.runs"."""
+    about = grid.about
+    parts = [about.task, *([about.scoring] if about.scoring else []), about.model.rstrip("/").rsplit("/", 1)[-1]]
+    return ".".join([*parts, "runs" if about.origin == "own" else "shipped"])
+
+
+def nothing_trained(material: Material, grid: Grid, k: int, include: Sequence[str]) -> str:
+    """What to say of a grid without combinations of that size, and the command that trains them."""
+    sizes = sorted({len(languages) for languages in grid.trained})
+    held = f" with {material.named(include)}" if include else ""
+    sized = ", ".join(map(str, sizes))
+    return (
+        f"{grid.label}: no combination of {k}{held} was trained, of {sized} there are. "
+        f"`mslt train --task {grid.about.task} --model {grid.about.model} --all-combinations -k {k}` trains them."
+    )
+
+
+def whole(heads: Sequence[Head], rows: Sequence[dict[str, Cell]]) -> tuple[dict[str, Cell], ...]:
+    """Rows with a cell for every column."""
+    return tuple({head.key: row.get(head.key, Cell(None, NONE)) for head in heads} for row in rows)

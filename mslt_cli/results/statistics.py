@@ -1,0 +1,217 @@
+"""Rank correlations, and whether combinations differ: small exact functions over arrays of scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.evaluation.metrics import Z
+from mslt_cli.evaluation.significance import holm
+
+Floats = NDArray[np.float64]
+ALPHA = 0.05
+TERMS = 60
+"""Pairs of terms of the continued fraction; some ten are enough for what is asked here."""
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A rank correlation."""
+
+    value: float
+    """−1..1; nan where one side is all alike."""
+    low: float
+    """95 % interval; nan where there are too few."""
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One combination less another, paired over targets and seeds."""
+
+    value: float
+    """In the unit of the scores."""
+    low: float
+    """95 % interval; nan where nothing can be told (one target and one seed)."""
+    high: float
+    p: float
+    """Two-sided."""
+    seeds: int
+    """Those that both have."""
+
+
+def average_ranks(values: Sequence[float] | Floats) -> Floats:
+    """Ranks from 1, lowest first; equal values share the mean of theirs.
+
+    Args:
+        values: shape (n,).
+    """
+    _, inverse, counts = np.unique(np.asarray(values, np.float64), return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks: Floats = (ends - (counts - 1) / 2)[inverse]
+    return ranks
+
+
+def spearman(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Correlation:
+    """Spearman's ρ: do two sets of values order things alike?
+
+    Args:
+        x, y: shape (n,).
+
+    Source:
+        Interval: Bonett and Wright 2000, Sample size requirements for estimating Pearson, Kendall and Spearman
+        correlations, eq. 5: Fisher's z with the standard error √((1 + ρ² / 2) / (n − 3)).
+    """
+    a, b = average_ranks(x), average_ranks(y)
+    a, b = a - a.mean(), b - b.mean()
+    scale = math.sqrt(float(a @ a) * float(b @ b))
+    value = float(a @ b) / scale if scale else math.nan
+    n = len(a)
+    return _with_interval(value, math.sqrt((1 + value**2 / 2) / (n - 3)) if n > 3 else math.nan, n)
+
+
+def kendall(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Correlation:
+    """Kendall's τ-b: how much more often do two sets of values order a pair alike than the other way round?
+
+    Args:
+        x, y: shape (n,).
+
+    Source:
+        τ-b: Kendall 1945. Interval: Bonett and Wright 2000, eq. 4: Fisher's z with the standard error
+        √(0.437 / (n − 4)).
+    """
+    a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    n = len(a)
+    alike = untied_a = untied_b = 0
+    for i in range(1, n):  # a row at a time: n² signs at once would be gigabytes for large grids
+        of_a, of_b = np.sign(a[i] - a[:i]), np.sign(b[i] - b[:i])
+        alike += int(of_a @ of_b)
+        untied_a += int(np.count_nonzero(of_a))
+        untied_b += int(np.count_nonzero(of_b))
+    value = alike / math.sqrt(untied_a * untied_b) if untied_a and untied_b else math.nan
+    return _with_interval(value, math.sqrt(0.437 / (n - 4)) if n > 4 else math.nan, n)
+
+
+def _with_interval(value: float, error: float, n: int) -> Correlation:
+    if math.isnan(value) or math.isnan(error):
+        return Correlation(value, math.nan, math.nan, n)
+    if abs(value) >= 1 - 1e-12:
+        return Correlation(round(value), round(value), round(value), n)
+    z = math.atanh(value)
+    return Correlation(value, math.tanh(z - Z * error), math.tanh(z + Z * error), n)
+
+
+def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats]) -> Difference:
+    """One combination's mean less another's, with a test that takes targets and seeds for samples of more.
+
+    What two runs of one seed and target share cancels out. The variance of the mean is that of the means of the
+    targets over T, and that of the means of the seeds over S; what is left over counts in both, so the test errs on the
+    safe side. With one seed the luck of seeds is not seen.
+
+    Args:
+        a, b: by seed, scores on the same targets, shape (T,).
+
+    Returns:
+        Over the seeds that both have; if they share none, over the means of their seeds, as if there were one.
+
+    Source:
+        Student 1908, with the degrees of freedom of Satterthwaite 1946; the sum of variances as in Owen 2007, The
+        pigeonhole bootstrap, §3.
+    """
+    common = sorted(set(a) & set(b), key=str)
+    if common:
+        cells = np.stack([a[seed] - b[seed] for seed in common])  # (S, T)
+    else:
+        cells = (np.mean(list(a.values()), axis=0) - np.mean(list(b.values()), axis=0))[None, :]
+    value = float(cells.mean())
+    parts = [
+        (float(means.var(ddof=1)) / len(means), len(means) - 1)
+        for means in (cells.mean(axis=0), cells.mean(axis=1))
+        if len(means) > 1
+    ]
+    if not parts:
+        return Difference(value, math.nan, math.nan, math.nan, len(common))
+    variance = sum(part for part, _ in parts)
+    if variance < 1e-24:
+        return Difference(value, value, value, 1.0 if abs(value) < 1e-12 else 0.0, len(common))
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    error = math.sqrt(variance)
+    half = student_quantile(1 - ALPHA / 2, freedom) * error
+    return Difference(value, value - half, value + half, student_p(value / error, freedom), len(common))
+
+
+def tied_for_best(means: Sequence[float], differences: Sequence[Difference]) -> tuple[list[float], list[bool]]:
+    """Which combinations cannot be told from the best one.
+
+    Args:
+        means: of each combination.
+        differences: of the best one less each combination; the best one's own is among them.
+
+    Returns:
+        p of each, corrected by Holm over all but the best; and whether it is tied with it. What cannot be tested is.
+    """
+    best = int(np.argmax(means))
+    others = [i for i, d in enumerate(differences) if i != best and not math.isnan(d.p)]
+    corrected = [math.nan] * len(means)
+    for i, p in zip(others, holm([differences[i].p for i in others]), strict=True):
+        corrected[i] = p
+    return corrected, [math.isnan(p) or p >= ALPHA for p in corrected]
+
+
+def detectable(half_widths: Sequence[float]) -> float:
+    """The least difference between two combinations' means over targets that the number of test rows lets one see.
+
+    Args:
+        half_widths: of the 95 % intervals of one combination's scores, a target each.
+
+    Returns:
+        In their unit: 1.96 standard errors of the difference of two means that err independently. Pairing can see
+        somewhat less; sentences that the targets share make it somewhat more.
+    """
+    errors = np.asarray(half_widths, np.float64) / Z
+    return float(Z * math.sqrt(2) * math.sqrt(float(errors @ errors)) / len(errors))
+
+
+def student_p(t: float, freedom: float) -> float:
+    """Two-sided p of Student's t; degrees of freedom need not be whole."""
+    if math.isinf(t):
+        return 0.0
+    return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+
+
+def student_quantile(probability: float, freedom: float) -> float:
+    """The t below which that share of Student's distribution lies; for shares of 0.5 and more."""
+    tail = 2 * (1 - probability)
+    low, high = 0.0, 1.0
+    while student_p(high, freedom) > tail:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_p(middle, freedom) > tail else (low, middle)
+    return (low + high) / 2
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function I_x(a, b), by its continued fraction.
+
+    Source:
+        NIST Digital Library of Mathematical Functions, 8.17.22.
+    """
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):  # there the fraction of the complement converges faster
+        return 1 - incomplete_beta(b, a, 1 - x)
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)) / a
+    rest = 0.0
+    for m in range(TERMS, -1, -1):  # from its end
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)) if m else 0.0
+        rest = odd / (1 + rest)
+        rest = even / (1 + rest) if m else rest
+    return front / (1 + rest)

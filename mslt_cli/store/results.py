@@ -1,0 +1,224 @@
+"""Results that reports are made of: what the paper published, what comes with the program (db/), and own runs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mslt_cli.data import results_path
+from mslt_cli.store.db import Store, open_store
+
+RESULTS = "db"
+RESULTS_SCHEMA = 7
+"""The schema that these tables need."""
+FILES = ("published.csv", "runs.csv", "scores.csv")
+
+
+@dataclass(frozen=True)
+class Published:
+    """One printed cell of the paper."""
+
+    paper_table: int
+    task: str
+    method: str
+    selection: str
+    languages: tuple[str, ...]
+    """ISO 639-1 codes; empty where the paper names none."""
+    score_percent: float | None
+    rank: int | None
+    out_of: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """A run as reports see it."""
+
+    run_id: str
+    origin: str
+    """ "own", or "shipped" with the program."""
+    kind: str
+    """ "train", or "eval" for a model as it is."""
+    name: str
+    task: str
+    """What it was trained for."""
+    model: str
+    sources: tuple[str, ...]
+    """ISO 639-3 codes, sorted; none for a model as it is."""
+    examples: int | None
+    seed: int | None
+    unequal: bool
+    identity: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    directory: str
+    command: str
+    device: str
+    wall_s: float
+    finished_at: str
+    mslt_version: str
+
+
+@dataclass(frozen=True)
+class StoredScore:
+    """A metric of a run on one target."""
+
+    run_id: str
+    task: str
+    split: str
+    scoring: str
+    target: str
+    """ISO 639-3."""
+    metric: str
+    value: float
+    """0..1."""
+    low: float
+    high: float
+    rows: int
+    unseen: int
+    """0 = the target was trained on."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A kind of score that there are runs for."""
+
+    task: str
+    split: str
+    scoring: str
+    metric: str
+    model: str
+    origin: str
+    runs: int
+
+
+def results_sha256() -> str:
+    """The hash of the files in db/."""
+    digest = hashlib.sha256()
+    for name in FILES:
+        digest.update(results_path(name).read_bytes())
+    return digest.hexdigest()
+
+
+def ensure_results(path: Path) -> None:
+    """Take what ships in db/ into the store where it is not yet there as it is now.
+
+    Raises:
+        StoreError: the store cannot be opened or written.
+    """
+    sha256 = results_sha256()
+    with open_store(path) as store:
+        new = store.schema_version >= RESULTS_SCHEMA
+        if new and store.query("SELECT sha256 FROM fills WHERE source = ?", (RESULTS,)) == [(sha256,)]:
+            return
+    with open_store(path, write=True) as store, store.transaction() as connection:
+        rows = _fill_published(connection) + _fill_shipped(connection)
+        filled = (RESULTS, "1", sha256, datetime.now(UTC).isoformat(timespec="seconds"), rows)
+        connection.execute("INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?)", filled)
+
+
+def _fill_published(connection: sqlite3.Connection) -> int:
+    source = json.loads(results_path("published.json").read_text(encoding="utf-8"))["sources"][0]["citation"]
+    rows = [
+        (
+            *(position, int(row["paper_table"]), row["task"], row["method"], row["selection"]),
+            *(json.dumps(row["languages"].split()), _number(row["score_percent"]), _number(row["rank"])),
+            *(_number(row["out_of"]), "published", f"{source} Table {row['paper_table']}."),
+        )
+        for position, row in enumerate(_rows("published.csv"))
+    ]
+    connection.execute("DELETE FROM published")
+    connection.executemany(f"INSERT INTO published VALUES ({', '.join('?' * 11)})", rows)
+    return len(rows)
+
+
+def _fill_shipped(connection: sqlite3.Connection) -> int:
+    """Runs that ship; those that the user has made too stay the user's."""
+    connection.execute("DELETE FROM runs WHERE origin = 'shipped'")  # with their scores
+    own = {run_id for (run_id,) in connection.execute("SELECT run_id FROM runs")}
+    runs = [row for row in _rows("runs.csv") if row["run_id"] not in own]
+    scores = [row for row in _rows("scores.csv") if row["run_id"] not in own]
+    for table, rows in (("runs", runs), ("scores", scores)):
+        for row in rows:
+            given = {name: None if value == "" and name in _MAY_LACK else value for name, value in row.items()}
+            marks = ", ".join("?" * len(given))
+            connection.execute(f"INSERT INTO {table} ({', '.join(given)}) VALUES ({marks})", tuple(given.values()))
+    return len(runs) + len(scores)
+
+
+_MAY_LACK = ("examples", "seed", "tokens_per_s")
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    with results_path(name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _number(text: str) -> float | int | None:
+    return None if not text else float(text) if "." in text else int(text)
+
+
+def published_cells(store: Store) -> list[Published]:
+    """All that the paper prints, in its order."""
+    rows = store.query(
+        "SELECT paper_table, task, method, selection, languages, score_percent, rank, out_of, source FROM published"
+        " ORDER BY position"
+    )
+    return [
+        Published(table, task, method, selection, tuple(json.loads(languages)), score, rank, out_of, source)
+        for table, task, method, selection, languages, score, rank, out_of, source in rows
+    ]
+
+
+def inconsistencies() -> list[dict[str, Any]]:
+    """What does not fit together in the paper: tables, task (empty = all), text."""
+    found: list[dict[str, Any]] = json.loads(results_path("published.json").read_text("utf-8"))["inconsistencies"]
+    return found
+
+
+def evaluated(store: Store) -> list[Evaluated]:
+    """What there are scores of, by task and model."""
+    rows = store.query(
+        "SELECT scores.task, split, scoring, metric, model, origin, count(DISTINCT run_id)"
+        " FROM scores JOIN runs USING (run_id) GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 5, 2, 3, 4, 6"
+    )
+    return [Evaluated(*row) for row in rows]
+
+
+def scored_runs(store: Store) -> list[ScoredRun]:
+    """All runs, the newest first."""
+    names = ", ".join(_RUN)
+    return [_run(row) for row in store.query(f"SELECT {names} FROM runs ORDER BY finished_at DESC, run_id")]
+
+
+def _run(row: tuple[Any, ...]) -> ScoredRun:
+    values = dict(zip(_RUN, row, strict=True))
+    for name in ("identity", "environment"):
+        values[name] = json.loads(values[name])
+    return ScoredRun(**(values | {"sources": tuple(json.loads(values["sources"])), "unequal": bool(values["unequal"])}))
+
+
+def stored_scores(
+    store: Store,
+    *,
+    task: str | None = None,
+    split: str | None = None,
+    scoring: str | None = None,
+    metric: str | None = None,
+    run_id: str | None = None,
+) -> list[StoredScore]:
+    """The scores of one evaluation, of one run, or all of them; by run, task and target."""
+    given = {"task": task, "split": split, "scoring": scoring, "metric": metric, "run_id": run_id}
+    where = " AND ".join(f"{name} = :{name}" for name, value in given.items() if value is not None) or "1"
+    rows = store.query(f"SELECT {', '.join(_SCORE)} FROM scores WHERE {where} ORDER BY run_id, task, iso639_3", given)
+    return [StoredScore(*row) for row in rows]
+
+
+_RUN = tuple(ScoredRun.__dataclass_fields__)
+_SCORE = ("run_id", "task", "split", "scoring", "iso639_3", "metric", "value", "low", "high", "rows", "unseen")
