@@ -128,6 +128,7 @@ def report(
     published = published_cells(store) if source in ("published", "both") else []
     if tasks:
         published = [row for row in published if row.task in tasks]
+    named = {row.task for row in published} | {about.task for about in wanted}
     material = Material(
         published=published,
         inconsistencies=inconsistencies(),
@@ -136,7 +137,8 @@ def report(
         choose=_Chooser(store, codes, k).choose,
         code=codes,
         script={row.iso639_3: row.script for row in found if row.script},
-        chance={about.task: chance for about in wanted if (chance := _chance(about.task)) is not None},
+        chance={task: chance for task in named if (chance := _chance(task)) is not None},
+        items={task: items for task in {row.task for row in published} if (items := _items(task))},
         k=k,
         top=top,
         include=tuple(facts.resolve(store, name).iso639_3 for name in include),
@@ -184,7 +186,17 @@ def _chance(variant: str) -> float | None:
         return None
     if task.kind == "multiple-choice":
         return 0.5
-    return 1 / len(task.labels) if task.labels and task.metric == "accuracy" else None
+    # Of words, a guess says little: most of them are no name, or a noun.
+    return 1 / len(task.labels) if task.kind == "sequence-classification" and task.labels else None
+
+
+def _items(name: str) -> tuple[int, ...]:
+    """Test items of each of the paper's targets; none for tasks that are scored by word, or of unknown size."""
+    task = _task(name)
+    if task is None or task.kind == "token-classification":
+        return ()
+    sizes = [task.expected_rows(task.evaluation, target) for target in task.targets]
+    return tuple(size for size in sizes if size) if all(sizes) else ()
 
 
 def _no_runs(

@@ -95,8 +95,8 @@ def _lines(chart: LineChart) -> Any:
 def _dots(chart: DotChart) -> Any:
     from matplotlib import pyplot
 
-    across = min(MOST_ACROSS, len(chart.panels))
-    down = math.ceil(len(chart.panels) / across)
+    down = math.ceil(len(chart.panels) / MOST_ACROSS)
+    across = math.ceil(len(chart.panels) / down)
     names = list(dict.fromkeys(name for panel in chart.panels for name, _ in panel.lines))
     longest = max([len(name) for name in names], default=0) * 0.07
     height = max([len(panel.lines) for panel in chart.panels], default=1) * LINE_HEIGHT + 1.1
@@ -138,7 +138,7 @@ def _panel(axes: Any, panel: Panel, series: list[str], *, joined: bool) -> None:
             label = dot.series if dot.series not in axes.get_legend_handles_labels()[1] else None
             axes.plot([dot.value], [y], linestyle="none", markersize=5, zorder=3, label=label, **look)
     for i, (name, value) in enumerate(panel.marks):
-        axes.axvline(value, color=GREY, linestyle=("--", ":")[i % 2], linewidth=1, zorder=0, label=name)
+        axes.axvline(value, color=GREY, linestyle=("--", ":")[i % 2], linewidth=1, zorder=1.5, label=name)
     axes.set_yticks(range(len(panel.lines)), [plain(name) for name, _ in panel.lines])
     axes.set_ylim(-0.6, len(panel.lines) - 0.4)
     axes.set_title(plain(panel.title), fontsize=8.5)

@@ -85,7 +85,8 @@ def _cell(cell: Cell, head: Head, name: str) -> str:
 
 
 def _marks(marks: Sequence[int], name: str) -> str:
-    return "".join(f'<sup><a href="#{name}-{mark}">{mark}</a></sup>' for mark in marks)
+    links = ", ".join(f'<a href="#{name}-{mark}">{mark}</a>' for mark in marks)
+    return f"<sup>{links}</sup>" if marks else ""
 
 
 def _image(table: Table) -> str:

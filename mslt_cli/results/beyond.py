@@ -22,12 +22,10 @@ from mslt_cli.results.material import (
     source_of,
     whole,
 )
-from mslt_cli.results.paper import chosen_cell
+from mslt_cli.results.paper import NEAR, chosen_cell
 from mslt_cli.results.statistics import Correlation, kendall, spearman
 from mslt_cli.results.tables import Cell, Dot, DotChart, Head, Panel, Table, percent
 
-NEAR = 0.15
-"""A guess that lies further below the worst combination is not drawn: it would flatten everything else."""
 MOST_CONTENDERS = 40
 """Combinations that `best` lists; of more it lists the first, and says how many there are."""
 
@@ -61,7 +59,7 @@ def criteria(material: Material) -> Table:
             if isinstance(row["score"].value, float):
                 marks.append((choice.criterion, (Dot("its choice", row["score"].value),)))
         fixed = [("mean of all", 100 * float(means.mean()))]
-        if (chance := guess(material, grid)) is not None and chance > means.min() - NEAR:
+        if (chance := guess(material, grid)) is not None and 100 * chance > 100 * means.min() - NEAR:
             fixed.append(("a guess", 100 * chance))
         panels.append(Panel(grid.label, tuple(reversed(marks)), tuple(100 * means), tuple(fixed)))
         lines += grid_notes(material, grid)

@@ -198,11 +198,15 @@ def _require_one_budget(label: str, runs: Sequence[ScoredRun], mixed: bool) -> N
     for run in runs:
         counts[run.examples or 0] = counts.get(run.examples or 0, 0) + 1
     if len(counts) > 1 and not mixed:
-        said = ", ".join(f"{n:,} ({runs} {'run' if runs == 1 else 'runs'})" for n, runs in sorted(counts.items()))
+        said = ", ".join(f"{n:,} ({_runs(count)})" for n, count in sorted(counts.items()))
         raise UsageError(
             f"The runs of {label} have different budgets, and combinations are comparable under one only: {said} "
             f"examples. Choose with --examples {max(counts, key=lambda n: counts[n])}, or force it with --mix-budgets."
         )
+
+
+def _runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n:,} runs"
 
 
 def _require_one_recipe(label: str, runs: Sequence[ScoredRun], mixed: bool) -> None:
@@ -218,7 +222,9 @@ def _require_one_recipe(label: str, runs: Sequence[ScoredRun], mixed: bool) -> N
     seen.pop("pairing", None)
     for name, values in seen.items():
         if len(values) > 1:
-            said = ", ".join(f"{value} ({count} runs)" for value, count in sorted(values.items(), key=lambda x: -x[1]))
+            said = ", ".join(
+                f"{value} ({_runs(count)})" for value, count in sorted(values.items(), key=lambda x: -x[1])
+            )
             short = name.removeprefix("settings.")
             most = max(values, key=values.__getitem__)
             how = (

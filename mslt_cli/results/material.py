@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from mslt_cli.evaluation.metrics import Z
 from mslt_cli.results.grid import Combination, Grid, Trained, complete
+from mslt_cli.results.statistics import detectable
 from mslt_cli.results.tables import NONE, Cell, Head, Origin, percent
 from mslt_cli.store.probes import StoredProbe
 from mslt_cli.store.results import Published, ScoredRun
@@ -55,6 +58,8 @@ class Material:
     """ISO 639-3 → ISO 15924."""
     chance: Mapping[str, float]
     """What a guess scores, 0..1, by task; none where no guess is sensible."""
+    items: Mapping[str, Sequence[int]]
+    """Test items of each of the paper's targets, by task; none where scores are not over items, or sizes not known."""
     k: int = 3
     top: int = 5
     include: tuple[str, ...] = ()
@@ -150,6 +155,27 @@ def grid_notes(material: Material, grid: Grid, *, sizes: Sequence[int] = ()) -> 
         said += f"; a guess scores {percent(chance)}"
     lines.append(said + ".")
     lines += [f"{grid.label}: {note}." for note in grid.notes]
+    return lines
+
+
+def published_notes(material: Material, tasks: Sequence[str]) -> list[str]:
+    """What the paper's test data can show at the scores that it prints, and what a guess would score."""
+    lines = []
+    for task in tasks:
+        scores = [row.score_percent for row in material.published if row.task == task and row.paper_table == 1]
+        share = float(np.mean([score for score in scores if score is not None])) / 100 if any(scores) else None
+        parts = []
+        if share is not None and (items := material.items.get(task)):
+            halves = [Z * math.sqrt(share * (1 - share) / n) for n in items]
+            rows = f"{min(items):,}" + ("" if min(items) == max(items) else f" to {max(items):,}")
+            parts.append(
+                f"with {rows} items × {len(items)} languages, differences under {100 * detectable(halves):.1f} points "
+                "can't be seen"
+            )
+        if (chance := material.chance.get(task)) is not None:
+            parts.append(f"a guess scores {percent(chance)}")
+        if parts:
+            lines.append(f"{task} (paper): {'; '.join(parts)}.")
     return lines
 
 

@@ -19,6 +19,7 @@ from mslt_cli.results.material import (
     nothing_trained,
     origin_of,
     pool_of,
+    published_notes,
     score_cell,
     source_of,
     whole,
@@ -41,6 +42,8 @@ METHODS = ("size", "vocab", "embedding", "l2v-syntax", "l2v-phonology", "l2v-inv
 """The criteria of Tables 1 and 2, in their order."""
 DIVERSE = ("embedding", "l2v-syntax", "l2v-phonology", "l2v-inventory", "l2v-family", "l2v-geography")
 """Those of Table 6."""
+NEAR = 5.0
+"""Points below the lowest score within which the line of a guess is drawn: further away it would flatten all else."""
 MOST, LEAST = "least-similar", "most-similar"
 """The paper's words for the most and the least diverse combination."""
 
@@ -77,7 +80,7 @@ def _criteria_table(material: Material, name: str, include: tuple[str, ...], tit
     }
     for row in published:
         rows[row.method][f"{row.task}.published"] = _published_cell(row)
-    lines: list[str] = []
+    lines = published_notes(material, tasks) if number == 1 else []
     for grid in material.grids:
         some = material.trained(grid, include)
         if not some:
@@ -265,7 +268,11 @@ def fig6(material: Material) -> Table:
                 if isinstance(row[head.key].value, float)
             ]
             lines.append((row["method"].text, tuple(dots)))
-        panels.append(Panel(low.text.removesuffix(": least"), tuple(lines)))
+        title, task = low.text.removesuffix(": least"), low.key.split(".")[0]
+        values = [dot.value for _, dots in lines for dot in dots]
+        chance = material.chance.get(task)
+        near = chance is not None and values and 100 * chance > min(values) - NEAR
+        panels.append(Panel(title, tuple(lines), (), (("a guess", 100 * chance),) if near and chance else ()))
     chart = DotChart("score, %", tuple(panels), joined=True)
     return Table(
         *(table.name, table.title, table.heads, table.rows, table.notes, table.footnotes, chart, table.commands)
@@ -273,7 +280,7 @@ def fig6(material: Material) -> Table:
 
 
 def _similarity(material: Material, name: str, title: str) -> Table:
-    notes, lines = Footnotes(), []
+    notes = Footnotes()
     published = [row for row in material.published if row.paper_table == 6]
     heads = [Head("method", "criterion", right=False)]
     rows: dict[str, dict[str, Cell]] = {method: {"method": _criterion_cell(method)} for method in (*DIVERSE, "average")}
@@ -286,6 +293,7 @@ def _similarity(material: Material, name: str, title: str) -> Table:
         for row in published:
             if row.task == task:
                 rows[row.method][f"{task}.{row.selection}"] = _published_cell(row)
+    lines = published_notes(material, list(dict.fromkeys(row.task for row in published)))
     for grid in material.grids:
         some = material.trained(grid)
         if not some:
@@ -426,6 +434,7 @@ def fig5(material: Material) -> Table:
     if shown:
         panels.append(Panel("", tuple(shown)))
     chart = DotChart("score, %", tuple(panels), joined=True) if panels else None
+    lines = [*published_notes(material, [task for task, method in ends if method == "min"]), *lines]
     title = f"The best and the worst combination of {material.k} against a single source"
     return Table(
         "fig5", title, tuple(heads), whole(heads, rows), tuple(lines), tuple(notes.texts), chart, commands_of(material)

@@ -93,9 +93,11 @@ def test_only_seeds_that_both_have_are_paired():
 
 def test_seeds_that_differ_widen_the_interval():
     targets = np.linspace(0.5, 0.8, 8)
-    steady = paired_difference({s: targets + 0.02 for s in range(3)}, {s: targets + 0.001 * targets for s in range(3)})
+    steady = paired_difference(
+        dict.fromkeys(range(3), targets + 0.02), dict.fromkeys(range(3), targets + 0.001 * targets)
+    )
     shaken = paired_difference(
-        {s: targets + 0.02 + 0.03 * (s - 1) for s in range(3)}, {s: targets + 0.001 * targets for s in range(3)}
+        {s: targets + 0.02 + 0.03 * (s - 1) for s in range(3)}, dict.fromkeys(range(3), targets + 0.001 * targets)
     )
     assert steady.value == pytest.approx(shaken.value)
     assert steady.p < 0.001 < 0.2 < shaken.p
@@ -130,6 +132,6 @@ def test_the_best_is_tied_with_what_holm_leaves():
 
 
 def test_detectable_difference_by_hand():
-    # 500 items, 9 languages, 70 % right: √(0.7 · 0.3 / 500) is 2.05 points a language, 0.683 on the mean; times 1.96 √2.
+    # 500 items, 9 languages, 70 % right: √(0.7 · 0.3 / 500) is 2.05 points, 0.683 on the mean of 9; times 1.96 √2.
     half = 1.959964 * math.sqrt(0.21 / 500)
     assert 100 * detectable([half] * 9) == pytest.approx(1.894, abs=1e-3)

@@ -1,0 +1,352 @@
+"""Reports on runs whose scores a reader can work out, in a real store."""
+
+import json
+import math
+from collections import Counter
+
+import pytest
+from made_runs import PAPER, TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
+
+from mslt_cli.errors import DataError, MissingFactsError, UnknownNameError, UsageError
+from mslt_cli.report import VIEWS, report
+from mslt_cli.selection import select
+from mslt_cli.store.db import open_store
+from mslt_cli.store.results import ensure_results, evaluated, scored_runs
+
+CODE = {iso: code for code, iso in PAPER.items()}
+
+
+def named(languages):
+    return ",".join(sorted(CODE[x] for x in languages))
+
+
+@pytest.fixture
+def made(own_store):
+    """Puts records into a store and reports on them."""
+
+    def run(records, views, **given):
+        save_runs(own_store, records)
+        with open_store(own_store) as store:
+            return {table.name: table for table in report(store, views, **{"source": "runs", **given})}
+
+    return run
+
+
+def by(table, key):
+    return {row[key].value: row for row in table.rows}
+
+
+def test_table_1_scores_and_ranks_what_select_chooses(made, own_store):
+    table = made(triples(ramp()), ["table1"])["table1"]
+    rows = {name: row["xnli.e5-small.runs"] for name, row in by(table, "method").items()}
+    # The ramp: 0.50 … 0.84, so number i of the 35 has rank 35 − i.
+    assert (rows["min"].value, rows["min"].more["rank"]) == (pytest.approx(50), 35)
+    assert (rows["max"].value, rows["max"].more["rank"]) == (pytest.approx(84), 1)
+    assert rows["random"].value == pytest.approx(67)
+    with open_store(own_store) as store:
+        for name in ("l2v-syntax", "l2v-inventory", "l2v-geography"):
+            chosen = select(store, "paper", 3, by=[name], top=1).results[0].languages
+            at = TRIPLES.index(tuple(sorted(PAPER[x] for x in chosen)))
+            assert rows[name].value == pytest.approx(50 + at)
+            assert rows[name].text == f"{50 + at:.2f} ({35 - at})"
+            assert rows[name].more["languages"] == ",".join(chosen)
+    assert any("35 of 35 combinations of 3 trained" in note for note in table.notes)
+    assert not any("provisional" in note for note in table.notes)
+
+
+def test_numbers_say_where_they_come_from(made):
+    records = triples(ramp()) + triples(ramp(), seed=1)
+    cell = by(made(records, ["table1"])["table1"], "method")["l2v-syntax"]["xnli.e5-small.runs"]
+    ids = [r["run_id"] for r in records if r["name"] == "MSLT(ar,de,zh)"]
+    assert cell.origin == "measured"
+    assert "l2v-syntax (syntax_knn (lang2vec 1.1.2)) chooses ar,de,zh" in cell.source
+    assert f"runs {ids[0]}, {ids[1]}; seeds 0, 1; 2026-11-25; mslt 0.1.0" in cell.source
+    assert "accuracy on xnli test, mean over 4 targets of 400 rows" in cell.source
+
+
+def test_of_a_partial_grid_ranks_are_provisional_and_what_was_not_trained_is_said(made):
+    table = made(triples(ramp())[:12], ["table1"])["table1"]
+    assert any("12 of 35 combinations of 3 trained: ranks are provisional" in note for note in table.notes)
+    cell = by(table, "method")["l2v-inventory"]["xnli.e5-small.runs"]  # de,es,zh is not among the first twelve
+    assert (cell.value, cell.text) == (None, "not trained")
+    assert "chooses de,es,zh" in cell.source
+
+
+def test_table_2_ranks_among_those_that_hold_a_language(made):
+    tables = made(triples(ramp()), ["table2"])
+    rows = by(tables["table2"], "method")
+    best = max(i for i, triple in enumerate(TRIPLES) if "eng" in triple)
+    assert rows["max"]["xnli.e5-small.runs"].more == {"rank": 1, "out_of": 15, "languages": named(TRIPLES[best])}
+    with_zh = made([], ["table2"], include=["zh"])["table2"]
+    assert with_zh.title.endswith("zh in every combination")
+    assert all("zh" in row["xnli.e5-small.runs"].more.get("languages", "zh") for row in with_zh.rows)
+
+
+def test_table_3_lists_the_best_and_counts_their_languages(made):
+    tables = made(triples(ramp()), ["table3"], top=2)
+    assert [row["xnli.e5-small.runs"].value for row in tables["table3"].rows] == [
+        named(TRIPLES[34]),
+        named(TRIPLES[33]),
+    ]
+    counts = {row["language"].value: row["xnli.e5-small.runs"].value for row in tables["languages"].rows}
+    assert counts == Counter(CODE[x] for i in (33, 34) for x in TRIPLES[i])
+
+
+def test_table_4_is_the_mean_by_number_of_scripts(made):
+    latin = {"deu", "eng", "spa", "fra"}
+    values = [0.5 + 0.1 * (len({"Latn" if x in latin else x for x in triple}) - 1) for triple in TRIPLES]
+    rows = by(made(triples(values), ["table4"])["table4"], "scripts")
+    # Table 4's cases: 4, 18 and 13 combinations.
+    for scripts, value, n in ((1, 50, 4), (2, 60, 18), (3, 70, 13)):
+        cell = rows[scripts]["xnli.e5-small.runs"]
+        assert (cell.value, cell.more["combinations"]) == (pytest.approx(value), n)
+        assert cell.more["sd"] == pytest.approx(0, abs=1e-9)
+
+
+def test_table_6_and_its_figure_set_the_ends_of_each_criterion_side_by_side(made, own_store):
+    tables = made(triples(ramp()), ["table6", "fig6"])
+    row = by(tables["table6"], "method")["l2v-syntax"]
+    with open_store(own_store) as store:
+        ends = [
+            select(store, "paper", 3, by=["l2v-syntax"], least=x, top=1).results[0].languages for x in (True, False)
+        ]
+    for end, key in zip(ends, ("most-similar", "least-similar"), strict=True):
+        cell = row[f"xnli.e5-small.runs.{key}"]
+        assert cell.value == pytest.approx(50 + TRIPLES.index(tuple(sorted(PAPER[x] for x in end))))
+    panel = tables["fig6"].chart.panels[0]
+    dots = dict(panel.lines)["l2v-syntax"]
+    assert [dot.value for dot in dots] == [row[f"xnli.e5-small.runs.{x}-similar"].value for x in ("most", "least")]
+
+
+def test_fig_4_is_the_mean_over_combinations_of_each_size(made):
+    records = [made_record([x], even(0.5)) for x in PAPER.values()]
+    records += [made_record(pair, even(v)) for pair, v in ((("deu", "eng"), 0.6), (("deu", "zho"), 0.7))]
+    records += triples(ramp())
+    table = made(records, ["fig4"])["fig4"]
+    cells = {k: row["xnli.e5-small.runs"] for k, row in by(table, "k").items()}
+    assert [cells[k].value for k in (1, 2, 3)] == pytest.approx([50, 65, 67])
+    assert cells[2].more["sd"] == pytest.approx(100 * math.sqrt(0.005))  # of 0.6 and 0.7
+    ((_, steps),) = table.chart.series
+    assert [step.n for step in steps] == [7, 2, 35]
+    assert any("of 2 on 3" in note and "--pool de,en,zh compares like with like" in note for note in table.notes)
+    pooled = made([], ["fig4"], pool=["de", "en", "zh"])["fig4"]
+    assert [row["xnli.e5-small.runs"].more["combinations"] for row in pooled.rows] == [3, 2, 1]
+
+
+def test_fig_5_sets_the_ends_beside_a_single_source(made):
+    (row,) = made([*triples(ramp()), made_record(["eng"], even(0.55))], ["fig5"])["fig5"].rows
+    assert [row[key].value for key in ("worst", "random", "best", "sslt", "gap")] == pytest.approx([50, 67, 84, 55, 34])
+    assert row["sslt"].text == "55.00 (en)"
+    table = made([], ["fig5"], source="both")["fig5"]
+    assert [r["gap"].value for r in table.rows][:5] == [10.75, 2.89, 2.89, 10.06, 6.93]
+
+
+def test_a_criterion_that_orders_perfectly_correlates_perfectly(made, own_store):
+    with open_store(own_store) as store:
+        ranked = select(store, "paper", 3, by=["l2v-syntax"], top=35).results
+    place = {tuple(sorted(PAPER[x] for x in row.languages)): i for i, row in enumerate(ranked)}
+    table = made(triples([0.84 - place[x] / 100 for x in TRIPLES]), ["criteria"])["criteria"]
+    rows = by(table, "criterion")
+    syntax, least = rows["l2v-syntax"], rows["l2v-inventory"]
+    assert (syntax["spearman"].value, syntax["kendall"].value) == (pytest.approx(1), pytest.approx(1))
+    assert (syntax["regret"].value, syntax["random"].value) == (pytest.approx(0), pytest.approx(1 / 35))
+    # inventory chooses de,es,zh; its regret is its place in the order of syntax, in points.
+    at = place[tuple(sorted(PAPER[x] for x in ("de", "es", "zh")))]
+    assert least["choice"].value == "de,es,zh"
+    assert least["regret"].value == pytest.approx(at)
+    assert least["random"].value == pytest.approx((at + 1) / 35)
+    assert -1 < least["kendall"].value < 1 and least["kendall"].more["low"] < least["kendall"].value
+    panel = table.chart.panels[0]
+    assert sorted(panel.every) == pytest.approx([50 + i for i in range(35)])
+
+
+def test_combinations_that_cannot_be_told_from_the_best_are_tied(made):
+    def shaken(value, seed, by_target):
+        return {t: value + 0.01 * math.sin(7 * i + 3 * seed + by_target) for i, t in enumerate(TARGETS)}
+
+    plan = {("ara", "deu", "zho"): 0.70, ("deu", "eng", "zho"): 0.699, ("deu", "eng", "fra"): 0.40}
+    records = [
+        made_record(x, shaken(v, seed, i), seed=seed) for i, (x, v) in enumerate(plan.items()) for seed in range(3)
+    ]
+    rows = by(made(records, ["best"])["best"], "languages")
+    assert [row["tied"].value for row in rows.values()] == [True, True, False]
+    assert rows["de,en,fr"]["p"].value < 0.01 < rows["de,en,zh"]["p"].value
+    assert rows["de,en,fr"]["behind"].value == pytest.approx(30, abs=1)
+    low, high = (rows["de,en,fr"]["behind"].more[x] for x in ("low", "high"))
+    assert low < 30 < high
+
+
+def test_published_and_own_stand_side_by_side(made):
+    table = made(triples(ramp(), task="wikiann"), ["table1"], source="both", tasks=["wikiann"])["table1"]
+    assert [head.key for head in table.heads] == ["method", "wikiann.published", "wikiann.e5-small.runs"]
+    row = by(table, "method")["l2v-syntax"]
+    assert (row["wikiann.published"].value, row["wikiann.published"].origin) == (85.69, "published")
+    assert row["wikiann.e5-small.runs"].origin == "measured"
+    assert row["wikiann.e5-small.runs"].value is not None
+
+
+def test_without_own_runs_the_paper_is_what_there_is(own_store):
+    ensure_results(own_store)
+    with open_store(own_store) as store:
+        (table,) = report(store, ["table1"])
+    assert {head.key.split(".")[-1] for head in table.heads[1:]} == {"published"}
+
+
+# -- what cannot be compared ------------------------------------------------------------------------
+
+
+def test_different_budgets_are_refused_unless_forced_and_then_marked(made):
+    records = [*triples(ramp()), made_record(TRIPLES[0], even(0.9), examples=600)]
+    with pytest.raises(
+        UsageError, match=r"different budgets.*300 \(35 runs\), 600 \(1 run\) examples. .*--examples 300"
+    ):
+        made(records, ["table1"])
+    assert by(made([], ["table1"], examples=300)["table1"], "method")["max"]["xnli.e5-small.runs"].value == 84
+    forced = made([], ["table1"], mix_budgets=True)["table1"]
+    assert any("budgets are mixed (300, 600 examples)" in note for note in forced.notes)
+
+
+def test_different_recipes_are_refused_with_the_way_to_choose(made):
+    records = [*triples(ramp()), made_record(TRIPLES[0], even(0.9), seed=1, learning_rate=5e-5)]
+    said = r"differ in learning_rate: 0.0001 \(35 runs\), 5e-05 \(1 run\). Choose with --where learning_rate=0.0001"
+    with pytest.raises(UsageError, match=said):
+        made(records, ["table1"])
+    chosen = made([], ["table1"], where={"learning-rate": "1e-4"})["table1"]
+    assert by(chosen, "method")["max"]["xnli.e5-small.runs"].value == 84
+    longer = [*triples(ramp()), made_record(TRIPLES[0], even(0.9), seed=2, steps=500)]
+    with pytest.raises(UsageError, match="differ in steps"):
+        made(longer, ["table1"], where={"learning_rate": "1e-4"})
+
+
+def test_seeds_that_differ_are_said(made):
+    records = triples(ramp()) + triples(ramp(), seed=1)[:3]
+    notes = made(records, ["table1"])["table1"].notes
+    assert any("seeds differ: 0 of 32 combinations; 0, 1 of 3 combinations" in note for note in notes)
+    alone = made(triples(ramp(), task="pawsx"), ["best"], tasks=["pawsx"])["best"]
+    assert any("one seed each: the luck of seeds is in the differences" in note for note in alone.notes)
+
+
+def test_only_targets_that_all_share_and_none_was_trained_on_are_compared(made):
+    values = {**even(0.6), "zho": 0.9, "tha": 0.1}
+    records = [
+        made_record(("ara", "deu", "fra"), values),
+        made_record(("ara", "deu", "zho"), {**even(0.7), "zho": 0.9}),
+    ]
+    table = made(records, ["best"])["best"]
+    assert by(table, "languages")["ar,de,fr"]["score"].value == pytest.approx(60)
+    assert any("not all runs were evaluated on them: th" in note for note in table.notes)
+    assert any("some runs were trained on them: zh" in note for note in table.notes)
+    with pytest.raises(DataError, match="no target in common that none of them was trained on"):
+        made([made_record(("deu", "eng"), {"fra": 0.5}, task="pawsx"), made_record(("deu", "fra"), {"eng": 0.5}, task="pawsx")],
+             ["best"], tasks=["pawsx"])  # fmt: skip
+
+
+def test_what_there_is_no_run_of_is_told_with_what_there_is_and_how_to_make_it(made):
+    said = r"no own runs of cldr. There are: xnli with e5-small \(accuracy\). `mslt train --task cldr --model e5-small --all"
+    with pytest.raises(MissingFactsError, match=said):
+        made(triples(ramp()), ["table1"], tasks=["cldr"])
+    with pytest.raises(MissingFactsError, match=r"no own runs of 5 examples.*--examples 5` makes them"):
+        made([], ["table1"], examples=5)
+    with pytest.raises(MissingFactsError, match="no own runs by entity-f1"):
+        made([], ["table1"], metric="entity-f1")
+    table = made([], ["table1"], k=2)["table1"]
+    assert "no combination of 2 was trained, of 3 there are" in table.notes[0]
+    with pytest.raises(UnknownNameError, match="no report 'table5'. Did you mean table"):
+        made([], ["table5"])
+    with pytest.raises(UnknownNameError, match="no source of results 'mine'"):
+        made([], ["table1"], source="mine")
+
+
+def test_criteria_that_know_nothing_are_left_out_with_the_command_that_helps(made):
+    table = made(triples(ramp()), ["criteria"])["criteria"]
+    assert "vocab" not in by(table, "criterion")
+    assert any(note.startswith("vocab is left out: ") and "mslt fetch vocab" in note for note in table.notes)
+
+
+def test_the_models_as_they_are_and_single_sources_do_not_count_as_combinations(made):
+    records = [*triples(ramp()), made_record([], even(0.99)), made_record(["eng"], even(0.98))]
+    assert by(made(records, ["table1"])["table1"], "method")["max"]["xnli.e5-small.runs"].value == 84
+
+
+def test_every_view_has_a_table_for_runs_and_all_cells(made):
+    records = [*triples(ramp()), made_record(["eng"], even(0.55))]
+    tables = made(records, list(VIEWS))
+    assert set(tables) == {*VIEWS, "languages"}
+    for table in tables.values():
+        assert table.heads and all(set(row) == {head.key for head in table.heads} for row in table.rows)
+        json.dumps([{key: cell.value for key, cell in row.items()} for row in table.rows], allow_nan=False)
+    assert any("mslt train --task xnli" in command for command in tables["table1"].commands)
+
+
+def test_probes_are_the_third_figure(made, own_store):
+    ensure_results(own_store)
+    with open_store(own_store, write=True) as store, store.transaction() as connection:
+        for label, layer, value in (("e5-small", 12, 0.7), ("e5-small", 6, 0.1), ("MSLT(de,en,es)", 12, 0.8)):
+            row = (label, label, "e5-small", "", "pud", "test", '["ara", "eng"]', "mean", layer, "cka", "", "")
+            row += (value, value - 0.01, value + 0.01, 1000, "d", "0.1.0", "2026-11-25T10:00:00")
+            connection.execute(f"INSERT INTO probes VALUES ({', '.join('?' * len(row))})", row)
+    table = made(triples(ramp()), ["fig3"])["fig3"]
+    rows = {row["model"].value: row for row in table.rows}
+    assert (rows["e5-small"]["value"].value, rows["MSLT(de,en,es)"]["value"].text) == (0.7, "0.800")
+    assert len(table.rows) == 2  # the last layer of each
+    (panel,) = table.chart.panels
+    assert (panel.title, dict(panel.lines)["e5-small"][0].low) == ("cka, pud, ar,en", pytest.approx(0.69))
+
+
+# -- what ships -------------------------------------------------------------------------------------
+
+
+def test_results_that_ship_are_filled_once_and_own_ones_stay_own(own_store, tmp_path, monkeypatch):
+    import csv
+    import shutil
+
+    from mslt_cli.store import results
+
+    folder = tmp_path / "db"
+    shutil.copytree(results.results_path("published.csv").parent, folder)
+    record = made_record(TRIPLES[0], even(0.6))
+    monkeypatch.setattr(results, "results_path", folder.joinpath)
+    save_runs(own_store, [record])
+    with open_store(own_store) as store:
+        columns = [row[1] for row in store.query("PRAGMA table_info(runs)")]
+        scores = [row[1] for row in store.query("PRAGMA table_info(scores)")]
+        own = store.query(f"SELECT {', '.join(columns)} FROM runs WHERE origin = 'own'")
+        of_own = store.query(f"SELECT {', '.join(scores)} FROM scores WHERE run_id = ?", (record["run_id"],))
+    other = [["ffffffffffff" if name == "run_id" else value for name, value in zip(columns, own[0], strict=True)]]
+    for name, header, rows in (
+        ("runs.csv", columns, [list(own[0]), *other]),
+        ("scores.csv", scores, [*map(list, of_own), *(["ffffffffffff", *row[1:]] for row in of_own)]),
+    ):
+        rows = [
+            ["shipped" if x == "own" else "" if header[i] == "directory" else x for i, x in enumerate(r)] for r in rows
+        ]
+        with (folder / name).open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    ensure_results(own_store)
+    with open_store(own_store) as store:
+        origins = {run.run_id: run.origin for run in scored_runs(store)}
+        assert origins == {record["run_id"]: "own", "ffffffffffff": "shipped"}
+        assert {row.origin: row.runs for row in evaluated(store)} == {"own": 1, "shipped": 1}
+        table = report(store, ["best"], source="shipped")[0]
+    assert table.rows[0]["score"].origin == "shipped"
+    save_runs(own_store, [])  # unchanged: nothing is written
+    with open_store(own_store) as store:
+        assert len(scored_runs(store)) == 2
+
+
+def test_runs_that_ship_have_the_ids_of_what_determined_them():
+    import csv
+
+    from mslt_cli.data import results_path
+    from mslt_cli.runs.spec import id_of
+
+    with results_path("runs.csv").open(encoding="utf-8", newline="") as file:
+        runs = list(csv.DictReader(file))
+    with results_path("scores.csv").open(encoding="utf-8", newline="") as file:
+        scores = list(csv.DictReader(file))
+    assert {row["run_id"] for row in runs} == {row["run_id"] for row in scores}
+    for row in runs:
+        assert id_of(json.loads(row["identity"])) == row["run_id"]
+        assert (row["origin"], row["directory"]) == ("shipped", "")
+        assert row["command"].startswith("mslt train ")
+    assert all(float(s["low"]) <= float(s["value"]) <= float(s["high"]) for s in scores)
