@@ -9,7 +9,7 @@ from mslt_cli.store.results import ensure_results
 from mslt_cli.store.runs import save_run
 
 PAPER = {"ar": "ara", "de": "deu", "en": "eng", "es": "spa", "fr": "fra", "ru": "rus", "zh": "zho"}
-TARGETS = ("fin", "hin", "tur", "swh")
+TARGETS = ("fin", "hin", "tur", "swa")
 TRIPLES = list(combinations(sorted(PAPER.values()), 3))
 
 

@@ -48,7 +48,7 @@ def test_m004_adds_runs_whose_scores_go_with_them(db):
     migrations.apply(db, stop_before="m004_runs")
     assert "runs" not in db.table_names()
     db.execute("INSERT INTO languages VALUES ('deu', 'de', 'German', 'Latn', 'Indo-European', 'me')")
-    migrations.apply(db)
+    migrations.apply(db, stop_before="m007_published")
     assert db["languages"].count == 1
     db.execute("PRAGMA foreign_keys = ON")
     run = ("r1", "train", "SSLT(de)", "cldr", "m", '["deu"]', 9, 0, 0, "/x", "{}", "{}", "cpu", None, 1.0, "now", "0")
@@ -79,28 +79,20 @@ def test_m005_keeps_scores_and_lets_one_question_be_read_in_several_ways(db):
 
 def test_m006_has_a_place_for_what_probes_measure_once_for_each_way_of_measuring(db):
     migrations.apply(db)
-    row = (
-        "w",
-        "e5-small",
-        "e5-small",
-        "",
-        "pud",
-        "test",
-        "[]",
-        "mean",
-        12,
-        "cka",
-        "",
-        "",
-        0.7,
-        None,
-        None,
-        9,
-        "d",
-        "0",
-        "now",
-    )
+    row = ("w", "e5-small", "e5-small", "", "pud", "test", "[]", "mean", 12, "cka", "", "", 0.7, None, None, 9)
+    row += ("d", "0", "now")
     for pooling in ("mean", "mean, debiased"):
         db.execute(f"INSERT INTO probes VALUES ({', '.join('?' * len(row))})", (*row[:7], pooling, *row[8:]))
     with pytest.raises(sqlite3.IntegrityError):
         db.execute(f"INSERT INTO probes VALUES ({', '.join('?' * len(row))})", row)
+
+
+def test_m007_keeps_runs_as_own_ones_and_makes_room_for_published_numbers(db):
+    migrations.apply(db, stop_before="m007_published")
+    run = ("r1", "train", "SSLT(de)", "cldr", "m", '["deu"]', 9, 0, 0, "/x", "{}", "{}", "cpu", None, 1.0, "now", "0")
+    db.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(run))})", run)
+    migrations.apply(db)
+    assert db.execute("SELECT * FROM runs").fetchall() == [(*run, "own", "")]
+    with pytest.raises(sqlite3.IntegrityError):
+        db.execute("UPDATE runs SET origin = 'theirs'")
+    assert db["published"].count == 0

@@ -1,0 +1,255 @@
+"""`mslt report` as users call it: what it prints, writes and refuses; pages in a real browser."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from browser import CHROMIUM, REASON, opened
+from made_runs import TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
+
+COMMAND = [sys.executable, "-m", "mslt_cli", "report"]
+EVIL = '<img src=x onerror="alert(1)">&$x_1$|%'
+
+
+@pytest.fixture
+def mslt(own_store):
+    """Runs `mslt report` on a store with 35 triples and a single source, trained on xnli."""
+    save_runs(own_store, [*triples(ramp()), made_record(["eng"], even(0.55))])
+
+    def run(*words, code=0, **environment):
+        given = os.environ | {"MSLT_STORE": str(own_store)} | environment
+        done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, env=given)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def test_a_table_on_a_terminal(mslt):
+    text = mslt("table1", "--source", "runs").stdout
+    line = next(line for line in text.splitlines() if line.startswith("best of all"))
+    assert line.split()[-2:] == ["84.00", "(1)"]
+    assert "35 of 35 combinations of 3 trained" in text
+
+
+def test_json_says_where_each_number_comes_from(mslt):
+    table = json.loads(mslt("table1", "--json").stdout)
+    assert list(table) == ["report", "title", "columns", "rows", "footnotes", "notes"]
+    row = next(row for row in table["rows"] if row["method"]["value"] == "l2v-syntax")
+    assert row["wikiann.published"]["value"] == 85.69 and row["wikiann.published"]["rank"] == 3
+    assert row["wikiann.published"]["origin"] == "published" and "Table 1" in row["wikiann.published"]["source"]
+    assert row["xnli.e5-small.runs"]["languages"] == "ar,de,zh"
+    several = json.loads(mslt("table1,fig5", "--json").stdout)
+    assert [one["report"] for one in several["reports"]] == ["table1", "fig5"]
+
+
+def test_csv_has_a_column_for_whatever_a_cell_holds(mslt):
+    rows = list(csv.DictReader(io.StringIO(mslt("table1", "--source", "runs", "--format", "csv").stdout)))
+    best = next(row for row in rows if row["method"] == "max")
+    assert float(best["xnli.e5-small.runs"]) == pytest.approx(84)
+    assert (best["xnli.e5-small.runs.rank"], best["xnli.e5-small.runs.out_of"]) == ("1", "35")
+
+
+def test_markdown_and_latex_are_well_formed(mslt, tmp_path):
+    text = mslt("table4", "--format", "md").stdout
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1 and len(lines) == 5
+    mslt("table1", "--out", tmp_path / "t.tex")
+    latex = (tmp_path / "t.tex").read_text()
+    assert [latex.count(word) for word in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{table}")] == [1, 1, 1, 1]
+    body = latex.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
+    columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", latex)[1]
+    assert all(len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1 for line in body)
+    assert r"xcopa (paper)\textsuperscript{1,2}" in latex
+
+
+@pytest.mark.parametrize(("name", "begins"), [("f.png", b"\x89PNG"), ("f.svg", b"<?xml"), ("f.pdf", b"%PDF")])
+def test_figures_by_the_name_of_the_file(mslt, tmp_path, name, begins):
+    pytest.importorskip("matplotlib")
+    done = mslt("fig6", "--out", tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(begins)
+    assert done.stdout == "" and f"written: {tmp_path / name}" in done.stderr
+
+
+@pytest.mark.parametrize("view", ["fig4", "fig5", "criteria", "best"])
+def test_figures_of_runs_name_their_axes_and_what_is_shown(mslt, tmp_path, view):
+    pytest.importorskip("matplotlib")
+    mslt(view, "--source", "runs", "--out", tmp_path / "f.svg")
+    text = (tmp_path / "f.svg").read_text()
+    words = {
+        "fig4": ("source languages", "score, %", "n = 35", "xnli, e5-small"),
+        "fig5": ("score, %", "worst", "best", "SSLT"),
+        "criteria": ("score, %", "l2v-syntax", "all combinations", "its choice", "mean of all"),
+        "best": ("points below the best", "tied for best", "fr,ru,zh"),
+    }
+    for word in words[view]:
+        assert f">{word}<" in text, word
+
+
+def test_the_same_numbers_make_the_same_figure(mslt, tmp_path):
+    pytest.importorskip("matplotlib")
+    for name in ("a.svg", "b.svg"):
+        mslt("fig6", "--out", tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+# -- the page ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page(mslt, own_store, tmp_path):
+    pytest.importorskip("matplotlib")
+    save_runs(own_store, [made_record(x, even(0.6), model=EVIL) for x in TRIPLES[:4]])
+    mslt("all", "--out", tmp_path / "report.html")
+    return tmp_path / "report.html"
+
+
+def test_a_page_holds_everything_and_loads_nothing(page):
+    text = page.read_text(encoding="utf-8")
+    for name in ("table1", "table2", "table3", "table4", "table6", "fig3", "fig4", "fig5", "fig6", "criteria", "best"):
+        assert f'<a href="#{name}">' in text and f'<h2 id="{name}">' in text
+    assert not re.search(r"<(?:script|link|img)[^>]*(?:src|href)=\"(?!data:)", text)
+    assert not re.search(r"@import|url\(", text)
+    assert text.count('src="data:image/svg+xml;base64,') >= 5
+    assert f"<code>mslt report all --out {page}</code>" in text
+    assert "mslt train --task xnli --model e5-small --sources ar,de,zh" in text
+
+
+def test_whatever_a_user_names_is_escaped(page):
+    text = page.read_text(encoding="utf-8")
+    assert EVIL not in text and "<img src=x" not in text
+    assert "&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&amp;$x_1$|%" in text
+
+
+def test_every_footnote_that_is_marked_exists(page):
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r'href="#([\w-]+)"', text)
+    assert targets and all(f'id="{target}"' in text for target in targets)
+    assert len(re.findall(r' id="([\w-]+)"', text)) == len(set(re.findall(r' id="([\w-]+)"', text)))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=REASON)
+def test_in_a_browser_tables_sort_and_numbers_say_where_they_come_from(page, tmp_path):
+    script = """
+        const table = document.querySelector("#table1").parentElement.querySelector("table");
+        const heads = [...table.tHead.rows[0].cells], at = heads.findIndex(h => h.textContent.startsWith("wikiann"));
+        heads[at].querySelector("button").click();
+        const column = () => [...table.tBodies[0].rows].map(row => row.cells[at].textContent).join(" ");
+        document.body.dataset.up = column();
+        heads[at].querySelector("button").click();
+        document.body.dataset.down = column();
+        table.tBodies[0].rows[0].cells[at].click();
+    """
+    text = opened(page, tmp_path, script)
+    up, down = (re.search(f'data-{name}="([^"]*)"', text)[1] for name in ("up", "down"))
+    assert up.split(" ")[0] == "76.30" and up.startswith("76.30 (35) 78.52 (31) 78.52 (31) 84.82 (8)")
+    assert up.endswith("87.05 (1) –") and down.endswith("76.30 (35) –")  # what has no number stays last
+    assert down.startswith("87.05 (1) 86.07 (2)")
+    bar = re.search(r'<div id="source" role="status">(.*?)</div>', text)[1]
+    assert "Lim et al. 2024" in bar and "Table 1" in bar
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=REASON)
+def test_on_a_phone_nothing_but_wide_tables_scrolls_sideways(page, tmp_path):
+    measure = """
+        document.body.dataset.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+        document.body.dataset.pictures = [...document.images].every(i => i.complete && i.naturalWidth > 100);
+    """
+    text = opened(page, tmp_path, measure, width=500)  # headless Chromium makes no narrower window
+    assert 'data-wide="0"' in text
+    assert 'data-pictures="true"' in text
+
+
+def test_without_matplotlib_a_page_has_its_tables(mslt, tmp_path):
+    hide = "import sys, importlib.util as u; f = u.find_spec; "
+    hide += "u.find_spec = lambda n, *a: None if n == 'matplotlib' else f(n, *a)"
+    (tmp_path / "sitecustomize.py").write_text(hide)
+    done = mslt("all", "--out", tmp_path / "r.html", PYTHONPATH=str(tmp_path))
+    assert "the page has no figures: they need matplotlib" in done.stderr
+    assert "<figure>" not in (tmp_path / "r.html").read_text()
+    done = mslt("fig6", "--out", tmp_path / "f.png", code=1, PYTHONPATH=str(tmp_path))
+    assert "A figure needs matplotlib" in done.stderr
+
+
+# -- runs -------------------------------------------------------------------------------------------
+
+
+def test_runs_are_listed_with_filters(mslt, own_store):
+    save_runs(own_store, [made_record(TRIPLES[0], even(0.6), task="cldr", model="other", examples=60)])
+    rows = json.loads(mslt("runs", "--json").stdout)["runs"]
+    assert len(rows) == 37
+    for words, n in (("--task xnli", 36), ("--model other", 1), ("--examples 60", 1), ("--task pawsx", 0)):
+        assert len(json.loads(mslt("runs", "--json", *words.split()).stdout)["runs"]) == n
+    one = next(row for row in rows if row["name"] == "MSLT(ar,de,en)" and row["task"] == "xnli")
+    assert one["means"] == {"xnli accuracy": pytest.approx(0.5)}
+    assert "`mslt train` makes some" in mslt("runs", "--task", "pawsx").stdout
+
+
+def test_a_run_is_shown_wholly(mslt):
+    run = made_record(TRIPLES[0], even(0.5))
+    whole = json.loads(mslt("run", run["run_id"][:6], "--json").stdout)
+    assert whole["identity"] == run["identity"] and whole["command"] == run["command"]
+    assert [score["target"] for score in whole["scores"]] == ["fi", "hi", "sw", "tr"]
+    text = mslt("run", run["run_id"]).stdout
+    assert "identity.settings.learning_rate" in text and "0.0001" in text and "49.00" in text
+
+
+def test_what_differs_between_two_runs(mslt, own_store):
+    first, other = made_record(TRIPLES[0], even(0.5)), made_record(TRIPLES[0], even(0.53), seed=4, learning_rate=5e-5)
+    save_runs(own_store, [other])
+    whole = json.loads(mslt("diff", first["run_id"], other["run_id"], "--json").stdout)
+    assert {row["what"]: (row["first"], row["other"]) for row in whole["settings"]} == {
+        **{"seed": ("0", "4"), "data_seed": ("0", "4")},
+        "settings.learning_rate": ("0.0001", "5e-05"),
+    }
+    assert [row["difference"] for row in whole["scores"]] == [pytest.approx(3)] * len(TARGETS)
+    text = mslt("diff", first["run_id"], other["run_id"]).stdout
+    assert "+3.00" in text and "mslt eval --compare" in text
+
+
+# -- what cannot be ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tabel1"], "There is no report 'tabel1'. Did you mean table1"),
+        (["table1", "--task", "pawsx", "--source", "runs"], "There are no own runs of pawsx. There are: xnli"),
+        (["table1", "--source", "shipped", "--task", "xnli"], "There are no shipped runs of xnli"),
+        (["table1", "x"], "`mslt report table1` takes no further names; 'x' is one."),
+        (["table1", "--out", "t.doc"], "ends in .doc; it can end in .html, .png"),
+        (["all", "--out", "f.png"], "A figure shows one report"),
+        (["table1", "--out", "f.png"], "There is no figure of table1 to draw."),
+        (["fig4", "--source", "published", "--out", "f.png"], "The paper prints Figure 4 without its numbers"),
+        (["table1", "--out", "/proc/none/t.md"], "/proc/none/t.md cannot be written: "),
+        (["all", "--out", "/proc/none/t.html"], "/proc/none/t.html cannot be written: "),
+        (["table1", "--where", "lr"], "--where is 'lr'; write SETTING=VALUE"),
+        (["table1", "--where", "batch_size=4", "--source", "runs"], "no own runs with batch_size=4"),
+        (["run"], "It takes 1 run, and 0 are named: `mslt report run 1a2b3c4d`."),
+        (["run", "zzzz"], "There is no run 'zzzz'. Write the first 4 digits"),
+        (["diff", "zzzz"], "It takes 2 runs, and 1 are named"),
+        (["runs", "--out", "x.csv"], "--out is for tables and figures"),
+        (["table1", "--include", "xx"], "There is no language 'xx'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_told_in_a_sentence(mslt, words, said):
+    done = mslt(*words, code=1)
+    assert said in " ".join(done.stderr.split())
+    assert done.stdout == ""
+
+
+def test_a_report_that_fails_leaves_the_old_file(mslt, own_store, tmp_path):
+    (tmp_path / "r.md").write_text("old")
+    save_runs(own_store, [made_record(TRIPLES[0], even(0.9), examples=600)])
+    mslt("table1", "--out", tmp_path / "r.md", code=1)
+    assert (tmp_path / "r.md").read_text() == "old"
+    mslt("table1", "--examples", "300", "--out", tmp_path / "r.md")
+    assert "84.00" in (tmp_path / "r.md").read_text()
+    assert [path.name for path in tmp_path.glob(".*")] == []
