@@ -2,7 +2,8 @@
 
 `mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `fetch_data`, `fetch_model`, `fetch_vocabularies`,
 `fetch_embeddings` and `index_runs` are what `mslt fetch` does, `train` is `mslt train`, and `evaluate_run`,
-`evaluate_model` and `compare_runs` are `mslt eval`. `open_store()` opens the store, and `fill_languages()` fills it.
+`evaluate_model` and `compare_runs` are `mslt eval`, `probe` is `mslt probe`, and `report` is `mslt report`. `open_store()`
+opens the store; `fill_languages()` and `fill_results()` fill it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mslt_cli.probing.probe import probe
     from mslt_cli.probing.sentences import aligned_sentences
     from mslt_cli.probing.vectors import probed_model, probed_run
+    from mslt_cli.results.report import report
     from mslt_cli.runs.compare import compare_runs
     from mslt_cli.runs.evaluations import evaluate_model, evaluate_run
     from mslt_cli.runs.experiment import train
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from mslt_cli.selection import Selection, select
     from mslt_cli.store.db import open_store
     from mslt_cli.store.fill import fill_languages
+    from mslt_cli.store.results import fill_results
     from mslt_cli.tasks import find_task
 
 __version__ = "0.1.0"
@@ -36,6 +39,7 @@ __all__ = [
     "fetch_model",
     "fetch_vocabularies",
     "fill_languages",
+    "fill_results",
     "find_task",
     "index_runs",
     "open_store",
@@ -43,6 +47,7 @@ __all__ = [
     "probed_model",
     "probed_run",
     "read_data",
+    "report",
     "select",
     "train",
 ]
@@ -59,6 +64,7 @@ _HOME = {
     "find_task": "mslt_cli.tasks",
     "index_runs": "mslt_cli.runs.index",
     "read_data": "mslt_cli.fetching.data",
+    "report": "mslt_cli.results.report",
     "Selection": "mslt_cli.selection",
     "select": "mslt_cli.selection",
     "open_store": "mslt_cli.store.db",
@@ -66,6 +72,7 @@ _HOME = {
     "probed_model": "mslt_cli.probing.vectors",
     "probed_run": "mslt_cli.probing.vectors",
     "fill_languages": "mslt_cli.store.fill",
+    "fill_results": "mslt_cli.store.results",
     "train": "mslt_cli.runs.experiment",
 }
 

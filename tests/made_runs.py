@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mslt_cli.runs.spec import id_of
 from mslt_cli.store.db import open_store
-from mslt_cli.store.results import ensure_results
+from mslt_cli.store.results import fill_results
 from mslt_cli.store.runs import save_run
 
 PAPER = {"ar": "ara", "de": "deu", "en": "eng", "es": "spa", "fr": "fra", "ru": "rus", "zh": "zho"}
@@ -60,7 +60,7 @@ def made_record(
 
 def save_runs(path: Path, records):
     """Put records into a store."""
-    ensure_results(path)
+    fill_results(path)
     with open_store(path, write=True) as store:
         for record in records:
             save_run(store, path.parent / "runs" / record["run_id"], record)

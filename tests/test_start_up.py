@@ -9,6 +9,7 @@ import pytest
 
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import Vocabulary, save_vocabulary
+from mslt_cli.store.results import fill_results
 
 HEAVY = {
     "torch", "transformers", "peft", "datasets", "sklearn", "pandas", "polars", "matplotlib", "scipy",
@@ -76,3 +77,11 @@ def test_only_the_table_loads_rich_tables(filled_store):
 def test_the_package_alone_imports_none_of_its_parts():
     code = "import sys, mslt_cli; print(*(name for name in sys.modules if name.startswith('mslt_cli.')))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
+
+
+@pytest.mark.parametrize(
+    "words", [["report", "table1"], ["report", "all", "--format", "json"], ["report", "runs"]], ids=" ".join
+)
+def test_reports_import_no_model_and_draw_nothing_unasked(own_store, words):
+    fill_results(own_store)
+    assert not imported(*words, store=own_store) & HEAVY

@@ -30,7 +30,7 @@ FIGURES = (".png", ".svg", ".pdf")
 
 
 def _complete_what(incomplete: str) -> list[tuple[str, str]]:
-    from mslt_cli.report import VIEWS
+    from mslt_cli.results.report import VIEWS
 
     further = [("all", "all of them"), ("runs", "lists runs"), ("run", "one run wholly"), ("diff", "two runs")]
     known = [*((row.name, row.summary) for row in VIEWS.values()), *further]
@@ -127,16 +127,15 @@ def report(
     from mslt_cli.commands.named import filled_store
     from mslt_cli.errors import MissingFactsError, UsageError
     from mslt_cli.languages.pools import split_names
-    from mslt_cli.report import VIEWS
-    from mslt_cli.report import report as make
     from mslt_cli.reporting.tables import show_table, text_of
+    from mslt_cli.results.report import VIEWS
+    from mslt_cli.results.report import report as make
     from mslt_cli.store.db import store_path
-    from mslt_cli.store.results import ensure_results
+    from mslt_cli.store.results import fill_results
 
     form = (ReportFormat.json if json_ else format_).value
     path = store_path(store)
-    filled_store(path).close()
-    ensure_results(path)
+    fill_results(path)
     names, named = what[0], what[1:]
     tasks, models = ([x for text in given or () for x in split_names(text)] for given in (task, model))
     if names in ("runs", "run", "diff"):

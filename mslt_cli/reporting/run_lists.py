@@ -14,6 +14,8 @@ from mslt_cli.store.db import Store
 from mslt_cli.store.results import ScoredRun, StoredScore, scored_runs, stored_scores
 
 LEAST_DIGITS = 4
+MOST_LISTED = 100
+"""Runs that a table lists."""
 
 
 def show_run_list(
@@ -70,6 +72,9 @@ def show_run_list(
     if form == "csv":
         rows = [{**row, "means": _said(row["means"])} for row in rows]
     shown = f"{many(len(rows), 'run')}."
+    if form == "table" and len(rows) > MOST_LISTED:
+        shown += f" The newest {MOST_LISTED} are listed; --format csv has all, --task, --model and --examples choose."
+        rows = rows[:MOST_LISTED]
     if not rows:
         shown += " `mslt train` makes some; `mslt fetch runs DIR` finds those in a folder."
     show_rows(columns, rows, form, whole="runs", footer=[shown])
@@ -79,7 +84,8 @@ def show_run(store: Store, names: Sequence[str], form: str) -> None:
     """Print all that the store knows of one run."""
     run = _one(store, names, 1)[0]
     code = _codes(store)
-    scores = stored_scores(store, run_id=run.run_id)
+    scores = sorted(stored_scores(store, run_id=run.run_id), key=lambda s: (s.task, s.split, s.target, s.metric))
+    environment = json.loads(run.environment)
     whole = {
         **{name: getattr(run, name) for name in ("run_id", "origin", "kind", "task", "model", "examples", "seed")},
         "name": _name(run, code),
@@ -87,7 +93,7 @@ def show_run(store: Store, names: Sequence[str], form: str) -> None:
         **{name: getattr(run, name) for name in ("directory", "command", "device", "wall_s", "finished_at")},
         "mslt_version": run.mslt_version,
         "identity": run.identity,
-        "environment": run.environment,
+        "environment": environment,
         "scores": [_score_row(score, code) for score in scores],
     }
     rows = whole["scores"]
@@ -100,7 +106,7 @@ def show_run(store: Store, names: Sequence[str], form: str) -> None:
         said = {
             **{name: whole[name] for name in whole if name not in ("identity", "environment", "scores", "sources")},
             **{f"identity.{name}": value for name, value in flat(run.identity).items()},
-            **{f"environment.{name}": value for name, value in flat(run.environment).items()},
+            **{f"environment.{name}": value for name, value in flat(environment).items()},
         }
         pairs = [
             {"what": name, "value": _text(value)} for name, value in said.items() if value not in (None, "", [], {})
@@ -114,7 +120,10 @@ def show_diff(store: Store, names: Sequence[str], form: str) -> None:
     first, other = _one(store, names, 2)
     code = _codes(store)
     both = [
-        {**flat(run.identity), **{f"environment.{name}": value for name, value in flat(run.environment).items()}}
+        {
+            **flat(run.identity),
+            **{f"environment.{name}": value for name, value in flat(json.loads(run.environment)).items()},
+        }
         for run in (first, other)
     ]
     settings = [
@@ -125,6 +134,7 @@ def show_diff(store: Store, names: Sequence[str], form: str) -> None:
     scores: list[dict[str, StoredScore]] = []
     for run in (first, other):
         found = stored_scores(store, run_id=run.run_id)
+        found.sort(key=lambda s: (s.task, s.split, s.target, s.metric))
         scores.append({" ".join(filter(None, (s.task, s.split, s.scoring, s.metric, s.target))): s for s in found})
     rows = []
     for key in scores[0]:
@@ -198,16 +208,16 @@ def _name(run: ScoredRun, code: Mapping[str, str]) -> str:
 
 
 def _means(scores: Sequence[StoredScore]) -> dict[str, float]:
-    """By task and metric, the mean over targets that were not trained on, 0..1."""
+    """By task and metric, the mean over targets that were not trained on, in percent."""
     groups: dict[str, list[float]] = {}
     for score in scores:
         if score.unseen:
             groups.setdefault(" ".join(filter(None, (score.task, score.scoring, score.metric))), []).append(score.value)
-    return {name: sum(values) / len(values) for name, values in groups.items()}
+    return {name: 100 * sum(values) / len(values) for name, values in groups.items()}
 
 
 def _said(means: Mapping[str, float]) -> str:
-    return "; ".join(f"{name} {100 * value:.2f}" for name, value in means.items())
+    return "; ".join(f"{name} {value:.2f}" for name, value in means.items())
 
 
 def _text(value: Any) -> str:

@@ -1,1 +1,1 @@
-"""What published numbers and runs say, before anyone reads it: rows in, tables out; it opens no store."""
+"""What published numbers and runs say, before anyone reads it: rows in, tables out. report.py asks the store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,9 +55,8 @@ class Grid:
     targets: tuple[str, ...]
     """ISO 639-3 codes."""
     trained: Mapping[Combination, Trained]
-    baseline: tuple[ScoredRun, ...]
-    """The model as it is, where it was evaluated on the same targets."""
-    baseline_mean: float | None
+    baseline: tuple[ScoredRun, float] | None
+    """The model as it is, and its mean, 0..1; where it was evaluated on the same targets."""
     rows: tuple[int, int]
     """Test rows of a target: fewest, most."""
     notes: tuple[str, ...]
@@ -171,10 +171,12 @@ def make_grid(
     if len(budgets) > 1:
         notes.append(f"budgets are mixed ({', '.join(f'{n:,}' for n in budgets)} examples): differences may be theirs")
     base = [run for run in mine if run.kind == "eval" and set(targets) <= set(by_run[run.run_id])]
-    means = [np.mean([by_run[run.run_id][target].value for target in targets]) for run in base]
-    rows = [by_run[run.run_id][target].rows for run in trained for target in targets]
+    baseline = None
+    if base:
+        baseline = (base[0], float(np.mean([by_run[base[0].run_id][target].value for target in targets])))
+    rows = {by_run[run.run_id][target].rows for run in trained for target in targets}
     return Grid(
-        *(about, budgets, targets, made, tuple(base[:1]), float(means[0]) if means else None),
+        *(about, budgets, targets, made, baseline),
         rows=(min(rows), max(rows)),
         notes=tuple(notes),
     )
@@ -211,13 +213,17 @@ def _runs(n: int) -> str:
 
 def _require_one_recipe(label: str, runs: Sequence[ScoredRun], mixed: bool) -> None:
     """All else that determines a run, but for its sources, data and seeds, is the same."""
+    recipes: dict[str, list[Any]] = {}
+    for run in runs:  # thousands of runs have a handful of recipes
+        recipe = {part: run.identity.get(part) for part in RECIPE}
+        recipes.setdefault(json.dumps(recipe, sort_keys=True), [recipe, 0])[1] += 1
     seen: dict[str, dict[str, int]] = {}
-    for run in runs:
-        for name, value in flat({part: run.identity.get(part) for part in RECIPE}).items():
+    for recipe, count in recipes.values():
+        for name, value in flat(recipe).items():
             if mixed and name == "settings.steps":
                 continue  # steps follow from the budget
-            seen.setdefault(name, {}).setdefault(_as_text(value), 0)
-            seen[name][_as_text(value)] += 1
+            counts = seen.setdefault(name, {})
+            counts[_as_text(value)] = counts.get(_as_text(value), 0) + count
     # Only sources of several languages can be paired.
     seen.pop("pairing", None)
     for name, values in seen.items():
@@ -251,9 +257,12 @@ def _common_targets(
     notes: list[str],
 ) -> tuple[str, ...]:
     runs = [run for some in groups.values() for run in some]
-    every = sorted({target for run in runs for target in by_run[run.run_id]}, key=lambda t: code.get(t, t))
-    common = [t for t in every if all(t in by_run[run.run_id] for run in runs)]
-    unseen = [t for t in common if all(by_run[run.run_id][t].unseen for run in runs)]
+    found = [by_run[run.run_id] for run in runs]
+    every = sorted(set().union(*found), key=lambda t: code.get(t, t))
+    shared = set(every).intersection(*found)
+    trained_on = {target for scores in found for target, score in scores.items() if not score.unseen}
+    common = [t for t in every if t in shared]
+    unseen = [t for t in common if t not in trained_on]
     if missing := [code.get(t, t) for t in every if t not in common]:
         notes.append(f"left out, for not all runs were evaluated on them: {', '.join(missing)}")
     if seen := [code.get(t, t) for t in common if t not in unseen]:

@@ -374,6 +374,7 @@ def fig5(material: Material) -> Table:
     heads = [
         *(Head("series", "task", right=False), Head("worst"), Head("random", "mean of all"), Head("best")),
         *(Head("sslt", "SSLT"), Head("gap", "best − worst")),
+        *([Head("base", "as it is")] if any(grid.baseline for grid in material.grids) else []),
     ]
     rows: list[dict[str, Cell]] = []
     ends = {
@@ -411,6 +412,10 @@ def fig5(material: Material) -> Table:
             single = mean_cell(grid, singles, "single sources, for English was not trained")
         else:
             lines.append(f"{grid.label}: no single source was trained. `mslt train … --all-combinations -k 1` does.")
+        base = Cell()
+        if grid.baseline is not None:
+            run, mean = grid.baseline
+            base = Cell(100 * mean, percent(mean), origin_of(grid), f"without training: {source_of([run], grid)}")
         gap = cells["max"].value - cells["min"].value
         rows.append(
             {
@@ -419,6 +424,7 @@ def fig5(material: Material) -> Table:
                 "random": cells["random"],
                 "best": cells["max"],
                 "sslt": single,
+                "base": base,
                 "gap": Cell(gap, f"{gap:.2f}", "computed", "of the two means"),
             }
         )
@@ -427,7 +433,13 @@ def fig5(material: Material) -> Table:
     for row in reversed(rows):
         dots = [
             Dot(series, float(row[key].value))
-            for series, key in (("worst", "worst"), ("mean of all", "random"), ("best", "best"), ("SSLT", "sslt"))
+            for series, key in (
+                ("worst", "worst"),
+                ("mean of all", "random"),
+                ("best", "best"),
+                ("SSLT", "sslt"),
+                ("as it is", "base"),
+            )
             if key in row and isinstance(row[key].value, float)
         ]
         shown.append((row["series"].text, tuple(dots)))

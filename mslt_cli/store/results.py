@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mslt_cli.data import results_path
-from mslt_cli.store.db import Store, open_store
+from mslt_cli.store.db import Store, open_store, store_path
+from mslt_cli.store.fill import ensure_filled
 
 RESULTS = "db"
 RESULTS_SCHEMA = 7
@@ -56,7 +57,8 @@ class ScoredRun:
     seed: int | None
     unequal: bool
     identity: Mapping[str, Any]
-    environment: Mapping[str, Any]
+    environment: str
+    """JSON: versions and machine."""
     directory: str
     command: str
     device: str
@@ -65,9 +67,8 @@ class ScoredRun:
     mslt_version: str
 
 
-@dataclass(frozen=True)
-class StoredScore:
-    """A metric of a run on one target."""
+class StoredScore(NamedTuple):
+    """A metric of a run on one target; a tuple, for a report may read a hundred thousand of them."""
 
     run_id: str
     task: str
@@ -106,12 +107,18 @@ def results_sha256() -> str:
     return digest.hexdigest()
 
 
-def ensure_results(path: Path) -> None:
-    """Take what ships in db/ into the store where it is not yet there as it is now.
+def fill_results(path: Path | None = None) -> None:
+    """Take what ships in db/ into the store where it is not yet there as it is now; languages first.
+
+    Args:
+        path: the store, see `store_path`.
 
     Raises:
         StoreError: the store cannot be opened or written.
+        MissingFactsError: lang2vec is needed and not installed.
     """
+    path = store_path(path)
+    ensure_filled(path)
     sha256 = results_sha256()
     with open_store(path) as store:
         new = store.schema_version >= RESULTS_SCHEMA
@@ -184,9 +191,11 @@ def inconsistencies() -> list[dict[str, Any]]:
 
 def evaluated(store: Store) -> list[Evaluated]:
     """What there are scores of, by task and model."""
+    # Grouped by run first: that is in the order of the key, and leaves a tenth of the rows to be joined.
     rows = store.query(
-        "SELECT scores.task, split, scoring, metric, model, origin, count(DISTINCT run_id)"
-        " FROM scores JOIN runs USING (run_id) GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 5, 2, 3, 4, 6"
+        "SELECT scored.task, split, scoring, metric, model, origin, count(*)"
+        " FROM (SELECT DISTINCT run_id, task, split, scoring, metric FROM scores) AS scored JOIN runs USING (run_id)"
+        " GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 5, 2, 3, 4, 6"
     )
     return [Evaluated(*row) for row in rows]
 
@@ -199,9 +208,8 @@ def scored_runs(store: Store) -> list[ScoredRun]:
 
 def _run(row: tuple[Any, ...]) -> ScoredRun:
     values = dict(zip(_RUN, row, strict=True))
-    for name in ("identity", "environment"):
-        values[name] = json.loads(values[name])
-    return ScoredRun(**(values | {"sources": tuple(json.loads(values["sources"])), "unequal": bool(values["unequal"])}))
+    values |= {"sources": tuple(json.loads(values["sources"])), "identity": json.loads(values["identity"])}
+    return ScoredRun(**values | {"unequal": bool(values["unequal"])})
 
 
 def stored_scores(
@@ -213,11 +221,10 @@ def stored_scores(
     metric: str | None = None,
     run_id: str | None = None,
 ) -> list[StoredScore]:
-    """The scores of one evaluation, of one run, or all of them; by run, task and target."""
+    """The scores of one evaluation, of one run, or all of them; in no order."""
     given = {"task": task, "split": split, "scoring": scoring, "metric": metric, "run_id": run_id}
     where = " AND ".join(f"{name} = :{name}" for name, value in given.items() if value is not None) or "1"
-    rows = store.query(f"SELECT {', '.join(_SCORE)} FROM scores WHERE {where} ORDER BY run_id, task, iso639_3", given)
-    return [StoredScore(*row) for row in rows]
+    return list(map(StoredScore._make, store.query(f"SELECT {', '.join(_SCORE)} FROM scores WHERE {where}", given)))
 
 
 _RUN = tuple(ScoredRun.__dataclass_fields__)

@@ -8,10 +8,10 @@ from statistics import mean
 import pytest
 
 from mslt_cli.data import results_path
-from mslt_cli.report import report
+from mslt_cli.results.report import report
 from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
-from mslt_cli.store.results import ensure_results, published_cells
+from mslt_cli.store.results import fill_results, published_cells
 
 DIVERSE = ("embedding", "l2v-syntax", "l2v-phonology", "l2v-inventory", "l2v-family", "l2v-geography")
 VECTORS = DIVERSE[1:]
@@ -22,7 +22,7 @@ def store(filled_store, tmp_path_factory):
     import shutil
 
     path = shutil.copy(filled_store, tmp_path_factory.mktemp("published") / "store.db")
-    ensure_results(path)
+    fill_results(path)
     with open_store(path) as opened:
         yield opened
 

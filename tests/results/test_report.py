@@ -8,10 +8,10 @@ import pytest
 from made_runs import PAPER, TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
 
 from mslt_cli.errors import DataError, MissingFactsError, UnknownNameError, UsageError
-from mslt_cli.report import VIEWS, report
+from mslt_cli.results.report import VIEWS, report
 from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
-from mslt_cli.store.results import ensure_results, evaluated, scored_runs
+from mslt_cli.store.results import evaluated, fill_results, scored_runs
 
 CODE = {iso: code for code, iso in PAPER.items()}
 
@@ -137,6 +137,8 @@ def test_fig_5_sets_the_ends_beside_a_single_source(made):
     (row,) = made([*triples(ramp()), made_record(["eng"], even(0.55))], ["fig5"])["fig5"].rows
     assert [row[key].value for key in ("worst", "random", "best", "sslt", "gap")] == pytest.approx([50, 67, 84, 55, 34])
     assert row["sslt"].text == "55.00 (en)"
+    (with_base,) = made([made_record([], even(0.45))], ["fig5"])["fig5"].rows
+    assert with_base["base"].value == pytest.approx(45)
     table = made([], ["fig5"], source="both")["fig5"]
     assert [r["gap"].value for r in table.rows][:5] == [10.75, 2.89, 2.89, 10.06, 6.93]
 
@@ -186,7 +188,7 @@ def test_published_and_own_stand_side_by_side(made):
 
 
 def test_without_own_runs_the_paper_is_what_there_is(own_store):
-    ensure_results(own_store)
+    fill_results(own_store)
     with open_store(own_store) as store:
         (table,) = report(store, ["table1"])
     assert {head.key.split(".")[-1] for head in table.heads[1:]} == {"published"}
@@ -281,7 +283,7 @@ def test_every_view_has_a_table_for_runs_and_all_cells(made):
 
 
 def test_probes_are_the_third_figure(made, own_store):
-    ensure_results(own_store)
+    fill_results(own_store)
     with open_store(own_store, write=True) as store, store.transaction() as connection:
         for label, layer, value in (("e5-small", 12, 0.7), ("e5-small", 6, 0.1), ("MSLT(de,en,es)", 12, 0.8)):
             row = (label, label, "e5-small", "", "pud", "test", '["ara", "eng"]', "mean", layer, "cka", "", "")
@@ -324,7 +326,7 @@ def test_results_that_ship_are_filled_once_and_own_ones_stay_own(own_store, tmp_
         ]
         with (folder / name).open("w", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([header, *rows])
-    ensure_results(own_store)
+    fill_results(own_store)
     with open_store(own_store) as store:
         origins = {run.run_id: run.origin for run in scored_runs(store)}
         assert origins == {record["run_id"]: "own", "ffffffffffff": "shipped"}

@@ -83,7 +83,7 @@ def report(
     """Make tables and figures of the paper, from its numbers, from own runs, or side by side.
 
     Args:
-        store: filled, with what ships in db/ (see `ensure_results`).
+        store: filled, with what ships in db/ (see `fill_results`).
         views: rows of VIEWS.
         source: "published", "runs", "shipped" (runs that come with mslt), "both" (published and own runs). Default:
             both, where there are own runs.
@@ -128,12 +128,13 @@ def report(
     published = published_cells(store) if source in ("published", "both") else []
     if tasks:
         published = [row for row in published if row.task in tasks]
+    probes = read_probes(store) if source in ("runs", "both") and "fig3" in views else []
     named = {row.task for row in published} | {about.task for about in wanted}
     material = Material(
         published=published,
         inconsistencies=inconsistencies(),
         grids=grids,
-        probes=read_probes(store) if source != "published" and "fig3" in views else [],
+        probes=[row for row in probes if not models or row.model in models],
         choose=_Chooser(store, codes, k).choose,
         code=codes,
         script={row.iso639_3: row.script for row in found if row.script},
