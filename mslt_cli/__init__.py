@@ -1,9 +1,9 @@
 """Which languages to train a multilingual model on (Lim et al. 2024), as a library.
 
 `mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `fetch_data`, `fetch_model`, `fetch_vocabularies`,
-`fetch_embeddings` and `index_runs` are what `mslt fetch` does, `train` is `mslt train`, and `evaluate_run`,
-`evaluate_model` and `compare_runs` are `mslt eval`, `probe` is `mslt probe`, and `report` is `mslt report`. `open_store()`
-opens the store; `fill_languages()` and `fill_results()` fill it.
+`fetch_embeddings` and `index_runs` are what `mslt fetch` does, `train` is `mslt train`, `evaluate_run`,
+`evaluate_model` and `compare_runs` are `mslt eval`, `probe` is `mslt probe`, and `report` is `mslt report`.
+`open_store()` opens the store; `fill_languages()` and `fill_results()` fill it.
 """
 
 from typing import TYPE_CHECKING, Any

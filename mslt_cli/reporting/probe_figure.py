@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.errors import MissingPackageError, MsltError, UsageError
+from mslt_cli.errors import MissingPackageError, UsageError
+from mslt_cli.reporting.files import write_whole
 
 COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F", "#7F7F7F", "#5E3C99"),
@@ -75,6 +77,7 @@ def save_figure(
     rows, columns = (2 if many else 1), len(panels)
     fonts, unknown = fonts_for("".join([about, *names.values(), *(label for label, _ in panels)]))
     style: Any = {"font.family": fonts, "svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 9}
+    style |= {"svg.hashsalt": about}
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that no font here has: we say so ourselves
         figure, grid = pyplot.subplots(
@@ -119,15 +122,12 @@ def save_figure(
         for handle in filter(None, legend.legend_handles):
             handle.set_alpha(1)
         figure.suptitle(about, fontsize=9, color="#444444")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # No date in the file: the same numbers make the same file.
-            metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
-            figure.savefig(path, dpi=160, metadata=metadata)
-        except OSError as error:
-            raise MsltError(f"The figure {path} cannot be written: {error.strerror}.") from error
-        finally:
-            pyplot.close(figure)
+        # No date in the file: the same numbers make the same file.
+        metadata: Any = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+        out = io.BytesIO()
+        figure.savefig(out, format=path.suffix.lower().removeprefix("."), dpi=160, metadata=metadata)
+        pyplot.close(figure)
+    write_whole(path, out.getvalue())
     if not unknown:
         return []
     return [f"no font of this machine has {' '.join(unknown)}, and the figure shows boxes. Install Noto fonts."]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.errors import MsltError
+from mslt_cli.reporting.files import write_whole
 from mslt_cli.reporting.probe_figure import colour
 
 TEMPLATE = Path(__file__).with_suffix(".html")
@@ -54,8 +54,4 @@ def save_page(
     )
     filled = {"about": html.escape(about), "head": head, "body": body, "data": held}
     text = re.sub(r"%(\w+)%", lambda match: filled[match[1]], TEMPLATE.read_text(encoding="utf-8"))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise MsltError(f"The page {path} cannot be written: {error.strerror}.") from error
+    write_whole(path, text.encode())

@@ -15,14 +15,14 @@ from mslt_cli.results.material import (
     grid_notes,
     guess,
     key_of,
-    nothing_trained,
     origin_of,
     pool_of,
     score_cell,
     source_of,
     whole,
+    with_combinations,
 )
-from mslt_cli.results.paper import NEAR, chosen_cell
+from mslt_cli.results.paper_tables import NEAR, chosen_cell
 from mslt_cli.results.statistics import Correlation, kendall, spearman
 from mslt_cli.results.tables import Cell, Dot, DotChart, Head, Panel, Table, percent
 
@@ -40,11 +40,7 @@ def criteria(material: Material) -> Table:
     rows: list[dict[str, Cell]] = []
     lines: list[str] = []
     panels = []
-    for grid in material.grids:
-        some = material.trained(grid)
-        if not some:
-            lines.append(nothing_trained(material, grid, material.k, material.include))
-            continue
+    for grid, some in with_combinations(material, lines):
         choices = material.choose(grid, pool_of(material, grid), material.include)
         by_name = {trained.languages: trained for trained in some}
         ranks = dict(zip(by_name, grid.ranks(some), strict=True))
@@ -124,11 +120,7 @@ def best(material: Material) -> Table:
     rows: list[dict[str, Cell]] = []
     lines: list[str] = []
     panels = []
-    for grid in material.grids:
-        some = material.trained(grid)
-        if not some:
-            lines.append(nothing_trained(material, grid, material.k, material.include))
-            continue
+    for grid, some in with_combinations(material, lines):
         found = contenders(grid, some)
         tied = sum(one.tied for one in found)
         said = []

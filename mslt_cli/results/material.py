@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,6 +200,17 @@ def key_of(grid: Grid) -> str:
     about = grid.about
     parts = [about.task, *([about.scoring] if about.scoring else []), about.model.rstrip("/").rsplit("/", 1)[-1]]
     return ".".join([*parts, "runs" if about.origin == "own" else "shipped"])
+
+
+def with_combinations(
+    material: Material, lines: list[str], include: Sequence[str] = ()
+) -> Iterator[tuple[Grid, list[Trained]]]:
+    """Grids with the combinations that a view of one size is about; of a grid without any, `lines` gets told so."""
+    for grid in material.grids:
+        if some := material.trained(grid, include):
+            yield grid, some
+        else:
+            lines.append(nothing_trained(material, grid, material.k, include or material.include))
 
 
 def nothing_trained(material: Material, grid: Grid, k: int, include: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from math import comb
 
 from mslt_cli.criteria import CRITERIA
 from mslt_cli.errors import MissingFactsError, MsltError, UnknownNameError
-from mslt_cli.results import beyond, paper
+from mslt_cli.results import beyond, paper_figures, paper_tables
 from mslt_cli.results.grid import Grid, make_grid
 from mslt_cli.results.material import Choice, Material
 from mslt_cli.results.tables import Table
@@ -46,15 +46,15 @@ class View:
 VIEWS: dict[str, View] = {
     row.name: row
     for row in (
-        View("table1", "score and rank of each criterion's choice", paper.table1, True),
-        View("table2", "the same with a language in every combination", paper.table2, True),
-        View("table3", "the best combinations, and the languages in them", paper.table3, True),
-        View("table4", "score by number of writing systems", paper.table4, True),
-        View("table6", "most against least diverse", paper.table6, True),
-        View("fig3", "how mixed languages are, from `mslt probe`", paper.fig3, False),
-        View("fig4", "score by number of source languages", paper.fig4, False),
-        View("fig5", "best and worst combination against one source", paper.fig5, True),
-        View("fig6", "table6 as a figure", paper.fig6, True),
+        View("table1", "score and rank of each criterion's choice", paper_tables.table1, True),
+        View("table2", "the same with a language in every combination", paper_tables.table2, True),
+        View("table3", "the best combinations, and the languages in them", paper_tables.table3, True),
+        View("table4", "score by number of writing systems", paper_tables.table4, True),
+        View("table6", "most against least diverse", paper_tables.table6, True),
+        View("fig3", "how mixed languages are, from `mslt probe`", paper_figures.fig3, False),
+        View("fig4", "score by number of source languages", paper_figures.fig4, False),
+        View("fig5", "best and worst combination against one source", paper_figures.fig5, True),
+        View("fig6", "table6 as a figure", paper_tables.fig6, True),
         View("criteria", "rank correlation, regret and luck of each criterion", beyond.criteria, False),
         View("best", "which combinations can be told from the best", beyond.best, False),
     )
