@@ -22,7 +22,7 @@ from mslt_cli.results.material import (
     whole,
     with_combinations,
 )
-from mslt_cli.results.paper_tables import NEAR, chosen_cell
+from mslt_cli.results.paper_tables import NEAR, chosen_cell, said_of_choices
 from mslt_cli.results.statistics import Correlation, kendall, spearman
 from mslt_cli.results.tables import Cell, Dot, DotChart, Head, Panel, Table, percent
 
@@ -48,7 +48,6 @@ def criteria(material: Material) -> Table:
         marks = []
         for choice in choices:
             if choice.problem:
-                lines.append(choice.problem)
                 continue
             row = _criterion_row(material, grid, choice, by_name, ranks)
             rows.append(row)
@@ -58,7 +57,7 @@ def criteria(material: Material) -> Table:
         if (chance := guess(material, grid)) is not None and 100 * chance > 100 * means.min() - NEAR:
             fixed.append(("a guess", 100 * chance))
         panels.append(Panel(grid.label, tuple(reversed(marks)), tuple(100 * means), tuple(fixed)))
-        lines += grid_notes(material, grid)
+        lines += [*grid_notes(material, grid), *said_of_choices(choices, [choice.criterion for choice in choices])]
     if rows:
         lines.append(
             "regret: points that its choice lies below the best; random does as well: share of combinations that score "

@@ -20,7 +20,7 @@ from mslt_cli.store.results import Evaluated, ScoredRun, StoredScore
 Floats = NDArray[np.float64]
 Combination = tuple[str, ...]
 """ISO 639-3 codes, sorted."""
-RECIPE = ("task", "model", "unequal", "pairing", "oversample", "settings")
+RECIPE = ("task", "model", "pairing", "oversample", "settings")
 """Parts of a run's identity that have to be the same in one grid; its data differ with its sources."""
 
 
@@ -149,7 +149,11 @@ def make_grid(
     for score in scores:
         by_run.setdefault(score.run_id, {})[score.target] = score
     mine = [run for run in runs if (run.model, run.origin) == (about.model, about.origin) and run.run_id in by_run]
-    trained = [run for run in mine if run.kind == "train" and run.sources and _has(run, where or {})]
+    trained = [run for run in mine if run.kind == "train" and run.sources and (not where or _has(run, where))]
+    notes: list[str] = []
+    if unequal := [run for run in trained if run.unequal]:
+        notes.append(f"left out, for their sources have unequal shares: {_runs(len(unequal))}")
+        trained = [run for run in trained if not run.unequal]
     if examples is not None:
         trained = [run for run in trained if run.examples == examples]
     if not trained:
@@ -160,7 +164,6 @@ def make_grid(
     groups: dict[Combination, list[ScoredRun]] = {}
     for run in trained:
         groups.setdefault(run.sources, []).append(run)
-    notes: list[str] = []
     targets = _common_targets(groups, by_run, called, notes)
     made = {
         languages: _trained(languages, groups[languages], by_run, targets)
@@ -183,8 +186,18 @@ def make_grid(
 
 
 def _has(run: ScoredRun, where: Mapping[str, str]) -> bool:
-    settings = run.identity.get("settings") or {}
-    return all(_as_text(settings.get(name.replace("-", "_"))) == _as_text(value) for name, value in where.items())
+    """Whether a run's recipe has these values. A single source is paired with nothing, so it has any pairing."""
+    recipe = _recipe(run)
+    return all(
+        _as_text(recipe.get(name)) == _as_text(value) or (name == "pairing" and recipe.get(name) is None)
+        for name, value in ((name.replace("-", "_"), value) for name, value in where.items())
+    )
+
+
+def _recipe(run: ScoredRun) -> dict[str, Any]:
+    """What two runs of one grid share, as users name it: {"learning_rate": 1e-4, "adapter.rank": 8, "pairing": …}."""
+    found = flat({part: run.identity.get(part) for part in RECIPE})
+    return {name.removeprefix("settings."): value for name, value in found.items()}
 
 
 def _as_text(value: Any) -> str:
@@ -215,28 +228,22 @@ def _require_one_recipe(label: str, runs: Sequence[ScoredRun], mixed: bool) -> N
     """All else that determines a run, but for its sources, data and seeds, is the same."""
     recipes: dict[str, list[Any]] = {}
     for run in runs:  # thousands of runs have a handful of recipes
-        recipe = {part: run.identity.get(part) for part in RECIPE}
-        recipes.setdefault(json.dumps(recipe, sort_keys=True), [recipe, 0])[1] += 1
+        key = json.dumps([run.identity.get(part) for part in RECIPE], sort_keys=True)
+        recipes.setdefault(key, [run, 0])[1] += 1
     seen: dict[str, dict[str, int]] = {}
-    for recipe, count in recipes.values():
-        for name, value in flat(recipe).items():
-            if mixed and name == "settings.steps":
-                continue  # steps follow from the budget
+    for run, count in recipes.values():
+        for name, value in _recipe(run).items():
+            if (mixed and name == "steps") or (name == "pairing" and value is None):
+                continue  # steps follow from the budget; a single source is paired with nothing
             counts = seen.setdefault(name, {})
             counts[_as_text(value)] = counts.get(_as_text(value), 0) + count
-    # Only sources of several languages can be paired.
-    seen.pop("pairing", None)
-    for name, values in seen.items():
-        if len(values) > 1:
-            said = ", ".join(
-                f"{value} ({_runs(count)})" for value, count in sorted(values.items(), key=lambda x: -x[1])
+    for name, counts in seen.items():
+        if len(counts) > 1:
+            ordered = sorted(counts.items(), key=lambda item: -item[1])
+            said = ", ".join(f"{value} ({_runs(count)})" for value, count in ordered)
+            raise UsageError(
+                f"The runs of {label} differ in {name}: {said}. Choose with --where {name}={ordered[0][0]}."
             )
-            short = name.removeprefix("settings.")
-            most = max(values, key=values.__getitem__)
-            how = (
-                f" Choose with --where {short}={most}." if name.startswith("settings.") else " Use stores of their own."
-            )
-            raise UsageError(f"The runs of {label} differ in {short}: {said}.{how}")
 
 
 def flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -16,6 +16,8 @@ from mslt_cli.results.tables import NONE, Cell, Head, Origin, percent
 from mslt_cli.store.probes import StoredProbe
 from mslt_cli.store.results import Published, ScoredRun
 
+PAPER_K = 3
+"""Languages in the combinations of its tables."""
 MOST_RUNS_NAMED = 6
 """Runs whose ids a cell's source lists; of more it says how many."""
 
@@ -74,6 +76,14 @@ class Material:
     def trained(self, grid: Grid, include: Sequence[str] = ()) -> list[Trained]:
         """The grid's combinations that a view of one size is about."""
         return grid.of_size(self.k, self.pool, include or self.include)
+
+    def of_paper(self, table: int) -> list[Published]:
+        """The printed cells of a table; none where what is asked for is not what the paper prints: three languages out
+        of its seven, in Table 2 with English."""
+        include = (("eng",), ()) if table == 2 else ((),)
+        if self.k != PAPER_K or self.pool or self.include not in include:
+            return []
+        return [row for row in self.published if row.paper_table == table]
 
     def footnotes(self, table: int, task: str) -> list[str]:
         """What does not fit together in a published table."""

@@ -122,11 +122,7 @@ def fig5(material: Material) -> Table:
         *([Head("base", "as it is")] if any(grid.baseline for grid in material.grids) else []),
     ]
     rows: list[dict[str, Cell]] = []
-    ends = {
-        (row.task, row.method): row
-        for row in material.published
-        if row.paper_table == 1 and row.method in ("min", "max") and not material.include
-    }
+    ends = {(row.task, row.method): row for row in material.of_paper(1) if row.method in ("min", "max")}
     for task in dict.fromkeys(task for task, _ in ends):
         low, high = ends[task, "min"], ends[task, "max"]
         marks = notes.mark(material.footnotes(5, ""))

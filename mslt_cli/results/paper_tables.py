@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -60,9 +60,7 @@ def table2(material: Material) -> Table:
 def _criteria_table(material: Material, name: str, include: tuple[str, ...], title: str) -> Table:
     number, notes = int(name[-1]), Footnotes()
     include = include or material.include
-    published: list[Published] = [row for row in material.published if row.paper_table == number]
-    if material.include not in ((), ("eng",) if number == 2 else ()):
-        published = []  # the paper has this table for no other languages
+    published = material.of_paper(number)
     tasks = list(dict.fromkeys(row.task for row in published))
     heads = [Head("method", "criterion", right=False)]
     heads += [
@@ -81,7 +79,7 @@ def _criteria_table(material: Material, name: str, include: tuple[str, ...], tit
         for method, cell in criteria_cells(material, grid, some, choices).items():
             rows[method][key_of(grid)] = cell
         lines += grid_notes(material, grid)
-        lines += [choice.problem for choice in choices.values() if choice.problem and choice.criterion in METHODS]
+        lines += said_of_choices(choices.values(), METHODS)
     # A line that nobody has a number for is left out.
     kept = [cells for cells in rows.values() if len(cells) > 1]
     return Table(
@@ -129,11 +127,23 @@ def chosen_cell(
     return Cell(cell.value, cell.text, cell.origin, f"{why}. {cell.source}", {**cell.more, "tied": tied})
 
 
+def said_of_choices(choices: Iterable[Choice], criteria: Collection[str]) -> list[str]:
+    """Which criteria are left out and why, and whose choice is one of several that tie."""
+    mine = [choice for choice in choices if choice.criterion in criteria]
+    lines = [choice.problem for choice in mine if choice.problem]
+    tied = [f"{choice.criterion} ({choice.tied[0]})" for choice in mine if choice.tied[0] > 1]
+    if tied:
+        lines.append(
+            f"Of combinations that tie under a criterion the first in the order of codes is shown: {', '.join(tied)}."
+        )
+    return lines
+
+
 def table3(material: Material) -> tuple[Table, Table]:
     """The best combinations of each task; and how often each language is in them."""
     notes = Footnotes()
     columns: list[tuple[Head, list[tuple[tuple[str, ...], Cell]]]] = []
-    published = [row for row in material.published if row.paper_table == 3]
+    published = material.of_paper(3)
     for task in dict.fromkeys(row.task for row in published):
         ordered = sorted((row for row in published if row.task == task), key=lambda row: row.rank or 0)
         found = []
@@ -195,7 +205,7 @@ def table4(material: Material) -> Table:
     """Mean score by the number of distinct writing systems in a combination."""
     notes = Footnotes()
     lines: list[str] = []
-    published = [row for row in material.published if row.paper_table == 4]
+    published = material.of_paper(4)
     tasks = dict.fromkeys(row.task for row in published)
     heads = [Head("scripts", "writing systems")]
     heads += [
@@ -266,7 +276,7 @@ def fig6(material: Material) -> Table:
 
 def _similarity(material: Material, name: str, title: str) -> Table:
     notes = Footnotes()
-    published = [row for row in material.published if row.paper_table == 6]
+    published = material.of_paper(6)
     heads = [Head("method", "criterion", right=False)]
     rows: dict[str, dict[str, Cell]] = {method: {"method": _criterion_cell(method)} for method in (*DIVERSE, "average")}
     for task in dict.fromkeys(row.task for row in published):
@@ -300,7 +310,7 @@ def _similarity(material: Material, name: str, title: str) -> Table:
                     mean, f"{mean:.2f}", "computed", f"mean of the {len(values)} criteria above"
                 )
         lines += grid_notes(material, grid)
-        lines += [choice.problem for choice in choices.values() if choice.problem and choice.criterion in DIVERSE]
+        lines += said_of_choices(choices.values(), DIVERSE)
     kept = [cells for cells in rows.values() if len(cells) > 1]
     return Table(
         name, title, tuple(heads), whole(heads, kept), tuple(lines), tuple(notes.texts), None, commands_of(material)

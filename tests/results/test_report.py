@@ -220,6 +220,36 @@ def test_different_recipes_are_refused_with_the_way_to_choose(made):
         made(longer, ["table1"], where={"learning_rate": "1e-4"})
 
 
+def test_unequal_shares_are_left_out_and_pairings_are_not_mixed(made):
+    odd = made_record(TRIPLES[0], even(0.99), seed=7)
+    odd["identity"]["unequal"] = True
+    table = made([*triples(ramp()), odd], ["table1"])["table1"]
+    assert by(table, "method")["max"]["xnli.e5-small.runs"].value == 84
+    assert any("left out, for their sources have unequal shares: 1 run" in note for note in table.notes)
+    same = made_record(TRIPLES[1], even(0.99), seed=8)
+    same["identity"]["pairing"] = "same"
+    with pytest.raises(
+        UsageError, match=r"differ in pairing: disjoint \(35 runs\), same \(1 run\). .*--where pairing=disj"
+    ):
+        made([same, made_record(["eng"], even(0.5))], ["table1"])
+    table = made([], ["fig5"], where={"pairing": "disjoint"})["fig5"]
+    assert (table.rows[0]["best"].value, table.rows[0]["sslt"].value) == (84, 50)
+
+
+def test_the_paper_is_shown_only_where_it_prints_what_is_asked_for(made):
+    made(triples(ramp()), ["table1"])
+    for given in ({"k": 2}, {"pool": ["en", "de", "fr"]}, {"include": ["zh"]}):
+        tables = made([], ["table1", "table3", "table6", "fig5"], source="both", **given)
+        heads = [head.key for table in tables.values() for head in table.heads]
+        assert not [key for key in heads if "published" in key], given
+    assert any("published" in h.key for h in made([], ["table2"], source="both", include=["en"])["table2"].heads)
+
+
+def test_choices_that_tie_are_said(made):
+    notes = made(triples(ramp()), ["criteria"])["criteria"].notes
+    assert any(note.endswith("is shown: l2v-family (5), scripts (13).") for note in notes)
+
+
 def test_seeds_that_differ_are_said(made):
     records = triples(ramp()) + triples(ramp(), seed=1)[:3]
     notes = made(records, ["table1"])["table1"].notes
