@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mslt_cli.criteria import CRITERIA
-from mslt_cli.results.grid import Grid, Trained
+from mslt_cli.results.grid import Grid, Trained, contenders
 from mslt_cli.results.material import (
     Choice,
     Material,
@@ -37,6 +38,8 @@ METHODS = ("size", "vocab", "embedding", "l2v-syntax", "l2v-phonology", "l2v-inv
 """The criteria of Tables 1 and 2, in their order."""
 DIVERSE = ("embedding", "l2v-syntax", "l2v-phonology", "l2v-inventory", "l2v-family", "l2v-geography")
 """Those of Table 6."""
+TIED = "≈ "
+"""Marks what can't be told from the best combination."""
 NEAR = 5.0
 """Points below the lowest score within which the line of a guess is drawn: further away it would flatten all else."""
 MOST, LEAST = "least-similar", "most-similar"
@@ -80,6 +83,7 @@ def _criteria_table(material: Material, name: str, include: tuple[str, ...], tit
             rows[method][key_of(grid)] = cell
         lines += grid_notes(material, grid)
         lines += said_of_choices(choices.values(), METHODS)
+        lines.append(f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).")
     # A line that nobody has a number for is left out.
     kept = [cells for cells in rows.values() if len(cells) > 1]
     return Table(
@@ -100,11 +104,17 @@ def criteria_cells(
         "max": score_cell(grid, best, ranks[best.languages], len(some), material.named),
         "random": mean_cell(grid, some, "the mean over all combinations: what a random one scores on average"),
     }
+    tied = {one.trained.languages for one in contenders(grid, some) if one.tied}
     for method in METHODS:
         choice = choices.get(method)
         if choice is None or choice.problem:
             continue
-        cells[method] = chosen_cell(material, grid, choice, choice.most, by_name, ranks)
+        cell = chosen_cell(material, grid, choice, choice.most, by_name, ranks)
+        if cell.value is not None:
+            alike = choice.most in tied
+            text = (TIED if alike and ranks[choice.most] > 1 else "") + cell.text
+            cell = replace(cell, text=text, more={**cell.more, "tied_for_best": alike})
+        cells[method] = cell
     return cells
 
 

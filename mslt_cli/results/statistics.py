@@ -15,7 +15,7 @@ from mslt_cli.evaluation.significance import holm
 
 Floats = NDArray[np.float64]
 ALPHA = 0.05
-TERMS = 60
+TERMS = 40
 """Pairs of terms of the continued fraction; some ten are enough for what is asked here."""
 
 
@@ -191,7 +191,7 @@ def student_quantile(probability: float, freedom: float) -> float:
     low, high = 0.0, 1.0
     while student_p(high, freedom) > tail:
         high *= 2
-    for _ in range(60):
+    for _ in range(45):
         middle = (low + high) / 2
         low, high = (middle, high) if student_p(middle, freedom) > tail else (low, middle)
     return (low + high) / 2
