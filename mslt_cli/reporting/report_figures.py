@@ -83,7 +83,9 @@ def _lines(chart: LineChart) -> Any:
         )
         for step in steps:
             said = f"n = {step.n}"
-            axes.annotate(said, (step.x + shift, step.mean), (6, -11), textcoords="offset points", fontsize=7, color=GREY)
+            axes.annotate(
+                said, (step.x + shift, step.mean), (6, -11), textcoords="offset points", fontsize=7, color=GREY
+            )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(chart.x_unit)
     axes.set_ylabel(chart.unit)

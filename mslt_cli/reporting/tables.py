@@ -15,7 +15,17 @@ FORMS = ("table", "json", "jsonl", "csv", "md", "latex")
 LATEX = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"−": "$-$", "±": r"$\pm$", "×": r"$\times$", "–": "--", "<": r"\textless{}", ">": r"\textgreater{}"},
+    **{
+        "−": "$-$",
+        "±": r"$\pm$",
+        "≈": r"$\approx$",
+        "≥": r"$\geq$",
+        "·": r"$\cdot$",
+        "×": r"$\times$",
+        "–": "--",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    },
     **{"→": r"$\rightarrow$", "…": r"\ldots{}"},
 }
 

@@ -67,6 +67,10 @@ def test_markdown_and_latex_are_well_formed(mslt, tmp_path):
     columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", latex)[1]
     assert all(len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1 for line in body)
     assert r"xcopa (paper)\textsuperscript{1,2}" in latex
+    every = mslt("all", "--format", "latex").stdout
+    shown = "".join(line for line in every.splitlines() if not line.startswith("  %"))
+    assert shown.isascii()  # whatever fonts and engine
+    assert r"$\approx$" not in latex and every.count(r"\begin{table}") == every.count(r"\end{table}") == 12
 
 
 @pytest.mark.parametrize(("name", "begins"), [("f.png", b"\x89PNG"), ("f.svg", b"<?xml"), ("f.pdf", b"%PDF")])
