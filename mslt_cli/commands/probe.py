@@ -116,6 +116,8 @@ def probe(
         from mslt_cli.reporting.probe_figure import require_figure
 
         require_figure(out)
+    if interactive is not None and interactive.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--interactive {interactive} is a page: give it a name that ends in .html.")
     path, bars = store_path(store), progress()
     task = task_of(corpus, None)
     chosen: Layers = "last" if layers == "last" else "all" if layers == "all" else numbers_in(layers, "--layers")

@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError
-from mslt_cli.probing.pairs import Pairs, made_pairs, sentence_weights
+from mslt_cli.probing.pairs import Pairs, made_pairs, recentred, sentence_weights
 
 Floats = NDArray[np.float64]
 
 BLOCK_ELEMENTS = 16_000_000
 """Entries of a block of rows of a Gram matrix that are in memory at once."""
+LEAST_RESAMPLED = 10
+"""Sentences below which a resample has too few different ones to say anything."""
+MOST_CKA = 1.5
+"""CKA is 1 at most; under a resample somewhat more, since the pairs that are copies are left out."""
 LEAST_SENTENCES = 4
 """The unbiased form divides by n (n − 3)."""
 
@@ -88,7 +92,7 @@ def pairwise_cka(
 
     One pass over blocks of Gram matrices serves all pairs and all resamples: a resample is a vector of weights. Without
     resamples, features serve where they are cheaper. Drawn with replacement, a sentence that comes twice would count as
-    two that agree; such pairs are left out, and the resampled values are moved so that their mean is the estimate.
+    two that agree; such pairs are left out, and the resampled values are moved so that their median is the estimate.
 
     Args:
         embeddings: of each language, shape (n, d), rows are the same sentences.
@@ -144,8 +148,11 @@ def pairwise_cka(
     for a in range(k):
         for b in range(a + 1, k):
             value = inner[a, b] / np.sqrt(inner[a, a] * inner[b, b])
-            values = drawn[a, b] / np.sqrt(np.maximum(drawn[a, a] * drawn[b, b], 1e-300))
-            found.append((float(value), values + value - values.mean() if resamples else values))
+            # Of few sentences a draw may leave so few pairs of different ones that nothing can be said of it.
+            scale = drawn[a, a] * drawn[b, b]
+            usable = (n >= LEAST_RESAMPLED) & (scale > 0) & (np.abs(drawn[a, b]) < MOST_CKA * np.sqrt(np.abs(scale)))
+            resampled = np.where(usable, drawn[a, b] / np.sqrt(np.where(usable, scale, 1.0)), np.nan)
+            found.append((float(value), recentred(resampled, float(value))))
     return made_pairs(languages, 1.0, found)
 
 

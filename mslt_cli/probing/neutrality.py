@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, MissingPackageError
-from mslt_cli.probing.pairs import Overall, Pairs, made_pairs, sentence_weights
+from mslt_cli.probing.pairs import Overall, Pairs, made_pairs, recentred, sentence_weights
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = 10
@@ -123,8 +123,12 @@ def centroid_distance(
     found = []
     for a in range(k):
         for b in range(a + 1, k):
-            apart = np.sqrt(((means[a] - means[b]) ** 2).sum(axis=1) / ((spreads[a] + spreads[b]) / 2))
-            found.append((float(apart[0]), apart[1:]))
+            squared = ((means[a] - means[b]) ** 2).sum(axis=1)
+            spread = (spreads[a] + spreads[b]) / 2
+            apart = np.sqrt(
+                squared / np.where(spread > 1e-9 * spread[0], spread, np.nan)
+            )  # a draw of one sentence alone
+            found.append((float(apart[0]), recentred(apart[1:], float(apart[0]))))
     return made_pairs(languages, 0.0, found)
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+MOST_LOST = 0.05
+"""Share of draws without a value up to which the others make an interval."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,28 @@ class Overall:
 
     value: float
     draws: Floats
-    """Shape (resamples,); empty = there is no interval. Draw number r has the same sentences for every metric and
-    model that was given the same seed and sentences, so that differences are paired."""
+    """Shape (resamples,); empty = there is no interval; nan = too few different sentences were drawn. Draw number r has
+    the same sentences for all metrics and models that have the same seed and sentences: differences are paired."""
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The middle 95 %; nan without draws."""
-        if not len(self.draws):
+        """The middle 95 %; nan without draws, and where more than a few of them came to nothing."""
+        known = self.draws[~np.isnan(self.draws)]
+        if not len(known) or len(known) < (1 - MOST_LOST) * len(self.draws):
             return float("nan"), float("nan")
-        low, high = np.quantile(self.draws, (0.025, 0.975))
+        low, high = np.quantile(known, (0.025, 0.975))
         return float(low), float(high)
+
+
+def recentred(draws: Floats, value: float) -> Floats:
+    """Draws moved so that their median is the estimate: a resample repeats sentences, which biases some values.
+
+    Args:
+        draws: shape (resamples,); nan stays.
+        value: the estimate.
+    """
+    known = draws[~np.isnan(draws)]
+    return draws + (value - float(np.median(known))) if len(known) else draws
 
 
 def made_pairs(languages: Sequence[str], diagonal: float, found: Sequence[tuple[float, Any]]) -> Pairs:

@@ -18,6 +18,9 @@ from mslt_cli.probing.sentences import Sentences
 from mslt_cli.probing.vectors import Layers, Probed, sentence_vectors
 from mslt_cli.progress import QUIET, Progress
 
+LEAST_RESAMPLES = 100
+"""Of a bootstrap: the ends of a 95 % interval are its second and third from the end, at that."""
+
 
 @dataclass(frozen=True)
 class ProbeMetric:
@@ -84,6 +87,7 @@ class Probe:
     probed: tuple[Probed, ...]
     how: str
     """How: "mean", or "words" without special tokens; then any text put before sentences; debiased; csls."""
+    resamples: int
     measures: tuple[Measure, ...]
     differences: tuple[Difference, ...]
     """Of each model to each before it, paired over sentences."""
@@ -131,6 +135,8 @@ def probe(
     """
     if not models:
         raise UsageError("There is no model to probe.")
+    if 0 < resamples < LEAST_RESAMPLES:
+        raise UsageError(f"{resamples} resamples make no interval: {LEAST_RESAMPLES} or more do, or 0 for none.")
     for name in metrics:
         if name not in PROBE_METRICS:
             raise UnknownNameError("metric of a probe", name, list(PROBE_METRICS))
@@ -166,7 +172,9 @@ def probe(
     ]
     how = ["mean" if special_tokens else "words", *([f"prefix {prefix!r}"] if prefix else [])]
     how += [*(["debiased"] if debiased else []), *(["csls"] if csls else [])]
-    return Probe(sentences, tuple(models), ", ".join(how), tuple(measures), tuple(differences), tuple(vectors))
+    return Probe(
+        sentences, tuple(models), ", ".join(how), resamples, tuple(measures), tuple(differences), tuple(vectors)
+    )
 
 
 def _told_apart(models: Sequence[Probed]) -> list[Probed]:

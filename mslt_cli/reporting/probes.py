@@ -10,6 +10,8 @@ from typing import Any
 from mslt_cli.probing.probe import PROBE_METRICS, Difference, Measure, Probe
 from mslt_cli.reporting.rows import Column, show_rows
 
+EVEN = 1.5
+"""How much further one end of an interval may be from its value than the other for ± to say it."""
 MOST_PAIRS = 6
 """Pairs that a table has a column for; of more it has the mean alone, and the other forms have them all."""
 
@@ -77,7 +79,13 @@ def table_rows(found: Probe, pairs: Sequence[tuple[str, str]]) -> list[dict[str,
 
 
 def _with_interval(m: Measure) -> str:
-    return f"{m.value:.3f}" if math.isnan(m.low) else f"{m.value:.3f} ±{(m.high - m.low) / 2:.3f}"
+    """ "0.781 ±0.020", or both ends where they lie at different distances."""
+    if math.isnan(m.low):
+        return f"{m.value:.3f}"
+    below, above = m.value - m.low, m.high - m.value
+    if max(below, above) > EVEN * min(below, above) + 0.001:
+        return f"{m.value:.3f} [{m.low:.3f}, {m.high:.3f}]"
+    return f"{m.value:.3f} ±{(m.high - m.low) / 2:.3f}"
 
 
 def summary(found: Probe) -> list[str]:
@@ -120,7 +128,10 @@ def _footer(found: Probe) -> list[str]:
     about += f" ({found.how})" if found.how != "mean" else ""
     layers = {m.layer for m in found.measures}
     about += f"; layer {layers.pop()}" if len(layers) == 1 else ""
-    return [f"{about}; {'; '.join(names)}. 95 % intervals over sentences.", *summary(found)]
+    sure = "95 % intervals over sentences." if any(not math.isnan(m.low) for m in found.measures) else ""
+    lost = not sure and found.resamples
+    sure = f"No intervals: of {len(sentences.ids)} sentences resamples say too little." if lost else sure
+    return [f"{about}; {'; '.join(names)}. {sure}".rstrip(), *summary(found)]
 
 
 def text_rows(found: Probe) -> list[Mapping[str, str]]:

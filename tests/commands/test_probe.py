@@ -97,6 +97,8 @@ def test_all_layers_as_json(mslt, tiny_folder):  # noqa: F811
         (["--layers", "x"], "--layers is 'x'; write a number"),
         (["--corpus", "wikiann", "--langs", "en,de"], "wikiann has no sentences that are translations of each other"),
         (["--out", "f.gif"], "it can end in .png, .svg, .pdf"),
+        (["--resamples", "5"], "5 resamples make no interval: 100 or more do"),
+        (["--interactive", "p.pdf"], "is a page: give it a name that ends in .html"),
         (["--map", "umap"], "--map is 'umap'; it can be tsne, pca"),
         (["--limit", "5", "--out", "f.png"], "perplexity is 30, and there are 15 points"),
         (["--format", "lines"], "--format lines is for lists of combinations"),
