@@ -111,7 +111,7 @@ def _table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], footer:
 def _that_fit(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], width: int) -> list[Column]:
     """The columns that stand side by side in so many characters: spare ones go, the last first."""
     chosen = list(columns)
-    while sum(_width(column, rows) for column in chosen) > width:
+    while sum(column_width(column, rows) for column in chosen) > width:
         spare = [column for column in chosen if column.spare]
         if not spare:
             break
@@ -119,7 +119,7 @@ def _that_fit(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], widt
     return chosen
 
 
-def _width(column: Column, rows: Sequence[Mapping[str, Any]]) -> int:
+def column_width(column: Column, rows: Sequence[Mapping[str, Any]]) -> int:
     """Characters of a column, with what is between it and the next."""
     return 3 + max([len(column.header or column.name), *(len(_cell(column, row)) for row in rows)])
 

@@ -8,10 +8,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mslt_cli.reporting.rows import Column, show_rows
+from mslt_cli.reporting.rows import Column, column_width, show_rows
 from mslt_cli.results.tables import Cell, Table
 
 FORMS = ("table", "json", "jsonl", "csv", "md", "latex")
+MOST_COLUMNS = 7
+"""A LaTeX table with more is scaled to the width of the page."""
 LATEX = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
@@ -31,16 +33,45 @@ LATEX = {
 
 
 def show_table(table: Table) -> None:
-    """Print a table for people."""
-    columns = [Column(head.key, lambda cell: cell.marked, head.right, head.marked) for head in table.heads]
+    """Print a table for people; one that is wider than the terminal in several blocks, each with its labels."""
     from mslt_cli.reporting.terminal import results
 
     console = results()
+    columns = [
+        (head.label, Column(head.key, lambda cell: cell.marked, head.right, head.marked)) for head in table.heads
+    ]
     console.print(f"{table.title}:", markup=False, soft_wrap=not console.is_terminal)
-    if table.rows:
-        show_rows(columns, table.rows, "table", whole=table.name, footer=lines_below(table))
-    for line in () if table.rows else lines_below(table):
+    for i, block in enumerate(blocks(columns, table.rows, console.width) if table.rows else []):
+        console.print() if i else None
+        show_rows(block, table.rows, "table", whole=table.name)
+    if table.rows and (table.footnotes or table.notes):
+        console.print()
+    for line in lines_below(table):
         console.print(line, markup=False, soft_wrap=not console.is_terminal)
+
+
+def blocks(
+    columns: Sequence[tuple[bool, Column]], rows: Sequence[Mapping[str, Cell]], width: int
+) -> list[list[Column]]:
+    """Columns in groups that fit side by side; those that are labels stand in each.
+
+    Args:
+        columns: each with whether it is a label.
+        rows: of the table.
+        width: of the terminal, in characters.
+    """
+    labels = [column for label, column in columns if label]
+    room = width - sum(column_width(column, rows) for column in labels)
+    out: list[list[Column]] = []
+    left = 0
+    for column in (column for label, column in columns if not label):
+        wide = column_width(column, rows)
+        if not out or wide > left:
+            out.append([*labels])
+            left = room
+        out[-1].append(column)
+        left -= wide
+    return out or [labels]
 
 
 def lines_below(table: Table) -> list[str]:
@@ -102,12 +133,21 @@ def _plain(value: Any) -> Any:
 
 def _markdown(table: Table) -> str:
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+        return "| " + " | ".join(map(markdown, cells)) + " |\n"
 
-    text = f"**{table.title}**\n\n" + line([head.marked for head in table.heads])
+    text = f"**{markdown(table.title)}**\n\n" + line([head.marked for head in table.heads])
     text += line(["--:" if head.right else ":--" for head in table.heads])
     text += "".join(line([row[head.key].marked for head in table.heads]) for row in table.rows)
-    return text + "".join(f"\n{below}\n" for below in lines_below(table))
+    return text + "".join(f"\n{markdown(below)}\n" for below in lines_below(table))
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is; code between backticks stays code."""
+    parts = text.split("`")
+    for i in range(0, len(parts), 2):
+        for letter, written in (("&", "&amp;"), ("<", "&lt;"), ("*", "\\*"), ("_", "\\_")):
+            parts[i] = parts[i].replace(letter, written)
+    return "`".join(parts).replace("|", "\\|")
 
 
 def _latex(table: Table) -> str:
@@ -124,17 +164,20 @@ def _latex(table: Table) -> str:
         return [marked(row[head.key].text, row[head.key].marks) for head in table.heads]
 
     rows = "".join(line(of(row)) for row in table.rows)
-    below = "".join(
-        f"  \\par\\footnotesize\\textsuperscript{{{i}}} {latex(text)}\n" for i, text in enumerate(table.footnotes, 1)
-    )
-    below += "".join(f"  % {text}\n" for text in table.notes)
-    return (
-        "\\begin{table}\n  \\centering\n"
-        f"  \\caption{{{latex(table.title)}}}\n  \\label{{tab:{table.name}}}\n"
+    notes = [f"\\textsuperscript{{{i}}} {latex(text)}" for i, text in enumerate(table.footnotes, 1)]
+    notes += map(latex, table.notes)
+    below = "".join(f"  \\par\\footnotesize {text}\n" for text in notes)
+    if not table.rows:
+        return "".join(f"% {table.name}: {text}\n" for text in table.notes)
+    tabular = (
         f"  \\begin{{tabular}}{{{columns}}}\n    \\toprule\n"
         + line([marked(head.shown, head.marks) for head in table.heads])
-        + f"    \\midrule\n{rows}    \\bottomrule\n  \\end{{tabular}}\n{below}\\end{{table}}\n"
+        + f"    \\midrule\n{rows}    \\bottomrule\n  \\end{{tabular}}"
     )
+    if len(table.heads) > MOST_COLUMNS:
+        tabular = f"  \\resizebox{{\\textwidth}}{{!}}{{% needs the package graphicx\n{tabular}}}"
+    caption = f"  \\caption{{{latex(table.title)}}}\n  \\label{{tab:{table.name}}}\n"
+    return f"\\begin{{table}}\n  \\centering\n{caption}{tabular}\n{below}\\end{{table}}\n"
 
 
 def latex(text: str) -> str:

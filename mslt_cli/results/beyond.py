@@ -33,7 +33,8 @@ MOST_CONTENDERS = 40
 def criteria(material: Material) -> Table:
     """How well each criterion orders the combinations that were trained, and what its choice costs."""
     heads = [
-        *(Head("series", "task", right=False), Head("criterion", right=False), Head("choice", right=False)),
+        Head("series", "task", right=False, label=True),
+        *(Head("criterion", right=False, label=True), Head("choice", right=False)),
         *(Head("score", "score (rank)"), Head("regret"), Head("random", "random does as well")),
         *(Head("spearman"), Head("kendall"), Head("n")),
     ]
@@ -82,21 +83,22 @@ def _criterion_row(
     values, means = ([pair[i] for pair in both] for i in (0, 1))
     known = CRITERIA.get(choice.criterion)
     source = f"{choice.criterion} ({choice.evidence}) against scores of {len(both)} combinations"
+    named = [material.named(languages) for languages in choice.most]
+    others = f" +{len(named) - 1} that tie" if len(named) > 1 else ""
+    score = chosen_cell(material, grid, choice, choice.most, by_name, ranks)
+    about = f"{known.summary}; {known.source}" if known else ""
     row = {
         "series": Cell(key_of(grid), grid.label, origin_of(grid)),
-        "criterion": Cell(
-            choice.criterion, choice.criterion, "computed", f"{known.summary}; {known.source}" if known else ""
-        ),
-        "choice": Cell(material.named(choice.most), material.named(choice.most), "computed", choice.evidence),
-        "score": chosen_cell(material, grid, choice, choice.most, by_name, ranks),
+        "criterion": Cell(choice.criterion, choice.criterion, "computed", about),
+        "choice": Cell(named[0], named[0] + others, "computed", choice.evidence, {"tied": len(named)}),
+        "score": score,
         "spearman": _correlation(spearman(values, means), source),
         "kendall": _correlation(kendall(values, means), source),
         "n": Cell(len(both), str(len(both)), "computed"),
     }
-    chosen = by_name.get(choice.most)
-    if chosen is not None:
-        every = np.array([trained.mean for trained in by_name.values()])
-        regret, as_well = 100 * float(every.max() - chosen.mean), float((every >= chosen.mean - 1e-12).mean())
+    if score.value is not None:
+        every = 100 * np.array([trained.mean for trained in by_name.values()])
+        regret, as_well = float(every.max()) - score.value, float((every >= score.value - 1e-9).mean())
         row["regret"] = Cell(regret, f"{regret:.2f}", "computed", "the best trained combination less this one, points")
         row["random"] = Cell(as_well, f"{100 * as_well:.0f} %", "computed", "combinations that score at least as much")
     return row
@@ -113,7 +115,8 @@ def _correlation(found: Correlation, source: str) -> Cell:
 def best(material: Material) -> Table:
     """All combinations in order, and which of them cannot be told from the best one."""
     heads = [
-        *(Head("series", "task", right=False), Head("rank"), Head("languages", right=False), Head("score")),
+        Head("series", "task", right=False, label=True),
+        *(Head("rank", label=True), Head("languages", right=False, label=True), Head("score")),
         *(Head("behind", "best less this"), Head("p", "p, Holm"), Head("tied", right=False), Head("seeds")),
     ]
     rows: list[dict[str, Cell]] = []
@@ -140,7 +143,7 @@ def best(material: Material) -> Table:
                     "behind": Cell(100 * d.value, f"{100 * d.value:+.2f}{interval}", "computed", source, more),
                     "p": Cell(p, "" if p is None else f"{p:.3f}" if p >= 0.001 else "<0.001", "computed", source),
                     "tied": Cell(one.tied, "tied for best" if one.tied else "", "computed"),
-                    "seeds": Cell(len(trained.seeds), str(len(trained.seeds)), "computed", source),
+                    "seeds": Cell(len(trained.draws), str(len(trained.draws)), "computed", source),
                 }
             )
             low, high = (None, None) if math.isnan(d.low) else (-100 * d.high, -100 * d.low)

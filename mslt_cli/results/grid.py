@@ -20,6 +20,8 @@ from mslt_cli.store.results import Evaluated, ScoredRun, StoredScore
 Floats = NDArray[np.float64]
 Combination = tuple[str, ...]
 """ISO 639-3 codes, sorted."""
+Draw = tuple[int, int, int]
+"""Seed, seed of the sample, and budget: what runs of one combination differ in, and pairs runs of two."""
 RECIPE = ("task", "model", "pairing", "oversample", "settings")
 """Parts of a run's identity that have to be the same in one grid; its data differ with its sources."""
 
@@ -30,10 +32,10 @@ class Trained:
 
     languages: Combination
     runs: tuple[ScoredRun, ...]
-    scores: Mapping[int, Floats]
-    """By seed, shape (T,), 0..1, in the order of the grid's targets."""
+    scores: Mapping[Draw, Floats]
+    """By what was drawn, shape (T,), 0..1, in the order of the grid's targets."""
     half_widths: Floats
-    """Of the 95 % intervals of the first seed's scores, shape (T,)."""
+    """Of the 95 % intervals of the first run's scores, shape (T,)."""
 
     @cached_property
     def mean(self) -> float:
@@ -41,7 +43,8 @@ class Trained:
         return float(np.mean([row.mean() for row in self.scores.values()]))
 
     @property
-    def seeds(self) -> tuple[int, ...]:
+    def draws(self) -> tuple[Draw, ...]:
+        """Sorted."""
         return tuple(sorted(self.scores))
 
 
@@ -288,26 +291,41 @@ def _trained(
     by_run: Mapping[str, Mapping[str, StoredScore]],
     targets: Sequence[str],
 ) -> Trained:
-    newest: dict[int, ScoredRun] = {}
-    for run in runs:  # the newest first; a seed may have come twice with other data seeds
-        newest.setdefault(run.seed or 0, run)
-    values = {seed: np.array([by_run[run.run_id][target].value for target in targets]) for seed, run in newest.items()}
-    first = by_run[newest[min(newest)].run_id]
+    drawn = {draw_of(run): run for run in reversed(runs)}  # the newest first: it is the last to be written here
+    values = {
+        draw: np.array([by_run[run.run_id][target].value for target in targets]) for draw, run in sorted(drawn.items())
+    }
+    first = by_run[drawn[min(drawn)].run_id]
     halves = np.array([(first[target].high - first[target].low) / 2 for target in targets])
-    return Trained(languages, tuple(newest[seed] for seed in sorted(newest)), dict(sorted(values.items())), halves)
+    return Trained(languages, tuple(drawn[draw] for draw in values), values, halves)
+
+
+def draw_of(run: ScoredRun) -> Draw:
+    """What was drawn for a run."""
+    seed = run.seed or 0
+    return seed, int(run.identity.get("data_seed") or 0), run.examples or 0
+
+
+def seeds_said(draws: Iterable[Draw]) -> str:
+    """ "0, 1, 2", with the seed of the sample where it is another: "0, 0 (data 7)"."""
+    pairs = sorted({(seed, data) for seed, data, _ in draws})
+    return ", ".join(str(seed) if data == seed else f"{seed} (data {data})" for seed, data in pairs)
 
 
 def _say_seeds(made: Mapping[Combination, Trained], code: Mapping[str, str], notes: list[str]) -> None:
-    by_seeds: dict[tuple[int, ...], list[Combination]] = {}
+    by_draws: dict[tuple[Draw, ...], list[Combination]] = {}
     for languages, trained in made.items():
-        by_seeds.setdefault(trained.seeds, []).append(languages)
-    if len(by_seeds) > 1:
+        by_draws.setdefault(trained.draws, []).append(languages)
+    if len(by_draws) > 1:
         parts = []
-        for seeds, some in sorted(by_seeds.items(), key=lambda item: -len(item[1])):
+        for draws, some in sorted(by_draws.items(), key=lambda item: -len(item[1])):
             named = ",".join(code.get(x, x) for x in some[0]) if len(some) == 1 else f"{len(some)} combinations"
-            parts.append(f"{', '.join(map(str, seeds))} of {named}")
+            budgets = {examples for _, _, examples in draws}
+            mixed = len({draw[2] for other in by_draws for draw in other}) > 1
+            of = f" with {' and '.join(map(str, sorted(budgets)))} examples" if mixed else ""
+            parts.append(f"{seeds_said(draws)} of {named}{of}")
         notes.append(f"seeds differ: {'; '.join(parts)}. Means are over those that each has, tests over common ones")
-    elif len(next(iter(by_seeds))) == 1:
+    elif len(next(iter(by_draws))) == 1:
         notes.append("one seed each: the luck of seeds is in the differences, and no test can see it")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mslt_cli.evaluation.metrics import Z
-from mslt_cli.results.grid import Combination, Grid, Trained, complete
+from mslt_cli.results.grid import Combination, Grid, Trained, complete, draw_of, seeds_said
 from mslt_cli.results.statistics import detectable
 from mslt_cli.results.tables import NONE, Cell, Head, Origin, percent
 from mslt_cli.store.probes import StoredProbe
@@ -27,11 +27,10 @@ class Choice:
     """What a criterion makes of the combinations of a pool, by `select`."""
 
     criterion: str
-    most: Combination
-    """The one with the highest value, ISO 639-3; the first in the order of codes where several tie."""
-    least: Combination
-    tied: tuple[int, int]
-    """How many share the highest, and the lowest value."""
+    most: tuple[Combination, ...]
+    """The one with the highest value, ISO 639-3; all of them where several tie, in the order of codes."""
+    least: tuple[Combination, ...]
+    """The one with the lowest value, likewise."""
     values: Mapping[Combination, float]
     """Of all combinations."""
     unit: str
@@ -40,7 +39,8 @@ class Choice:
     problem: str = ""
     """Why there is none: what is missing, and the command that gets it."""
 
-    def of(self, least: bool) -> Combination:
+    def of(self, least: bool) -> tuple[Combination, ...]:
+        """Those at one end."""
         return self.least if least else self.most
 
 
@@ -78,12 +78,13 @@ class Material:
         return grid.of_size(self.k, self.pool, include or self.include)
 
     def of_paper(self, table: int) -> list[Published]:
-        """The printed cells of a table; none where what is asked for is not what the paper prints: three languages out
-        of its seven, in Table 2 with English."""
-        include = (("eng",), ()) if table == 2 else ((),)
-        if self.k != PAPER_K or self.pool or self.include not in include:
-            return []
-        return [row for row in self.published if row.paper_table == table]
+        """The printed cells of a table; none where what is asked for is not what the paper prints."""
+        asked = self.asks_for_printed(table == 2)
+        return [row for row in self.published if row.paper_table == table] if asked else []
+
+    def asks_for_printed(self, with_english: bool) -> bool:
+        """Whether the paper prints what is asked for: three languages out of its seven, in Table 2 with English."""
+        return self.k == PAPER_K and not self.pool and self.include in ((), *([("eng",)] if with_english else []))
 
     def footnotes(self, table: int, task: str) -> list[str]:
         """What does not fit together in a published table."""
@@ -99,7 +100,7 @@ def source_of(runs: Sequence[ScoredRun], grid: Grid) -> str:
     """Where a measured number comes from."""
     ids = ", ".join(run.run_id for run in runs[:MOST_RUNS_NAMED])
     named = ids if len(runs) <= MOST_RUNS_NAMED else f"{len(runs)} runs, the newest {runs[0].run_id}"
-    seeds = ", ".join(str(seed) for seed in sorted({run.seed or 0 for run in runs}))
+    seeds = seeds_said(draw_of(run) for run in runs)
     low, high = grid.rows
     rows = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     dates = sorted({run.finished_at[:10] for run in runs})
@@ -150,12 +151,12 @@ def grid_notes(material: Material, grid: Grid, *, sizes: Sequence[int] = ()) -> 
         parts.append(
             f"{len(some)} of {total} combinations of {k} trained" + ("" if whole else ": ranks are provisional")
         )
-    seeds = sorted({seed for trained in grid.trained.values() for seed in trained.seeds})
+    seeds = seeds_said(draw for trained in grid.trained.values() for draw in trained.draws)
     whose = "own runs" if about.origin == "own" else "shipped with mslt"
     targets = ", ".join(material.code.get(target, target) for target in grid.targets)
     lines.append(
         f"{grid.label} ({whose}): {about.metric} on {about.split}, %, mean over {targets}; {budget} examples; seeds "
-        f"{', '.join(map(str, seeds))}; {'; '.join(parts)}."
+        f"{seeds}; {'; '.join(parts)}."
     )
     low, high = grid.rows
     items = f"{low:,}" if low == high else f"{low:,} to {high:,}"
@@ -225,13 +226,13 @@ def with_combinations(
 
 def nothing_trained(material: Material, grid: Grid, k: int, include: Sequence[str]) -> str:
     """What to say of a grid without combinations of that size, and the command that trains them."""
-    sizes = sorted({len(languages) for languages in grid.trained})
     held = f" with {material.named(include)}" if include else ""
-    sized = ", ".join(map(str, sizes))
-    return (
-        f"{grid.label}: no combination of {k}{held} was trained, of {sized} there are. "
-        f"`mslt train --task {grid.about.task} --model {grid.about.model} --all-combinations -k {k}` trains them."
-    )
+    out_of = f" out of {material.named(material.pool)}" if material.pool else ""
+    about = grid.about
+    said = f"{grid.label}: no combination of {k}{held}{out_of} was trained."
+    if not material.pool and not include:
+        said += f" `mslt train --task {about.task} --model {about.model} --all-combinations -k {k}` trains them."
+    return said
 
 
 def whole(heads: Sequence[Head], rows: Sequence[dict[str, Cell]]) -> tuple[dict[str, Cell], ...]:

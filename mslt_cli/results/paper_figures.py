@@ -71,7 +71,7 @@ def fig3(material: Material) -> Table:
 
 def fig4(material: Material) -> Table:
     """Score by number of source languages, under one budget: the mean over combinations, and their spread."""
-    heads, series = [Head("k", "source languages")], []
+    heads, series = [Head("k", "source languages", label=True)], []
     lines: list[str] = []
     rows: dict[int, dict[str, Cell]] = {}
     for grid in material.grids:
@@ -117,7 +117,7 @@ def fig5(material: Material) -> Table:
     notes, panels = Footnotes(), []
     lines: list[str] = []
     heads = [
-        *(Head("series", "task", right=False), Head("worst"), Head("random", "mean of all"), Head("best")),
+        *(Head("series", "task", right=False, label=True), Head("worst"), Head("random", "mean of all"), Head("best")),
         *(Head("sslt", "SSLT"), Head("gap", "best − worst")),
         *([Head("base", "as it is")] if any(grid.baseline for grid in material.grids) else []),
     ]

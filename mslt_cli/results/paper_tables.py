@@ -16,9 +16,11 @@ from mslt_cli.results.material import (
     grid_notes,
     key_of,
     mean_cell,
+    origin_of,
     pool_of,
     published_notes,
     score_cell,
+    source_of,
     whole,
     with_combinations,
 )
@@ -65,7 +67,7 @@ def _criteria_table(material: Material, name: str, include: tuple[str, ...], tit
     include = include or material.include
     published = material.of_paper(number)
     tasks = list(dict.fromkeys(row.task for row in published))
-    heads = [Head("method", "criterion", right=False)]
+    heads = [Head("method", "criterion", right=False, label=True)]
     heads += [
         Head(f"{task}.published", f"{task} (paper)", marks=notes.mark(material.footnotes(number, task)))
         for task in tasks
@@ -110,9 +112,9 @@ def criteria_cells(
         if choice is None or choice.problem:
             continue
         cell = chosen_cell(material, grid, choice, choice.most, by_name, ranks)
-        if cell.value is not None:
-            alike = choice.most in tied
-            text = (TIED if alike and ranks[choice.most] > 1 else "") + cell.text
+        if "rank" in cell.more:
+            alike = choice.most[0] in tied
+            text = (TIED if alike and cell.more["rank"] > 1 else "") + cell.text
             cell = replace(cell, text=text, more={**cell.more, "tied_for_best": alike})
         cells[method] = cell
     return cells
@@ -122,30 +124,36 @@ def chosen_cell(
     material: Material,
     grid: Grid,
     choice: Choice,
-    languages: tuple[str, ...],
+    chosen: tuple[tuple[str, ...], ...],
     by_name: dict[tuple[str, ...], Trained],
     ranks: dict[tuple[str, ...], int],
 ) -> Cell:
-    """The score of what a criterion chose; says so where that was not trained, and where others tie with it."""
-    tied = choice.tied[0 if languages == choice.most else 1]
-    why = f"{choice.criterion} ({choice.evidence}) chooses {material.named(languages)}"
-    why += f", the first of {tied} that tie" if tied > 1 else ""
-    trained = by_name.get(languages)
-    if trained is None:
-        return Cell(None, "not trained", "computed", why, {"languages": material.named(languages)})
-    cell = score_cell(grid, trained, ranks[languages], len(ranks), material.named)
-    return Cell(cell.value, cell.text, cell.origin, f"{why}. {cell.source}", {**cell.more, "tied": tied})
+    """The score of what a criterion chose: "61.36 (9)"; the mean where several combinations tie, "60.12 (5 tie)"."""
+    names = [material.named(languages) for languages in chosen]
+    why = f"{choice.criterion} ({choice.evidence}) chooses {names[0]}"
+    why += f" or another of {len(names)} that tie" if len(names) > 1 else ""
+    trained = [by_name[languages] for languages in chosen if languages in by_name]
+    if not trained:
+        return Cell(None, "not trained", "computed", why, {"languages": names[0], "tied": len(names)})
+    if len(chosen) == 1:
+        cell = score_cell(grid, trained[0], ranks[chosen[0]], len(ranks), material.named)
+        return replace(cell, source=f"{why}. {cell.source}", more={**cell.more, "tied": 1})
+    mean = float(np.mean([one.mean for one in trained]))
+    runs = [run for one in trained for run in one.runs]
+    how = f"the mean over the {len(trained)} of them that were trained"
+    return Cell(
+        *(100 * mean, f"{percent(mean)} ({len(names)} tie)", origin_of(grid)),
+        f"{why}: {how}. {source_of(runs, grid)}",
+        {"languages": names[0], "tied": len(names)},
+    )
 
 
 def said_of_choices(choices: Iterable[Choice], criteria: Collection[str]) -> list[str]:
-    """Which criteria are left out and why, and whose choice is one of several that tie."""
+    """Which criteria are left out and why, and of which several combinations tie."""
     mine = [choice for choice in choices if choice.criterion in criteria]
     lines = [choice.problem for choice in mine if choice.problem]
-    tied = [f"{choice.criterion} ({choice.tied[0]})" for choice in mine if choice.tied[0] > 1]
-    if tied:
-        lines.append(
-            f"Of combinations that tie under a criterion the first in the order of codes is shown: {', '.join(tied)}."
-        )
+    if tied := [f"{choice.criterion} ({len(choice.most)})" for choice in mine if len(choice.most) > 1]:
+        lines.append(f"Several combinations tie under {', '.join(tied)}: the mean over them is shown.")
     return lines
 
 
@@ -178,12 +186,12 @@ def table3(material: Material) -> tuple[Table, Table]:
     for i in range(max([len(found) for _, found in columns], default=0)):
         of_rank = {"rank": Cell(i + 1, str(i + 1), "computed")}
         rows.append(of_rank | {head.key: found[i][1] for head, found in columns if i < len(found)})
-    heads = (Head("rank"), *(head for head, _ in columns))
-    title = f"The best {material.top} combinations"
+    heads = (Head("rank", label=True), *(head for head, _ in columns))
+    title = f"The best {len(rows)} combinations"
     best = Table(
         "table3", title, heads, whole(heads, rows), tuple(lines), tuple(notes.texts), None, commands_of(material)
     )
-    return best, _languages_in(columns, material.top)
+    return best, _languages_in(columns, len(rows))
 
 
 def _languages_in(columns: Sequence[tuple[Head, Sequence[tuple[tuple[str, ...], Cell]]]], top: int) -> Table:
@@ -194,7 +202,7 @@ def _languages_in(columns: Sequence[tuple[Head, Sequence[tuple[tuple[str, ...], 
         for language in (language for languages, _ in found for language in languages):
             counts.setdefault(language, {}).setdefault(head.key, 0)
             counts[language][head.key] += 1
-    heads = [Head("language", right=False), *([Head("paper", "paper, all tasks")] if papers else [])]
+    heads = [Head("language", right=False, label=True), *([Head("paper", "paper, all tasks")] if papers else [])]
     heads += [Head(head.key, head.text) for head, _ in columns]
     rows = []
     for language, by_column in counts.items():
@@ -217,7 +225,7 @@ def table4(material: Material) -> Table:
     lines: list[str] = []
     published = material.of_paper(4)
     tasks = dict.fromkeys(row.task for row in published)
-    heads = [Head("scripts", "writing systems")]
+    heads = [Head("scripts", "writing systems", label=True)]
     heads += [
         Head(f"{task}.published", f"{task} (paper)", marks=notes.mark(material.footnotes(4, task))) for task in tasks
     ]
@@ -261,33 +269,45 @@ def table6(material: Material) -> Table:
 
 def fig6(material: Material) -> Table:
     """Table 6 as a figure: what diversity gains under each criterion."""
-    table = _similarity(material, "fig6", "What the most diverse combination gains over the least diverse one")
-    panels = []
-    for start in range(1, len(table.heads), 2):
-        low, high = table.heads[start : start + 2]
+    table = _similarity(material, "fig6", "Points that the most diverse combination gains over the least diverse one")
+    pairs = [table.heads[i : i + 2] for i in range(1, len(table.heads), 2)]
+    rows, panels = [], []
+    heads = [table.heads[0], *(Head(*_of_both(low), marks=low.marks) for low, _ in pairs)]
+    for row in table.rows:
+        cells = {"method": row["method"]}
+        for low, high in pairs:
+            ends = [row[head.key] for head in (low, high)]
+            key, _ = _of_both(low)
+            if all(isinstance(end.value, float) for end in ends):
+                gain = float(ends[1].value) - float(ends[0].value)
+                source = f"{ends[1].source or 'the most diverse'} less {ends[0].source or 'the least diverse'}"
+                more = {"least_diverse": ends[0].value, "most_diverse": ends[1].value}
+                cells[key] = Cell(round(gain, 10), f"{gain:+.2f}", "computed", source, more)
+        rows.append(cells)
+    for low, high in pairs:
         lines = []
         for row in reversed(table.rows):
-            dots = [
-                Dot(series, float(row[head.key].value))
-                for series, head in (("least diverse", low), ("most diverse", high))
-                if isinstance(row[head.key].value, float)
-            ]
-            lines.append((row["method"].text, tuple(dots)))
-        title, task = low.text.removesuffix(": least"), low.key.split(".")[0]
+            both = (("least diverse", row[low.key].value), ("most diverse", row[high.key].value))
+            dots = tuple(Dot(series, float(value)) for series, value in both if isinstance(value, float))
+            lines.append((row["method"].text, dots))
         values = [dot.value for _, dots in lines for dot in dots]
-        chance = material.chance.get(task)
+        key, title = _of_both(low)
+        chance = material.chance.get(key.split(".")[0])
         near = chance is not None and values and 100 * chance > min(values) - NEAR
         panels.append(Panel(title, tuple(lines), (), (("a guess", 100 * chance),) if near and chance else ()))
-    chart = DotChart("score, %", tuple(panels), joined=True)
-    return Table(
-        *(table.name, table.title, table.heads, table.rows, table.notes, table.footnotes, chart, table.commands)
-    )
+    chart = DotChart("score, %", tuple(panels), joined=True) if panels else None
+    return replace(table, heads=tuple(heads), rows=whole(heads, rows), chart=chart)
+
+
+def _of_both(low: Head) -> tuple[str, str]:
+    """Key and text of the column that stands for a pair of Table 6's."""
+    return low.key.removesuffix(f".{LEAST}"), low.text.removesuffix(": least")
 
 
 def _similarity(material: Material, name: str, title: str) -> Table:
     notes = Footnotes()
     published = material.of_paper(6)
-    heads = [Head("method", "criterion", right=False)]
+    heads = [Head("method", "criterion", right=False, label=True)]
     rows: dict[str, dict[str, Cell]] = {method: {"method": _criterion_cell(method)} for method in (*DIVERSE, "average")}
     for task in dict.fromkeys(row.task for row in published):
         marks = notes.mark(material.footnotes(6, task))

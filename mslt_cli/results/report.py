@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
+from typing import Literal
 
 from mslt_cli.criteria import CRITERIA
-from mslt_cli.errors import MissingFactsError, MsltError, UnknownNameError
+from mslt_cli.errors import MissingFactsError, MsltError, UnknownNameError, UsageError
 from mslt_cli.results import beyond, paper_figures, paper_tables
 from mslt_cli.results.grid import Grid, make_grid
 from mslt_cli.results.material import Choice, Material
-from mslt_cli.results.tables import Table
+from mslt_cli.results.tables import Head, Table
 from mslt_cli.search.best import TIE
 from mslt_cli.selection import select
 from mslt_cli.store import languages as facts
@@ -19,6 +20,8 @@ from mslt_cli.store.db import Store
 from mslt_cli.store.probes import read_probes
 from mslt_cli.store.results import (
     Evaluated,
+    ScoredRun,
+    StoredScore,
     evaluated,
     inconsistencies,
     published_cells,
@@ -39,8 +42,10 @@ class View:
     name: str
     summary: str
     make: Callable[[Material], Table | tuple[Table, ...]]
-    published: bool
+    published: bool = False
     """Whether the paper prints numbers for it."""
+    sizes: Literal["k", "k and 1", "all", "none"] = "k"
+    """Of which combinations it takes the runs: others may differ in budget and recipe."""
 
 
 VIEWS: dict[str, View] = {
@@ -51,16 +56,14 @@ VIEWS: dict[str, View] = {
         View("table3", "the best combinations, and the languages in them", paper_tables.table3, True),
         View("table4", "score by number of writing systems", paper_tables.table4, True),
         View("table6", "most against least diverse", paper_tables.table6, True),
-        View("fig3", "how mixed languages are, from `mslt probe`", paper_figures.fig3, False),
-        View("fig4", "score by number of source languages", paper_figures.fig4, False),
-        View("fig5", "best and worst combination against one source", paper_figures.fig5, True),
+        View("fig3", "how mixed languages are, from `mslt probe`", paper_figures.fig3, sizes="none"),
+        View("fig4", "score by number of source languages", paper_figures.fig4, sizes="all"),
+        View("fig5", "best and worst combination against one source", paper_figures.fig5, True, sizes="k and 1"),
         View("fig6", "table6 as a figure", paper_tables.fig6, True),
-        View("criteria", "rank correlation, regret and luck of each criterion", beyond.criteria, False),
-        View("best", "which combinations can be told from the best", beyond.best, False),
+        View("criteria", "rank correlation, regret and luck of each criterion", beyond.criteria),
+        View("best", "which combinations can be told from the best", beyond.best),
     )
 }
-
-
 SOURCES = ("published", "runs", "shipped", "both")
 
 
@@ -107,34 +110,32 @@ def report(
     for name in views:
         if name not in VIEWS:
             raise UnknownNameError("report", name, list(VIEWS))
-    every = evaluated(store)
-    own = [row for row in every if row.origin == "own"]
-    source = source or ("both" if own else "published")
+    found = facts.all_languages(store)
+    codes = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in found}
+    include, pool = (tuple(facts.resolve(store, x).iso639_3 for x in given) for given in (include, pool))
+    if len(include) > k:
+        raise UsageError(f"--include names {len(include)} languages, more than the {k} of -k.")
+    every, printed = evaluated(store), published_cells(store)
+    source = source or ("both" if any(row.origin == "own" for row in every) else "published")
     if source not in SOURCES:
         raise UnknownNameError("source of results", source, SOURCES)
     origin = {"runs": "own", "both": "own", "shipped": "shipped"}.get(source)
+    tasks = tuple(_variant(name) for name in tasks)
     wanted = _wanted(every, origin, tasks, models, metric) if origin else []
-    found = facts.all_languages(store)
-    codes = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in found}
-    runs = scored_runs(store) if wanted else []
-    grids = []
-    for about in wanted:
-        scores = stored_scores(store, task=about.task, split=about.split, scoring=about.scoring, metric=about.metric)
-        chosen = {"examples": examples, "where": where, "mix_budgets": mix_budgets}
-        grid = make_grid(about, runs, scores, code=codes, **chosen)  # type: ignore[arg-type]
-        grids += [grid] if grid is not None else []
-    if origin and not grids and (source != "both" or not any(VIEWS[name].published for name in views)):
-        raise _no_runs(every, source, origin, tasks, models, metric, examples, where)
-    published = published_cells(store) if source in ("published", "both") else []
-    if tasks:
-        published = [row for row in published if row.task in tasks]
-    probes = read_probes(store) if source in ("runs", "both") and "fig3" in views else []
+    published = [row for row in printed if source in ("published", "both") and (not tasks or row.task in tasks)]
+    there = {row.task for row in every if row.origin == origin} | {row.task for row in printed}
+    for name in tasks:
+        if name not in there and (source == "published" or name not in TASKS):
+            known = sorted({row.task for row in printed} if source == "published" else there)
+            raise UnknownNameError("task with results", name, known)
     named = {row.task for row in published} | {about.task for about in wanted}
+    chosen = _Chosen(examples, dict(where or {}), mix_budgets)
+    grids = _Grids(store, wanted, chosen, codes)
     material = Material(
         published=published,
         inconsistencies=inconsistencies(),
-        grids=grids,
-        probes=[row for row in probes if not models or row.model in models],
+        grids=[],
+        probes=[row for row in read_probes(store) if not models or row.model in models] if origin else [],
         choose=_Chooser(store, codes, k).choose,
         code=codes,
         script={row.iso639_3: row.script for row in found if row.script},
@@ -142,11 +143,90 @@ def report(
         items={task: items for task in {row.task for row in published} if (items := _items(task))},
         k=k,
         top=top,
-        include=tuple(facts.resolve(store, name).iso639_3 for name in include),
-        pool=tuple(facts.resolve(store, name).iso639_3 for name in pool),
+        include=include,
+        pool=pool,
     )
-    made = [VIEWS[name].make(material) for name in views]
-    return [table for one in made for table in (one if isinstance(one, tuple) else (one,))]
+    tables: list[Table] = []
+    errors: list[MsltError] = []
+    for view in (VIEWS[name] for name in views):
+        try:
+            made = grids.of_sizes({"k": (k,), "k and 1": (1, k), "none": ()}.get(view.sizes))
+            if origin and not made and view.sizes != "none" and not (view.published and published):
+                raise _no_runs(every, source, origin, tasks, models, metric, chosen, k, grids.sizes(origin))
+            table = view.make(replace(material, grids=made))
+        except MsltError as error:
+            if len(views) == 1:
+                raise
+            errors.append(error)
+            tables.append(Table(view.name, view.summary, (Head("report", label=True),), (), (str(error),)))
+            continue
+        tables += table if isinstance(table, tuple) else (table,)
+        if view.published and published and not material.asks_for_printed(view.name == "table2"):
+            tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, NOT_PRINTED))
+    if len(errors) == len(views):
+        raise errors[0]
+    return tables
+
+
+NOT_PRINTED = "The paper prints this for combinations of 3 out of its 7 languages alone: its numbers are left out."
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Which runs are meant."""
+
+    examples: int | None
+    where: dict[str, str]
+    mix_budgets: bool
+
+
+class _Grids:
+    """Makes the grids of the evaluations that are asked for; the same ones once."""
+
+    def __init__(self, store: Store, wanted: Sequence[Evaluated], chosen: _Chosen, code: Mapping[str, str]) -> None:
+        self.store, self.wanted, self.chosen, self.code = store, wanted, chosen, code
+        self.known: dict[tuple[int, ...] | None, list[Grid]] = {}
+        self.runs = scored_runs(store) if wanted else []
+        self.scores: dict[Evaluated, list[StoredScore]] = {}
+
+    def sizes(self, origin: str) -> list[int]:
+        """How many sources the runs of what is asked for have."""
+        models = {about.model for about in self.wanted}
+        mine = [run for run in self.runs if run.origin == origin and run.model in models]
+        return sorted({len(run.sources) for run in mine if run.sources})
+
+    def of_sizes(self, sizes: tuple[int, ...] | None) -> list[Grid]:
+        """Those of combinations of some sizes; None = of all.
+
+        Raises:
+            UsageError: their runs differ in budget or recipe.
+            DataError: they have no target in common.
+        """
+        if sizes == ():
+            return []
+        if sizes not in self.known:
+            runs = [run for run in self.runs if sizes is None or not run.sources or len(run.sources) in sizes]
+            made = [self._one(about, runs) for about in self.wanted]
+            self.known[sizes] = [grid for grid in made if grid is not None]
+        return self.known[sizes]
+
+    def _one(self, about: Evaluated, runs: Sequence[ScoredRun]) -> Grid | None:
+        if about not in self.scores:
+            which = {"task": about.task, "split": about.split, "scoring": about.scoring, "metric": about.metric}
+            self.scores[about] = stored_scores(self.store, **which)
+        chosen = self.chosen
+        return make_grid(
+            *(about, runs, self.scores[about]),
+            examples=chosen.examples,
+            where=chosen.where,
+            mix_budgets=chosen.mix_budgets,
+            code=self.code,
+        )
+
+
+def _variant(name: str) -> str:
+    """A task as results name it; a user's own by its file."""
+    return find_task(name).variant if name.endswith(".toml") else name
 
 
 def _wanted(
@@ -207,24 +287,27 @@ def _no_runs(
     tasks: Sequence[str],
     models: Sequence[str],
     metric: str | None,
-    examples: int | None,
-    where: Mapping[str, str] | None,
+    chosen: _Chosen,
+    k: int,
+    sizes: Sequence[int],
 ) -> MissingFactsError:
     """What there is, and the command that would make what was asked for."""
     asked = [*(f"of {name}" for name in tasks), *(f"with {name}" for name in models)]
     asked += [f"by {metric}"] if metric else []
-    asked += [f"of {examples:,} examples"] if examples is not None else []
-    asked += [f"with {name}={value}" for name, value in (where or {}).items()]
+    asked += [f"of {chosen.examples:,} examples"] if chosen.examples is not None else []
+    asked += [f"with {name}={value}" for name, value in chosen.where.items()]
     there = sorted({(row.task, row.model, row.metric) for row in every if row.origin == origin})
     whose = "own runs" if origin == "own" else "shipped runs"
     said = f"There are no {whose}{' ' + ' '.join(asked) if asked else ''}."
-    if there:
+    if sizes and k not in sizes:
+        said = f"There are no {whose} of combinations of {k}: there are of {', '.join(map(str, sizes))}."
+    elif there:
         listed = "; ".join(f"{task} with {model} ({metric})" for task, model, metric in there[:8])
         said += f" There are: {listed}."
     task, model = (tasks or ["cldr"])[0], (models or ["e5-small"])[0]
-    budget = f" --examples {examples}" if examples is not None else ""
+    budget = f" --examples {chosen.examples}" if chosen.examples is not None else ""
     if origin == "own":
-        said += f" `mslt train --task {task} --model {model} --all-combinations -k 3{budget}` makes them"
+        said += f" `mslt train --task {task} --model {model} --all-combinations -k {k}{budget}` makes them"
         said += "; `--source published` shows the paper's." if source == "runs" else "."
     return MissingFactsError(said)
 
@@ -269,11 +352,10 @@ class _Chooser:
             return no_choice(name, f"{name} is left out: it knows nothing of {', '.join(lost)}.")
         highest, lowest = max(values.values()), min(values.values())
         ends = [[x for x in values if abs(values[x] - end) <= TIE] for end in (highest, lowest)]
-        most, least = (min(some, key=lambda x: sorted(self.code.get(i, i) for i in x)) for some in ends)
-        tied = (len(ends[0]), len(ends[1]))
-        return Choice(name, most, least, tied, values, CRITERIA[name].unit, found.evidence[0].provenance)
+        most, least = (tuple(sorted(some, key=lambda x: sorted(self.code.get(i, i) for i in x))) for some in ends)
+        return Choice(name, most, least, values, CRITERIA[name].unit, found.evidence[0].provenance)
 
 
 def no_choice(criterion: str, problem: str) -> Choice:
     """What stands where a criterion has nothing to go by."""
-    return Choice(criterion, (), (), (0, 0), {}, "", "", problem)
+    return Choice(criterion, (), (), {}, "", "", problem)

@@ -43,6 +43,8 @@ class Head:
     right: bool = True
     marks: tuple[int, ...] = ()
     """Numbers of the footnotes that concern all of it, from 1."""
+    label: bool = False
+    """Whether it says what a row is: a table that is too wide is cut between the others."""
 
     @property
     def shown(self) -> str:

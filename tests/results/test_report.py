@@ -199,6 +199,31 @@ def test_without_own_runs_the_paper_is_what_there_is(own_store):
 # -- what cannot be compared ------------------------------------------------------------------------
 
 
+def test_runs_that_a_view_does_not_use_do_not_stop_it(made):
+    records = [*triples(ramp()), made_record(["eng"], even(0.5), examples=600)]
+    assert by(made(records, ["table1"])["table1"], "method")["max"]["xnli.e5-small.runs"].value == 84
+    with pytest.raises(UsageError, match="different budgets"):
+        made([], ["fig5"])
+    tables = made([], ["table1", "fig5", "best"])
+    assert tables["table1"].rows and tables["best"].rows
+    assert not tables["fig5"].rows and "different budgets" in tables["fig5"].notes[0]
+
+
+def test_runs_that_differ_in_their_sample_count_each(made):
+    one, other = made_record(["eng"], even(0.5)), made_record(["eng"], even(0.6))
+    other["identity"]["data_seed"] = 7
+    other["run_id"] = "aaaaaaaaaaaa"
+    table = made([one, other], ["best"], k=1)["best"]
+    assert (table.rows[0]["score"].value, table.rows[0]["seeds"].value) == (pytest.approx(55), 2)
+    assert any("seeds 0, 0 (data 7)" in note for note in table.notes)
+
+
+def test_mixed_budgets_leave_no_run_out(made):
+    records = [made_record(["eng"], even(v), examples=n) for v, n in ((0.5, 300), (0.7, 600))]
+    table = made(records, ["best"], k=1, mix_budgets=True)["best"]
+    assert table.rows[0]["score"].value == pytest.approx(60)
+
+
 def test_different_budgets_are_refused_unless_forced_and_then_marked(made):
     records = [*triples(ramp()), made_record(TRIPLES[0], even(0.9), examples=600)]
     with pytest.raises(
@@ -249,7 +274,18 @@ def test_the_paper_is_shown_only_where_it_prints_what_is_asked_for(made):
 
 def test_choices_that_tie_are_said(made):
     notes = made(triples(ramp()), ["criteria"])["criteria"].notes
-    assert any(note.endswith("is shown: l2v-family (5), scripts (13).") for note in notes)
+    assert any("tie under l2v-family (5), scripts (13): the mean over them is shown" in note for note in notes)
+
+
+def test_of_choices_that_tie_the_mean_is_shown(made):
+    row = by(made(triples(ramp()), ["criteria"])["criteria"], "criterion")["scripts"]
+    latin = {"deu", "eng", "spa", "fra"}
+    tied = [50 + i for i, triple in enumerate(TRIPLES) if len({"x" if x in latin else x for x in triple}) == 3]
+    mean = sum(tied) / 13
+    assert len(tied) == 13 and row["score"].value == pytest.approx(mean)
+    assert row["score"].text == f"{mean:.2f} (13 tie)"
+    assert row["regret"].value == pytest.approx(84 - mean)
+    assert row["random"].value == pytest.approx(sum(50 + i >= mean for i in range(35)) / 35)
 
 
 def test_seeds_that_differ_are_said(made):
@@ -272,7 +308,7 @@ def test_only_targets_that_all_share_and_none_was_trained_on_are_compared(made):
     assert any("some runs were trained on them: zh" in note for note in table.notes)
     apart = [made_record(("deu", x), {y: 0.5}, task="pawsx") for x, y in (("eng", "fra"), ("fra", "eng"))]
     with pytest.raises(DataError, match="no target in common that none of them was trained on"):
-        made(apart, ["best"], tasks=["pawsx"])
+        made(apart, ["best"], tasks=["pawsx"], k=2)
 
 
 def test_what_there_is_no_run_of_is_told_with_what_there_is_and_how_to_make_it(made):
@@ -285,8 +321,12 @@ def test_what_there_is_no_run_of_is_told_with_what_there_is_and_how_to_make_it(m
         made([], ["table1"], examples=5)
     with pytest.raises(MissingFactsError, match="no own runs by entity-f1"):
         made([], ["table1"], metric="entity-f1")
-    table = made([], ["table1"], k=2)["table1"]
-    assert "no combination of 2 was trained, of 3 there are" in table.notes[0]
+    with pytest.raises(
+        MissingFactsError, match="no own runs of combinations of 2: there are of 3. .* -k 2` makes them"
+    ):
+        made([], ["table1"], k=2)
+    with pytest.raises(UsageError, match="--include names 4 languages, more than the 3 of -k"):
+        made([], ["table1"], include=["ar", "de", "en", "zh"])
     with pytest.raises(UnknownNameError, match="no report 'table5'. Did you mean table"):
         made([], ["table5"])
     with pytest.raises(UnknownNameError, match="no source of results 'mine'"):
