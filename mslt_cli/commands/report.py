@@ -27,6 +27,8 @@ class ReportFormat(StrEnum):
 SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".md": "md", ".tex": "latex"}
 """What --out FILE holds by its name, beside pages (.html) and figures (.png, .svg, .pdf)."""
 FIGURES = (".png", ".svg", ".pdf")
+DRAWN = ("fig3", "fig4", "fig5", "fig6", "criteria", "best")
+"""Reports that have a figure."""
 
 
 def _complete_what(incomplete: str) -> list[tuple[str, str]]:
@@ -124,18 +126,17 @@ def report(
 
       mslt report diff 4c44 3d15
     """
-    from mslt_cli.commands.named import filled_store
     from mslt_cli.errors import MissingFactsError, UsageError
     from mslt_cli.languages.pools import split_names
     from mslt_cli.reporting.tables import show_table, text_of
+    from mslt_cli.reporting.terminal import note
     from mslt_cli.results.report import VIEWS
     from mslt_cli.results.report import report as make
     from mslt_cli.store.db import store_path
-    from mslt_cli.store.results import fill_results
+    from mslt_cli.store.results import open_with_results
 
     form = (ReportFormat.json if json_ else format_).value
     path = store_path(store)
-    fill_results(path)
     names, named = what[0], what[1:]
     tasks, models = ([x for text in given or () for x in split_names(text)] for given in (task, model))
     if names in ("runs", "run", "diff"):
@@ -145,7 +146,7 @@ def report(
             )
         from mslt_cli.reporting.run_lists import show_diff, show_run, show_run_list
 
-        with filled_store(path) as opened:
+        with open_with_results(path) as opened:
             if names == "runs":
                 show_run_list(opened, form, tasks=tasks, models=models, examples=examples, source=source)
             elif names == "run":
@@ -163,7 +164,7 @@ def report(
     if suffix in FIGURES and len(views) > 1:
         raise UsageError("A figure shows one report: name one, or write a page with --out report.html.")
     settings = dict(_setting(text) for text in where or ())
-    with filled_store(path) as opened:
+    with open_with_results(path) as opened:
         tables = make(
             *(opened, views),
             source=source,
@@ -178,6 +179,12 @@ def report(
             where=settings,
             mix_budgets=mix_budgets,
         )
+    form = SUFFIXES.get(suffix, form)
+    if form == "csv" and len(tables) > 1:
+        if len(views) > 1:
+            raise UsageError("A CSV file holds one table: name one report, or take --format json.")
+        note(f"{tables[1].title} is left out: a CSV file holds one table; --format json has both.")
+        tables = tables[:1]
     if out is None:
         if form == "table":
             for i, table in enumerate(tables):
@@ -188,7 +195,6 @@ def report(
         return
     from mslt_cli.reporting.files import write_whole
     from mslt_cli.reporting.probe_figure import require_figure
-    from mslt_cli.reporting.terminal import note
 
     if suffix == ".html":
         import sys
@@ -206,12 +212,13 @@ def report(
 
         require_figure(out)
         if tables[0].chart is None:
-            said = " ".join(tables[0].notes) or f"{views[0]} is a table: --out FILE.tex, .md, .csv or .json writes it."
-            raise MissingFactsError(f"There is no figure of {views[0]} to draw. {said}")
+            if views[0] in DRAWN:
+                raise MissingFactsError(f"There is nothing to draw. {' '.join(tables[0].notes)}")
+            raise UsageError(f"{views[0]} is a table: --out FILE.tex, .md, .csv or .json writes it.")
         for line in save_chart(out, tables[0]):
             note(line)
     else:
-        write_whole(out, text_of(tables, SUFFIXES[suffix]).encode())
+        write_whole(out, text_of(tables, form).encode())
     note(f"written: {out}")
 
 

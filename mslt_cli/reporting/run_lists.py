@@ -14,6 +14,7 @@ from mslt_cli.store.db import Store
 from mslt_cli.store.results import ScoredRun, StoredScore, scored_runs, stored_scores
 
 LEAST_DIGITS = 4
+SHA256_DIGITS = 64
 MOST_LISTED = 100
 """Runs that a table lists."""
 
@@ -29,7 +30,6 @@ def show_run_list(
 ) -> None:
     """Print the runs of some tasks, models and budget, the newest first; own ones unless asked otherwise."""
     origin = {"shipped": "shipped", "published": "", "both": None}.get(source or "runs", "own")
-    code = _codes(store)
     rows: list[dict[str, Any]] = []
     found = [run for run in scored_runs(store) if origin in (None, run.origin)]
     by_run: dict[str, list[StoredScore]] = {}
@@ -45,11 +45,13 @@ def show_run_list(
         rows.append(
             {
                 "run_id": run.run_id,
-                "name": _name(run, code),
+                "name": run.name if run.sources else f"{run.model} as it is",
                 "task": run.task,
                 "model": run.model,
                 "examples": run.examples,
                 "seed": run.seed,
+                "steps": (run.identity.get("settings") or {}).get("steps"),
+                "learning_rate": (run.identity.get("settings") or {}).get("learning_rate"),
                 "means": _means(scores),
                 "finished_at": run.finished_at,
                 "wall_s": run.wall_s,
@@ -60,17 +62,22 @@ def show_run_list(
         )
     if form == "latex":
         raise UsageError("--format latex is for tables of scores. Take table, json, jsonl, csv or md.")
+    if form == "csv":  # a line for each evaluation
+        rows = [
+            {**{name: row[name] for name in row if name != "means"}, **mean}
+            for row in rows
+            for mean in row["means"] or [dict.fromkeys(("evaluated", "scoring", "metric", "mean", "targets"))]
+        ]
+        show_rows([Column(name) for name in (rows[0] if rows else ("run_id",))], rows, form, whole="runs")
+        return
     columns = [
         *(Column("run_id", header="run"), Column("name"), Column("task"), Column("model")),
-        Column("examples", counted, right=True),
-        *(Column("seed", right=True), Column("means", _said, header="mean, %")),
-        *(
-            Column("finished_at", lambda text: text[:16].replace("T", " "), header="finished"),
-            Column("origin", spare=True),
-        ),
+        *(Column("examples", counted, right=True), Column("steps", counted, right=True, spare=True)),
+        Column("learning_rate", lambda x: f"{x:g}", right=True, header="rate", spare=True),
+        *(Column("seed", right=True), Column("means", _said, header="mean over unseen targets, %")),
+        Column("finished_at", lambda text: text[:16].replace("T", " "), header="finished", spare=True),
+        Column("origin", spare=True),
     ]
-    if form == "csv":
-        rows = [{**row, "means": _said(row["means"])} for row in rows]
     shown = f"{many(len(rows), 'run')}."
     if form == "table" and len(rows) > MOST_LISTED:
         shown += f" The newest {MOST_LISTED} are listed; --format csv has all, --task, --model and --examples choose."
@@ -88,7 +95,7 @@ def show_run(store: Store, names: Sequence[str], form: str) -> None:
     environment = json.loads(run.environment)
     whole = {
         **{name: getattr(run, name) for name in ("run_id", "origin", "kind", "task", "model", "examples", "seed")},
-        "name": _name(run, code),
+        "name": run.name,
         "sources": [code.get(x, x) for x in run.sources],
         **{name: getattr(run, name) for name in ("directory", "command", "device", "wall_s", "finished_at")},
         "mslt_version": run.mslt_version,
@@ -150,23 +157,35 @@ def show_diff(store: Store, names: Sequence[str], form: str) -> None:
         whole = {"first": first.run_id, "other": other.run_id, "settings": settings, "scores": rows}
         sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=2 if form == "json" else None) + "\n")
         return
+    if form == "csv":  # what determines them, then scores, in the same columns
+        named = {"task": "", "target": "", "metric": "", "rows": None, "difference": None}
+        both_parts: list[dict[str, Any]] = [{"part": "settings", **named, **row} for row in settings]
+        both_parts += [
+            {"part": "scores", "what": f"{row['task']} {row['target']} {row['metric']}", **row} for row in rows
+        ]
+        names = ("part", "what", "first", "other", "difference", "task", "target", "metric", "rows")
+        show_rows([Column(name) for name in names], both_parts, form, whole="differences")
+        return
     columns = [Column("what"), Column("first", header=first.run_id), Column("other", header=other.run_id)]
-    footer = [f"What determines {first.run_id} ({_name(first, code)}) and {other.run_id} ({_name(other, code)})."]
-    if form != "csv":
-        show_rows(columns, settings, form, whole="settings", footer=footer)
+    said = f"What determines {first.run_id} ({first.name}) and {other.run_id} ({other.name})"
+    if settings:
+        show_rows(columns, settings, form, whole="settings", footer=[f"{said}, where they differ."])
     numbers = [Column(name, lambda x: f"{x:.2f}", right=True) for name in ("first", "other")]
     numbers.append(Column("difference", lambda x: f"{x:+.2f}", right=True))
     what = [Column("task"), Column("target"), Column("metric"), Column("rows", counted, right=True)]
-    said = f"{many(len(rows), 'score')} that both have, %; the other less the first. `mslt eval --compare "
-    said += f"{first.run_id} {other.run_id}` tests the differences."
-    show_rows([*what, *numbers], rows, form, whole="scores", footer=[said])
+    lines = [] if settings else [f"{said} is the same."]
+    lines.append(
+        f"{many(len(rows), 'score')} that both have, %; the other less the first. "
+        f"`mslt eval --compare {first.run_id} {other.run_id}` tests the differences."
+    )
+    show_rows([*what, *numbers], rows, form, whole="scores", footer=lines)
 
 
 _SCORE_COLUMNS = [
     *(Column("task"), Column("split"), Column("scoring", spare=True), Column("target"), Column("metric")),
     *(Column(name, lambda x: f"{x:.2f}", right=True) for name in ("value", "low", "high")),
     Column("rows", counted, right=True),
-    Column("unseen", lambda x: "" if x else "trained on"),
+    Column("unseen", lambda x: "unseen" if x else "trained on", header="target was"),
 ]
 
 
@@ -203,22 +222,30 @@ def _codes(store: Store) -> dict[str, str]:
     return {row.iso639_3: row.iso639_1 or row.iso639_3 for row in facts.all_languages(store)}
 
 
-def _name(run: ScoredRun, code: Mapping[str, str]) -> str:
-    return run.name if run.sources else f"{run.model} as it is"
-
-
-def _means(scores: Sequence[StoredScore]) -> dict[str, float]:
-    """By task and metric, the mean over targets that were not trained on, in percent."""
-    groups: dict[str, list[float]] = {}
+def _means(scores: Sequence[StoredScore]) -> list[dict[str, Any]]:
+    """Of each evaluation the mean over targets that were not trained on, in percent, and how many these are."""
+    groups: dict[tuple[str, str, str], list[float]] = {}
     for score in scores:
         if score.unseen:
-            groups.setdefault(" ".join(filter(None, (score.task, score.scoring, score.metric))), []).append(score.value)
-    return {name: 100 * sum(values) / len(values) for name, values in groups.items()}
+            groups.setdefault((score.task, score.scoring, score.metric), []).append(score.value)
+    return [
+        {
+            **{"evaluated": task, "scoring": scoring, "metric": metric},
+            **{"mean": 100 * sum(values) / len(values), "targets": len(values)},
+        }
+        for (task, scoring, metric), values in groups.items()
+    ]
 
 
-def _said(means: Mapping[str, float]) -> str:
-    return "; ".join(f"{name} {value:.2f}" for name, value in means.items())
+def _said(means: Sequence[Mapping[str, Any]]) -> str:
+    """ "cldr accuracy 60.18 (10)"."""
+    return "; ".join(
+        " ".join(filter(None, (m["evaluated"], m["scoring"], m["metric"], f"{m['mean']:.2f} ({m['targets']})")))
+        for m in means
+    )
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value[:12] + "…" if len(value) == SHA256_DIGITS and value.isalnum() else value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.errors import DataError, UsageError
+from mslt_cli.errors import DataError, UnknownNameError, UsageError
 from mslt_cli.results.statistics import Difference, detectable, paired_difference, tied_for_best
 from mslt_cli.search.ranking import competition_ranks
 from mslt_cli.store.results import Evaluated, ScoredRun, StoredScore
@@ -144,6 +144,7 @@ def make_grid(
         None where no combination was trained.
 
     Raises:
+        UnknownNameError: `where` names no part of their recipe.
         UsageError: the runs differ in budget or recipe, and it is not said which are meant.
         DataError: the combinations have no target in common that none of them was trained on.
     """
@@ -189,8 +190,15 @@ def make_grid(
 
 
 def _has(run: ScoredRun, where: Mapping[str, str]) -> bool:
-    """Whether a run's recipe has these values. A single source is paired with nothing, so it has any pairing."""
+    """Whether a run's recipe has these values. A single source is paired with nothing, so it has any pairing.
+
+    Raises:
+        UnknownNameError: a recipe has no such part.
+    """
     recipe = _recipe(run)
+    for name in where:
+        if name.replace("-", "_") not in recipe:
+            raise UnknownNameError("setting of these runs", name, list(recipe))
     return all(
         _as_text(recipe.get(name)) == _as_text(value) or (name == "pairing" and recipe.get(name) is None)
         for name, value in ((name.replace("-", "_"), value) for name, value in where.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,26 +22,35 @@ from mslt_cli.results.material import (
 )
 from mslt_cli.results.paper_tables import criteria_cells, published_cell
 from mslt_cli.results.tables import Cell, Dot, DotChart, Footnotes, Head, LineChart, Panel, Step, Table, percent
+from mslt_cli.store.probes import StoredProbe
 
 
 def fig3(material: Material) -> Table:
     """How mixed the languages are in models and runs, as `mslt probe` measured it."""
     probes = [row for row in material.probes if not row.a]
     if not probes:
-        line = "Nothing was probed yet: `mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures it."
+        line = "The paper prints Figure 3 as maps, without numbers, and no probes of your own are asked for or stored: "
+        line += "`mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures how mixed languages are."
         return Table("fig3", "How far training mixes the languages", (Head("model", right=False),), (), (line,))
     last: dict[tuple[Any, ...], int] = {}
     for row in probes:
-        key = (row.weights_sha256, row.corpus, row.languages, row.pooling, row.metric)
+        key = _same_probe(row)
         last[key] = max(last.get(key, 0), row.layer)
     heads = [
-        *(Head("model", right=False), Head("metric", right=False), Head("value"), Head("low"), Head("high")),
+        *(
+            Head("model", right=False, label=True),
+            Head("metric", right=False, label=True),
+            Head("value"),
+            Head("low"),
+            Head("high"),
+        ),
         *(Head("layer"), Head("corpus", right=False), Head("languages", right=False), Head("n", "sentences")),
+        *(Head("how", right=False), Head("run_id", "run", right=False)),
     ]
     rows: list[dict[str, Cell]] = []
     panels: dict[str, list[tuple[str, tuple[Dot, ...]]]] = {}
     for row in probes:
-        if row.layer != last[row.weights_sha256, row.corpus, row.languages, row.pooling, row.metric]:
+        if row.layer != last[_same_probe(row)]:
             continue
         source = f"`mslt probe`, {row.pooling}, layer {row.layer}; mslt {row.mslt_version}, {row.measured_at[:10]}"
         source += f"; run {row.run_id}" if row.run_id else ""
@@ -48,7 +58,7 @@ def fig3(material: Material) -> Table:
         rows.append(
             {
                 "model": Cell(row.label, row.label, "measured", source),
-                "metric": Cell(row.metric, row.metric + (f" ({row.pooling})" if row.pooling != "mean" else "")),
+                "metric": Cell(row.metric, row.metric),
                 "value": Cell(row.value, f"{row.value:.3f}", "measured", source),
                 "low": Cell(row.low, "" if row.low is None else f"{row.low:.3f}", "measured", source),
                 "high": Cell(row.high, "" if row.high is None else f"{row.high:.3f}", "measured", source),
@@ -56,9 +66,12 @@ def fig3(material: Material) -> Table:
                 "corpus": Cell(row.corpus, f"{row.corpus} {row.split}"),
                 "languages": Cell(named, named if len(row.languages) <= 6 else f"{len(row.languages)} languages"),
                 "n": Cell(row.n, f"{row.n:,}"),
+                "how": Cell(row.pooling, row.pooling),
+                "run_id": Cell(row.run_id or None, row.run_id),
             }
         )
-        what = f"{row.metric}, {row.corpus}, {named if len(row.languages) <= 6 else f'{len(row.languages)} languages'}"
+        what = f"{row.metric}, {row.n:,} sentences of {row.corpus}, "
+        what += named if len(row.languages) <= 6 else f"{len(row.languages)} languages"
         what += f" ({row.pooling})" if row.pooling != "mean" else ""
         panels.setdefault(what, []).append((row.label, (Dot("", row.value, row.low, row.high),)))
     chart = DotChart("value", tuple(Panel(what, tuple(reversed(lines))) for what, lines in panels.items()))
@@ -118,7 +131,7 @@ def fig5(material: Material) -> Table:
     lines: list[str] = []
     heads = [
         *(Head("series", "task", right=False, label=True), Head("worst"), Head("random", "mean of all"), Head("best")),
-        *(Head("sslt", "SSLT"), Head("gap", "best − worst")),
+        *(Head("sslt", "single source"), Head("gap", "best − worst")),
         *([Head("base", "as it is")] if any(grid.baseline for grid in material.grids) else []),
     ]
     rows: list[dict[str, Cell]] = []
@@ -146,7 +159,8 @@ def fig5(material: Material) -> Table:
                 f"SSLT(en): {source_of(english[0].runs, grid)}",
             )
         elif singles:
-            single = mean_cell(grid, singles, "single sources, for English was not trained")
+            single = mean_cell(grid, singles, "single sources, for English is not among them")
+            single = replace(single, text=f"{single.text} (mean of {len(singles)})")
         else:
             lines.append(f"{grid.label}: no single source was trained. `mslt train … --all-combinations -k 1` does.")
         base = Cell()
@@ -174,7 +188,7 @@ def fig5(material: Material) -> Table:
                 ("worst", "worst"),
                 ("mean of all", "random"),
                 ("best", "best"),
-                ("SSLT", "sslt"),
+                ("single source", "sslt"),
                 ("as it is", "base"),
             )
             if key in row and isinstance(row[key].value, float)
@@ -188,3 +202,8 @@ def fig5(material: Material) -> Table:
     return Table(
         "fig5", title, tuple(heads), whole(heads, rows), tuple(lines), tuple(notes.texts), chart, commands_of(material)
     )
+
+
+def _same_probe(row: StoredProbe) -> tuple[Any, ...]:
+    """All but the layer."""
+    return (row.weights_sha256, row.corpus, row.split, row.languages, row.n, row.pooling, row.metric)

@@ -161,6 +161,8 @@ def report(
             tables.append(Table(view.name, view.summary, (Head("report", label=True),), (), (str(error),)))
             continue
         tables += table if isinstance(table, tuple) else (table,)
+        if view.published and published and not made and (models or metric or examples or where):
+            tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, NO_SUCH_RUNS))
         if view.published and published and not material.asks_for_printed(view.name == "table2"):
             tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, NOT_PRINTED))
     if len(errors) == len(views):
@@ -168,6 +170,9 @@ def report(
     return tables
 
 
+NO_SUCH_RUNS = (
+    "These are the paper's numbers alone: no runs of the model, metric, budget or setting that is asked for are shown."
+)
 NOT_PRINTED = "The paper prints this for combinations of 3 out of its 7 languages alone: its numbers are left out."
 
 

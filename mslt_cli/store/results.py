@@ -6,15 +6,18 @@ import csv
 import hashlib
 import json
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mslt_cli.data import results_path
-from mslt_cli.store.db import Store, open_store, store_path
-from mslt_cli.store.fill import ensure_filled
+from mslt_cli.errors import StoreError
+from mslt_cli.store.db import Store, open_store, store_exists, store_path
+from mslt_cli.store.fill import ensure_filled, is_filled
 
 RESULTS = "db"
 RESULTS_SCHEMA = 7
@@ -128,6 +131,37 @@ def fill_results(path: Path | None = None) -> None:
         rows = _fill_published(connection) + _fill_shipped(connection)
         filled = (RESULTS, "1", sha256, datetime.now(UTC).isoformat(timespec="seconds"), rows)
         connection.execute("INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?)", filled)
+
+
+@contextmanager
+def open_with_results(path: Path | None = None) -> Iterator[Store]:
+    """The store with what ships in db/. One that may not be written is copied, and the copy is filled and forgotten.
+
+    Args:
+        path: the store, see `store_path`.
+
+    Raises:
+        StoreError: the store cannot be opened.
+        MissingFactsError: lang2vec is needed and not installed.
+    """
+    path = store_path(path)
+    try:
+        fill_results(path)
+    except StoreError as error:
+        if not store_exists(path):
+            raise
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / path.name
+            with open_store(path) as given, closing(sqlite3.connect(copy)) as written:
+                if not is_filled(given):
+                    raise error
+                given.connection.backup(written)
+            fill_results(copy)
+            with open_store(copy) as store:
+                yield store
+        return
+    with open_store(path) as store:
+        yield store
 
 
 def _fill_published(connection: sqlite3.Connection) -> int:

@@ -28,6 +28,7 @@ def mslt(own_store):
         assert "Traceback" not in done.stderr
         return done
 
+    run.store = str(own_store)
     return run
 
 
@@ -54,6 +55,31 @@ def test_csv_has_a_column_for_whatever_a_cell_holds(mslt):
     best = next(row for row in rows if row["method"] == "max")
     assert float(best["xnli.e5-small.runs"]) == pytest.approx(84)
     assert (best["xnli.e5-small.runs.rank"], best["xnli.e5-small.runs.out_of"]) == ("1", "35")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_table_that_is_wider_than_the_terminal_is_cut_between_columns(mslt, width):
+    """In a real terminal of so many columns."""
+    script = f"import pty, sys; pty.spawn({[*COMMAND, 'table6']!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"MSLT_STORE": mslt.store, "COLUMNS": str(width), "TERM": "xterm"},
+        check=True,
+    )
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line).rstrip() for line in done.stdout.splitlines()]
+    numbers = ["77.93", "85.58", "72.88", "72.26", "48.85", "48.85", "52.61", "53.33", "55.12", "56.98"]
+    shown = [word for line in lines if line.startswith("embedding ") for word in line.split()[1:] if word[0].isdigit()]
+    assert shown[:10] == numbers  # every number whole, each line with its label
+    assert sum(line.startswith("embedding ") for line in lines) >= 2
+    assert all(len(line) <= width for line in lines)
+
+
+def test_csv_of_a_report_of_two_tables_is_the_first(mslt):
+    done = mslt("table3", "--format", "csv")
+    assert done.stdout.startswith("rank,") and done.stdout.count("\nrank") == 0
+    assert "is left out: a CSV file holds one table" in done.stderr
 
 
 def test_markdown_and_latex_are_well_formed(mslt, tmp_path):
@@ -89,7 +115,7 @@ def test_figures_of_runs_name_their_axes_and_what_is_shown(mslt, tmp_path, view)
     text = (tmp_path / "f.svg").read_text()
     words = {
         "fig4": ("source languages", "score, %", "n = 35", "xnli, e5-small"),
-        "fig5": ("score, %", "worst", "best", "SSLT"),
+        "fig5": ("score, %", "worst", "best", "single source"),
         "criteria": ("score, %", "l2v-syntax", "all combinations", "its choice", "mean of all"),
         "best": ("points below the best", "tied for best", "fr,ru,zh"),
     }
@@ -192,7 +218,11 @@ def test_runs_are_listed_with_filters(mslt, own_store):
     for words, n in (("--task xnli", 36), ("--model other", 1), ("--examples 60", 1), ("--task pawsx", 0)):
         assert len(json.loads(mslt("runs", "--json", *words.split()).stdout)["runs"]) == n
     one = next(row for row in rows if row["name"] == "MSLT(ar,de,en)" and row["task"] == "xnli")
-    assert one["means"] == {"xnli accuracy": pytest.approx(50)}
+    mean = {"evaluated": "xnli", "scoring": "", "metric": "accuracy", "mean": pytest.approx(50), "targets": 4}
+    assert one["means"] == [mean]
+    lines = list(csv.DictReader(io.StringIO(mslt("runs", "--format", "csv").stdout)))
+    assert len(lines) == 37 and {line["targets"] for line in lines} == {"4"}
+    assert next(line for line in lines if line["run_id"] == one["run_id"])["learning_rate"] == "0.0001"
     assert "`mslt train` makes some" in mslt("runs", "--task", "pawsx").stdout
 
 
@@ -216,6 +246,9 @@ def test_what_differs_between_two_runs(mslt, own_store):
     assert [row["difference"] for row in whole["scores"]] == [pytest.approx(3)] * len(TARGETS)
     text = mslt("diff", first["run_id"], other["run_id"]).stdout
     assert "+3.00" in text and "mslt eval --compare" in text
+    rows = list(csv.DictReader(io.StringIO(mslt("diff", first["run_id"], other["run_id"], "--format", "csv").stdout)))
+    assert [row["part"] for row in rows] == ["settings"] * 3 + ["scores"] * 4
+    assert "is the same." in mslt("diff", first["run_id"], first["run_id"]).stdout
 
 
 # -- what cannot be ---------------------------------------------------------------------------------
@@ -230,12 +263,15 @@ def test_what_differs_between_two_runs(mslt, own_store):
         (["table1", "x"], "`mslt report table1` takes no further names; 'x' is one."),
         (["table1", "--out", "t.doc"], "ends in .doc; it can end in .html, .png"),
         (["all", "--out", "f.png"], "A figure shows one report"),
-        (["table1", "--out", "f.png"], "There is no figure of table1 to draw."),
+        (["table1", "--out", "f.png"], "table1 is a table: --out FILE.tex, .md, .csv or .json writes it."),
+        (["table1", "--task", "xnly"], "There is no task with results 'xnly'. Did you mean xnli"),
+        (["table1,table4", "--format", "csv"], "A CSV file holds one table"),
         (["fig4", "--source", "published", "--out", "f.png"], "The paper prints Figure 4 without its numbers"),
         (["table1", "--out", "/proc/none/t.md"], "/proc/none/t.md cannot be written: "),
         (["all", "--out", "/proc/none/t.html"], "/proc/none/t.html cannot be written: "),
         (["table1", "--where", "lr"], "--where is 'lr'; write SETTING=VALUE"),
         (["table1", "--where", "batch_size=4", "--source", "runs"], "no own runs with batch_size=4"),
+        (["table1", "--where", "lr=4", "--source", "runs"], "There is no setting of these runs 'lr'. "),
         (["run"], "It takes 1 run, and 0 are named: `mslt report run 1a2b3c4d`."),
         (["run", "zzzz"], "There is no run 'zzzz'. Write the first 4 digits"),
         (["diff", "zzzz"], "It takes 2 runs, and 1 are named"),

@@ -366,7 +366,8 @@ def test_probes_are_the_third_figure(made, own_store):
     assert (rows["e5-small"]["value"].value, rows["MSLT(de,en,es)"]["value"].text) == (0.7, "0.800")
     assert len(table.rows) == 2  # the last layer of each
     (panel,) = table.chart.panels
-    assert (panel.title, dict(panel.lines)["e5-small"][0].low) == ("cka, pud, ar,en", pytest.approx(0.69))
+    approx = pytest.approx(0.69)
+    assert (panel.title, dict(panel.lines)["e5-small"][0].low) == ("cka, 1,000 sentences of pud, ar,en", approx)
 
 
 # -- what ships -------------------------------------------------------------------------------------
@@ -408,6 +409,34 @@ def test_results_that_ship_are_filled_once_and_own_ones_stay_own(own_store, tmp_
     save_runs(own_store, [])  # unchanged: nothing is written
     with open_store(own_store) as store:
         assert len(scored_runs(store)) == 2
+
+
+def test_a_store_that_may_not_be_written_is_reported_on_all_the_same(own_store, monkeypatch):
+    from mslt_cli.errors import StoreError
+    from mslt_cli.store import results
+
+    plain, before = results.fill_results, own_store.read_bytes()
+
+    def refusing(path=None):
+        if path == own_store:
+            raise StoreError(f"The store {path} may not be written.")
+        plain(path)
+
+    monkeypatch.setattr(results, "fill_results", refusing)
+    with results.open_with_results(own_store) as store:
+        (table,) = report(store, ["table1"], source="published")
+        assert store.path != own_store
+    assert by(table, "method")["l2v-syntax"]["xnli.published"].value == 73.76
+    assert own_store.read_bytes() == before and not store.path.exists()
+
+
+def test_only_the_paper_is_said_where_no_runs_are_what_is_asked_for(made):
+    table = made(triples(ramp()), ["table1"], source="both", examples=999)["table1"]
+    assert any("These are the paper's numbers alone" in note for note in table.notes)
+    table = made([], ["table1"], source="both", pool=["de", "en", "fr", "es"])["table1"]
+    assert any(
+        "The paper prints this for combinations of 3 out of its 7 languages alone" in note for note in table.notes
+    )
 
 
 def test_runs_that_ship_have_the_ids_of_what_determined_them():
