@@ -280,10 +280,13 @@ def _common_targets(
     shared = set(every).intersection(*found)
     trained_on = {target for scores in found for target, score in scores.items() if not score.unseen}
     common = [t for t in every if t in shared]
-    unseen = [t for t in common if t not in trained_on]
+    alike = [t for t in common if len({scores[t].data_sha256 for scores in found}) == 1]
+    unseen = [t for t in alike if t not in trained_on]
     if missing := [code.get(t, t) for t in every if t not in common]:
         notes.append(f"left out, for not all runs were evaluated on them: {', '.join(missing)}")
-    if seen := [code.get(t, t) for t in common if t not in unseen]:
+    if differ := [code.get(t, t) for t in common if t not in alike]:
+        notes.append(f"left out, for not all runs were evaluated on the same rows: {', '.join(differ)}")
+    if seen := [code.get(t, t) for t in alike if t not in unseen]:
         notes.append(f"left out, for some runs were trained on them: {', '.join(seen)}")
     if not unseen:
         raise DataError(

@@ -87,6 +87,8 @@ class StoredScore(NamedTuple):
     rows: int
     unseen: int
     """0 = the target was trained on."""
+    data_sha256: str
+    """Of the test rows."""
 
 
 @dataclass(frozen=True)
@@ -262,4 +264,17 @@ def stored_scores(
 
 
 _RUN = tuple(ScoredRun.__dataclass_fields__)
-_SCORE = ("run_id", "task", "split", "scoring", "iso639_3", "metric", "value", "low", "high", "rows", "unseen")
+_SCORE = (
+    "run_id",
+    "task",
+    "split",
+    "scoring",
+    "iso639_3",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "rows",
+    "unseen",
+    "data_sha256",
+)

@@ -306,6 +306,9 @@ def test_only_targets_that_all_share_and_none_was_trained_on_are_compared(made):
     assert by(table, "languages")["ar,de,fr"]["score"].value == pytest.approx(60)
     assert any("not all runs were evaluated on them: th" in note for note in table.notes)
     assert any("some runs were trained on them: zh" in note for note in table.notes)
+    records[0]["scores"][0]["data_sha256"] = "other rows"
+    table = made(records, ["best"])["best"]
+    assert any("not all runs were evaluated on the same rows: fi" in note for note in table.notes)
     apart = [made_record(("deu", x), {y: 0.5}, task="pawsx") for x, y in (("eng", "fra"), ("fra", "eng"))]
     with pytest.raises(DataError, match="no target in common that none of them was trained on"):
         made(apart, ["best"], tasks=["pawsx"], k=2)
