@@ -152,7 +152,7 @@ def report(
         try:
             made = grids.of_sizes({"k": (k,), "k and 1": (1, k), "none": ()}.get(view.sizes))
             if origin and not made and view.sizes != "none" and not (view.published and published):
-                raise _no_runs(every, source, origin, tasks, models, metric, chosen, k, grids.sizes(origin))
+                raise _no_runs(every, origin, tasks, models, metric, chosen, k, grids.sizes(origin))
             table = view.make(replace(material, grids=made))
         except MsltError as error:
             if len(views) == 1:
@@ -287,7 +287,6 @@ def _items(name: str) -> tuple[int, ...]:
 
 def _no_runs(
     every: Sequence[Evaluated],
-    source: str,
     origin: str,
     tasks: Sequence[str],
     models: Sequence[str],
@@ -313,7 +312,7 @@ def _no_runs(
     budget = f" --examples {chosen.examples}" if chosen.examples is not None else ""
     if origin == "own":
         said += f" `mslt train --task {task} --model {model} --all-combinations -k {k}{budget}` makes them"
-        said += "; `--source published` shows the paper's." if source == "runs" else "."
+        said += "; `--source published` shows the paper's, `--source shipped` runs that come with mslt."
     return MissingFactsError(said)
 
 
