@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -135,6 +136,7 @@ def report(
     from mslt_cli.store.db import store_path
     from mslt_cli.store.results import open_with_results
 
+    gc.disable()  # scores are kept to the end: looking through them for garbage would be a tenth of the time
     form = (ReportFormat.json if json_ else format_).value
     path = store_path(store)
     names, named = what[0], what[1:]

@@ -107,11 +107,11 @@ class Contender:
     """Whether it cannot be told from the best one."""
 
 
-def contenders(grid: Grid, some: Sequence[Trained]) -> list[Contender]:
+def contenders(grid: Grid, some: Sequence[Trained], *, intervals: bool = True) -> list[Contender]:
     """Some combinations, the best first, each with a test against the best one, paired over targets and seeds."""
     order = sorted(zip(grid.ranks(some), some, strict=True), key=lambda pair: (pair[0], pair[1].languages))
     best = order[0][1]
-    differences = [paired_difference(best.scores, trained.scores) for _, trained in order]
+    differences = [paired_difference(best.scores, trained.scores, interval=intervals) for _, trained in order]
     corrected, tied = tied_for_best([trained.mean for _, trained in order], differences)
     return [
         Contender(trained, rank, difference, p, same)

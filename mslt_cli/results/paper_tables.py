@@ -106,7 +106,7 @@ def criteria_cells(
         "max": score_cell(grid, best, ranks[best.languages], len(some), material.named),
         "random": mean_cell(grid, some, "the mean over all combinations: what a random one scores on average"),
     }
-    tied = {one.trained.languages for one in contenders(grid, some) if one.tied}
+    tied = {one.trained.languages for one in contenders(grid, some, intervals=False) if one.tied}
     for method in METHODS:
         choice = choices.get(method)
         if choice is None or choice.problem:
