@@ -33,7 +33,6 @@ class Choice:
     """The one with the lowest value, likewise."""
     values: Mapping[Combination, float]
     """Of all combinations."""
-    unit: str
     evidence: str
     """What it read: "syntax_knn (lang2vec 1.1.2)"."""
     problem: str = ""

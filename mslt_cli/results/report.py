@@ -357,9 +357,9 @@ class _Chooser:
         highest, lowest = max(values.values()), min(values.values())
         ends = [[x for x in values if abs(values[x] - end) <= TIE] for end in (highest, lowest)]
         most, least = (tuple(sorted(some, key=lambda x: sorted(self.code.get(i, i) for i in x))) for some in ends)
-        return Choice(name, most, least, values, CRITERIA[name].unit, found.evidence[0].provenance)
+        return Choice(name, most, least, values, found.evidence[0].provenance)
 
 
 def no_choice(criterion: str, problem: str) -> Choice:
     """What stands where a criterion has nothing to go by."""
-    return Choice(criterion, (), (), {}, "", "", problem)
+    return Choice(criterion, (), (), {}, "", problem)
