@@ -128,6 +128,9 @@ def report(
         if name not in there and (source == "published" or name not in TASKS):
             known = sorted({row.task for row in printed} if source == "published" else there)
             raise UnknownNameError("task with results", name, known)
+    asked = _wanted(every, origin, tasks, models, None) if origin and metric else []
+    have = {(row.task, row.model) for row in wanted}
+    lacking = "; ".join(sorted({f"{x.task} with {x.model}" for x in asked if (x.task, x.model) not in have}))
     named = {row.task for row in published} | {about.task for about in wanted}
     chosen = _Chosen(examples, dict(where or {}), mix_budgets)
     grids = _Grids(store, wanted, chosen, codes)
@@ -161,6 +164,8 @@ def report(
             tables.append(Table(view.name, view.summary, (Head("report", label=True),), (), (str(error),)))
             continue
         tables += table if isinstance(table, tuple) else (table,)
+        if lacking and view.sizes != "none":
+            tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, f"Left out, for lack of {metric}: {lacking}."))
         if view.published and published and not made and (models or metric or examples or where):
             tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, NO_SUCH_RUNS))
         if view.published and published and not material.asks_for_printed(view.name == "table2"):

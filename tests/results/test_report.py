@@ -336,6 +336,13 @@ def test_what_there_is_no_run_of_is_told_with_what_there_is_and_how_to_make_it(m
         made([], ["table1"], source="mine")
 
 
+def test_what_lacks_the_metric_that_is_asked_for_is_named(made):
+    records = [*triples(ramp()), *triples(ramp(), task="wikiann", metric="entity-f1")]
+    table = made(records, ["best"], metric="entity-f1")["best"]
+    assert {row["series"].value for row in table.rows} == {"wikiann.e5-small.runs"}
+    assert "Left out, for lack of entity-f1: xnli with e5-small." in table.notes
+
+
 def test_criteria_that_know_nothing_are_left_out_with_the_command_that_helps(made):
     table = made(triples(ramp()), ["criteria"])["criteria"]
     assert "vocab" not in by(table, "criterion")
