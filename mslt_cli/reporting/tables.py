@@ -11,7 +11,6 @@ from typing import Any
 from mslt_cli.reporting.rows import Column, column_width, show_rows
 from mslt_cli.results.tables import Cell, Table
 
-FORMS = ("table", "json", "jsonl", "csv", "md", "latex")
 MOST_COLUMNS = 7
 """A LaTeX table with more is scaled to the width of the page."""
 LATEX = {
@@ -84,7 +83,7 @@ def text_of(tables: Sequence[Table], form: str) -> str:
 
     Args:
         tables: at least one.
-        form: of FORMS, but for "table".
+        form: json, jsonl, csv, md or latex.
     """
     if form == "json":
         whole = [as_json(table) for table in tables]

@@ -14,7 +14,6 @@ from mslt_cli.results.material import (
     commands_of,
     grid_notes,
     guess,
-    key_of,
     origin_of,
     pool_of,
     score_cell,
@@ -88,7 +87,7 @@ def _criterion_row(
     score = chosen_cell(material, grid, choice, choice.most, by_name, ranks)
     about = f"{known.summary}; {known.source}" if known else ""
     row = {
-        "series": Cell(key_of(grid), grid.label, origin_of(grid)),
+        "series": Cell(grid.name.key, grid.label, origin_of(grid)),
         "criterion": Cell(choice.criterion, choice.criterion, "computed", about),
         "choice": Cell(named[0], named[0] + others, "computed", choice.evidence, {"tied": len(named)}),
         "score": score,
@@ -136,7 +135,7 @@ def best(material: Material) -> Table:
             p = None if math.isnan(one.p_holm) else one.p_holm
             rows.append(
                 {
-                    "series": Cell(key_of(grid), grid.label, origin_of(grid)),
+                    "series": Cell(grid.name.key, grid.label, origin_of(grid)),
                     "rank": Cell(one.rank, str(one.rank), "computed"),
                     "languages": Cell(named, named, origin_of(grid), source),
                     "score": Cell(score.value, percent(trained.mean), score.origin, source),

@@ -49,10 +49,49 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class GridName:
+    """What tells a grid from the others of a report."""
+
+    label: str
+    """For people: "cldr, e5-small", with the split where there are several."""
+    key: str
+    """Its column in JSON and CSV: "cldr.e5-small.runs"; whatever else is needed for no two to be the same."""
+
+
+def grid_names(every: Sequence[Evaluated]) -> dict[Evaluated, GridName]:
+    """A name for each evaluation of a report, no two alike.
+
+    A split is named where one task is evaluated on several with one model; a model by the end of its path, unless
+    two end alike.
+    """
+    splits: dict[tuple[str, str, str], set[str]] = {}
+    models: dict[str, set[str]] = {}
+    for about in every:
+        splits.setdefault((about.task, about.scoring, about.model), set()).add(about.split)
+        models.setdefault(_end(about.model), set()).add(about.model)
+    names = {}
+    for about in every:
+        split = about.split if len(splits[about.task, about.scoring, about.model]) > 1 else ""
+        model = _end(about.model) if len(models[_end(about.model)]) == 1 else about.model
+        scoring = f"({about.scoring})" if about.scoring else ""
+        whose = "runs" if about.origin == "own" else about.origin
+        names[about] = GridName(
+            f"{' '.join(filter(None, (about.task, split, scoring)))}, {about.model}",
+            ".".join(filter(None, (about.task, split, about.scoring, model, whose))),
+        )
+    return names
+
+
+def _end(model: str) -> str:
+    return model.rstrip("/").rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
 class Grid:
     """All combinations, of all sizes, by size and languages."""
 
     about: Evaluated
+    name: GridName
     examples: tuple[int, ...]
     """The budget; more than one where they were mixed on purpose."""
     targets: tuple[str, ...]
@@ -66,9 +105,8 @@ class Grid:
 
     @property
     def label(self) -> str:
-        """ "cldr, e5-small"."""
-        scoring = f" ({self.about.scoring})" if self.about.scoring else ""
-        return f"{self.about.task}{scoring}, {self.about.model}"
+        """See `GridName`."""
+        return self.name.label
 
     def of_size(self, k: int, pool: Sequence[str] = (), include: Sequence[str] = ()) -> list[Trained]:
         """The combinations of k languages out of a pool (all, if none is given) that hold some languages."""
@@ -121,6 +159,7 @@ def contenders(grid: Grid, some: Sequence[Trained], *, intervals: bool = True) -
 
 def make_grid(
     about: Evaluated,
+    name: GridName,
     runs: Iterable[ScoredRun],
     scores: Iterable[StoredScore],
     *,
@@ -133,6 +172,7 @@ def make_grid(
 
     Args:
         about: task, split, scoring, metric, model, and whose runs.
+        name: see `grid_names`.
         runs: any; those of another model or origin are passed over.
         scores: of that evaluation.
         examples: the budget; None = the one that all have.
@@ -162,9 +202,8 @@ def make_grid(
         trained = [run for run in trained if run.examples == examples]
     if not trained:
         return None
-    label = f"{about.task}, {about.model}"
-    _require_one_budget(label, trained, mix_budgets)
-    _require_one_recipe(label, trained, mix_budgets)
+    _require_one_budget(name.label, trained, mix_budgets)
+    _require_one_recipe(name.label, trained, mix_budgets)
     groups: dict[Combination, list[ScoredRun]] = {}
     for run in trained:
         groups.setdefault(run.sources, []).append(run)
@@ -183,7 +222,7 @@ def make_grid(
         baseline = (base[0], float(np.mean([by_run[base[0].run_id][target].value for target in targets])))
     rows = {by_run[run.run_id][target].rows for run in trained for target in targets}
     return Grid(
-        *(about, budgets, targets, made, baseline),
+        *(about, name, budgets, targets, made, baseline),
         rows=(min(rows), max(rows)),
         notes=tuple(notes),
     )

@@ -98,7 +98,8 @@ def origin_of(grid: Grid) -> Origin:
 def source_of(runs: Sequence[ScoredRun], grid: Grid) -> str:
     """Where a measured number comes from."""
     ids = ", ".join(run.run_id for run in runs[:MOST_RUNS_NAMED])
-    named = ids if len(runs) <= MOST_RUNS_NAMED else f"{len(runs)} runs, the newest {runs[0].run_id}"
+    newest = max(runs, key=lambda run: run.finished_at)
+    named = ids if len(runs) <= MOST_RUNS_NAMED else f"{len(runs)}, the newest {newest.run_id}"
     seeds = seeds_said(draw_of(run) for run in runs)
     low, high = grid.rows
     rows = f"{low:,}" if low == high else f"{low:,} to {high:,}"
@@ -138,18 +139,26 @@ def mean_cell(grid: Grid, some: Sequence[Trained], what: str) -> Cell:
     )
 
 
-def grid_notes(material: Material, grid: Grid, *, sizes: Sequence[int] = ()) -> list[str]:
-    """What a reader has to know of a grid: completeness, chance, and what its test data can show."""
+def grid_notes(material: Material, grid: Grid, *, sizes: Sequence[int] = (), include: Sequence[str] = ()) -> list[str]:
+    """What a reader has to know of a grid: completeness, chance, and what its test data can show.
+
+    Args:
+        material: of the report.
+        grid: that the view shows.
+        sizes: of the combinations that it shows; default: the one that is asked for.
+        include: what each of them holds, ISO 639-3; default: what is asked for.
+    """
+    include = include or material.include
+    held = f" with {material.named(include)}" if include else ""
     about, lines = grid.about, []
     budget = " and ".join(f"{n:,}" for n in grid.examples)
     parts = []
     for k in sizes or (material.k,):
-        some = grid.of_size(k, material.pool, material.include)
-        pool = material.pool or grid.pool(k)
-        total, whole = complete(len(pool), k, len(some), len(material.include))
-        parts.append(
-            f"{len(some)} of {total} combinations of {k} trained" + ("" if whole else ": ranks are provisional")
-        )
+        fixed = include if len(include) <= k else ()  # fig4 has smaller ones as well
+        some = grid.of_size(k, material.pool, fixed)
+        total, whole = complete(len(material.pool or grid.pool(k)), k, len(some), len(fixed))
+        said = f"{len(some)} of {total} combinations of {k}{held if fixed else ''} trained"
+        parts.append(said + ("" if whole else ": ranks are provisional"))
     seeds = seeds_said(draw for trained in grid.trained.values() for draw in trained.draws)
     whose = "own runs" if about.origin == "own" else "shipped with mslt"
     targets = ", ".join(material.code.get(target, target) for target in grid.targets)
@@ -203,13 +212,6 @@ def commands_of(material: Material) -> tuple[str, ...]:
 def pool_of(material: Material, grid: Grid) -> tuple[str, ...]:
     """The languages that a grid's combinations could have been made of, ISO 639-3."""
     return material.pool or grid.pool(material.k)
-
-
-def key_of(grid: Grid) -> str:
-    """A grid's column in JSON and CSV: "cldr.e5-small.runs"."""
-    about = grid.about
-    parts = [about.task, *([about.scoring] if about.scoring else []), about.model.rstrip("/").rsplit("/", 1)[-1]]
-    return ".".join([*parts, "runs" if about.origin == "own" else "shipped"])
 
 
 def with_combinations(

@@ -11,7 +11,6 @@ from mslt_cli.results.material import (
     Material,
     commands_of,
     grid_notes,
-    key_of,
     mean_cell,
     nothing_trained,
     origin_of,
@@ -33,7 +32,9 @@ def fig3(material: Material) -> Table:
         line += "`mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures how mixed languages are."
         return Table("fig3", "How far training mixes the languages", (Head("model", right=False),), (), (line,))
     last: dict[tuple[Any, ...], int] = {}
+    called: dict[str, set[str]] = {}
     for row in probes:
+        called.setdefault(row.label, set()).add(row.weights_sha256)
         key = _same_probe(row)
         last[key] = max(last.get(key, 0), row.layer)
     heads = [
@@ -55,9 +56,12 @@ def fig3(material: Material) -> Table:
         source = f"`mslt probe`, {row.pooling}, layer {row.layer}; mslt {row.mslt_version}, {row.measured_at[:10]}"
         source += f"; run {row.run_id}" if row.run_id else ""
         named = material.named(row.languages)
+        label = row.label
+        if len(called[label]) > 1:  # two runs of one combination, with other budgets
+            label += f" {row.run_id[:6] or row.weights_sha256[:6]}"
         rows.append(
             {
-                "model": Cell(row.label, row.label, "measured", source),
+                "model": Cell(row.label, label, "measured", source),
                 "metric": Cell(row.metric, row.metric),
                 "value": Cell(row.value, f"{row.value:.3f}", "measured", source),
                 "low": Cell(row.low, "" if row.low is None else f"{row.low:.3f}", "measured", source),
@@ -73,7 +77,7 @@ def fig3(material: Material) -> Table:
         what = f"{row.metric}, {row.n:,} sentences of {row.corpus}, "
         what += named if len(row.languages) <= 6 else f"{len(row.languages)} languages"
         what += f" ({row.pooling})" if row.pooling != "mean" else ""
-        panels.setdefault(what, []).append((row.label, (Dot("", row.value, row.low, row.high),)))
+        panels.setdefault(what, []).append((label, (Dot("", row.value, row.low, row.high),)))
     chart = DotChart("value", tuple(Panel(what, tuple(reversed(lines))) for what, lines in panels.items()))
     notes = (
         "cka, retrieval: higher = more mixed; langid, centroid: lower = more mixed. 95 % intervals over sentences.",
@@ -97,7 +101,7 @@ def fig4(material: Material) -> Table:
                 continue
             pools[k] = {x for trained in some for x in trained.languages}
             cell = mean_cell(grid, some, f"{k} source languages")
-            rows.setdefault(k, {"k": Cell(k, str(k), "computed")})[key_of(grid)] = cell
+            rows.setdefault(k, {"k": Cell(k, str(k), "computed")})[grid.name.key] = cell
             values = np.array([trained.mean for trained in some])
             spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
             mean = float(values.mean())
@@ -105,7 +109,7 @@ def fig4(material: Material) -> Table:
         if not steps:
             lines.append(nothing_trained(material, grid, material.k, material.include))
             continue
-        heads.append(Head(key_of(grid), grid.label))
+        heads.append(Head(grid.name.key, grid.label))
         series.append((grid.label, tuple(steps)))
         lines += grid_notes(material, grid, sizes=list(pools))
         if len({frozenset(pool) for pool in pools.values()}) > 1:
@@ -170,7 +174,7 @@ def fig5(material: Material) -> Table:
         gap = cells["max"].value - cells["min"].value
         rows.append(
             {
-                "series": Cell(key_of(grid), grid.label, origin_of(grid)),
+                "series": Cell(grid.name.key, grid.label, origin_of(grid)),
                 "worst": cells["min"],
                 "random": cells["random"],
                 "best": cells["max"],
@@ -179,7 +183,7 @@ def fig5(material: Material) -> Table:
                 "gap": Cell(gap, f"{gap:.2f}", "computed", "of the two means"),
             }
         )
-        lines += grid_notes(material, grid, sizes=(1, material.k) if singles else (material.k,))
+        lines += grid_notes(material, grid)
     shown = []
     for row in reversed(rows):
         dots = [

@@ -14,7 +14,6 @@ from mslt_cli.results.material import (
     Material,
     commands_of,
     grid_notes,
-    key_of,
     mean_cell,
     origin_of,
     pool_of,
@@ -72,7 +71,7 @@ def _criteria_table(material: Material, name: str, include: tuple[str, ...], tit
         Head(f"{task}.published", f"{task} (paper)", marks=notes.mark(material.footnotes(number, task)))
         for task in tasks
     ]
-    heads += [Head(key_of(grid), grid.label) for grid in material.grids]
+    heads += [Head(grid.name.key, grid.label) for grid in material.grids]
     rows: dict[str, dict[str, Cell]] = {
         method: {"method": _criterion_cell(method)} for method in ("min", *METHODS, "random", "max")
     }
@@ -82,8 +81,8 @@ def _criteria_table(material: Material, name: str, include: tuple[str, ...], tit
     for grid, some in with_combinations(material, lines, include):
         choices = {choice.criterion: choice for choice in material.choose(grid, pool_of(material, grid), include)}
         for method, cell in criteria_cells(material, grid, some, choices).items():
-            rows[method][key_of(grid)] = cell
-        lines += grid_notes(material, grid)
+            rows[method][grid.name.key] = cell
+        lines += grid_notes(material, grid, include=include)
         lines += said_of_choices(choices.values(), METHODS)
         lines.append(f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).")
     # A line that nobody has a number for is left out.
@@ -180,7 +179,7 @@ def table3(material: Material) -> tuple[Table, Table]:
             more = {"score": cell.value, "rank": rank}
             codes = tuple(material.code.get(x, x) for x in trained.languages)
             found.append((codes, Cell(named, f"{named}  {percent(trained.mean)}", cell.origin, cell.source, more)))
-        columns.append((Head(key_of(grid), grid.label, right=False), found))
+        columns.append((Head(grid.name.key, grid.label, right=False), found))
         lines += grid_notes(material, grid)
     rows = []
     for i in range(max([len(found) for _, found in columns], default=0)):
@@ -229,7 +228,7 @@ def table4(material: Material) -> Table:
     heads += [
         Head(f"{task}.published", f"{task} (paper)", marks=notes.mark(material.footnotes(4, task))) for task in tasks
     ]
-    heads += [Head(key_of(grid), grid.label) for grid in material.grids]
+    heads += [Head(grid.name.key, grid.label) for grid in material.grids]
     rows: dict[int, dict[str, Cell]] = {}
     for row in published:
         case = int(row.selection[-1])
@@ -244,7 +243,7 @@ def table4(material: Material) -> Table:
             if not unknown & set(trained.languages):
                 groups.setdefault(len({material.script[x] for x in trained.languages}), []).append(trained)
         for scripts, group in groups.items():
-            rows.setdefault(scripts, {})[key_of(grid)] = mean_cell(grid, group, f"{scripts} distinct scripts")
+            rows.setdefault(scripts, {})[grid.name.key] = mean_cell(grid, group, f"{scripts} distinct scripts")
         lines += grid_notes(material, grid)
     for scripts, cells in rows.items():
         cells["scripts"] = Cell(scripts, str(scripts), "computed", "distinct ISO 15924 scripts (data/langs)")
@@ -320,7 +319,7 @@ def _similarity(material: Material, name: str, title: str) -> Table:
                 rows[row.method][f"{task}.{row.selection}"] = published_cell(row)
     lines = published_notes(material, list(dict.fromkeys(row.task for row in published)))
     for grid, some in with_combinations(material, lines):
-        keys = {least: f"{key_of(grid)}.{LEAST if least else MOST}" for least in (True, False)}
+        keys = {least: f"{grid.name.key}.{LEAST if least else MOST}" for least in (True, False)}
         heads += [Head(keys[True], f"{grid.label}: least"), Head(keys[False], "most diverse")]
         by_name = {trained.languages: trained for trained in some}
         ranks = dict(zip(by_name, grid.ranks(some), strict=True))

@@ -10,7 +10,7 @@ from typing import Literal
 from mslt_cli.criteria import CRITERIA
 from mslt_cli.errors import MissingFactsError, MsltError, UnknownNameError, UsageError
 from mslt_cli.results import beyond, paper_figures, paper_tables
-from mslt_cli.results.grid import Grid, make_grid
+from mslt_cli.results.grid import Grid, grid_names, make_grid
 from mslt_cli.results.material import Choice, Material
 from mslt_cli.results.tables import Head, Table
 from mslt_cli.search.best import TIE
@@ -172,7 +172,7 @@ def report(
             tables[-1] = replace(tables[-1], notes=(*tables[-1].notes, NOT_PRINTED))
     if len(errors) == len(views):
         raise errors[0]
-    return tables
+    return [replace(table, notes=tuple(dict.fromkeys(table.notes))) for table in tables]  # of two grids, said once
 
 
 NO_SUCH_RUNS = (
@@ -197,6 +197,7 @@ class _Grids:
         self.store, self.wanted, self.chosen, self.code = store, wanted, chosen, code
         self.known: dict[tuple[int, ...] | None, list[Grid]] = {}
         self.runs = scored_runs(store) if wanted else []
+        self.names = grid_names(wanted)
         self.scores: dict[Evaluated, list[StoredScore]] = {}
 
     def sizes(self, origin: str) -> list[int]:
@@ -226,7 +227,7 @@ class _Grids:
             self.scores[about] = stored_scores(self.store, **which)
         chosen = self.chosen
         return make_grid(
-            *(about, runs, self.scores[about]),
+            *(about, self.names[about], runs, self.scores[about]),
             examples=chosen.examples,
             where=chosen.where,
             mix_budgets=chosen.mix_budgets,

@@ -84,6 +84,37 @@ def test_table_2_ranks_among_those_that_hold_a_language(made):
     assert all("zh" in row["xnli.e5-small.runs"].more.get("languages", "zh") for row in with_zh.rows)
 
 
+def test_table_2_says_how_many_of_those_with_the_language_were_trained(made):
+    with_en = [record for record in triples(ramp()) if "eng" in record["identity"]["shares"]]
+    notes = made(with_en[:4], ["table2"])["table2"].notes
+    assert any("4 of 10 combinations of 3 with en trained: ranks are provisional" in note for note in notes)
+
+
+def test_no_two_evaluations_share_a_column(made):
+    """Two splits of one task, and two models whose folders end alike."""
+    both = triples(ramp())
+    for record in both:
+        record["scores"] += [dict(s, split="validation", value=s["value"] / 2, low=0) for s in record["scores"]]
+    records = [*both, *triples(ramp(), model="./one/xlm"), *triples([v / 5 for v in ramp()], model="./two/xlm")]
+    table = made(records, ["table1"])["table1"]
+    best = {key: cell.value for key, cell in by(table, "method")["max"].items() if key != "method"}
+    assert best == {
+        "xnli.test.e5-small.runs": pytest.approx(84),
+        "xnli.validation.e5-small.runs": pytest.approx(42),
+        "xnli../one/xlm.runs": pytest.approx(84),
+        "xnli../two/xlm.runs": pytest.approx(16.8),
+    }
+    assert len({head.text for head in table.heads}) == len(table.heads) == 5
+    assert sum(note.startswith("size is left out") for note in table.notes) == 3  # once of each model, not of each grid
+
+
+def test_the_newest_run_is_the_newest(made):
+    records = [made_record(TRIPLES[0], even(0.5), seed=seed) for seed in range(8)]
+    records[3]["finished_at"] = "2026-12-01T00:00:00+00:00"
+    cell = made(records, ["best"])["best"].rows[0]["languages"]
+    assert f"runs 8, the newest {records[3]['run_id']}; seeds 0, 1, 2, 3, 4, 5, 6, 7" in cell.source
+
+
 def test_table_3_lists_the_best_and_counts_their_languages(made):
     tables = made(triples(ramp()), ["table3"], top=2)
     assert [row["xnli.e5-small.runs"].value for row in tables["table3"].rows] == [
