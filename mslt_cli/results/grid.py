@@ -102,6 +102,8 @@ class Grid:
     rows: tuple[int, int]
     """Test rows of a target: fewest, most."""
     notes: tuple[str, ...]
+    candidates: tuple[str, ...] = ()
+    """The pool of the task that was trained for, ISO 639-3; empty where it has none."""
 
     @property
     def label(self) -> str:
@@ -117,8 +119,15 @@ class Grid:
         ]
 
     def pool(self, k: int) -> tuple[str, ...]:
-        """The languages that combinations of k were made of, sorted."""
-        return tuple(sorted({x for languages in self.trained if len(languages) == k for x in languages}))
+        """The languages that combinations of k could have been made of, sorted.
+
+        They are those of the task's pool, with any others that were trained on: two combinations of three do not make
+        a pool of five. Where all combinations of some languages were trained, those languages were the pool.
+        """
+        some = [languages for languages in self.trained if len(languages) == k]
+        used = {x for languages in some for x in languages}
+        whole = len(used) > max(k, 2) and len(some) == math.comb(len(used), k)
+        return tuple(sorted(used if whole else used | set(self.candidates)))
 
     def ranks(self, some: Sequence[Trained]) -> list[int]:
         """Competition ranks of some combinations among themselves, the highest mean first."""
@@ -167,6 +176,7 @@ def make_grid(
     where: Mapping[str, str] | None = None,
     mix_budgets: bool = False,
     code: Mapping[str, str] | None = None,
+    pools: Mapping[str, Sequence[str]] | None = None,
 ) -> Grid | None:
     """Put together what was scored in one way with one model.
 
@@ -179,6 +189,7 @@ def make_grid(
         where: settings that runs must have, as text: {"learning_rate": "0.0001"}.
         mix_budgets: compare runs of different budgets all the same.
         code: of languages, to name them; ISO 639-3 where there is none.
+        pools: by task that runs were trained for, the languages that it is usually trained on, ISO 639-3.
 
     Returns:
         None where no combination was trained.
@@ -225,6 +236,7 @@ def make_grid(
         *(about, name, budgets, targets, made, baseline),
         rows=(min(rows), max(rows)),
         notes=tuple(notes),
+        candidates=tuple((pools or {}).get(trained[0].task, ())),
     )
 
 

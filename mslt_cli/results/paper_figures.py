@@ -50,6 +50,7 @@ def fig3(material: Material) -> Table:
     ]
     rows: list[dict[str, Cell]] = []
     panels: dict[str, list[tuple[str, tuple[Dot, ...]]]] = {}
+    layers: dict[str, set[int]] = {}
     for row in probes:
         if row.layer != last[_same_probe(row)]:
             continue
@@ -78,7 +79,9 @@ def fig3(material: Material) -> Table:
         what += named if len(row.languages) <= 6 else f"{len(row.languages)} languages"
         what += f" ({row.pooling})" if row.pooling != "mean" else ""
         panels.setdefault(what, []).append((label, (Dot("", row.value, row.low, row.high),)))
-    chart = DotChart("value", tuple(Panel(what, tuple(reversed(lines))) for what, lines in panels.items()))
+        layers.setdefault(what, set()).add(row.layer)
+    titles = {what: f"{what}; layer {' and '.join(map(str, sorted(layers[what])))}" for what in panels}
+    chart = DotChart("value", tuple(Panel(titles[what], tuple(reversed(lines))) for what, lines in panels.items()))
     notes = (
         "cka, retrieval: higher = more mixed; langid, centroid: lower = more mixed. 95 % intervals over sentences.",
         "The paper prints Figure 3 as maps; `mslt probe … --out figure3.pdf` draws them.",

@@ -198,6 +198,8 @@ class _Grids:
         self.known: dict[tuple[int, ...] | None, list[Grid]] = {}
         self.runs = scored_runs(store) if wanted else []
         self.names = grid_names(wanted)
+        known = {name: _task(name) for name in {run.task for run in self.runs}}
+        self.pools = {name: task.sources for name, task in known.items() if task is not None}
         self.scores: dict[Evaluated, list[StoredScore]] = {}
 
     def sizes(self, origin: str) -> list[int]:
@@ -232,6 +234,7 @@ class _Grids:
             where=chosen.where,
             mix_budgets=chosen.mix_budgets,
             code=self.code,
+            pools=self.pools,
         )
 
 

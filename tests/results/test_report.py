@@ -87,7 +87,20 @@ def test_table_2_ranks_among_those_that_hold_a_language(made):
 def test_table_2_says_how_many_of_those_with_the_language_were_trained(made):
     with_en = [record for record in triples(ramp()) if "eng" in record["identity"]["shares"]]
     notes = made(with_en[:4], ["table2"])["table2"].notes
-    assert any("4 of 10 combinations of 3 with en trained: ranks are provisional" in note for note in notes)
+    assert any("4 of 15 combinations of 3 with en trained: ranks are provisional" in note for note in notes)
+
+
+def test_the_pool_is_the_task_s_until_all_combinations_of_another_were_trained(made):
+    """One combination of three is one of the 35 of xnli's seven languages, and not the choice of every criterion."""
+    table = made([made_record(("deu", "eng", "spa"), even(0.5))], ["table1"])["table1"]
+    assert any("1 of 35 combinations of 3 trained: ranks are provisional" in note for note in table.notes)
+    assert by(table, "method")["l2v-syntax"]["xnli.e5-small.runs"].text == "not trained"
+    four = [x for x in TRIPLES if set(x) <= {"deu", "eng", "fra", "spa"}]
+    table = made([made_record(x, even(0.6)) for x in four], ["table1"])["table1"]
+    assert any("4 of 4 combinations of 3 trained." in note for note in table.notes)
+    assert by(table, "method")["l2v-syntax"]["xnli.e5-small.runs"].value is not None
+    table = made([made_record(("deu", "eng", "tam"), even(0.6))], ["table1"])["table1"]
+    assert any("5 of 56 combinations of 3 trained: ranks are provisional" in note for note in table.notes)
 
 
 def test_no_two_evaluations_share_a_column(made):
@@ -408,7 +421,10 @@ def test_probes_are_the_third_figure(made, own_store):
     assert len(table.rows) == 2  # the last layer of each
     (panel,) = table.chart.panels
     approx = pytest.approx(0.69)
-    assert (panel.title, dict(panel.lines)["e5-small"][0].low) == ("cka, 1,000 sentences of pud, ar,en", approx)
+    assert (panel.title, dict(panel.lines)["e5-small"][0].low) == (
+        "cka, 1,000 sentences of pud, ar,en; layer 12",
+        approx,
+    )
 
 
 # -- what ships -------------------------------------------------------------------------------------
