@@ -36,7 +36,7 @@ def main() -> None:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
-    from mslt_cli.fetching.data import read_data
+    from mslt_cli.data.splits import read_data
     from mslt_cli.tasks import find_task
 
     task = find_task(given.task)

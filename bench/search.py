@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from mslt_cli.criteria.typology import diversity
-from mslt_cli.data import data_path
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.objective import PairSum
 from mslt_cli.search.ranking import rank
+from mslt_cli.shipped import data_path
 from mslt_cli.store.db import Store, open_store
 from mslt_cli.store.fill import fill_languages
+from mslt_cli.store.language_vectors import read_vectors
 from mslt_cli.store.languages import all_codes
-from mslt_cli.store.vectors import read_vectors
 
 SAMPLE = 20_000
 SETS = ("syntax_knn", "phonology_knn", "inventory_knn", "geo")

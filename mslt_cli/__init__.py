@@ -9,16 +9,16 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mslt_cli.fetching.data import fetch_data, read_data
-    from mslt_cli.fetching.embeddings import fetch_embeddings
-    from mslt_cli.fetching.vocabulary import fetch_vocabularies
+    from mslt_cli.data.splits import fetch_data, read_data
+    from mslt_cli.measuring.language_means import fetch_embeddings
+    from mslt_cli.measuring.mixing import probe
+    from mslt_cli.measuring.probed import probed_model, probed_run
+    from mslt_cli.measuring.vocabularies import fetch_vocabularies
     from mslt_cli.models.find import fetch_model
-    from mslt_cli.probing.probe import probe
     from mslt_cli.probing.sentences import aligned_sentences
-    from mslt_cli.probing.vectors import probed_model, probed_run
-    from mslt_cli.results.report import report
+    from mslt_cli.reports.views import report
     from mslt_cli.runs.compare import compare_runs
-    from mslt_cli.runs.evaluations import evaluate_model, evaluate_run
+    from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
     from mslt_cli.runs.experiment import train
     from mslt_cli.runs.index import index_runs
     from mslt_cli.selection import Selection, select
@@ -55,22 +55,22 @@ __all__ = [
 _HOME = {
     "aligned_sentences": "mslt_cli.probing.sentences",
     "compare_runs": "mslt_cli.runs.compare",
-    "evaluate_model": "mslt_cli.runs.evaluations",
-    "evaluate_run": "mslt_cli.runs.evaluations",
-    "fetch_data": "mslt_cli.fetching.data",
-    "fetch_embeddings": "mslt_cli.fetching.embeddings",
+    "evaluate_model": "mslt_cli.runs.evaluate",
+    "evaluate_run": "mslt_cli.runs.evaluate",
+    "fetch_data": "mslt_cli.data.splits",
+    "fetch_embeddings": "mslt_cli.measuring.language_means",
     "fetch_model": "mslt_cli.models.find",
-    "fetch_vocabularies": "mslt_cli.fetching.vocabulary",
+    "fetch_vocabularies": "mslt_cli.measuring.vocabularies",
     "find_task": "mslt_cli.tasks",
     "index_runs": "mslt_cli.runs.index",
-    "read_data": "mslt_cli.fetching.data",
-    "report": "mslt_cli.results.report",
+    "read_data": "mslt_cli.data.splits",
+    "report": "mslt_cli.reports.views",
     "Selection": "mslt_cli.selection",
     "select": "mslt_cli.selection",
     "open_store": "mslt_cli.store.db",
-    "probe": "mslt_cli.probing.probe",
-    "probed_model": "mslt_cli.probing.vectors",
-    "probed_run": "mslt_cli.probing.vectors",
+    "probe": "mslt_cli.measuring.mixing",
+    "probed_model": "mslt_cli.measuring.probed",
+    "probed_run": "mslt_cli.measuring.probed",
     "fill_languages": "mslt_cli.store.fill",
     "fill_results": "mslt_cli.store.results",
     "train": "mslt_cli.runs.experiment",

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mslt_cli.commands.evaluate import evaluate
+from mslt_cli.commands.eval import evaluate
 from mslt_cli.commands.fetch import fetch
 from mslt_cli.commands.probe import probe
 from mslt_cli.commands.report import report

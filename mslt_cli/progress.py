@@ -17,7 +17,7 @@ class Step:
 
 
 class Progress:
-    """Hears of pieces of work; this one says nothing. `reporting/progress.py` has those that do."""
+    """Hears of pieces of work; this one says nothing. `show/bars.py` has those that do."""
 
     @contextmanager
     def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.criteria import Criterion
+from mslt_cli.criteria.evidence import Aim, Evidence, Measured
+from mslt_cli.criteria.gathering import finished, gather, quotas, with_known_quotas
+from mslt_cli.criteria.measurements import table_of
+from mslt_cli.criteria.own_vectors import OwnVectors
+from mslt_cli.criteria.request import aim_of, criteria_of, members_of, names_in, positions, without, without_targets
 from mslt_cli.errors import UsageError
-from mslt_cli.evidence.base import Aim, Evidence, Measured
-from mslt_cli.evidence.gathering import finished, gather, quotas, with_known_quotas
-from mslt_cli.evidence.measurements import table_of
-from mslt_cli.evidence.named import aim_of, criteria_of, members_of, names_in, positions, without, without_targets
-from mslt_cli.evidence.own_vectors import OwnVectors
 from mslt_cli.languages.pools import Member, Pool
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from mslt_cli.cache import cache_home, new_file, new_folder
 from mslt_cli.errors import FetchError
+from mslt_cli.files import cache_home, new_file, new_folder
 
 
 def test_the_cache_is_in_the_hugging_face_cache(monkeypatch, tmp_path):
@@ -54,7 +54,7 @@ def test_a_folder_can_take_the_place_of_another(tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one_writes_is_not(tmp_path):
-    code = "import sys, time; from pathlib import Path; from mslt_cli.cache import new_folder\n"
+    code = "import sys, time; from pathlib import Path; from mslt_cli.files import new_folder\n"
     code += "with new_folder(Path(sys.argv[1])) as part:\n"
     code += "    (part / 'half').touch(); print('there', flush=True); time.sleep(60)"
     running = [

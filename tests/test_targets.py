@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
-from mslt_cli.reporting.explanation import explain_best
-from mslt_cli.reporting.selections import _summary
 from mslt_cli.selection import select
+from mslt_cli.show.explanation import explain_best
+from mslt_cli.show.selections import _summary
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import Embedding, EmbeddingSet, Vocabulary, save_embeddings, save_vocabulary
 
@@ -115,7 +115,7 @@ def test_lambda_mixes_mean_distance_and_nearness(measured):
 def test_cover_by_typology_agrees_with_a_slow_twin(measured):
     from itertools import combinations
 
-    from mslt_cli.store.vectors import read_vectors
+    from mslt_cli.store.language_vectors import read_vectors
 
     pool, targets = ["ara", "deu", "eng", "fra", "rus", "spa", "zho"], ["ind", "kor", "tur"]
     found = select(measured, "ar,de,en,fr,ru,es,zh", 3, target="id,ko,tr", objective="cover", top=35)

@@ -33,8 +33,8 @@ def test_the_wheel_carries_the_facts_and_no_tests(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     for table in ("languages", "spellings", "pretraining_sizes", "pools"):
-        assert f"mslt_cli/data/langs/{table}.csv" in names
-        assert f"mslt_cli/data/langs/{table}.json" in names
+        assert f"mslt_cli/shipped/data/langs/{table}.csv" in names
+        assert f"mslt_cli/shipped/data/langs/{table}.json" in names
     assert not any("tests/" in name or name.startswith(("bench", "docs", "data/")) for name in names)
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"mslt_cli"}
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mslt_cli.commands.named import filled_store, languages_of, task_of
-from mslt_cli.options import (
+from mslt_cli.commands.arguments import filled_store, languages_of, task_of
+from mslt_cli.commands.options import (
     DeviceOption,
     Format,
     FormatOption,
@@ -98,8 +98,8 @@ def fetch_tasks(format_: FormatOption = Format.table, json_: JsonOption = False)
 
       mslt fetch tasks --json
     """
-    from mslt_cli.fetching.prepared import records
-    from mslt_cli.reporting.fetched import show_tasks
+    from mslt_cli.data.prepared import records
+    from mslt_cli.show.fetched import show_tasks
     from mslt_cli.tasks import TASKS, find_task
 
     tasks = [find_task(name) for name in TASKS]
@@ -143,9 +143,9 @@ def fetch_data(
 
       mslt fetch data --task xcopa --from ~/data/xcopa
     """
-    from mslt_cli.fetching import data
-    from mslt_cli.reporting.fetched import show_data
-    from mslt_cli.reporting.progress import progress
+    from mslt_cli.data import splits as data
+    from mslt_cli.show.bars import progress
+    from mslt_cli.show.fetched import show_data
 
     chosen = task_of(task, no_repair)
     with filled_store(store) as opened:
@@ -188,7 +188,7 @@ def fetch_model(
       mslt fetch model xlm-r-base
     """
     from mslt_cli.models import find
-    from mslt_cli.reporting.progress import progress
+    from mslt_cli.show.bars import progress
 
     found = find.fetch_model(
         model,
@@ -226,10 +226,10 @@ def fetch_vocab(
 
       mslt fetch vocab --model xlm-r-base --task xnli --langs ar,de,zh
     """
-    from mslt_cli.fetching.vocabulary import fetch_vocabularies
+    from mslt_cli.measuring.vocabularies import fetch_vocabularies
     from mslt_cli.models import find
-    from mslt_cli.reporting.fetched import show_vocabularies
-    from mslt_cli.reporting.progress import progress
+    from mslt_cli.show.bars import progress
+    from mslt_cli.show.fetched import show_vocabularies
 
     bars = progress()
     chosen = task_of(task, no_repair)
@@ -275,10 +275,10 @@ def fetch_embeddings(
 
       mslt fetch embeddings --model e5-small --corpus cldr --split test --langs ar,de,en
     """
-    from mslt_cli.fetching.embeddings import fetch_embeddings as measure
+    from mslt_cli.measuring.language_means import fetch_embeddings as measure
     from mslt_cli.models import find
-    from mslt_cli.reporting.fetched import show_embeddings
-    from mslt_cli.reporting.progress import progress
+    from mslt_cli.show.bars import progress
+    from mslt_cli.show.fetched import show_embeddings
 
     bars = progress()
     chosen = task_of(corpus, no_repair)
@@ -319,9 +319,9 @@ def fetch_runs(
       mslt fetch runs ~/cluster/runs
     """
     from mslt_cli.errors import MsltError
-    from mslt_cli.reporting.runs import show_index
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.index import index_runs
+    from mslt_cli.show.scored_runs import show_index
 
     with filled_store(store, write=True) as opened:
         found = index_runs(opened, folders or [runs_root(None, opened.path)])
@@ -332,7 +332,7 @@ def fetch_runs(
 
 
 def _say(notes: tuple[str, ...]) -> None:
-    from mslt_cli.reporting.terminal import note
+    from mslt_cli.show.terminal import note
 
     for line in notes:
         note(line)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mslt_cli.options import (
+from mslt_cli.commands.options import (
     DeviceOption,
     Format,
     FormatOption,
@@ -91,19 +91,19 @@ def probe(
 
       mslt probe e5-small --layers all --metric cka,centroid --format csv
     """
-    from mslt_cli.commands.named import filled_store, languages_of, task_of
+    from mslt_cli.commands.arguments import filled_store, languages_of, task_of
+    from mslt_cli.data.prepared import records
     from mslt_cli.errors import StoreError, UsageError
-    from mslt_cli.fetching.prepared import records
     from mslt_cli.languages.pools import split_names
+    from mslt_cli.measuring.mixing import probe as measure
+    from mslt_cli.measuring.probed import Layers, probed_model, probed_run
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.maps import PROJECTIONS, require_points
-    from mslt_cli.probing.probe import probe as measure
     from mslt_cli.probing.sentences import aligned_sentences
-    from mslt_cli.probing.vectors import Layers, probed_model, probed_run
-    from mslt_cli.reporting.probes import show_probe
-    from mslt_cli.reporting.progress import progress
     from mslt_cli.runs.index import find_run
     from mslt_cli.runs.plan import numbers_in
+    from mslt_cli.show.bars import progress
+    from mslt_cli.show.mixing_tables import show_probe
     from mslt_cli.store.db import open_store, store_path
     from mslt_cli.store.probes import save_probe
 
@@ -113,7 +113,7 @@ def probe(
     if projection not in PROJECTIONS:
         raise UsageError(f"--map is {projection!r}; it can be {', '.join(PROJECTIONS)}.")
     if out is not None:
-        from mslt_cli.reporting.probe_figure import require_figure
+        from mslt_cli.show.probe_figure import require_figure
 
         require_figure(out)
     if interactive is not None and interactive.suffix.lower() not in (".html", ".htm"):
@@ -162,7 +162,7 @@ def probe(
         bars.note(f"{error} What was measured is shown, and not kept.")
     show_probe(done, form)
     if out is not None or interactive is not None:
-        from mslt_cli.reporting.probe_maps import save_maps
+        from mslt_cli.show.probe_maps import save_maps
 
         save_maps(
             done,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mslt_cli.options import JsonOption, StoreOption, complete_languages, complete_model_names, complete_tasks
+from mslt_cli.commands.options import JsonOption, StoreOption, complete_languages, complete_model_names, complete_tasks
 
 _RUNS = "Which runs"
 
@@ -33,7 +33,7 @@ DRAWN = ("fig3", "fig4", "fig5", "fig6", "criteria", "best")
 
 
 def _complete_what(incomplete: str) -> list[tuple[str, str]]:
-    from mslt_cli.results.report import VIEWS
+    from mslt_cli.reports.views import VIEWS
 
     further = [("all", "all of them"), ("runs", "lists runs"), ("run", "one run wholly"), ("diff", "two runs")]
     known = [*((row.name, row.summary) for row in VIEWS.values()), *further]
@@ -129,10 +129,10 @@ def report(
     """
     from mslt_cli.errors import MissingFactsError, UsageError
     from mslt_cli.languages.pools import split_names
-    from mslt_cli.reporting.tables import show_table, text_of
-    from mslt_cli.reporting.terminal import note
-    from mslt_cli.results.report import VIEWS
-    from mslt_cli.results.report import report as make
+    from mslt_cli.reports.views import VIEWS
+    from mslt_cli.reports.views import report as make
+    from mslt_cli.show.report_tables import show_table, text_of
+    from mslt_cli.show.terminal import note
     from mslt_cli.store.db import store_path
     from mslt_cli.store.results import open_with_results
 
@@ -146,7 +146,7 @@ def report(
             raise UsageError(
                 f"--out is for tables and figures; `mslt report {names} --format csv > FILE` writes a file."
             )
-        from mslt_cli.reporting.run_lists import show_diff, show_run, show_run_list
+        from mslt_cli.show.stored_runs import show_diff, show_run, show_run_list
 
         with open_with_results(path) as opened:
             if names == "runs":
@@ -195,22 +195,22 @@ def report(
         else:
             typer.echo(text_of(tables, form), nl=False)
         return
-    from mslt_cli.reporting.files import write_whole
-    from mslt_cli.reporting.probe_figure import require_figure
+    from mslt_cli.show.output_files import write_whole
+    from mslt_cli.show.probe_figure import require_figure
 
     if suffix == ".html":
         import sys
         from importlib.util import find_spec
         from shlex import join
 
-        from mslt_cli.reporting.report_page import save_report
+        from mslt_cli.show.report_page import save_report
 
         figures = find_spec("matplotlib") is not None
         save_report(out, tables, command=join(["mslt", *sys.argv[1:]]), figures=figures)
         if not figures:
             note("the page has no figures: they need matplotlib. Run `pip install 'mslt-cli[probe]'`.")
     elif suffix in FIGURES:
-        from mslt_cli.reporting.report_figures import save_chart
+        from mslt_cli.show.report_figures import save_chart
 
         require_figure(out)
         if tables[0].chart is None:

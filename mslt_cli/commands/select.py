@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mslt_cli.options import (
+from mslt_cli.commands.options import (
     Format,
     FormatOption,
     JsonOption,
@@ -140,9 +140,9 @@ def select(
       mslt select --by vocab --by embedding --model e5-small --target sw
     """
     from mslt_cli import selection
-    from mslt_cli.reporting.explanation import explain_best
-    from mslt_cli.reporting.selections import show
-    from mslt_cli.reporting.terminal import note
+    from mslt_cli.show.explanation import explain_best
+    from mslt_cli.show.selections import show
+    from mslt_cli.show.terminal import note
     from mslt_cli.store.db import open_store, store_path
     from mslt_cli.store.fill import ensure_filled
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mslt_cli.options import (
+from mslt_cli.commands.options import (
     DeviceOption,
     Format,
     FormatOption,
@@ -266,20 +266,20 @@ def train(
 
       mslt select --pool task:wikiann -k 3 --top 5 --format lines | mslt train --task wikiann --model xlm-r-base -s -
     """
-    from mslt_cli.commands.named import choice_evaluations, filled_store, languages_of, task_of
+    from mslt_cli.commands.arguments import choice_evaluations, filled_store, languages_of, task_of
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.languages.pools import split_names
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
-    from mslt_cli.reporting.plans import announce_plan, show_plan
-    from mslt_cli.reporting.progress import progress
-    from mslt_cli.reporting.runs import show_runs
     from mslt_cli.runs import jobs as parallel
+    from mslt_cli.runs.combinations import combinations_of, shares_of
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.experiment import together
     from mslt_cli.runs.experiment import train as carry_out
     from mslt_cli.runs.plan import PAPER_LITERAL, numbers_in, require_trainable
-    from mslt_cli.runs.sources import combinations_of, shares_of
+    from mslt_cli.show.bars import progress
+    from mslt_cli.show.plans import announce_plan, show_plan
+    from mslt_cli.show.scored_runs import show_runs
     from mslt_cli.store.db import store_path
     from mslt_cli.training.distributed import first_process
     from mslt_cli.training.settings import overridden

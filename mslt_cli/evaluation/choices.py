@@ -17,8 +17,8 @@ from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.encoder import quiet
 from mslt_cli.probing.embeddings import length_batches
 from mslt_cli.progress import Step
-from mslt_cli.tasks.base import Task
 from mslt_cli.tasks.prompts import SPACINGS, Spacing, choice_prompt, filled_in
+from mslt_cli.tasks.task import Task
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mslt_cli.data import data_path
+from mslt_cli.shipped import data_path
 
 TABLES = ("languages.csv", "spellings.csv", "pretraining_sizes.csv", "pools.csv")
 

@@ -33,7 +33,7 @@ class VectorSet:
     prefix: str
     """Of the features in the file that belong to the set."""
     encoding: str
-    """How the store writes a vector down, see mslt_cli/store/vectors.py."""
+    """How the store writes a vector down, see mslt_cli/store/language_vectors.py."""
     description: str
 
 

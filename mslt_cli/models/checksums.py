@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mslt_cli.cache import cache_home, new_file
 from mslt_cli.errors import FetchError
-from mslt_cli.models.directory import check_model_folder, weights_sha256
+from mslt_cli.files import cache_home, new_file
+from mslt_cli.models.folder import check_model_folder, weights_sha256
 
 
 def weights_checksum(folder: Path) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mslt_cli.errors import ModelError
 from mslt_cli.models import resolved_head
-from mslt_cli.models.directory import MEAN_HEAD, TOKENIZER_FILES, check_model_folder
 from mslt_cli.models.encoder import device_of, load_encoder_network, load_network, on_device, quiet
+from mslt_cli.models.folder import MEAN_HEAD, TOKENIZER_FILES, check_model_folder
 
 if TYPE_CHECKING:
     import torch

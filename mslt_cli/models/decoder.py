@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import MODELS
-from mslt_cli.models.directory import CONFIG, TOKENIZER_FILES, ModelFiles, check_model_folder
 from mslt_cli.models.encoder import device_of, load_network, on_device, quiet, without_hub_kernels
+from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, ModelFiles, check_model_folder
 
 if TYPE_CHECKING:
     import torch

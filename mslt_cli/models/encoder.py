@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import MissingPackageError, ModelError
-from mslt_cli.models.directory import CONFIG, check_model_folder
+from mslt_cli.models.folder import CONFIG, check_model_folder
 
 if TYPE_CHECKING:
     import torch

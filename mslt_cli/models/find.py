@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from mslt_cli.cache import cache_home, new_file, new_folder
 from mslt_cli.errors import FetchError, UnknownNameError, UsageError
+from mslt_cli.files import cache_home, new_file, new_folder
 from mslt_cli.models import MODELS
-from mslt_cli.models.directory import ModelFiles, check_model_folder, choose_files
+from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files
 from mslt_cli.progress import QUIET, Progress
 
 
@@ -87,7 +87,7 @@ def _built(name: str, tokenizer_only: bool, force: bool, progress: Progress) -> 
 def _from_hub(
     name: str, repository: str, revision: str | None, tokenizer_only: bool, workers: int, progress: Progress
 ) -> Model:
-    from mslt_cli.fetching import hub
+    from mslt_cli.hub import hub
 
     again = f"mslt fetch model {name}"
     commit = hub.commit_of(hub.Repository("model", repository, revision or "main"), again=again)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mslt_cli.models.directory import MEAN_HEAD
+from mslt_cli.models.folder import MEAN_HEAD
 
 
 class MeanPooled(torch.nn.Module):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mslt_cli.data.prepared import Record, load
+from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UsageError
-from mslt_cli.fetching.data import ensure_data
-from mslt_cli.fetching.prepared import Record, load
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.tasks.base import Task
+from mslt_cli.tasks.task import Task
 
 PARALLEL = ("parallel", "sequence-classification")
 """Kinds of task with one text a row."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.cache import new_folder
+from mslt_cli.files import new_folder
 from mslt_cli.runs.directory import CHECKPOINTS, run_files
 
 KEPT = 2

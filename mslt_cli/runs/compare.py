@@ -14,7 +14,7 @@ from mslt_cli.evaluation.metrics import METRICS
 from mslt_cli.evaluation.significance import holm, mcnemar, paired_bootstrap, paired_bootstrap_macro
 from mslt_cli.runs.directory import Run
 from mslt_cli.runs.scoring import tables_of
-from mslt_cli.tasks.base import Task
+from mslt_cli.tasks.task import Task
 
 Table = NDArray[np.int64]
 MEAN = "mean"

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.cache import REASONS, new_file, sha256_of
 from mslt_cli.errors import FetchError, MsltError
+from mslt_cli.files import REASONS, new_file, sha256_of
 from mslt_cli.runs.spec import id_of, sha256_of_json
 
 if TYPE_CHECKING:

@@ -1,245 +1,173 @@
-"""Evaluate a model on targets: predictions into a run's directory, and the scores that follow from them."""
+"""`evaluate`: runs and models as they are, on targets and tasks that they were not evaluated on before."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mslt_cli.cache import sha256_of
-from mslt_cli.errors import ModelError
-from mslt_cli.evaluation.choices import Reading, answers
-from mslt_cli.evaluation.metrics import macro, score
-from mslt_cli.evaluation.predict import NO_LABEL, predict
-from mslt_cli.models.decoder import ADAPTER, longest_text
-from mslt_cli.progress import Progress, Step
-from mslt_cli.runs.directory import PREDICTIONS, Run, RunError, write_parquet, write_run
-from mslt_cli.runs.scoring import bias_tables, tables_of
-from mslt_cli.runs.session import Session
-from mslt_cli.tasks.base import Task
-from mslt_cli.training.distributed import World
+from mslt_cli import __version__
+from mslt_cli.data.splits import ensure_data
+from mslt_cli.errors import UsageError
+from mslt_cli.models.checksums import weights_checksum
+from mslt_cli.models.find import Model
+from mslt_cli.models.folder import tokenizer_sha256
+from mslt_cli.progress import QUIET, Progress
+from mslt_cli.runs.answering import Evaluation, evaluate_further, evaluated, lacking, with_scores
+from mslt_cli.runs.directory import Run, RunError, check_files, locked, read_run, write_run
+from mslt_cli.runs.environment import environment_of
+from mslt_cli.runs.index import Index
+from mslt_cli.runs.plan import require_evaluated
+from mslt_cli.runs.session import Session, decided
+from mslt_cli.runs.spec import FORMAT, id_of, named_task
+from mslt_cli.training.distributed import ALONE
 from mslt_cli.training.settings import Settings
 
-if TYPE_CHECKING:
-    import polars as pl
 
-    from mslt_cli.models.classifier import Classifier
-    from mslt_cli.models.decoder import Decoder
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What is evaluated: a task's split in some languages, and for multiple choice how answers are read."""
-
-    task: Task
-    split: str
-    targets: tuple[str, ...]
-    """ISO 639-3 codes."""
-    reading: Reading | None = None
-
-    @property
-    def scoring(self) -> str:
-        """What tells its scores from those of other readings; empty where there is one way only."""
-        return self.reading.name if self.reading is not None else ""
-
-
-def lacking(run: Run, evaluation: Evaluation, session: Session) -> tuple[str, ...]:
-    """The targets that a run was not evaluated on, or on other rows than there are now."""
-    task, split = evaluation.task, evaluation.split
-    return tuple(
-        target
-        for target in evaluation.targets
-        if not run.has(
-            task.variant, split, target, session.record(task, target, split).content_sha256, evaluation.scoring
-        )
-    )
-
-
-def evaluated(
-    sources: Sequence[str],
+def evaluate_run(
+    store: Path,
+    run: Run,
+    model: Model,
     evaluation: Evaluation,
-    session: Session,
-    learner: Classifier | Decoder,
-    directory: Path,
-    progress: Progress,
-    settings: Settings,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, str]]:
-    """Let a model answer for each target, and write its answers.
+    *,
+    device: str | None = None,
+    session: Session | None = None,
+    progress: Progress = QUIET,
+) -> Run:
+    """A run with scores on these targets: those that it has, and the others where its weights were kept.
 
     Args:
-        sources: of the run.
-        evaluation: what is asked.
-        session: has the data.
-        learner: the model, with a head for the task or as a decoder.
-        directory: of the run.
+        store: path of the store.
+        run: finished.
+        model: what it was trained from; its tokenizer reads.
+        evaluation: of a classifier on a task with the same labels; of a decoder on any task of multiple choice.
+        device: as torch writes it.
+        session: of the same model, where several runs share it.
         progress: hears of it.
-        settings: what it was trained with; the precision and the longest example count.
-
-    Returns:
-        The scores, one for each target and metric; their means over the targets; and the checksum of each file.
-    """
-    task, split = evaluation.task, evaluation.split
-    scores: list[dict[str, Any]] = []
-    files: dict[str, str] = {}
-    tables: dict[str, dict[str, Any]] = {}
-    ids: dict[str, list[str]] = {}
-    total = sum(session.record(task, target, split).rows for target in evaluation.targets)
-    told = f"evaluate {task.name}" + (f", {evaluation.scoring}" if evaluation.scoring else "")
-    with progress.step(told, total, "rows") as step:
-        for target in evaluation.targets:
-            if task.kind == "multiple-choice":
-                frame = _choices(evaluation, target, session, learner, settings, progress, step)
-            else:
-                frame = _labels(evaluation, target, session, learner, settings, step)
-            parts = [task.variant, *([evaluation.scoring] if evaluation.scoring else []), split, target]
-            name = f"{PREDICTIONS}/{'-'.join(parts)}.parquet"
-            write_parquet(directory / name, frame)
-            files[name] = sha256_of(directory / name)
-            about = {
-                "task": task.variant,
-                "split": split,
-                "scoring": evaluation.scoring,
-                "target": target,
-                "unseen": target not in sources,
-                "data_sha256": session.record(task, target, split).content_sha256,
-                "predictions": name,
-            }
-            ids[target] = frame["id"].to_list()
-            gold, predicted = frame["gold"].to_list(), frame["predicted"].to_list()
-            found = tables_of(task, gold, predicted)
-            found |= bias_tables(evaluation.reading, gold, predicted) if evaluation.reading is not None else {}
-            for metric, table in found.items():
-                tables.setdefault(metric, {})[target] = table
-                scores.append(about | asdict(score(metric, table)))
-    means = [
-        {"task": task.variant, "split": split, "scoring": evaluation.scoring}
-        | asdict(macro(metric, by_target, ids=ids if task.aligned else None))
-        | {"targets": list(by_target), "unseen": sum(target not in sources for target in by_target)}
-        for metric, by_target in tables.items()
-    ]
-    return scores, means, files
-
-
-def _labels(
-    evaluation: Evaluation, target: str, session: Session, learner: Any, settings: Settings, step: Step
-) -> pl.DataFrame:
-    """What a classifier says of each row, or of its words: columns id, gold, predicted."""
-    import polars as pl
-
-    task, split = evaluation.task, evaluation.split
-    number = {NO_LABEL: NO_LABEL} | {i: task.labels.index(label) for i, label in enumerate(learner.labels)}
-    gold = session.labels(task, target, split)
-    words = [len(labels) for labels in gold] if task.kind == "token-classification" else None
-    encoded = session.encoded(task, target, split, settings)
-    found = predict(learner, encoded, words, precision=settings.precision, step=step)
-    found = [[number[a] for a in row] if words is not None else number[row] for row in found]
-    label = pl.List(pl.Int16) if words is not None else pl.Int16
-    return pl.DataFrame(
-        {"id": session.rows(task, target, split)["id"], "gold": gold, "predicted": found},
-        schema_overrides={"gold": label, "predicted": label},
-    )
-
-
-def _choices(
-    evaluation: Evaluation,
-    target: str,
-    session: Session,
-    learner: Any,
-    settings: Settings,
-    progress: Progress,
-    step: Step,
-) -> pl.DataFrame:
-    """What a decoder takes of each row's choices: columns id, gold, predicted; and scores, or what it wrote.
-
-    With both orders gold and predicted hold two of each: the number of the choice, as the data count them.
-    """
-    import polars as pl
-
-    task, split, reading = evaluation.task, evaluation.split, evaluation.reading
-    assert reading is not None
-    frame = session.rows(task, target, split)
-    found = answers(
-        *(learner, session.tokenizer, task, task.code(target), frame.to_dicts(), reading),
-        longest=longest_text(session.model.files),
-        precision=settings.precision,
-        step=step,
-    )
-    if found.cut:
-        some = ", ".join(found.cut[:3]) + (", …" if len(found.cut) > 3 else "")
-        progress.note(f"{len(found.cut)} rows of {task.name} in {task.code(target)} lost their beginning: {some}")
-    gold = frame["label"].to_list()
-    columns: dict[str, Any] = {"id": frame["id"]}
-    if reading.swap:
-        columns |= {"gold": [[label, label] for label in gold], "predicted": found.chosen}
-    else:
-        columns |= {"gold": gold, "predicted": [chosen[0] for chosen in found.chosen]}
-    label = pl.List(pl.Int16) if reading.swap else pl.Int16
-    columns |= {"scores": found.scores} if found.scores is not None else {"text": found.texts}
-    return pl.DataFrame(columns, schema_overrides={"gold": label, "predicted": label})
-
-
-def evaluate_further(
-    run: Run, evaluations: Sequence[Evaluation], session: Session, progress: Progress, world: World
-) -> Run:
-    """Evaluate a run whose weights were kept on the targets that it lacks.
 
     Raises:
-        ModelError: the weights cannot be used.
+        UsageError: decoders are not asked such a task, or encoders are not.
+        RunError: targets are lacking, and the weights were not kept; or the directory was changed.
+        DataError: data are not to be had.
     """
-    if not world.first:
+    require_evaluated(evaluation.task)
+    if (evaluation.task.kind == "multiple-choice") != ("adapter" in run.identity["settings"]):
+        raise UsageError(
+            f"Run {run.run_id} was trained for {run.identity['task']['name']}, and cannot be evaluated on"
+            f" {evaluation.task.name} ({evaluation.task.kind})."
+        )
+    for note in ensure_data(evaluation.task, evaluation.targets, evaluation.split, progress=progress)[1]:
+        progress.note(note)
+    session = session or Session(model, device=device, progress=progress)
+    check_files(run)
+    left = lacking(run, evaluation, session)
+    if not left:
         return run
-    settings = Settings.from_json(run.identity["settings"])
-    learner = None
-    for evaluation in evaluations:
-        left = lacking(run, evaluation, session)
-        if left:
-            learner = learner or trained(run, evaluation.task, session, progress)
-            found = evaluated(
-                *(tuple(run.identity.get("shares", ())), replace(evaluation, targets=left), session, learner),
-                *(run.directory, progress, settings),
-            )
-            run = write_run(run.directory, with_scores(run.record, *found))
-    return run
+    if run.model_folder is None:
+        codes = ", ".join(evaluation.task.code(target) for target in left)
+        raise RunError(
+            f"Run {run.run_id} was not evaluated on {codes}, and its weights were not kept. Train it again with:"
+            f" {run.record['command']} --keep-model"
+        )
+    with locked(run.directory, wait=True):
+        done = evaluate_further(read_run(run.directory) or run, [evaluation], session, progress, ALONE)
+    Index(store, progress).save(done)
+    return done
 
 
-def with_scores(
-    record: dict[str, Any] | Any, scores: list[dict[str, Any]], means: list[dict[str, Any]], files: dict[str, str]
-) -> dict[str, Any]:
-    """A run's record with further scores; those that are measured again take the place of what was there."""
+def evaluate_model(
+    store: Path,
+    model: Model,
+    evaluation: Evaluation,
+    *,
+    root: Path,
+    max_length: int = 512,
+    precision: str = "auto",
+    four_bit: bool = False,
+    device: str | None = None,
+    session: Session | None = None,
+    force: bool = False,
+    progress: Progress = QUIET,
+) -> Run:
+    """Evaluate a model as it is: a decoder, or a classifier that was trained for such a task, by whomever.
 
-    def place(s: Any) -> tuple[Any, ...]:
-        return s["task"], s["split"], s.get("scoring", ""), s["target"]
-
-    new = {place(s) for s in scores}
-    kept = [s for s in record.get("scores", ()) if place(s) not in new]
-    return {
-        **record,
-        "scores": [*kept, *scores],
-        "means": [*record.get("means", ()), *means],
-        "files": {**record.get("files", {}), **files},
-    }
-
-
-def trained(run: Run, task: Task, session: Session, progress: Progress) -> Classifier | Decoder:
-    """A run's model, out of the weights that were kept.
+    Args:
+        store: path of the store.
+        model: on this machine.
+        evaluation: see there.
+        root: the folder of run directories.
+        max_length: tokens of an example, for classifiers.
+        precision: auto, fp32 or bf16.
+        four_bit: whether a decoder's weights are held in 4 bits.
+        device: as torch writes it.
+        session: of the same model, where several evaluations share it.
+        force: evaluate anew.
+        progress: hears of it.
 
     Raises:
-        ModelError: the weights cannot be used.
-        RunError: they are not those that the run wrote.
+        ModelError: it is no decoder, or has no head for the task, or other labels.
+        DataError: data are not to be had.
     """
     from mslt_cli.models.classifier import load_trained
 
-    assert run.model_folder is not None
-    settings = Settings.from_json(run.identity["settings"])
-    if settings.adapter is None:
-        if task.kind == "multiple-choice":
-            raise ModelError(f"Run {run.run_id} is an encoder's: it cannot be asked the questions of {task.name}.")
-        with progress.step(f"load {run.record['name']}"):
-            return load_trained(run.model_folder, task.kind, task.labels, device=session.device)
-    decoder = session.decoder(settings.adapter, settings.precision)
-    path = run.model_folder / ADAPTER
-    if not path.is_file() or sha256_of(path) != run.record.get("adapter_sha256"):
-        raise RunError(f"{path} is missing or was changed. Restore it, or train the run again with --force.")
-    decoder.load(run.model_folder)
-    return decoder
+    task = evaluation.task
+    require_evaluated(task)
+    asked = task.kind == "multiple-choice"
+    for note in ensure_data(task, evaluation.targets, evaluation.split, progress=progress)[1]:
+        progress.note(note)
+    settings = decided(Settings(max_length=max_length, precision=precision), device)  # type: ignore[arg-type]
+    identity: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": "eval",
+        "task": {"name": task.variant, "definition": task.definition, "labels": list(task.labels)},
+        "model": {
+            "name": model.name,
+            "revision": model.revision,
+            "weights_sha256": weights_checksum(model.folder),
+            "tokenizer_sha256": tokenizer_sha256(model.folder),
+        },
+        "settings": {"precision": settings.precision, "four_bit": four_bit} if asked else settings.as_json(),
+    }
+    run_id = id_of(identity)
+    short = model.name.rstrip("/").rsplit("/", 1)[-1]
+    directory = root / f"eval_{task.name}_{short}_{run_id}"
+    session = session or Session(model, device=device, progress=progress)
+    with locked(directory, wait=True):
+        known = None if force else read_run(directory)
+        if known is not None and not lacking(known, evaluation, session):
+            check_files(known)
+            return known
+        started, clock = datetime.now(UTC), time.monotonic()
+        learner: Any
+        if asked:
+            learner = session.decoder(None, settings.precision, four_bit=four_bit)
+        else:
+            with progress.step(f"load {model.name}"):
+                learner = load_trained(model.folder, task.kind, task.labels, device=device)
+        left = evaluation if known is None else replace(evaluation, targets=lacking(known, evaluation, session))
+        found = evaluated((), left, session, learner, directory, progress, settings)
+        codes = ",".join(task.code(target) for target in evaluation.targets)
+        command = f"mslt eval {model.name} {task.options} --targets {codes} --split {evaluation.split}"
+        command += f" {evaluation.reading.options}" if evaluation.reading and evaluation.reading.options else ""
+        run = write_run(
+            directory,
+            {
+                "run_id": run_id,
+                "name": model.name + (" in 4 bits" if four_bit else ""),
+                "task": named_task(task),
+                "identity": identity,
+                "command": command + (" --4bit" if four_bit else ""),
+                "environment": environment_of(learner, ALONE),
+                **with_scores(
+                    {name: known.record[name] for name in ("scores", "means", "files")} if known else {}, *found
+                ),
+                "started_at": started.isoformat(timespec="seconds"),
+                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "wall_s": round(time.monotonic() - clock, 3),
+                "mslt_version": __version__,
+            },
+        )
+    Index(store, progress).save(run)
+    return run

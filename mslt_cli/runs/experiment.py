@@ -11,14 +11,14 @@ from typing import Any, Literal
 from mslt_cli.errors import MsltError
 from mslt_cli.models.find import Model
 from mslt_cli.progress import QUIET, Progress
+from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.checkpoints import last_step
 from mslt_cli.runs.directory import BusyError, Run, RunError
-from mslt_cli.runs.evaluate import Evaluation
-from mslt_cli.runs.execute import How, Outcome, carry_out, find_done
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.plan import Planned, check_samples, plan
 from mslt_cli.runs.session import Session
-from mslt_cli.tasks.base import Task
+from mslt_cli.runs.work import How, Outcome, carry_out, find_done
+from mslt_cli.tasks.task import Task
 from mslt_cli.training.distributed import World, joined
 from mslt_cli.training.settings import Settings
 

@@ -9,19 +9,19 @@ from itertools import combinations
 
 import numpy as np
 
+from mslt_cli.data.prepared import read_record
+from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UsageError
-from mslt_cli.fetching.data import ensure_data
-from mslt_cli.fetching.prepared import read_record
 from mslt_cli.models import resolved_head
 from mslt_cli.models.checksums import weights_checksum
 from mslt_cli.models.decoder import require_decoder
-from mslt_cli.models.directory import tokenizer_sha256
 from mslt_cli.models.find import Model
+from mslt_cli.models.folder import tokenizer_sha256
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.runs.evaluate import Evaluation
+from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.session import Session, decided
 from mslt_cli.runs.spec import Spec
-from mslt_cli.tasks.base import Task
+from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import PAIRINGS, Pairing, equal_shares, proportional_shares, sample, too_few
 from mslt_cli.training.settings import Settings, preset
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mslt_cli.evaluation.choices import UNREADABLE, Reading
 from mslt_cli.evaluation.metrics import accuracy_table, entity_table
-from mslt_cli.tasks.base import Task
+from mslt_cli.tasks.task import Task
 
 
 def tables_of(task: Task, gold: list[Any], answers: list[Any]) -> dict[str, NDArray[np.int64]]:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mslt_cli.data.prepared import Record, load, read_record
 from mslt_cli.errors import DataError
-from mslt_cli.fetching.prepared import Record, load, read_record
 from mslt_cli.models.decoder import eos_id, longest_text
-from mslt_cli.models.directory import tokenizer_sha256
 from mslt_cli.models.find import Model
+from mslt_cli.models.folder import tokenizer_sha256
 from mslt_cli.models.tokenizer import read_tokenizer
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.tasks.base import Task
+from mslt_cli.tasks.task import Task
 from mslt_cli.training.encoding import Encoded, encoded_split
 from mslt_cli.training.settings import Adapter, Settings
 

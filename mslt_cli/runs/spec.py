@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from mslt_cli.models.find import Model
-from mslt_cli.tasks.base import Task
+from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
 from mslt_cli.training.settings import Settings, preset
 

@@ -122,7 +122,7 @@ def _fill_facts(connection: sqlite3.Connection) -> None:
 
 def _fill_vectors(connection: sqlite3.Connection) -> None:
     from mslt_cli.languages.uriel import VECTOR_SETS, read_uriel
-    from mslt_cli.store.vectors import encode
+    from mslt_cli.store.language_vectors import encode
 
     uriel = read_uriel()
     connection.execute("DELETE FROM vector_sets WHERE provider = ?", (VECTORS,))  # with their features and vectors

@@ -13,7 +13,7 @@ pools               one row a language of a named pool: pool, iso639_3, source
 fills               one row a source that was read in: source, version, sha256 of its files, filled_at
                     (UTC, ISO 8601), rows written
 vector_sets         one row a set of language vectors: name, provider, provider_version, n_features,
-                    encoding (see mslt_cli/store/vectors.py), description
+                    encoding (see mslt_cli/store/language_vectors.py), description
 features            one row a column of a vector set: vector_set, position (from 0), name
 vectors             one row a vector: vector_set, iso639_3, encoded, measured_share (0..1)
 feature_values      a view of vectors, one row a binary feature of a language: vector_set, iso639_3,

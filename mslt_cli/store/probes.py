@@ -13,7 +13,7 @@ from mslt_cli import __version__
 from mslt_cli.store.db import Store
 
 if TYPE_CHECKING:
-    from mslt_cli.probing.probe import Probe
+    from mslt_cli.measuring.mixing import Probe
 
 PROBES_SCHEMA = 6
 """The schema that has this table: an older store knows no probes."""

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mslt_cli.data import results_path
 from mslt_cli.errors import StoreError
+from mslt_cli.shipped import results_path
 from mslt_cli.store.db import Store, open_store, store_exists, store_path
 from mslt_cli.store.fill import ensure_filled, is_filled
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mslt_cli.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from mslt_cli.tasks.base import Task
+    from mslt_cli.tasks.task import Task
 
 TASKS = ("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr")
 """Encoders' tasks, decoders' tasks, instructions, parallel sentences, and the one that needs no hub."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mslt_cli.errors import DataError, MissingPackageError
 from mslt_cli.languages.codes import fold
-from mslt_cli.tasks.base import Task, spelt
+from mslt_cli.tasks.task import Task, spelt
 
 if TYPE_CHECKING:
     import polars as pl

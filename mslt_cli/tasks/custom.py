@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
+from mslt_cli.data.formats import is_archive
 from mslt_cli.errors import DataError
-from mslt_cli.fetching.formats import is_archive
 from mslt_cli.tasks import TASKS
-from mslt_cli.tasks.base import COLUMNS, Hub, Kind, Table, Task
 from mslt_cli.tasks.prompts import placeholders
+from mslt_cli.tasks.task import COLUMNS, Hub, Kind, Table, Task
 
 KEYS: dict[str, tuple[type, ...]] = {
     "name": (str,),

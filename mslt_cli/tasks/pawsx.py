@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mslt_cli.tasks.base import Hub, Repair, Task, spelt
+from mslt_cli.tasks.task import Hub, Repair, Task, spelt
 
 if TYPE_CHECKING:
     import polars as pl

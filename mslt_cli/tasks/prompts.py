@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Any, Literal
 
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.base import Task
+from mslt_cli.tasks.task import Task
 
 Spacing = Literal["bactrian", "printed"]
 """Blank lines as in Bactrian-X's own template, which the paper followed in training; or none, as the paper prints."""

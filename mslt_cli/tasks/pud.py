@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mslt_cli.tasks.base import Hub, Task, spelt
+from mslt_cli.tasks.task import Hub, Task, spelt
 
 TASK = Task(
     name="pud",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mslt_cli.tasks.base import COLUMNS, Task
+from mslt_cli.tasks.task import COLUMNS, Task
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,7 +5,7 @@ All treebanks of a language are put together, PUD included: the 1,000 sentences 
 
 from __future__ import annotations
 
-from mslt_cli.tasks.base import Hub, Task, spelt
+from mslt_cli.tasks.task import Hub, Task, spelt
 
 _SIZES = {  # train, validation, test
     "ara": (6_075, 909, 1_680),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mslt_cli.tasks.base import Hub, Task, spelt
+from mslt_cli.tasks.task import Hub, Task, spelt
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.base import Hub, Repair, Task, spelt
+from mslt_cli.tasks.task import Hub, Repair, Task, spelt
 
 if TYPE_CHECKING:
     import polars as pl

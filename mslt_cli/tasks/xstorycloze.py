@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mslt_cli.tasks.base import Hub, Table, Task, spelt
+from mslt_cli.tasks.task import Hub, Table, Task, spelt
 
 _SENTENCES = tuple(f"input_sentence_{i}" for i in range(1, 5))
 _ENDINGS = ("sentence_quiz1", "sentence_quiz2")

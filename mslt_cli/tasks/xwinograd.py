@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.tasks.base import Hub, RowError, Table, Task, spelt
+from mslt_cli.tasks.task import Hub, RowError, Table, Task, spelt
 
 if TYPE_CHECKING:
     import polars as pl

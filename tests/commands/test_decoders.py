@@ -11,10 +11,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tiny_bloom import ITEMS, make_bloom
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "fetching"))
 from hub_server import HubServer
+from tiny_bloom import ITEMS, make_bloom
 
 for package in ("torch", "transformers", "peft", "bitsandbytes"):
     pytest.importorskip(package)

@@ -7,12 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import polars as pl
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "fetching"))  # for hub_server.py
 from hub_server import HubServer
 
 COMMAND = [sys.executable, "-m", "mslt_cli"]

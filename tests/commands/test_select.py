@@ -430,7 +430,7 @@ def test_a_store_in_a_read_only_folder_is_read(filled_store):
         folder.chmod(0o555)
         code = f"""
 import os, sys
-import mslt_cli.cli, mslt_cli.selection, mslt_cli.reporting.selections, mslt_cli.store.fill
+import mslt_cli.cli, mslt_cli.selection, mslt_cli.show.selections, mslt_cli.store.fill
 if os.getuid() == 0:
     os.setuid(65534)
 assert not os.access({name!r}, os.W_OK)

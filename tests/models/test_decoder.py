@@ -10,7 +10,7 @@ from tiny_bloom import fill, make_bloom
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import decoder as decoders
 from mslt_cli.models.decoder import adapted_layers, eos_id, linear_layers, load_decoder, longest_text, write_merged
-from mslt_cli.models.directory import check_model_folder
+from mslt_cli.models.folder import check_model_folder
 from mslt_cli.training.batches import Example, collate
 from mslt_cli.training.settings import Adapter
 
@@ -339,7 +339,7 @@ def test_no_compiled_code_is_fetched_from_the_hub(bloom, tmp_path):
 
 
 def test_weights_are_the_same_in_every_place(bloom, tmp_path):
-    from mslt_cli.models.directory import weights_sha256
+    from mslt_cli.models.folder import weights_sha256
 
     assert weights_sha256(make_bloom(tmp_path)) == weights_sha256(bloom)
     assert fill  # its generator is numpy's frozen one: the record of the harness depends on it

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mslt_cli.cache import sha256_of
 from mslt_cli.errors import ModelError
+from mslt_cli.files import sha256_of
 from mslt_cli.models.e5_small import (
     SMALL,
     build_e5_small,

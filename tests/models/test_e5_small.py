@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mslt_cli.models.directory import check_model_folder, weights_sha256
 from mslt_cli.models.e5_small import KNOWN_FILES, transformers_name
+from mslt_cli.models.folder import check_model_folder, weights_sha256
 from mslt_cli.probing.embeddings import sentence_embeddings
 
 

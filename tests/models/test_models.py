@@ -26,6 +26,6 @@ def test_only_what_is_built_from_a_package_has_no_name_on_the_hub():
 
 
 def test_the_table_and_the_checks_import_nothing_heavy():
-    code = "import sys, mslt_cli.models.directory; print(*sys.modules)"
+    code = "import sys, mslt_cli.models.folder; print(*sys.modules)"
     loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
     assert not loaded & {"torch", "transformers", "safetensors", "tokenizers", "numpy", "huggingface_hub"}

@@ -8,15 +8,15 @@ import polars as pl
 import pytest
 from tiny_bloom import ITEMS, make_bloom
 
+from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import MsltError, UsageError
 from mslt_cli.evaluation.choices import Reading
 from mslt_cli.evaluation.metrics import wilson
-from mslt_cli.fetching.data import fetch_data
 from mslt_cli.models.find import fetch_model
+from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.compare import compare_runs
 from mslt_cli.runs.directory import RunError, check_files
-from mslt_cli.runs.evaluate import Evaluation
-from mslt_cli.runs.evaluations import evaluate_model, evaluate_run
+from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
 from mslt_cli.runs.experiment import train
 from mslt_cli.runs.index import find_run, index_runs
 from mslt_cli.store.db import open_store
@@ -293,7 +293,7 @@ def test_out_of_memory_first_spares_what_can_be_computed_again(run, heard, monke
 
 def test_a_step_without_any_answer_is_taken_and_changes_no_other(run, home, monkeypatch):
     """Half of the instructions have no room for their answers: nothing of them is computed."""
-    from mslt_cli.runs import execute as carrying
+    from mslt_cli.runs import work as carrying
 
     plain, seen = carrying.next_token_examples, []
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from mslt_cli.data.splits import read_data
 from mslt_cli.errors import DataError, UsageError
-from mslt_cli.fetching.data import read_data
+from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.directory import RunError, check_files, locked, read_run
-from mslt_cli.runs.evaluate import Evaluation
-from mslt_cli.runs.evaluations import evaluate_model, evaluate_run
+from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
 from mslt_cli.runs.experiment import train
 from mslt_cli.runs.index import find_run, index_runs
 from mslt_cli.runs.plan import PAPER_LITERAL
@@ -129,7 +129,7 @@ def test_changed_data_make_another_run(run, moods, home):
     first = only(run(moods, [(EN,)]))
     path = home / "moods" / "en" / "train.csv"
     path.write_text(path.read_text() + "new,a good,happy\n")
-    from mslt_cli.fetching.data import fetch_data
+    from mslt_cli.data.splits import fetch_data
 
     fetch_data(moods, [EN], force=True)
     assert only(run(moods, [(EN,)])).run.run_id != first.run.run_id
@@ -432,7 +432,7 @@ def test_a_trained_model_is_evaluated_as_it_is(run, moods, own_store, home):
 
 
 def test_default_targets_that_an_import_lacks_are_left_out_and_said(run, home, heard, tiny):
-    from mslt_cli.fetching.data import fetch_data
+    from mslt_cli.data.splits import fetch_data
     from mslt_cli.tasks import find_task
 
     task = find_task("cldr")

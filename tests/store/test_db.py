@@ -149,7 +149,8 @@ def test_a_store_in_a_read_only_place_can_be_read_and_not_written(filled_store):
         folder.chmod(0o555)
         code = f"""
 import os, pathlib, sys
-from mslt_cli.store import db, fill, vectors
+from mslt_cli.store import language_vectors as vectors
+from mslt_cli.store import db, fill
 import mslt_cli.store.migrations
 if os.getuid() == 0:
     os.setuid({NOBODY})
@@ -173,7 +174,8 @@ else:
 def test_reading_a_filled_store_needs_no_heavy_library(filled_store):
     code = f"""
 import pathlib, sys
-from mslt_cli.store import fill, languages, vectors
+from mslt_cli.store import language_vectors as vectors
+from mslt_cli.store import fill, languages
 from mslt_cli.store.db import open_store
 path = pathlib.Path({str(filled_store)!r})
 assert fill.ensure_filled(path) is None

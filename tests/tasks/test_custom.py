@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from mslt_cli.data.prepared import load
+from mslt_cli.data.splits import ensure_data, fetch_data
 from mslt_cli.errors import DataError
-from mslt_cli.fetching.data import ensure_data, fetch_data
-from mslt_cli.fetching.prepared import load
 from mslt_cli.tasks import find_task
 
 REVIEWS = """

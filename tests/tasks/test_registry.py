@@ -5,7 +5,7 @@ import pytest
 from mslt_cli.errors import DataError, UnknownNameError
 from mslt_cli.languages.facts import read_facts
 from mslt_cli.tasks import TASKS, find_task
-from mslt_cli.tasks.base import COLUMNS
+from mslt_cli.tasks.task import COLUMNS
 
 PAPER = {"ara", "deu", "eng", "spa", "fra", "rus", "zho"}
 FACTS = read_facts()

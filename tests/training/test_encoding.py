@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mslt_cli.data.prepared import Record
 from mslt_cli.errors import UsageError
-from mslt_cli.fetching.prepared import Record
 from mslt_cli.models.tokenizer import read_tokenizer
 from mslt_cli.tasks import find_task
 from mslt_cli.training import encoding

@@ -1,0 +1,124 @@
+"""Prepared data in the cache: a parquet file under its checksum for each task, language and split, and a record of it.
+
+    HF_HOME/mslt/data/xnli/deu/test-0a1b2c3d4e5f.parquet
+    HF_HOME/mslt/data/xnli/deu/test.json
+
+The record is written last and names its file, so whoever reads it finds a whole one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mslt_cli.errors import DataError
+from mslt_cli.files import cache_home, new_file
+from mslt_cli.tasks.task import Task
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMAT = 1
+"""Raised when what the columns mean changes; older files are then prepared anew."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a prepared file."""
+
+    task: str
+    language: str
+    """ISO 639-3 code."""
+    code: str
+    """The data set's own spelling of the language."""
+    split: str
+    rows: int
+    raw_rows: int
+    """Before repairs dropped any."""
+    file: str
+    """Name of the parquet file beside the record."""
+    size_bytes: int
+    sha256: str
+    """Of the parquet file."""
+    content_sha256: str
+    """Of the rows, whatever wrote the file."""
+    origin: dict[str, Any]
+    """Where it came from: repository and commit, folder, or package; and the files with their checksums."""
+    repaired: dict[str, int] = field(default_factory=dict)
+    """Rows that each repair changed or dropped; a repair that is missing here was switched off."""
+    expected_rows: int | None = None
+    prepared_at: str = ""
+    version: str = ""
+    """Of mslt."""
+    format: int = FORMAT
+
+
+def task_folder(task: Task) -> Path:
+    """Where a task's prepared data lie."""
+    return cache_home() / "data" / task.key
+
+
+def read_record(task: Task, language: str, split: str) -> Record | None:
+    """The record of what is prepared; None if nothing is, or what is there is damaged or of another version."""
+    folder = task_folder(task) / language
+    try:
+        record = Record(**json.loads((folder / f"{split}.json").read_text(encoding="utf-8")))
+        whole = (folder / record.file).stat().st_size == record.size_bytes
+    except (ValueError, TypeError, OSError):
+        return None
+    return record if whole and record.format == FORMAT else None
+
+
+def records(task: Task) -> Iterator[Record]:
+    """All records of a task, sorted by language and split."""
+    folder = task_folder(task)
+    for path in sorted(folder.glob("*/*.json")):
+        if (record := read_record(task, path.parent.name, path.stem)) is not None:
+            yield record
+
+
+def save(task: Task, frame: pl.DataFrame, record: dict[str, Any]) -> Record:
+    """Write rows and their record; `record` has all fields but those of the file.
+
+    Raises:
+        FetchError: the cache cannot be written.
+    """
+    out = io.BytesIO()
+    frame.write_parquet(out, compression="zstd", statistics=False)
+    data = out.getvalue()
+    content = hashlib.sha256(frame.write_ndjson().encode()).hexdigest()
+    folder = task_folder(task) / record["language"]
+    name = f"{record['split']}-{content[:12]}.parquet"
+    whole = Record(
+        **record, file=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), content_sha256=content
+    )
+    with new_file(folder / name) as part:
+        part.write_bytes(data)
+    with new_file(folder / f"{record['split']}.json") as part:
+        part.write_text(json.dumps(asdict(whole), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return whole
+
+
+def load(task: Task, record: Record) -> pl.DataFrame:
+    """Read prepared rows.
+
+    Raises:
+        DataError: the file is missing or not the one that was written.
+    """
+    import polars as pl
+
+    path = task_folder(task) / record.language / record.file
+    place = f" --from {record.origin['path']}" if record.origin["kind"] == "folder" and not task.folder else ""
+    again = f"Run `mslt fetch data {task.options} --langs {record.code}{place} --force` to get it again."
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"The cached {path} cannot be read: {error.strerror}. {again}") from error
+    if hashlib.sha256(data).hexdigest() != record.sha256:
+        raise DataError(f"The cached {path} is damaged: its checksum is not the recorded one. {again}")
+    return pl.read_parquet(io.BytesIO(data))

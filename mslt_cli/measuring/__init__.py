@@ -1,0 +1,1 @@
+"""What is measured once, so that selections and reports need no model: vocabularies, mean embeddings, probes."""

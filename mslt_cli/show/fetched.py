@@ -1,0 +1,195 @@
+"""What `mslt fetch` brought or has, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mslt_cli.show.rows import Column, show_rows
+
+if TYPE_CHECKING:
+    from mslt_cli.data.prepared import Record
+    from mslt_cli.data.splits import FetchReport
+    from mslt_cli.measuring.language_means import EmbeddingReport
+    from mslt_cli.measuring.vocabularies import VocabularyReport
+    from mslt_cli.tasks.task import Task
+
+
+def _count(value: float) -> str:
+    return f"{value:,}"
+
+
+def _megabytes(value: float) -> str:
+    return f"{value / 1e6:.2f}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _by_split(value: Mapping[str, int]) -> str:
+    return ", ".join(f"{split} {rows:,}" for split, rows in value.items())
+
+
+def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> None:
+    """Print the tasks, each with what is cached of it."""
+    rows: list[dict[str, Any]] = []
+    for task, cached in tasks:
+        rows.append(
+            {
+                "task": task.name,
+                "kind": task.kind,
+                "summary": task.summary,
+                "metric": task.metric,
+                "further_metrics": list(task.further_metrics),
+                "labels": list(task.labels),
+                "languages": [task.code(language) for language in task.languages],
+                "splits": list(task.splits),
+                "evaluation": task.evaluation,
+                "sources": [task.code(language) for language in task.sources],
+                "targets": [task.code(language) for language in task.targets],
+                "from": task.hub.repository if task.hub else task.package or task.folder,
+                "repairs": {repair.name: repair.summary for repair in task.repairs},
+                "licence": task.licence,
+                "citation": task.citation,
+                "cached_languages": sorted({record.code for record in cached}),
+                "cached_rows": {
+                    split: sum(r.rows for r in cached if r.split == split)
+                    for split in task.splits
+                    if any(r.split == split for r in cached)
+                },
+                "cached_bytes": sum(record.size_bytes for record in cached),
+            }
+        )
+    columns = [
+        Column("task"),
+        Column("kind"),
+        Column("languages", lambda value: str(len(value)), right=True, header="langs"),
+        Column("metric", spare=True),
+        Column("from", spare=True),
+        Column("licence", spare=True),
+        Column("cached_languages", lambda value: str(len(value)) if value else "·", right=True, header="cached"),
+        Column("cached_bytes", lambda value: _megabytes(value) if value else "·", right=True, header="MB"),
+    ]
+    show_rows(columns, rows, form, whole="tasks")
+
+
+def show_data(report: FetchReport, form: str) -> None:
+    """Print what was prepared, a row a language and split."""
+    rows = [
+        {
+            "language": item.record.code,
+            "split": item.record.split,
+            "rows": item.record.rows,
+            "status": "new" if item.new else "cached",
+            "repaired": item.record.repaired,
+            "expected_rows": item.record.expected_rows,
+            "bytes": item.record.size_bytes,
+            "sha256": item.record.content_sha256,
+            "origin": item.record.origin,
+        }
+        for item in report.fetched
+    ]
+    if form == "table":
+        _show_data_table(report)
+        return
+    columns = [Column(name) for name in ("language", "split", "rows", "status", "bytes", "sha256")]
+    show_rows(columns, rows, form, whole="data")
+
+
+def _show_data_table(report: FetchReport) -> None:
+    """For people a row a language is enough."""
+    rows: dict[str, dict[str, Any]] = {}
+    for item in report.fetched:
+        record = item.record
+        row = rows.setdefault(
+            record.code,
+            {"language": record.code, **dict.fromkeys(report.task.splits), "repaired": {}, "status": set(), "bytes": 0},
+        )
+        row[record.split] = record.rows
+        row["bytes"] += record.size_bytes
+        row["status"].add("new" if item.new else "cached")
+        for name, changed in record.repaired.items():
+            row["repaired"][name] = row["repaired"].get(name, 0) + changed
+    columns = [Column("language")]
+    columns += [Column(s, _count, right=True) for s in report.task.splits if any(row[s] for row in rows.values())]
+    if report.task.repairs:
+        columns.append(Column("repaired", _by_split))
+    columns += [Column("status", lambda value: " and ".join(sorted(value))), Column("bytes", _megabytes, True, "MB")]
+    places = dict.fromkeys(_place(item.record.origin) for item in report.fetched)
+    footer = [f"{report.task.name} ({report.task.licence or 'no licence stated'}) from {', '.join(places)}."]
+    show_rows(columns, list(rows.values()), "table", whole="data", footer=footer)
+
+
+def _place(origin: Mapping[str, Any]) -> str:
+    if origin["kind"] == "hub":
+        return f"{origin['repository']} at {origin['revision'][:12]}"
+    if origin["kind"] == "package":
+        return f"{origin['package']} {origin['revision']}"
+    return str(origin["path"])
+
+
+def show_vocabularies(report: VocabularyReport, code_of: Mapping[str, str], form: str) -> None:
+    """Print vocabularies, a row a language."""
+    rows = [
+        {
+            "language": code_of.get(row.iso639_3, row.iso639_3),
+            "sentences": row.sentences,
+            "tokens": row.tokens,
+            "distinct": row.distinct_tokens,
+            "fertility": None if row.fertility is None else round(row.fertility, 4),
+            "characters_per_token": round(row.characters / row.tokens, 4),
+            "unknown_share": round(row.unknown_share, 6),
+            "status": "new" if row.iso639_3 in report.new else "stored",
+        }
+        for row in report.vocabularies
+    ]
+    columns = [
+        Column("language"),
+        Column("sentences", _count, right=True),
+        Column("tokens", _count, right=True),
+        Column("distinct", _count, right=True),
+        Column("fertility", _two, right=True, header="tokens a word"),
+        Column("characters_per_token", _two, right=True, header="characters a token", spare=True),
+        Column("unknown_share", _percent, right=True, header="unknown, %", spare=True),
+        Column("status"),
+    ]
+    first = report.vocabularies[0]
+    limited = f", the first {first.examples_limit:,} rows" if first.examples_limit else ""
+    footer = [f"{first.model} on {first.task} {first.split}{limited}. `mslt select --by vocab` ranks by it."]
+    show_rows(columns, rows, form, whole="vocabularies", footer=footer)
+
+
+def show_embeddings(report: EmbeddingReport, code_of: Mapping[str, str], form: str) -> None:
+    """Print embeddings, a row a language."""
+    rows = [
+        {
+            "language": code_of.get(row.iso639_3, row.iso639_3),
+            "sentences": row.sentences,
+            "layers": report.layers,
+            "dimensions": len(row.vector),
+            "status": "new" if row.iso639_3 in report.new else "stored",
+        }
+        for row in report.embeddings
+    ]
+    columns = [
+        Column("language"),
+        Column("sentences", _count, right=True),
+        Column("layers", right=True),
+        Column("dimensions", right=True),
+        Column("status"),
+    ]
+    chosen = report.set
+    how = f", prefix {chosen.prefix!r}" if chosen.prefix else ""
+    how += "" if chosen.special_tokens else ", without special tokens"
+    how += f", the first {chosen.limit:,} rows" if chosen.limit else ""
+    speed = f" {report.sentences_per_s:,.0f} sentences/s." if report.sentences_per_s else ""
+    footer = [
+        f"{chosen.model} on {chosen.corpus} {chosen.split}{how}: means of sentence embeddings, "
+        f"layers 0 to {chosen.last_layer}.{speed} `mslt select --by embedding` ranks by the last."
+    ]
+    show_rows(columns, rows, form, whole="embeddings", footer=footer)

@@ -1,0 +1,148 @@
+"""The charts of a report by matplotlib: dots on lines, or lines by number of sources."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+from mslt_cli.reports.cells import Chart, DotChart, LineChart, Panel, Table
+from mslt_cli.show.output_files import write_whole
+from mslt_cli.show.probe_figure import COLOURS, MARKERS, fonts_for, plain
+
+PANEL_WIDTH, LINE_HEIGHT = 3.4, 0.24
+"""Inches."""
+MOST_ACROSS = 5
+GREY = "#777777"
+
+
+def save_chart(path: Path, table: Table) -> list[str]:
+    """Draw a table's chart.
+
+    Args:
+        path: .png, .svg or .pdf.
+        table: with a chart.
+
+    Returns:
+        What the user should know: letters that no font of this machine has.
+
+    Raises:
+        MsltError: the file cannot be written.
+    """
+    data, notes = drawn(table, path.suffix.lower().removeprefix("."))
+    write_whole(path, data)
+    return notes
+
+
+def drawn(table: Table, form: str) -> tuple[bytes, list[str]]:
+    """A table's chart as a file's bytes; the same numbers make the same bytes.
+
+    Args:
+        table: with a chart.
+        form: png, svg or pdf.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    chart = table.chart
+    assert chart is not None
+    fonts, unknown = fonts_for(_letters_of(chart))
+    style: Any = {"font.family": fonts, "svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 8.5}
+    style |= {"svg.hashsalt": table.name, "axes.spines.top": False, "axes.spines.right": False}
+    with matplotlib.rc_context(style):
+        figure = _lines(chart) if isinstance(chart, LineChart) else _dots(chart)
+        out = io.BytesIO()
+        metadata: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
+        figure.savefig(out, format=form, dpi=160, metadata=metadata)
+        pyplot.close(figure)
+    missing = f"no font of this machine has {' '.join(unknown)}, and the figure shows boxes. Install Noto fonts."
+    return out.getvalue(), [missing] if unknown else []
+
+
+def _letters_of(chart: Chart) -> str:
+    if isinstance(chart, LineChart):
+        return "".join(label for label, _ in chart.series) + chart.unit + chart.x_unit
+    return chart.unit + "".join(panel.title + "".join(name for name, _ in panel.lines) for panel in chart.panels)
+
+
+def _lines(chart: LineChart) -> Any:
+    from matplotlib import pyplot
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = pyplot.subplots(figsize=(5.6, 3.8), constrained_layout=True)
+    for i, (label, steps) in enumerate(chart.series):
+        x, mean = [step.x for step in steps], [step.mean for step in steps]
+        spread = [[step.mean - step.low for step in steps], [step.high - step.mean for step in steps]]
+        shift = 0.05 * (i - (len(chart.series) - 1) / 2)  # so that no interval hides another
+        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        axes.errorbar(
+            [at + shift for at in x], mean, spread, color=colour, marker=marker, capsize=3, label=plain(label)
+        )
+        for step in steps:
+            said = f"n = {step.n}"
+            axes.annotate(
+                said, (step.x + shift, step.mean), (6, -11), textcoords="offset points", fontsize=7, color=GREY
+            )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel(chart.x_unit)
+    axes.set_ylabel(chart.unit)
+    axes.margins(x=0.12)
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def _dots(chart: DotChart) -> Any:
+    from matplotlib import pyplot
+
+    down = math.ceil(len(chart.panels) / MOST_ACROSS)
+    across = math.ceil(len(chart.panels) / down)
+    names = list(dict.fromkeys(name for panel in chart.panels for name, _ in panel.lines))
+    longest = max([len(name) for name in names], default=0) * 0.07
+    height = max([len(panel.lines) for panel in chart.panels], default=1) * LINE_HEIGHT + 1.1
+    series = list(dict.fromkeys(dot.series for panel in chart.panels for _, dots in panel.lines for dot in dots))
+    figure, grid = pyplot.subplots(
+        *(down, across),
+        figsize=(longest + PANEL_WIDTH * across if across > 1 else longest + 5, down * height + 0.3),
+        squeeze=False,
+        constrained_layout=True,
+        sharey=len({tuple(name for name, _ in panel.lines) for panel in chart.panels}) == 1,
+    )
+    for axes, panel in zip(grid.flat, chart.panels, strict=False):
+        _panel(axes, panel, series, joined=chart.joined)
+        axes.set_xlabel(chart.unit)
+    for axes in list(grid.flat)[len(chart.panels) :]:
+        axes.set_visible(False)
+    handles: dict[str, Any] = {}
+    for axes in grid.flat:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    if len(handles) > 1 or "" not in handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def _panel(axes: Any, panel: Panel, series: list[str], *, joined: bool) -> None:
+    for y, (_, dots) in enumerate(panel.lines):
+        if panel.every:
+            label = "all combinations" if y == 0 else None
+            axes.plot(panel.every, [y] * len(panel.every), "|", color="#bbbbbb", markersize=9, zorder=0, label=label)
+        if joined and len(dots) > 1:
+            ends = [dot.value for dot in dots]
+            axes.plot([min(ends), max(ends)], [y, y], color="#cccccc", zorder=1)
+        for dot in dots:
+            i = series.index(dot.series)
+            look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+            if dot.low is not None and dot.high is not None:
+                axes.plot([dot.low, dot.high], [y, y], color=look["color"], linewidth=1, zorder=2)
+            label = dot.series if dot.series not in axes.get_legend_handles_labels()[1] else None
+            axes.plot([dot.value], [y], linestyle="none", markersize=5, zorder=3, label=label, **look)
+    for i, (name, value) in enumerate(panel.marks):
+        axes.axvline(value, color=GREY, linestyle=("--", ":")[i % 2], linewidth=1, zorder=1.5, label=name)
+    axes.set_yticks(range(len(panel.lines)), [plain(name) for name, _ in panel.lines])
+    axes.set_ylim(-0.6, len(panel.lines) - 0.4)
+    axes.set_title(plain(panel.title), fontsize=8.5)
+    axes.grid(axis="x", color="#eeeeee")
+    axes.set_axisbelow(True)

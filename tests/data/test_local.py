@@ -1,0 +1,151 @@
+"""Language and split of files, read from their paths alone: the files here are empty."""
+
+from dataclasses import replace
+
+import pytest
+from made_files import lay_out
+
+from mslt_cli.data.local import Folder
+from mslt_cli.errors import DataError
+from mslt_cli.tasks import TASKS, find_task
+
+
+def found(root, task, language, split, only=None):
+    folder = Folder(root, find_task(task), split=only)
+    return [source.inner.removeprefix(f"{root}/") for source in folder.find(language, split)]
+
+
+@pytest.mark.parametrize(
+    ("task", "language", "split", "path"),
+    [
+        # a folder, or a file, per language
+        ("xnli", "deu", "test", "de/test.parquet"),
+        ("xnli", "deu", "test", "deu/test.parquet"),
+        ("xnli", "deu", "test", "DE/TEST.PARQUET"),
+        ("xnli", "deu", "train", "data/de/xnli-training.jsonl.gz"),
+        ("xnli", "deu", "validation", "de.dev.tsv"),
+        ("xnli", "deu", "validation", "valid/xnli_de.csv"),
+        ("xnli", "deu", "validation", "de/val-00000-of-00001.parquet"),
+        ("xnli", "deu", "test", "hi/there/de/test.tsv"),  # the nearest part counts
+        ("xnli", "deu", "test", "train/de/test.tsv"),
+        ("xstorycloze", "ind", "eval", "id/dev.jsonl"),
+        ("xstorycloze", "ind", "eval", "spring2016.val.id.tsv.split_20_80_eval.tsv"),
+        ("xstorycloze", "ind", "train", "spring2016.val.id.tsv.split_20_80_train.tsv"),
+        ("xwinograd", "jpn", "test", "test/jp.jsonl"),
+        ("xwinograd", "jpn", "test", "ja/test.jsonl"),
+        ("wikiann", "zho", "train", "wikiann/zh/train.tsv"),
+        ("wikiann", "yue", "train", "wikiann/zh-yue/train.tsv"),
+        ("wikiann", "nan", "train", "zh-min-nan.tar.gz/train"),
+        ("wikiann", "gsw", "test", "als/test.tsv"),  # Alemannic, as Wikipedia has it
+        ("wikiann", "deu", "test", "PAN-X.de/test-00000-of-00001.parquet"),
+        ("wikiann", "deu", "validation", "panx/dev-de.tsv"),
+        ("udpos", "deu", "train", "UD_German-HDT/de_hdt-ud-train-a-1.conllu"),
+        ("udpos", "deu", "train", "udpos.German/train-00000-of-00001.parquet"),
+        ("pud", "tha", "test", "th_pud-ud-test.conllu.gz"),
+        ("pud", "tha", "test", "th_pud/test/0000.parquet"),
+        ("pud", "tha", "test", "thai/th.conllu"),  # the only split there is
+    ],
+)
+def test_a_path_names_language_and_split(tmp_path, task, language, split, path):
+    lay_out(tmp_path, {path: b"", "readme.md": b"", "LICENSE": b""})
+    assert found(tmp_path, task, language, split) == [path]
+    assert Folder(tmp_path, find_task(task)).languages == [language]
+    others = [s for s in find_task(task).splits if s != split]
+    assert all(found(tmp_path, task, language, other) == [] for other in others)
+
+
+@pytest.mark.parametrize("above", ["en/test", "data/train/fr", "xnli/de", "hi"])
+def test_what_stands_above_the_folder_does_not_count(tmp_path, above):
+    root = lay_out(tmp_path / above, {"ru/dev.tsv": b"", "stray.tsv": b""})
+    folder = Folder(root, find_task("xnli"))
+    assert folder.languages == ["rus"]
+    assert [source.path.name for source in folder.find(None, "test")] == []
+    [only] = Folder(root / "stray.tsv", find_task("xnli"), split="dev").files
+    assert (only.path, only.language, only.split) == ("stray.tsv", None, None)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("zh-classical/train.tsv", "simple/train.tsv", "be-x-old.tar.gz/train"),  # left out of the task
+        *("en-de/train.tsv", "end/train.tsv", "sende/train.tsv", "de/eval.tsv", "de/latest.tsv", "train/de/eval.tsv"),
+    ],
+)
+def test_a_path_that_names_none_or_several_is_not_guessed(tmp_path, path):
+    lay_out(tmp_path, {path: b"", "fr/train.tsv": b""})
+    assert Folder(tmp_path, find_task("wikiann")).languages == ["fra"]
+
+
+def test_one_file_without_a_split_in_its_name_serves_the_only_split_that_is_asked_for(tmp_path):
+    lay_out(tmp_path, {"de/all.tsv": b"", "fr/train.tsv": b""})
+    assert found(tmp_path, "xnli", "deu", "test") == []
+    assert found(tmp_path, "xnli", "deu", "test", only="test") == ["de/all.tsv"]
+    assert found(tmp_path, "xnli", "fra", "test", only="test") == []  # its name says train
+    assert Folder(tmp_path / "fr" / "train.tsv", find_task("xnli"), split="test").find(None, "test") == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("de/test.tsv", "de/test.tsv.gz"),
+        ("de/test.parquet", "de/test.jsonl"),
+        ("data/et/val.et.jsonl", "data-gmt/et/val.et.jsonl"),  # XCOPA's repository has a translation beside the data
+    ],
+)
+def test_two_files_that_seem_to_hold_the_same_are_refused(tmp_path, one, other):
+    task, language = ("xcopa", "est") if "et" in one.split("/") else ("xnli", "deu")
+    lay_out(tmp_path, {one: b"", other: b""})
+    with pytest.raises(DataError, match="seem to hold the same. Keep one, or point --from at one.") as error:
+        [Folder(tmp_path, find_task(task)).find(language, split) for split in find_task(task).splits]
+    assert one in str(error.value)
+    assert other in str(error.value)
+
+
+def test_shards_and_several_files_of_one_language_go_together(tmp_path):
+    shards = ["de/train-00000-of-00002.parquet", "de/train-00001-of-00002.parquet"]
+    lay_out(tmp_path / "xnli", dict.fromkeys(shards, b""))
+    assert found(tmp_path / "xnli", "xnli", "deu", "train") == shards
+    assert Folder(tmp_path, find_task("xnli")).path == tmp_path / "xnli"  # the task's folder, if there is one
+    several = ["de/alpaca.jsonl.gz", "de/mlqa_dev.jsonl.gz", "de/seed_tasks.json"]
+    lay_out(tmp_path / "instruct", dict.fromkeys(several, b""))
+    assert found(tmp_path / "instruct", "bactrian", "deu", "train") == several
+
+
+def test_files_beside_data_are_passed_over(tmp_path):
+    beside = [
+        "LICENSES/de.txt",
+        "de/LICENSE.txt",
+        "readme.txt",
+        "dataset_infos.json",
+        "de/state.json",
+        "MANIFEST.jsonl",
+    ]
+    lay_out(tmp_path, dict.fromkeys([*beside, "citations/de/train.jsonl"], b""))
+    assert [file.path for file in Folder(tmp_path, find_task("xnli")).files] == ["citations/de/train.jsonl"]
+
+
+def test_a_folder_without_data_or_that_is_not_there_is_a_sentence(tmp_path):
+    lay_out(tmp_path, {"weights.pkl": b"", "LICENSE.txt": b""})
+    for path in (tmp_path, tmp_path / "weights.pkl"):
+        with pytest.raises(DataError, match=f"--from {path} has no data file: none ends in .parquet, "):
+            Folder(path, find_task("xnli"))
+    with pytest.raises(DataError, match="--from .*nowhere does not exist"):
+        Folder(tmp_path / "nowhere", find_task("xnli"))
+
+
+def test_a_word_that_could_stand_for_two_splits_stands_for_neither():
+    xnli = find_task("xnli")
+    assert xnli.spellings_of("validation") == ("validation", "valid", "val", "dev")
+    assert replace(xnli, splits=("validation", "dev")).spellings_of("validation") == ("validation", "valid", "val")
+    assert replace(xnli, splits=("validation", "dev")).spellings_of("dev") == ("dev",)
+    assert replace(xnli, splits=("validation", "eval")).spellings_of("validation") == ("validation", "valid")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_spelling_of_a_language_is_anothers_code(name):
+    task = find_task(name)
+    meaning: dict[str, str] = {}
+    for iso, codes in task.languages.items():
+        for word in {iso, *codes}:
+            assert meaning.setdefault(word.casefold(), iso) == iso, word
+    assert not set(task.left_out) & set(meaning)
