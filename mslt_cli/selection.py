@@ -172,7 +172,7 @@ def select(
     aim = aim_of(store, target, objective, cover_share, maximize == "min")
     members = members_of(store, pool, read_stdin)
     if own is not None and pool == "paper":
-        members = [Member(label, facts.resolve(store, label)) for label in own.labels]
+        members = [Member(label, facts.resolver(store).resolve(label)) for label in own.labels]
     notes: list[str] = []
     candidates = without(store, Pool.of(members), exclude, notes)
     candidates = without_targets(candidates, aim, notes)

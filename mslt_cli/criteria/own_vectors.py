@@ -15,7 +15,7 @@ from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.languages.pools import Member, Pool
 from mslt_cli.search.objective import PairSum
 from mslt_cli.store.db import Store
-from mslt_cli.store.languages import resolve
+from mslt_cli.store.languages import resolver
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ class OwnVectors:
         matrix = np.array(values)
         codes: dict[str, int] = {}
         for i, label in enumerate(labels):
-            code = resolve(store, label).iso639_3
+            code = resolver(store).resolve(label).iso639_3
             if code in codes:
                 raise UsageError(f"--vectors {path} has two rows for {label!r} ({code}).")
             codes[code] = i

@@ -43,7 +43,7 @@ def members_of(store: Store, pool: str | Sequence[str], read_stdin: Callable[[],
         elif name.casefold() in TASKS:
             raise UnknownNameError("pool or language", name, [f"task:{name.casefold()}"])
         else:
-            members.append(Member(name, facts.resolve(store, name)))
+            members.append(Member(name, facts.resolver(store).resolve(name)))
     return members
 
 
@@ -70,7 +70,7 @@ def without(store: Store, pool: Pool, exclude: str | Sequence[str], notes: list[
     """The pool less the languages of --exclude."""
     gone: list[int] = []
     for name in names_in(exclude):
-        code = facts.resolve(store, name).iso639_3
+        code = facts.resolver(store).resolve(name).iso639_3
         if code in pool.codes:
             gone.append(pool.codes.index(code))
         else:
@@ -91,7 +91,7 @@ def aim_of(
     cover = share if share is not None else float(objective == "cover")
     targets: dict[str, Member] = {}
     for name in names_in(target):
-        member = Member(name, facts.resolve(store, name))
+        member = Member(name, facts.resolver(store).resolve(name))
         targets.setdefault(member.language.iso639_3, member)
     if not targets and (share is not None or objective == "cover"):
         raise UsageError("Covering needs targets: --target id,ko.")
@@ -115,7 +115,7 @@ def positions(store: Store, pool: Pool, include: str | Sequence[str]) -> tuple[i
     codes = {code: i for i, code in enumerate(pool.codes)}
     fixed: list[int] = []
     for name in names_in(include):
-        language = facts.resolve(store, name)
+        language = facts.resolver(store).resolve(name)
         if language.iso639_3 not in codes:
             raise UsageError(f"{name!r} of --include ({language.name}) is not in the pool. Add it to --pool.")
         if codes[language.iso639_3] in fixed:

@@ -6,12 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mslt_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from mslt_cli.store.languages import Language
+from mslt_cli.languages.resolver import Language
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def report(
             raise UnknownNameError("report", name, list(VIEWS))
     found = facts.all_languages(store)
     codes = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in found}
-    include, pool = (tuple(facts.resolve(store, x).iso639_3 for x in given) for given in (include, pool))
+    include, pool = (tuple(facts.resolver(store).resolve(x).iso639_3 for x in given) for given in (include, pool))
     if len(include) > k:
         raise UsageError(f"--include names {len(include)} languages, more than the {k} of -k.")
     every, printed = evaluated(store), published_cells(store)

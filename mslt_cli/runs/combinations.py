@@ -10,7 +10,7 @@ from mslt_cli.errors import DataError, UsageError
 from mslt_cli.languages.pools import split_names
 from mslt_cli.runs.plan import all_combinations
 from mslt_cli.store.db import Store
-from mslt_cli.store.languages import resolve
+from mslt_cli.store.languages import resolver
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import stated_shares
 
@@ -24,7 +24,7 @@ def language_of(store: Store, task: Task, name: str) -> str:
     """
     # The data set's own code first: als is Alemannic in WikiANN, and Albanian elsewhere.
     own = {code: language for language, codes in task.languages.items() for code in codes}
-    language = own.get(name) or resolve(store, name).iso639_3
+    language = own.get(name) or resolver(store).resolve(name).iso639_3
     if language not in task.languages:
         has = ", ".join(sorted(task.code(language) for language in task.languages))
         raise DataError(f"{task.name} has no data in {name!r}. It has {has}.")

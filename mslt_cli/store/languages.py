@@ -1,74 +1,27 @@
 """Language facts out of the store: what a spelling means, which pools there are, what a model has seen."""
 
-import difflib
-from dataclasses import dataclass, replace
-
 from mslt_cli.errors import UnknownNameError
-from mslt_cli.languages.codes import fold, parse_tag
 from mslt_cli.languages.facts import PretrainingSize
+from mslt_cli.languages.resolver import Language, Resolver
 from mslt_cli.store.db import Store
 
-NEAR = 0.75
-"""Likeness (difflib, 0..1) from which a well-known language is taken for what a user meant."""
-LONGEST_CODE = 3
 
+def resolver(store: Store) -> Resolver:
+    """The resolver over the store's copy of the tables: a lookup each, where the files would be 8,000 rows."""
 
-@dataclass(frozen=True)
-class Language:
-    """A language; None = unknown."""
+    def find(folded: str) -> Language | None:
+        rows = store.query(
+            "SELECT iso639_3, iso639_1, name, script, family FROM spellings JOIN languages USING (iso639_3)"
+            " WHERE spelling_folded = ?",
+            (folded,),
+        )
+        return Language(*rows[0]) if rows else None
 
-    iso639_3: str
-    """A URIEL code."""
-    iso639_1: str | None
-    name: str
-    """In English."""
-    script: str | None
-    """ISO 15924 code of its script, or of the one that was asked for."""
-    family: str | None
-    """Top-level family, in URIEL's naming."""
-    script_asked: str | None = None
-    """The script that the user named (zh-Hant), which then also is `script`."""
+    def list_spellings() -> list[tuple[str, bool]]:
+        rows = store.query("SELECT spelling, iso639_1 IS NOT NULL FROM spellings JOIN languages USING (iso639_3)")
+        return [(spelling, bool(well_known)) for spelling, well_known in rows]
 
-
-def resolve(store: Store, spelling: str) -> Language:
-    """Return the language that a user means by a code, a name or a tag: en, eng, German, zh-Hans.
-
-    Codes mean what they mean in lang2vec: ar is ara, zh is zho.
-
-    Raises:
-        UnknownNameError: there is no such language; names the nearest ones.
-    """
-    if whole := _find(store, spelling) or _find(store, spelling.replace("_", "-")):  # zh_min_nan as well
-        return whole
-    tag = parse_tag(spelling)
-    found = _find(store, tag.language) if tag else None
-    if not tag or not found:
-        raise _unknown(store, spelling)
-    return replace(found, script=tag.script, script_asked=tag.script) if tag.script else found
-
-
-def _find(store: Store, spelling: str) -> Language | None:
-    rows = store.query(
-        "SELECT iso639_3, iso639_1, name, script, family FROM spellings JOIN languages USING (iso639_3)"
-        " WHERE spelling_folded = ?",
-        (fold(spelling),),
-    )
-    return Language(*rows[0]) if rows else None
-
-
-def _unknown(store: Store, spelling: str) -> UnknownNameError:
-    hint = "Write a code (de, deu) or an English name (German)."
-    if len(spelling) <= LONGEST_CODE:  # every code is near to dozens of others
-        return UnknownNameError("language", spelling, (), hint)
-    rows = store.query(
-        "SELECT spelling, iso639_1 IS NOT NULL FROM spellings JOIN languages USING (iso639_3)"
-        " WHERE length(spelling) > ?",
-        (LONGEST_CODE,),
-    )
-    well_known = {fold(name): name for name, has_short_code in rows if has_short_code}
-    near = difflib.get_close_matches(fold(spelling), well_known, cutoff=NEAR)
-    names = [well_known[key] for key in near] or [name for name, _ in rows]
-    return UnknownNameError("language", spelling, names, hint)
+    return Resolver(find, list_spellings)
 
 
 def all_codes(store: Store) -> tuple[str, ...]:

@@ -180,7 +180,7 @@ from mslt_cli.store.db import open_store
 path = pathlib.Path({str(filled_store)!r})
 assert fill.ensure_filled(path) is None
 with open_store(path) as store:
-    vectors.read_vectors(store, "fam", [languages.resolve(store, "de").iso639_3])
+    vectors.read_vectors(store, "fam", [languages.resolver(store).resolve("de").iso639_3])
 heavy = {{"sqlite_utils", "pandas", "polars", "platformdirs", "importlib.metadata", "torch"}}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """

@@ -1,10 +1,10 @@
-import time
-
 import pytest
 
 from mslt_cli.errors import UnknownNameError
+from mslt_cli.languages.resolver import shipped
 from mslt_cli.store import languages
 from mslt_cli.store.db import open_store
+from mslt_cli.store.languages import resolver
 
 
 @pytest.fixture(scope="module")
@@ -13,62 +13,11 @@ def store(filled_store):
         yield store
 
 
-@pytest.mark.parametrize(
-    ("spelling", "code", "script"),
-    [
-        ("en", "eng", "Latn"),
-        ("ENG", "eng", "Latn"),
-        ("English", "eng", "Latn"),
-        ("ar", "ara", "Arab"),
-        ("zh", "zho", "Hans"),
-        ("zh-Hans", "zho", "Hans"),
-        ("zh-Hant-TW", "zho", "Hant"),
-        ("zh-min-nan", "nan", "Latn"),
-        ("zh_min_nan", "nan", "Latn"),
-        ("zh-yue", "yue", "Hant"),
-        ("ar-arz", "arz", "Arab"),
-        ("hi-Latn", "hin", "Latn"),
-        ("pt-BR", "por", "Latn"),
-        ("en_US", "eng", "Latn"),
-        (" German ", "deu", "Latn"),
-        ("Deutsch", "deu", "Latn"),
-        ("DEUTSCH", "deu", "Latn"),
-        ("iw", "heb", "Hebr"),
-        ("alb", "sqi", "Latn"),  # URIEL has rows alb and gre too, but lang2vec looks at its letter codes first
-        ("gre", "ell", "Grek"),
-        ("Dan", "dan", "Latn"),  # a code goes before a name: Dan is also a language of the Ivory Coast
-    ],
-)
-def test_a_spelling_means_one_language(store, spelling, code, script):
-    language = languages.resolve(store, spelling)
-    assert (language.iso639_3, language.script) == (code, script)
-
-
-def test_a_script_that_is_asked_for_is_remembered(store):
-    assert languages.resolve(store, "hi-Latn").script_asked == "Latn"
-    assert languages.resolve(store, "hi").script_asked is None
-
-
-def test_all_facts_come_with_the_language(store):
-    assert languages.resolve(store, "tr") == languages.Language("tur", "tr", "Turkish", "Latn", "Turkic")
-    assert languages.resolve(store, "aaa").iso639_1 is None
-
-
-@pytest.mark.parametrize(
-    ("spelling", "suggested"),
-    [("Germn", "German"), ("Swaheli", "Swahili"), ("Ghotu", "Ghotuo")],
-)
-def test_an_unknown_language_gets_the_nearest_names(store, spelling, suggested):
-    started = time.perf_counter()
-    with pytest.raises(UnknownNameError, match=f"There is no language '{spelling}'. Did you mean {suggested}"):
-        languages.resolve(store, spelling)
-    assert time.perf_counter() - started < 1
-
-
-@pytest.mark.parametrize("spelling", ["xx", "qqqqqq", "", "xx-Latn", "zh-Hans-Hant"])
-def test_what_is_near_to_nothing_is_still_explained(store, spelling):
-    with pytest.raises(UnknownNameError, match=f"There is no language '{spelling}'"):
-        languages.resolve(store, spelling)
+def test_the_store_and_the_files_understand_every_spelling_alike(store):
+    stored, files = resolver(store), shipped()
+    for (folded,) in store.query("SELECT spelling_folded FROM spellings"):
+        assert stored.find(folded) == files.find(folded)
+    assert set(stored.list_spellings()) == set(files.list_spellings())
 
 
 def test_a_pool_is_its_languages(store):

@@ -1,0 +1,91 @@
+"""The one rule by which a spelling of a language is understood: a code, a name or a tag (en, eng, German, zh-Hans)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from mslt_cli.errors import UnknownNameError
+from mslt_cli.languages.codes import fold, parse_tag
+from mslt_cli.languages.facts import all_spellings, read_facts
+
+NEAR = 0.75
+"""Likeness (difflib, 0..1) from which a well-known language is taken for what a user meant."""
+LONGEST_CODE = 3
+HINT = "Write a code (de, deu) or an English name (German)."
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language; None = unknown."""
+
+    iso639_3: str
+    """A URIEL code."""
+    iso639_1: str | None
+    name: str
+    """In English."""
+    script: str | None
+    """ISO 15924 code of its script, or of the one that was asked for."""
+    family: str | None
+    """Top-level family, in URIEL's naming."""
+    script_asked: str | None = None
+    """The script that the user named (zh-Hant), which then also is `script`."""
+    given: str = field(default="", compare=False)
+    """The spelling that was resolved, as the user wrote it; empty for a language that comes out of a table."""
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Understands spellings by the table of data/langs, read from the files (`shipped`) or from a store."""
+
+    find: Callable[[str], Language | None]
+    """Takes a folded spelling (see `fold`) and gives the language that has exactly this one."""
+    list_spellings: Callable[[], Iterable[tuple[str, bool]]]
+    """Gives all spellings, and whether the language of each is well known: it has a two-letter code."""
+
+    def resolve(self, spelling: str) -> Language:
+        """Return the language that a user means.
+
+        Codes mean what they mean in lang2vec: ar is ara, zh is zho.
+
+        Raises:
+            UnknownNameError: there is no such language; names the nearest ones.
+        """
+        folded = fold(spelling)
+        if language := self.find(folded) or self.find(folded.replace("_", "-")):  # zh_min_nan as well
+            return replace(language, given=spelling)
+        tag = parse_tag(spelling)
+        language = self.find(tag.language) if tag else None
+        if not tag or not language:
+            raise self._unknown(spelling)
+        script = tag.script or language.script
+        return replace(language, script=script, script_asked=tag.script, given=spelling)
+
+    def _unknown(self, spelling: str) -> UnknownNameError:
+        if len(spelling) <= LONGEST_CODE:  # every code is near to dozens of others
+            return UnknownNameError("language", spelling, (), HINT)
+        names = [(name, well_known) for name, well_known in self.list_spellings() if len(name) > LONGEST_CODE]
+        by_folded = {fold(name): name for name, well_known in names if well_known}
+        near = difflib.get_close_matches(fold(spelling), by_folded, cutoff=NEAR)
+        candidates = [by_folded[key] for key in near] or [name for name, _ in names]
+        return UnknownNameError("language", spelling, candidates, HINT)
+
+
+@cache
+def shipped() -> Resolver:
+    """The resolver over the tables that are installed, for what has no store; reads 8,000 rows at the first call."""
+    facts = read_facts()
+    languages = {row.iso639_3: Language(*row[:5]) for row in facts.languages}
+    spellings: dict[str, tuple[str, str]] = {}
+    for spelling, code, _ in all_spellings(facts):
+        spellings.setdefault(fold(spelling), (spelling, code))
+
+    def find(folded: str) -> Language | None:
+        return languages[spellings[folded][1]] if folded in spellings else None
+
+    def list_spellings() -> Iterable[tuple[str, bool]]:
+        return [(spelling, languages[code].iso639_1 is not None) for spelling, code in spellings.values()]
+
+    return Resolver(find, list_spellings)
