@@ -5,34 +5,71 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from mslt_cli.commands.eval import evaluate
-from mslt_cli.commands.fetch import fetch
-from mslt_cli.commands.probe import probe
-from mslt_cli.commands.report import report
-from mslt_cli.commands.select import select
-from mslt_cli.commands.train import train
 from mslt_cli.errors import MsltError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
+COMMANDS = {
+    "fetch": "fetch",
+    "select": "select",
+    "train": "train",
+    "eval": "evaluate",
+    "probe": "probe",
+    "report": "report",
+}
+"""What each command is called in its file in `commands/`: a function, or a Typer app with commands of its own."""
+HELP = "Which languages to train a multilingual model on: ranks source languages before anything is trained."
+
+
+class LazyCommands(Mapping[str, Any]):
+    """The commands as Typer calls them, each imported and built when it is asked for: building options takes time."""
+
+    def __getitem__(self, name: str) -> Any:
+        attribute = COMMANDS[name]  # raises KeyError, as a mapping does, before anything is imported
+        command = getattr(import_module(f"mslt_cli.commands.{name}"), attribute)
+        app = typer.Typer()
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, no_args_is_help=name != "select")(command)
+        return typer.main.get_group(app).commands[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in COMMANDS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class LazyGroup(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = LazyCommands()  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
 
 app = typer.Typer(
     name="mslt",
-    help="Which languages to train a multilingual model on: ranks source languages before anything is trained.",
+    cls=LazyGroup,
+    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(fetch, name="fetch")
-app.command("select", no_args_is_help=False)(select)
-app.command("train", no_args_is_help=True)(train)
-app.command("eval", no_args_is_help=True)(evaluate)
-app.command("probe", no_args_is_help=True)(probe)
-app.command("report", no_args_is_help=True)(report)
 
 
 def _version(asked: bool) -> None:
