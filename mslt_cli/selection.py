@@ -18,11 +18,12 @@ from mslt_cli.criteria.own_vectors import OwnVectors
 from mslt_cli.criteria.request import aim_of, criteria_of, members_of, names_in, positions, without, without_targets
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Member, Pool
+from mslt_cli.search.competition import competition_ranks
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.exhaustive import all_sets
 from mslt_cli.search.objective import Lot, Objective
-from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, Ranking, Row, competition_ranks, rank
+from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, Ranking, Row, rank
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, UnknownNameError, UsageError
 from mslt_cli.reports.statistics import Difference, detectable, paired_difference, tied_for_best
-from mslt_cli.search.ranking import competition_ranks
+from mslt_cli.search.competition import competition_ranks
 from mslt_cli.store.results import Evaluated, ScoredRun, StoredScore
 
 Floats = NDArray[np.float64]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mslt_cli.search.best import TIE, BestSets
 from mslt_cli.search.branch_and_bound import Outcome, PairwiseProblem, branch_and_bound
+from mslt_cli.search.competition import competition_ranks
 from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.cover_search import CoverGrowth, cover_search, problem_of
 from mslt_cli.search.cover_start import offer_good_sets
@@ -118,21 +119,6 @@ def enumerate_all(objective: Objective, wanted: Wanted, *, top: int, least: bool
     order = np.lexsort((np.arange(len(sets)), ranks))[:top]
     rows = [Row(tuple(sets[i].tolist()), float(values[i]), int(ranks[i]), int(tied[i])) for i in order]
     return Ranking(rows, True, "enumerated", 0.0, sets, values)
-
-
-def competition_ranks(values: Floats, *, least: bool = False) -> tuple[Ints, Ints]:
-    """Ranks 1, 2, 2, 4 and the number of equals of each; neighbours within `TIE` are equal. Shape (b,) each."""
-    if not len(values):
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    signed = values if least else -values
-    order = np.argsort(signed, kind="stable")
-    new = np.append(True, np.diff(signed[order]) > TIE)
-    group = np.cumsum(new) - 1
-    first = np.flatnonzero(new)
-    size = np.diff(np.append(first, len(values)))
-    ranks, tied = np.empty(len(values), dtype=np.int64), np.empty(len(values), dtype=np.int64)
-    ranks[order], tied[order] = first[group] + 1, size[group]
-    return ranks, tied
 
 
 # -- pairwise objectives -----------------------------------------------------------------------------

@@ -5,9 +5,10 @@ import pytest
 from instances import distances, instance, unit
 
 from mslt_cli.search import branch_and_bound, ranking
+from mslt_cli.search.competition import competition_ranks
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, PairSum
-from mslt_cli.search.ranking import competition_ranks, rank
+from mslt_cli.search.ranking import rank
 
 
 def large(monkeypatch, value=0):
