@@ -35,7 +35,9 @@ def test_the_wheel_states_the_licences_of_code_and_data_and_carries_their_texts(
         texts = {Path(name).name: archive.read(name).decode() for name in archive.namelist() if "/licenses/" in name}
     assert "License-Expression: MIT AND CC-BY-SA-4.0 AND Unicode-3.0" in metadata
     assert sorted(texts) == ["CC-BY-SA-4.0.txt", "LICENSE", "Unicode-3.0.txt"]
-    assert "ShareAlike 4.0 International" in texts["CC-BY-SA-4.0.txt"] and "UNICODE LICENSE V3" in texts["Unicode-3.0.txt"]
+    assert (
+        "ShareAlike 4.0 International" in texts["CC-BY-SA-4.0.txt"] and "UNICODE LICENSE V3" in texts["Unicode-3.0.txt"]
+    )
 
 
 def test_the_wheel_carries_the_facts_and_no_tests(wheel):

@@ -17,13 +17,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.task import Table
+from mslt_cli.tasks.task import Table, is_archive
 
 if TYPE_CHECKING:
     import polars as pl
 
 READABLE = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".conllu", ".conll", ".txt")
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 WIKIANN_PARTS = ("train", "dev", "test", "extra")
 """Names without a suffix that count as data files (WikiANN's own archives)."""
 LARGEST_FILE_BYTES = 4 << 30
@@ -88,11 +87,6 @@ class Source:
         if len(data) > LARGEST_FILE_BYTES:
             raise DataError(f"{self.name} has more than {LARGEST_FILE_BYTES >> 30} GiB; that is too much to be read.")
         return data
-
-
-def is_archive(name: str) -> bool:
-    """Whether a file is an archive, by its name."""
-    return name.lower().endswith(ARCHIVES)
 
 
 def sources_in(path: Path) -> list[Source]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +55,7 @@ def fetch_data(
 
     Args:
         task: a row of TASKS, or a user's own.
-        languages: ISO 639-3 codes. Default: the task's sources and targets; of a folder, all that are in it.
+        languages: in any spelling. Default: the task's sources and targets; of a folder, all that are in it.
         splits: default: all; one that a language lacks is then left out with a note.
         from_path: read a folder, a file or an archive instead of the hub.
         force: prepare again what is in the cache.
@@ -66,12 +66,12 @@ def fetch_data(
     Raises:
         DataError: a file is not what it should be, or a language or split is not to be had.
         FetchError: the hub cannot be reached or refuses, or the cache cannot be written.
-        UnknownNameError: the task has no such split.
+        UnknownNameError: the task has no such split, or there is no such language.
         MissingPackageError: a package that the data are made from is not installed.
     """
     for split in splits:
         task.require_split(split)
-    languages = _languages(task, languages)
+    languages = [task.language(name) for name in languages]
     local = FromFolder(task, from_path, languages, splits) if from_path is not None or task.folder else None
     if revision is not None and (local is not None or task.build is not None):
         raise UsageError("--revision is of the hub, and these data do not come from there. Leave it out.")
@@ -115,7 +115,7 @@ def ensure_data(
     task.require_split(split)
     if not languages and not task.folder and (known := [item for item in records(task) if item.split == split]):
         return known, ()
-    languages = _languages(task, languages)
+    languages = [task.language(name) for name in languages]
     if not task.folder:
         _require_imported(task, languages, split)
     report = fetch_data(task, languages, (split,) if languages else (), progress=progress)
@@ -131,7 +131,7 @@ def _require_imported(task: Task, languages: Sequence[str], split: str) -> None:
     have = {record.language for record in cached if record.split == split}
     bare = [r for r in cached if r.language not in have and r.origin.get("kind") == "folder"]
     if bare:
-        codes = _codes(task, dict.fromkeys(record.language for record in bare))
+        codes = task.codes_of(dict.fromkeys(record.language for record in bare))
         others = ", ".join(s for s in task.splits if any(record.split == s for record in bare))
         command = _command(task, list(dict.fromkeys(record.language for record in bare)), (split,))
         raise DataError(
@@ -141,17 +141,17 @@ def _require_imported(task: Task, languages: Sequence[str], split: str) -> None:
 
 
 def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
-    """The rows of a language (ISO 639-3 code, or the data set's own) and split that `fetch_data` brought.
+    """The rows of a language (in any spelling) and split that `fetch_data` brought.
 
     Returns:
         `id`, the columns of the task's kind (COLUMNS) and its context; labels are positions from 0.
 
     Raises:
-        UnknownNameError: the task has no such split.
-        DataError: the rows are not in the cache, or damaged; names the command to run.
+        UnknownNameError: the task has no such split, or there is no such language.
+        DataError: the task lacks the language, or the rows are not in the cache, or damaged; names the command to run.
     """
     task.require_split(split)
-    language = _languages(task, [language])[0]
+    language = task.language(language)
     record = read_record(task, language, split)
     if record is None:
         code = task.code(language)
@@ -159,18 +159,6 @@ def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
             f"{task.name} {split} in {code} is not in the cache. Run `mslt fetch data {task.options} --langs {code}`."
         )
     return load(task, record)
-
-
-def _languages(task: Task, names: Sequence[str]) -> list[str]:
-    """ISO 639-3 codes of the task's languages; the data set's own codes will do."""
-    iso_of = {code: iso for iso, codes in task.languages.items() for code in codes}
-    if lacking := [name for name in names if name not in task.languages and name not in iso_of]:
-        raise DataError(f"{task.name} has no data in {', '.join(lacking)}. It has {_codes(task, task.languages)}.")
-    return [name if name in task.languages else iso_of[name] for name in names]
-
-
-def _codes(task: Task, languages: Iterable[str]) -> str:
-    return ", ".join(sorted(task.code(language) for language in languages))
 
 
 def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[str]) -> Record:
@@ -219,7 +207,7 @@ def _not_imported(task: Task, jobs: Sequence[tuple[str, str]]) -> tuple[list[tup
         if language in origins:
             lacking.setdefault((str(origins[language]["path"]), split), []).append(language)
     notes = [
-        f"{task.name} has no {split} data in {_codes(task, languages)}: what is cached came from {path}. "
+        f"{task.name} has no {split} data in {task.codes_of(languages)}: what is cached came from {path}. "
         f"`{_command(task, languages, (split,))}` fetches it."
         for (path, split), languages in lacking.items()
     ]
@@ -266,15 +254,15 @@ def _missing(
         others = [iso for iso in task.languages if any(origin.has(iso, split) for split in splits or task.splits)]
         pattern = task.layouts[0] if task.folder else "{lang}/{split}.parquet"
         example = pattern.replace("{lang}", task.code(bare[0])).replace("{split}", (splits or task.splits)[0])
-        hint = f"It has {_codes(task, others)}." if others else f"Files should be called like {example}"
+        hint = f"It has {task.codes_of(others)}." if others else f"Files should be called like {example}"
         if not others:
             hint += "." if named and splits else ", or say what they hold with --langs and --split."
-        raise DataError(f"{origin.place} has no data of {task.name} in {_codes(task, bare)}{what}. {hint}")
-    notes = [f"{origin.place} has no data of {task.name} in {_codes(task, bare)}."] if bare else []
+        raise DataError(f"{origin.place} has no data of {task.name} in {task.codes_of(bare)}{what}. {hint}")
+    notes = [f"{origin.place} has no data of {task.name} in {task.codes_of(bare)}."] if bare else []
     for split in task.splits:
         lack = [iso for iso, word in asked if word == split and iso in found and (iso, split) not in there]
         if lack:
-            notes.append(f"{origin.place} has no {split} data of {task.name} in {_codes(task, lack)}.")
+            notes.append(f"{origin.place} has no {split} data of {task.name} in {task.codes_of(lack)}.")
             if split in splits:
                 raise DataError(notes[-1])
     return notes

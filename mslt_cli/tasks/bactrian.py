@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mslt_cli.tasks.task import Hub, Task, spelt
+from mslt_cli.tasks.task import Hub, Task, language_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +21,7 @@ TASK = Task(
     name="bactrian",
     kind="instruction",
     summary="instructions and answers, for tuning decoders",
-    languages=spelt(
+    languages=language_table(
         "afr=af ara=ar aze=az ben=bn ces=cs deu=de eng=en spa=es est=et fas=fa fin=fi fra=fr glg=gl guj=gu heb=he "
         "hin=hi hrv=hr ind=id ita=it jpn=ja kat=ka kaz=kk khm=km kor=ko lit=lt lav=lv mkd=mk mal=ml mon=mn mar=mr "
         "mya=my nep=ne nld=nl pol=pl pus=ps por=pt ron=ro rus=ru sin=si slv=sl swe=sv swa=sw tam=ta tel=te tha=th "

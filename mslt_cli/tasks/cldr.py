@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mslt_cli.errors import DataError, MissingPackageError
 from mslt_cli.languages.codes import fold
-from mslt_cli.tasks.task import Task, spelt
+from mslt_cli.tasks.task import Task, language_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -123,7 +123,7 @@ TASK = Task(
     summary="is it a territory, language, script, currency or unit?",
     labels=tuple(FIELDS),
     # All languages of Babel 2.18 with so many names of their own; zh is Simplified, sr Cyrillic.
-    languages=spelt(
+    languages=language_table(
         "afr=af amh=am ara=ar asm=as ast aze=az bel=be ben=bn bew bos=bs bre=br brx bul=bg cat=ca ccp ces=cs che=ce "
         "chr chv=cv cym=cy dan=da deu=de dsb ell=el eng=en epo=eo est=et eus=eu ewe=ee fao=fo fas=fa fil fin=fi fra=fr "
         "frr fry=fy gla=gd gle=ga glg=gl gsw guj=gu hau=ha heb=he hin=hi hrv=hr hsb hun=hu hye=hy ibo=ig ina=ia ind=id "
@@ -133,9 +133,6 @@ TASK = Task(
         "sqi=sq srd=sc srp=sr swa=sw swe=sv tam=ta tel=te tha=th tir=ti ton=to tuk=tk tur=tr uig=ug ukr=uk urd=ur "
         "uzb=uz vec vie=vi xnr yor=yo yrl yue zho=zh zul=zu"
     ),
-    splits=("train", "validation", "test"),
-    evaluation="test",
-    metric="accuracy",
     sources=("ara", "deu", "eng", "fra", "rus", "spa", "zho"),
     targets=("ell", "fin", "heb", "hin", "ind", "jpn", "kor", "swa", "tha", "tur"),
     licence="Unicode License v3",

@@ -6,42 +6,30 @@ import difflib
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
-from mslt_cli.data.formats import is_archive
-from mslt_cli.errors import DataError
+from mslt_cli.errors import DataError, UnknownNameError
+from mslt_cli.languages.resolver import shipped
 from mslt_cli.tasks import TASKS
 from mslt_cli.tasks.prompts import placeholders
-from mslt_cli.tasks.task import COLUMNS, Hub, Kind, Table, Task
+from mslt_cli.tasks.task import COLUMNS, Hub, Kind, Table, Task, is_archive
 
 KEYS: dict[str, tuple[type, ...]] = {
-    "name": (str,),
-    "kind": (str,),
-    "summary": (str,),
-    "path": (str,),
-    "hub": (dict,),
-    "languages": (list, dict),
-    "splits": (list,),
-    "evaluation": (str,),
-    "metric": (str,),
-    "labels": (list,),
-    "label_spellings": (dict,),
-    "first_label": (int,),
-    "columns": (dict,),
-    "context": (list,),
-    "prompt": (str,),
-    "sources": (list,),
-    "targets": (list,),
-    "sizes": (dict,),
-    "header": (bool,),
-    "quoting": (bool,),
-    "aligned": (bool,),
-    "licence": (str,),
-    "citation": (str,),
+    key: types
+    for types, keys in {
+        (str,): "name kind summary path evaluation metric prompt licence citation",
+        (list,): "splits labels context sources targets",
+        (dict,): "hub label_spellings columns sizes",
+        (list, dict): "languages",
+        (bool,): "header quoting aligned",
+        (int,): "first_label",
+    }.items()
+    for key in keys.split()
 }
-"""Every key of a task's file, and the type of its value."""
+"""Every key of a task's file, and the types that its value may have."""
 
 HUB_KEYS = dict.fromkeys(("repository", "path", "revision", "branch"), (str,))
 TYPES = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a whole number"}
@@ -52,10 +40,10 @@ METRICS: dict[str, tuple[str, ...]] = {
     "instruction": ("loss",),
     "parallel": ("cka",),
 }
-"""By kind; the first is the default."""
+"""The metrics of each kind; the first is the default."""
 
 NAME = re.compile(r"[\w-]{1,60}")
-"""Of tasks and splits: they name files in the cache."""
+"""Names of tasks and splits: they name files in the cache."""
 
 
 def read_task(path: str | Path) -> Task:
@@ -64,69 +52,58 @@ def read_task(path: str | Path) -> Task:
     Raises:
         DataError: it cannot be read, or a key is missing, unknown or of the wrong kind; names file and key.
     """
-    written, path = str(path), Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        given = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DataError(f"The task {path} cannot be read: {reason}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"The task {path} is not TOML: {error}.") from error
-    _check(path, given, KEYS, needed=("name", "kind", "languages", "splits"))
-    kind, name = given["kind"], given["name"]
-    if kind not in get_args(Kind):
-        raise _wrong(path, "kind", f"is {kind!r}; it can be {', '.join(get_args(Kind))}")
-    if not NAME.fullmatch(name):
-        raise _wrong(path, "name", f"is {name!r}; it may hold letters, digits, - and _")
+    file = _TaskFile.read(Path(path))
+    given = file.given
+    file.check_keys("", given, KEYS, needed=("name", "kind", "languages", "splits"))
+    name, kind = given["name"], given["kind"]
+    file.require("kind", [kind], get_args(Kind))
+    file.require_names("name", [name])
     if name in TASKS:
-        raise _wrong(path, "name", f"is {name!r}, which is a task of mslt's; choose another")
-    splits = _texts(path, "splits", given["splits"])
-    for split in splits:
-        if not NAME.fullmatch(split):
-            raise _wrong(path, "splits", f"holds {split!r}; a split may hold letters, digits, - and _")
+        raise file.wrong("name", f"is {name!r}, which is a task of mslt's; choose another")
+    splits = file.texts("splits")
+    file.require_names("splits", splits)
     evaluation = given.get("evaluation", "test" if "test" in splits else splits[-1])
-    if evaluation not in splits:
-        raise _wrong(path, "evaluation", f"is {evaluation!r}, which is none of the splits {', '.join(splits)}")
+    file.require("evaluation", [evaluation], splits)
     metric = given.get("metric", METRICS[kind][0])
-    if metric not in METRICS[kind]:
-        raise _wrong(path, "metric", f"is {metric!r}; for {kind} it can be {', '.join(METRICS[kind])}")
-    labels = _texts(path, "labels", given.get("labels", []), empty=True)
+    file.require("metric", [metric], METRICS[kind])
+    labels = file.texts("labels", may_be_empty=True)
     if kind.endswith("classification") and len(labels) < 2:
-        raise _wrong(path, "labels", f"has to name at least two labels for {kind}")
+        raise file.wrong("labels", f"has to name at least two labels for {kind}")
     spellings = given.get("label_spellings", {})
-    for spelt, label in spellings.items():
-        if label not in labels:
-            raise _wrong(path, "label_spellings", f"gives {spelt!r} the label {label!r}, which labels does not name")
-    languages = _languages(path, given["languages"])
-    context = _texts(path, "context", given.get("context", []), empty=True)
+    file.require("label_spellings", spellings.values(), labels)
+    languages = _languages(file)
+    context = file.texts("context", may_be_empty=True)
     if taken := [column for column in context if column in ("id", *COLUMNS[kind])]:
-        raise _wrong(path, "context", f"holds {taken[0]!r}, which {kind} has anyway")
-    columns = _columns(path, kind, context, given.get("columns", {}))
+        raise file.wrong("context", f"holds {taken[0]!r}, which {kind} has anyway")
+    columns = _columns(file, ("id", "language", *COLUMNS[kind], *context))
     headless = not given.get("header", True)
     if headless and not columns and kind != "token-classification":
-        raise _wrong(path, "header", "is false, so columns has to name the columns in their order")
-    folder, layouts, hub = _place(path, given, many_languages=len(languages) > 1, many_splits=len(splits) > 1)
+        raise file.wrong("header", "is false, so columns has to name the columns in their order")
+    if ("path" in given) == ("hub" in given):
+        what = "both path and hub are there; keep one" if "hub" in given else "key path is missing, or hub"
+        raise DataError(f"{file.path}: {what}.")
+    hub = _hub(file, languages, splits) if "hub" in given else None
+    folder, layouts = _folder_and_layout(file, splits) if hub is None else ("", ())
     return Task(
         name=name,
         kind=kind,
-        summary=given.get("summary", f"your own task, {path.name}"),
+        summary=given.get("summary", f"your own task, {file.path.name}"),
         languages=languages,
+        licence=given.get("licence", ""),
+        citation=given.get("citation", ""),
         splits=splits,
         evaluation=evaluation,
         metric=metric,
-        licence=given.get("licence", ""),
-        citation=given.get("citation", ""),
         labels=labels,
         label_spellings=spellings,
         first_label=given.get("first_label", 0),
         columns={column: names for column, names in columns.items() if len(names) == 1 and column != "language"},
         choices=columns["choices"] if len(columns.get("choices", ())) > 1 else (),
         context=context,
-        question=_question(path, kind, context, given.get("prompt", "")),
-        sources=_chosen(path, "sources", given.get("sources", []), languages),
-        targets=_chosen(path, "targets", given.get("targets", []), languages),
-        sizes=_sizes(path, given.get("sizes", {}), splits),
+        question=_question(file, kind, context),
+        sources=_languages_of(file, "sources", languages),
+        targets=_languages_of(file, "targets", languages),
+        sizes=_sizes(file, splits),
         hub=hub,
         layouts=layouts,
         language_column=columns.get("language", Task.language_column),
@@ -138,146 +115,162 @@ def read_task(path: str | Path) -> Task:
         ),
         aligned=given.get("aligned", False),
         folder=folder,
-        definition=hashlib.sha256(text.encode()).hexdigest(),
-        file=written,
+        definition=file.sha256,
+        file=str(path),
     )
 
 
-def _wrong(path: Path, key: str, what: str) -> DataError:
-    return DataError(f"{path}: key {key} {what}.")
+@dataclass(frozen=True)
+class _TaskFile:
+    """A task's file as it was read, and the checks whose errors name the file and the key."""
+
+    path: Path
+    given: dict[str, Any]
+    sha256: str
+
+    @classmethod
+    def read(cls, path: Path) -> _TaskFile:
+        try:
+            text = path.read_text(encoding="utf-8")
+            return cls(path, tomllib.loads(text), hashlib.sha256(text.encode()).hexdigest())
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise DataError(f"The task {path} cannot be read: {reason}.") from error
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(f"The task {path} is not TOML: {error}.") from error
+
+    def wrong(self, key: str, what: str) -> DataError:
+        return DataError(f"{self.path}: key {key} {what}.")
+
+    def check_keys(
+        self, table: str, given: Mapping[str, Any], keys: Mapping[str, tuple[type, ...]], *, needed: tuple[str, ...]
+    ) -> None:
+        """Raises: DataError: a key of a table is unknown, missing, or has a value of another type."""
+        for key, value in given.items():
+            if key not in keys:
+                near = difflib.get_close_matches(key, keys, n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(keys)}."
+                raise DataError(f"{self.path}: there is no key {table}{key}. {hint}")
+            if type(value) not in keys[key]:
+                raise self.wrong(f"{table}{key}", f"has to be {' or '.join(TYPES[kind] for kind in keys[key])}")
+        for key in needed:
+            if key not in given:
+                raise DataError(f"{self.path}: key {table}{key} is missing.")
+
+    def require(self, key: str, values: Iterable[str], allowed: Collection[str]) -> None:
+        """Raises: DataError: the value of a key is none of those that are allowed there."""
+        for value in values:
+            if value not in allowed:
+                raise self.wrong(key, f"holds {value!r}; it may hold {', '.join(allowed) or 'nothing'}")
+
+    def require_names(self, key: str, values: Iterable[str]) -> None:
+        """Raises: DataError: a value cannot be part of a file's name."""
+        for value in values:
+            if not NAME.fullmatch(value):
+                raise self.wrong(key, f"holds {value!r}; it may hold letters, digits, - and _")
+
+    def texts(self, key: str, values: list[Any] | None = None, *, may_be_empty: bool = False) -> tuple[str, ...]:
+        """The texts of a list, each there once; `values` is for a list that stands deeper in the file."""
+        values = self.given.get(key, []) if values is None else values
+        if not values and not may_be_empty:
+            raise self.wrong(key, "is empty")
+        for value in values:
+            if not isinstance(value, str) or not value:
+                raise self.wrong(key, f"has to hold texts, and holds {value!r}")
+        if len(set(values)) < len(values):
+            raise self.wrong(key, "names something twice")
+        return tuple(values)
 
 
-def _check(
-    path: Path,
-    given: Mapping[str, Any],
-    keys: Mapping[str, tuple[type, ...]],
-    *,
-    needed: tuple[str, ...],
-    table: str = "",
-) -> None:
-    """The keys of a table: known ones, of the right kind."""
-    for key, value in given.items():
-        if key not in keys:
-            near = difflib.get_close_matches(key, keys, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(keys)}."
-            raise DataError(f"{path}: there is no key {table}{key}. {hint}")
-        if type(value) not in keys[key]:
-            raise _wrong(path, f"{table}{key}", f"has to be {' or '.join(TYPES[kind] for kind in keys[key])}")
-    for key in needed:
-        if key not in given:
-            raise DataError(f"{path}: key {table}{key} is missing.")
+def _languages(file: _TaskFile) -> dict[str, tuple[str, ...]]:
+    """ISO 639-3 code → the data's own; `{in = "Indonesian"}` says what an unusual code means."""
+    given = file.given["languages"]
+    meanings = given if isinstance(given, dict) else {str(code): code for code in given}
+    if not meanings:
+        raise file.wrong("languages", "is empty")
+    languages: dict[str, tuple[str, ...]] = {}
+    for code, meaning in meanings.items():
+        if not isinstance(meaning, str):
+            raise file.wrong("languages", f"has to hold codes or names, and holds {meaning!r}")
+        try:
+            iso = shipped().resolve(meaning).iso639_3
+        except UnknownNameError as error:
+            raise DataError(f"{file.path}: key languages holds {meaning!r}. {error}") from error
+        if iso in languages:
+            raise file.wrong("languages", f"holds {languages[iso][0]!r} and {code!r}, which are the same language")
+        languages[iso] = (code,)
+    return languages
 
 
-def _texts(path: Path, key: str, values: list[Any], *, empty: bool = False) -> tuple[str, ...]:
-    if not values and not empty:
-        raise _wrong(path, key, "is empty")
-    for value in values:
-        if not isinstance(value, str) or not value:
-            raise _wrong(path, key, f"has to hold texts, and holds {value!r}")
-    if len(set(values)) < len(values):
-        raise _wrong(path, key, "names something twice")
-    return tuple(values)
+def _languages_of(file: _TaskFile, key: str, languages: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The ISO 639-3 codes of the languages that a key lists."""
+    iso_of = {code: iso for iso, codes in languages.items() for code in (*codes, iso)}
+    codes = file.texts(key, may_be_empty=True)
+    file.require(key, codes, iso_of)
+    return tuple(dict.fromkeys(iso_of[code] for code in codes))
 
 
-def _languages(path: Path, given: list[Any] | dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Codes as the data have them → ISO 639-3; `{in = "Indonesian"}` says what an unusual one means."""
-    from mslt_cli.languages.codes import fold, parse_tag
-    from mslt_cli.languages.facts import all_spellings, read_facts
-
-    meanings: dict[str, str] = {}
-    for spelling, code, _ in all_spellings(read_facts()):
-        meanings.setdefault(fold(spelling), code)
-    pairs = list(given.items()) if isinstance(given, dict) else [(code, code) for code in given]
-    if not pairs:
-        raise _wrong(path, "languages", "is empty")
-    found: dict[str, tuple[str, ...]] = {}
-    for code, meaning in pairs:
-        if not isinstance(code, str) or not isinstance(meaning, str):
-            raise _wrong(path, "languages", f"has to hold codes or names, and holds {meaning!r}")
-        tag = parse_tag(meaning)
-        iso = meanings.get(fold(meaning)) or (meanings.get(tag.language) if tag else None)
-        if iso is None:
-            near = difflib.get_close_matches(fold(meaning), meanings, n=1)
-            hint = f" (did you mean {near[0]}?)" if near and len(meaning) > 3 else ""
-            raise _wrong(path, "languages", f"holds {meaning!r}, which is no language that mslt knows{hint}")
-        if iso in found:
-            raise _wrong(path, "languages", f"holds {found[iso][0]!r} and {code!r}, which are the same language")
-        found[iso] = (code,)
-    return found
-
-
-def _chosen(path: Path, key: str, given: list[Any], languages: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    iso_of = {iso: iso for iso in languages} | {code: iso for iso, codes in languages.items() for code in codes}
-    for code in _texts(path, key, given, empty=True):
-        if code not in iso_of:
-            codes = ", ".join(codes[0] for codes in languages.values())
-            raise _wrong(path, key, f"holds {code!r}, which is none of the languages {codes}")
-    return tuple(dict.fromkeys(iso_of[code] for code in given))
-
-
-def _columns(path: Path, kind: str, context: tuple[str, ...], given: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    """What the files call each column; `choices` may be several, one a choice."""
-    known = ["id", "language", *COLUMNS[kind], *context]
-    found: dict[str, tuple[str, ...]] = {}
-    for name, spelt in given.items():
-        if name not in known:
-            raise DataError(f"{path}: there is no column columns.{name} for {kind}; it has {', '.join(known)}.")
-        if name == "choices" and isinstance(spelt, list) and len(spelt) > 1:
-            found[name] = _texts(path, "columns.choices", spelt)
-        elif isinstance(spelt, str) and spelt:
-            found[name] = (spelt,)
+def _columns(file: _TaskFile, allowed: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """What the files call each column; `choices` may be several, one for each choice."""
+    file.require("columns", file.given.get("columns", {}), allowed)
+    columns: dict[str, tuple[str, ...]] = {}
+    for name, spelling in file.given.get("columns", {}).items():
+        if name == "choices" and isinstance(spelling, list) and len(spelling) > 1:
+            columns[name] = file.texts("columns.choices", spelling)
+        elif isinstance(spelling, str) and spelling:
+            columns[name] = (spelling,)
         else:
             several = " or the names of two or more" if name == "choices" else ""
-            raise _wrong(path, f"columns.{name}", f"has to be the name of a column{several}")
-    return found
+            raise file.wrong(f"columns.{name}", f"has to be the name of a column{several}")
+    return columns
 
 
-def _question(path: Path, kind: str, context: tuple[str, ...], prompt: str) -> str:
+def _question(file: _TaskFile, kind: str, context: tuple[str, ...]) -> str:
     """What a decoder is asked; the numbered choices follow it."""
+    prompt: str = file.given.get("prompt", "")
     if prompt and kind != "multiple-choice":
-        raise _wrong(path, "prompt", f"is for multiple-choice, and kind is {kind}")
+        raise file.wrong("prompt", f"is for multiple-choice, and kind is {kind}")
     try:
-        unknown = [name for name in placeholders(prompt) if name not in context]
+        names = placeholders(prompt)
     except ValueError as error:
-        raise _wrong(path, "prompt", f"cannot be read ({error}); a brace that is text is written twice") from error
-    if unknown:
-        raise _wrong(path, "prompt", f"holds {{{unknown[0]}}}; what it may hold is {', '.join(context) or 'no column'}")
+        raise file.wrong("prompt", f"cannot be read ({error}); a brace that is text is written twice") from error
+    file.require("prompt", names, context)
     return prompt
 
 
-def _sizes(path: Path, given: dict[str, Any], splits: tuple[str, ...]) -> dict[str, int]:
-    for split, rows in given.items():
-        if split not in splits:
-            raise _wrong(path, f"sizes.{split}", f"names none of the splits {', '.join(splits)}")
+def _sizes(file: _TaskFile, splits: tuple[str, ...]) -> dict[str, int]:
+    sizes: dict[str, int] = file.given.get("sizes", {})
+    file.require("sizes", sizes, splits)
+    for split, rows in sizes.items():
         if type(rows) is not int or rows < 1:
-            raise _wrong(path, f"sizes.{split}", "has to be a number of rows")
-    return given
+            raise file.wrong(f"sizes.{split}", "has to be a number of rows")
+    return sizes
 
 
-def _place(
-    path: Path, given: Mapping[str, Any], *, many_languages: bool, many_splits: bool
-) -> tuple[str, tuple[str, ...], Hub | None]:
-    """Where the data are: a folder and the pattern of the files in it, or a place on the hub."""
-    if ("path" in given) == ("hub" in given):
-        what = "both path and hub are there; keep one" if "path" in given else "key path is missing, or hub"
-        raise DataError(f"{path}: {what}.")
-    hub = given.get("hub", {})
-    if hub:
-        _check(path, hub, HUB_KEYS, needed=("repository", "path"), table="hub.")
-    key, pattern = ("hub.path", hub["path"]) if hub else ("path", given["path"])
-    if unknown := set(re.findall(r"\{[^}]*\}?", pattern)) - {"{lang}", "{split}"}:
-        raise _wrong(path, key, f"holds {min(unknown)}; what it may hold is {{lang}} and {{split}}")
-    if many_splits and "{split}" not in pattern:
-        raise _wrong(path, key, "has to hold {split}, for there are several")
-    if hub:
-        if many_languages and "{lang}" not in pattern:
-            raise _wrong(path, key, "has to hold {lang}, for there are several")
-        return "", (), Hub(hub["repository"], pattern, branch=hub.get("branch", "main"), revision=hub.get("revision"))
+def _hub(file: _TaskFile, languages: Collection[str], splits: Collection[str]) -> Hub:
+    given = file.given["hub"]
+    file.check_keys("hub.", given, HUB_KEYS, needed=("repository", "path"))
+    _check_pattern(file, "hub.path", given["path"], splits)
+    if len(languages) > 1 and "{lang}" not in given["path"]:
+        raise file.wrong("hub.path", "has to hold {lang}, for there are several")
+    return Hub(**given)
+
+
+def _folder_and_layout(file: _TaskFile, splits: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """The folder that the data are in, and the pattern of the files from there on."""
+    pattern = file.given["path"]
+    _check_pattern(file, "path", pattern, splits)
     parts = PurePosixPath(pattern).parts
     if not parts:
-        raise _wrong(path, key, "is empty")
+        raise file.wrong("path", "is empty")
     # What comes before the first placeholder is a folder; the rest is looked for in it.
     open_ends = [i for i, part in enumerate(parts) if "{" in part or "*" in part or is_archive(part)]
     fixed = min([*open_ends, len(parts) - 1])
-    folder = path.resolve().parent / Path(*parts[:fixed]).expanduser()
-    return str(folder.resolve()), ("/".join(parts[fixed:]),), None
+    folder = file.path.resolve().parent / Path(*parts[:fixed]).expanduser()
+    return str(folder.resolve()), ("/".join(parts[fixed:]),)
+
+
+def _check_pattern(file: _TaskFile, key: str, pattern: str, splits: Collection[str]) -> None:
+    file.require(key, re.findall(r"\{[^}]*\}?", pattern), ("{lang}", "{split}"))
+    if len(splits) > 1 and "{split}" not in pattern:
+        raise file.wrong(key, "has to hold {split}, for there are several")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mslt_cli.tasks.task import Hub, Repair, Task, spelt
+from mslt_cli.tasks.task import Hub, Repair, Task, language_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,10 +28,7 @@ TASK = Task(
     kind="sequence-classification",
     summary="paraphrases, two sentences",
     labels=("0", "1"),  # 0 = not a paraphrase, 1 = paraphrase; named as the data set names them
-    languages=spelt("deu=de eng=en spa=es fra=fr jpn=ja kor=ko zho=zh"),
-    splits=("train", "validation", "test"),
-    evaluation="test",
-    metric="accuracy",
+    languages=language_table("deu=de eng=en spa=es fra=fr jpn=ja kor=ko zho=zh"),
     sources=("deu", "eng", "fra", "spa", "zho"),
     targets=("jpn", "kor"),
     sizes={"train": 49_401, "validation": 2_000, "test": 2_000},
@@ -43,7 +40,9 @@ TASK = Task(
         revision="4cd8187c404bda33cb1f62b49b001115862acf37",
     ),
     layouts=(
-        *("{lang}/translated_{split}.tsv", "{lang}/{split}_2k.tsv", "{lang}/{split}.tsv"),
+        "{lang}/translated_{split}.tsv",
+        "{lang}/{split}_2k.tsv",
+        "{lang}/{split}.tsv",
         "PAWS-X.{lang}/{split}-*.parquet",  # of google/xtreme, which lost some rows
     ),
     repairs=(

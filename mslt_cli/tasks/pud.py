@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from mslt_cli.tasks.task import Hub, Task, spelt
+from mslt_cli.tasks.task import Hub, Task, language_table
 
 TASK = Task(
     name="pud",
     kind="parallel",
     summary="1,000 parallel sentences, for embeddings",
     # Chinese is in Traditional script.
-    languages=spelt(
+    languages=language_table(
         "ara=ar ces=cs deu=de eng=en spa=es fin=fi fra=fr glg=gl hin=hi ind=id isl=is ita=it jpn=ja kor=ko pol=pl "
         "por=pt rus=ru swe=sv tha=th tur=tr zho=zh"
     ),
     splits=("test",),
-    evaluation="test",
     metric="cka",
     # The raw sentence, not the words: Arabic ones are split into clitics.
     columns={"id": ("id", "sent_id", "idx"), "text": ("text",)},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from mslt_cli.errors import DataError, UnknownNameError
+from mslt_cli.languages.codes import fold
+from mslt_cli.languages.resolver import Resolver, shipped
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,6 +31,14 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "test": ("test",),
 }
 """How files spell a split; another name is spelt as it is."""
+
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file is an archive, by its name: what is in it is data of the task as well."""
+    return name.lower().endswith(ARCHIVES)
 
 
 class RowError(Exception):
@@ -96,12 +106,12 @@ class Task:
     kind: Kind
     summary: str
     languages: Mapping[str, tuple[str, ...]]
-    splits: tuple[str, ...]
-    evaluation: str
-    """The split that scores are taken on."""
-    metric: str
     licence: str
     citation: str
+    splits: tuple[str, ...] = ("train", "validation", "test")
+    evaluation: str = "test"
+    """The split that scores are taken on."""
+    metric: str = "accuracy"
     labels: tuple[str, ...] = ()
     """Names of the labels; the data hold their positions."""
     label_spellings: Mapping[str, str] = field(default_factory=dict)
@@ -116,7 +126,7 @@ class Task:
     """Further text columns (multiple choice: the premise, the question, …)."""
     further_metrics: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    """The languages that the paper trains on; for tasks that it does not use, its pool."""
+    """The languages that the paper trains on; its pool for tasks that it does not use."""
     targets: tuple[str, ...] = ()
     """The languages that the paper evaluates on."""
     literal_targets: tuple[str, ...] = ()
@@ -178,8 +188,31 @@ class Task:
         return "train" if "train" in self.splits else self.splits[0]
 
     def code(self, language: str) -> str:
-        """The data set's own code of a language."""
+        """The data set's own code of a language (ISO 639-3)."""
         return self.languages[language][0]
+
+    def codes_of(self, languages: Iterable[str]) -> str:
+        """The data set's own codes of languages (ISO 639-3), sorted, for messages: "de, en"."""
+        return ", ".join(sorted(self.code(language) for language in languages))
+
+    def language(self, spelling: str, resolver: Resolver | None = None) -> str:
+        """The ISO 639-3 code of one of the task's languages, from any spelling: de, deu, German, de-AT.
+
+        The data set's own code comes first: `als` is Alemannic in WikiANN, and Albanian elsewhere.
+
+        Args:
+            spelling: as the user wrote it.
+            resolver: knows the spellings that are not the task's own; None = that of the tables that ship.
+
+        Raises:
+            UnknownNameError: the spelling means no language.
+            DataError: the task has no data in that language; says which it has.
+        """
+        own = {fold(code): iso for iso, codes in self.languages.items() for code in (iso, *codes)}
+        language = own.get(fold(spelling)) or (resolver or shipped()).resolve(spelling).iso639_3
+        if language not in self.languages:
+            raise DataError(f"{self.name} has no data in {spelling!r}. It has {self.codes_of(self.languages)}.")
+        return language
 
     def spellings_of(self, split: str) -> tuple[str, ...]:
         """How files may spell a split; what could stand for another split of the task as well stands for neither."""
@@ -216,6 +249,15 @@ class Task:
         return tuple(repair for repair in self.repairs if repair.name not in self.without)
 
 
-def spelt(pairs: str) -> dict[str, tuple[str, ...]]:
-    """A table of languages: `ara=ar deu=de|German ace` is ISO 639-3 code = the data set's spellings, or the same."""
-    return {iso: tuple((codes or iso).split("|")) for iso, _, codes in (pair.partition("=") for pair in pairs.split())}
+def language_table(text: str) -> dict[str, tuple[str, ...]]:
+    """A task's languages: `ara=ar deu=de|German ace` is ISO 639-3 code = the data set's spellings, or the same."""
+    return {iso: tuple((codes or iso).split("|")) for iso, _, codes in (pair.partition("=") for pair in text.split())}
+
+
+def size_table(text: str, splits: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Rows of each split by language: `ara,deu=20000/100/100 tha=0/0/1000`, in the order of the splits; 0 = unknown."""
+    pairs = [pair.partition("=") for pair in text.split()]
+    rows = {
+        iso: [int(number) for number in numbers.split("/")] for isos, _, numbers in pairs for iso in isos.split(",")
+    }
+    return {split: {iso: numbers[i] for iso, numbers in rows.items() if numbers[i]} for i, split in enumerate(splits)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mslt_cli.tasks.task import Hub, Task, spelt
+from mslt_cli.tasks.task import Hub, Task, language_table, size_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,32 +24,13 @@ def without_prefix(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("tokens").list.eval(pl.element().str.strip_prefix(prefix)))
 
 
-_FULL = {"train": 20_000, "validation": 10_000, "test": 10_000}
-_BY_LANGUAGE = {  # train, validation, test, where the three are known and differ from _FULL
-    "urd": (20_000, 1_000, 1_000),
-    "est": (15_000, 10_000, 10_000),
-    "tam": (15_000, 1_000, 1_000),
-    "eus": (10_000, 10_000, 10_000),
-    "ben": (10_000, 1_000, 1_000),
-    "aze": (10_000, 1_000, 1_000),
-    "tgl": (10_000, 1_000, 1_000),
-    "hin": (5_000, 1_000, 1_000),
-    "swa": (1_000, 1_000, 1_000),
-    "tel": (1_000, 1_000, 1_000),
-    **dict.fromkeys(("mya", "que", "amh", "jav", "kan", "guj", "sin", "mlg", "yor"), (100, 100, 100)),
-}
-_LARGE = (
-    *("ara", "deu", "eng", "spa", "fra", "rus", "zho", "ind", "ell", "heb", "fin", "tha", "tur", "jpn", "kor"),
-    *("vie", "bul", "ita", "por"),
-)
-
 TASK = Task(
     name="wikiann",
     kind="token-classification",
     summary="named entities (PER, ORG, LOC) in Wikipedia",
     labels=("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"),
     # als is Alemannic here (a Wikipedia code), not Albanian.
-    languages=spelt(
+    languages=language_table(
         "ace afr=af gsw=als amh=am arg=an ang ara=ar arc arz asm=as ast aym=ay aze=az bak=ba bar sgs=bat-smg "
         "bel=be bul=bg bho=bh ben=bn bod=bo bre=br bos=bs cat=ca cbk=cbk-zam cdo che=ce ceb ckb cos=co crh ces=cs "
         "csb chv=cv cym=cy dan=da deu=de diq div=dv ell=el eml eng=en epo=eo spa=es est=et eus=eu ext fas=fa "
@@ -62,21 +43,23 @@ TASK = Task(
         "swa=sw szl tam=ta tel=te tgk=tg tha=th tuk=tk tgl=tl tur=tr tat=tt uig=ug ukr=uk urd=ur uzb=uz vec vep "
         "vie=vi vls vol=vo wln=wa war wuu xmf yid=yi yor=yo zea zho=zh nan=zh-min-nan yue=zh-yue"
     ),
-    splits=("train", "validation", "test"),
-    evaluation="test",
-    metric="accuracy",  # of tokens: what the paper reports for every task
-    further_metrics=("entity-f1",),
+    further_metrics=("entity-f1",),  # beside the accuracy of tokens, which the paper reports for every task
     sources=("ara", "deu", "eng", "fra", "rus", "spa", "zho"),
     targets=("ell", "fin", "heb", "ind", "jpn", "kor", "tha", "tur"),
-    sizes={
-        split: dict.fromkeys(_LARGE, rows) | {iso: sizes[i] for iso, sizes in _BY_LANGUAGE.items()}
-        for i, (split, rows) in enumerate(_FULL.items())
-    },
+    sizes=size_table(
+        "ara,deu,eng,spa,fra,rus,zho,ind,ell,heb,fin,tha,tur,jpn,kor,vie,bul,ita,por=20000/10000/10000 "
+        "urd=20000/1000/1000 est=15000/10000/10000 tam=15000/1000/1000 eus=10000/10000/10000 "
+        "ben,aze,tgl=10000/1000/1000 hin=5000/1000/1000 swa,tel=1000/1000/1000 "
+        "mya,que,amh,jav,kan,guj,sin,mlg,yor=100/100/100",
+        splits=("train", "validation", "test"),
+    ),
     licence="unknown",
     citation="Rahimi, Li and Cohn 2019, Massively Multilingual Transfer for NER (ACL)",
     hub=Hub("unimelb-nlp/wikiann", "{lang}/{split}-*.parquet"),
     layouts=(
-        *("{split}-{lang}.tsv", "{lang}.tar.gz/{split}", "{lang}/{split}"),
+        "{split}-{lang}.tsv",
+        "{lang}.tar.gz/{split}",
+        "{lang}/{split}",
         "PAN-X.{lang}/{split}-*.parquet",  # of google/xtreme
     ),
     left_out=("simple", "be-x-old", "zh-classical"),  # English, Belarusian and Chinese again

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.task import Hub, Repair, Task, spelt
+from mslt_cli.tasks.task import Hub, Repair, Task, language_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,10 +63,8 @@ TASK = Task(
     name="xcopa",
     kind="multiple-choice",
     summary="cause or effect of a premise, two choices",
-    languages=spelt("est=et hat=ht ind=id ita=it que=qu swa=sw tam=ta tha=th tur=tr vie=vi zho=zh"),
+    languages=language_table("est=et hat=ht ind=id ita=it que=qu swa=sw tam=ta tha=th tur=tr vie=vi zho=zh"),
     splits=("validation", "test"),
-    evaluation="test",
-    metric="accuracy",
     choices=("choice1", "choice2"),
     context=("premise", "question"),
     codes=("question",),

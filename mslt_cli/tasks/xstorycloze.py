@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mslt_cli.tasks.task import Hub, Table, Task, spelt
+from mslt_cli.tasks.task import Hub, Table, Task, language_table
 
 _SENTENCES = tuple(f"input_sentence_{i}" for i in range(1, 5))
 _ENDINGS = ("sentence_quiz1", "sentence_quiz2")
@@ -11,10 +11,9 @@ TASK = Task(
     name="xstorycloze",
     kind="multiple-choice",
     summary="the end of a story, two choices",
-    languages=spelt("ara=ar eng=en spa=es eus=eu hin=hi ind=id mya=my rus=ru swa=sw tel=te zho=zh"),
+    languages=language_table("ara=ar eng=en spa=es eus=eu hin=hi ind=id mya=my rus=ru swa=sw tel=te zho=zh"),
     splits=("train", "eval"),
     evaluation="eval",
-    metric="accuracy",
     first_label=1,
     columns={"label": ("label", "answer_right_ending")},
     choices=_ENDINGS,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.tasks.task import Hub, RowError, Table, Task, spelt
+from mslt_cli.tasks.task import Hub, RowError, Table, Task, language_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,10 +83,8 @@ TASK = Task(
     name="xwinograd",
     kind="multiple-choice",
     summary="what a pronoun stands for, two candidates",
-    languages=spelt("eng=en fra=fr jpn=jp|ja por=pt rus=ru zho=zh"),
+    languages=language_table("eng=en fra=fr jpn=jp|ja por=pt rus=ru zho=zh"),
     splits=("test",),
-    evaluation="test",
-    metric="accuracy",
     first_label=1,  # the strings "1" and "2"
     columns={"label": ("label", "answer")},
     choices=("option1", "option2"),

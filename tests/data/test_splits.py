@@ -343,7 +343,7 @@ def test_what_is_missing_is_said_with_what_there_is(tmp_path):
         (["swa", "deu"], ["test"], f"{path} has no data of xnli in sw (test). It has de, fr."),
         (["deu"], ["train"], f"{path} has no data of xnli in de (train). It has fr."),
         (["deu", "fra"], ["test", "train"], f"{path} has no train data of xnli in de."),
-        (["fin"], [], "xnli has no data in fin. It has ar, bg, de, el, en, es, fr, hi, ru, sw, th, tr, ur, vi, zh."),
+        (["fin"], [], "xnli has no data in 'fin'. It has ar, bg, de, el, en, es, fr, hi, ru, sw, th, tr, ur, vi, zh."),
     ]
     for languages, splits, says in cases:
         with pytest.raises(DataError) as error:
@@ -392,5 +392,5 @@ def test_what_is_needed_comes_from_the_cache_or_from_a_package(tmp_path):
         DataError, match="cldr train in de is not in the cache. Run `mslt fetch data --task cldr --langs de`"
     ):
         read_data(cldr, "deu", "train")
-    with pytest.raises(DataError, match="cldr has no data in ht. It has af, am"):
-        read_data(cldr, "ht", "test")
+    with pytest.raises(DataError, match="cldr has no data in 'Haitian'. It has af, am"):
+        read_data(cldr, "Haitian", "test")

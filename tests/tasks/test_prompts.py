@@ -136,7 +136,7 @@ def test_without_a_prompt_it_can_be_asked_by_options_alone(tmp_path):
 @pytest.mark.parametrize(
     ("prompt", "what"),
     [
-        ("{riddel}", "key prompt holds {riddel}; what it may hold is riddle"),
+        ("{riddel}", "key prompt holds 'riddel'; it may hold riddle"),
         ("{riddle", "key prompt cannot be read"),
     ],
 )

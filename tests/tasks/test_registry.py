@@ -147,6 +147,33 @@ def test_names_are_found_as_people_write_them():
         find_task("xlni")
 
 
+@pytest.mark.parametrize(
+    ("name", "spelling", "language"),
+    [
+        ("xnli", "de", "deu"),
+        ("xnli", "deu", "deu"),
+        ("xnli", "german", "deu"),
+        ("xnli", "de-AT", "deu"),
+        ("xnli", "zh_Hans", "zho"),
+        ("xwinograd", "jp", "jpn"),
+        ("xwinograd", "ja", "jpn"),
+        ("udpos", "Persian", "fas"),  # as the data set spells it
+        ("wikiann", "als", "gsw"),  # Alemannic: the data set's own code comes first
+        ("wikiann", "Swiss German", "gsw"),
+    ],
+)
+def test_a_language_is_found_by_any_spelling(name, spelling, language):
+    assert find_task(name).language(spelling) == language
+
+
+def test_a_language_that_the_task_lacks_and_one_that_there_is_not_are_named():
+    task = find_task("pawsx")
+    with pytest.raises(DataError, match="pawsx has no data in 'Finnish'. It has de, en, es, fr, ja, ko, zh."):
+        task.language("Finnish")
+    with pytest.raises(UnknownNameError, match="There is no language 'Germn'. Did you mean German"):
+        task.language("Germn")
+
+
 def test_repairs_can_be_switched_off_by_their_names():
     task = find_task("xcopa").not_repaired(("question",))
     assert (task.key, task.options, task.active_repairs) == (
