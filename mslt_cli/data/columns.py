@@ -1,17 +1,18 @@
 """The rows of a raw file → the columns that every task of a kind has, checked row by row."""
+# ruff: noqa: TID253
 
 from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.task import COLUMNS, RowError, Task
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import RowError, Task
 
 USUAL: dict[str, tuple[str, ...]] = {
     "id": ("id", "idx", "sent_id", "pairID", "pair_id", "story_id"),
@@ -38,8 +39,8 @@ def languages_in(task: Task, rows: pl.DataFrame) -> list[str] | None:
     column = _language_column(task, rows)
     if column is None:
         return None
-    named = set(rows[column].unique())
-    return [iso for iso, codes in task.languages.items() if named & {iso, *codes}]
+    codes_there = set(rows[column].unique())
+    return [iso for iso, codes in task.languages.items() if codes_there & {iso, *codes}]
 
 
 def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl.DataFrame:
@@ -59,49 +60,47 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
         DataError: there are no rows, a column is missing, a label is unknown or out of range, a value is missing or of
             the wrong kind; names file, column and row.
     """
-    import polars as pl
-
     if not rows.height:
         raise DataError(f"{origin} has no rows.")
     numbers = pl.int_range(1, rows.height + 1, eager=True)
-    if (named := _language_column(task, rows)) is not None:
-        mine = rows[named].is_in([language, *task.languages[language]]).fill_null(False)
+    if (column := _language_column(task, rows)) is not None:
+        mine = rows[column].is_in([language, *task.languages[language]]).fill_null(False)
         if not mine.any():
-            others = sorted(map(str, rows[named].drop_nulls().unique()))
+            others = sorted(map(str, rows[column].drop_nulls().unique()))
             raise DataError(f"{origin} has no rows in {task.code(language)}; it has {', '.join(others[:20])}.")
         rows, numbers = rows.filter(mine), numbers.filter(mine)
-    raw = _Raw(task, origin, rows, numbers)
+    raw = _RawRows(task, origin, rows, numbers)
     if task.parse is not None:
         try:
-            raw = _Raw(task, origin, task.parse(rows), numbers)
+            raw = _RawRows(task, origin, task.parse(rows), numbers)
         except RowError as error:
             raise raw.wrong(error.row, error.what) from error
-    made = [_ids(raw)]
-    for name, kind in (COLUMNS[task.kind] | dict.fromkeys(task.context, "text")).items():
-        column = raw.find(name)
-        if column is not None:
-            made.append(_CONVERT[kind](raw, name, column))
+    columns = [_ids(raw)]
+    for name, kind in task.column_kinds.items():
+        given = raw.find(name)
+        if given is not None:
+            columns.append(CONVERTERS[kind](raw, name, given))
         elif kind.endswith("?"):
-            made.append(pl.Series(name, [None] * rows.height, dtype=pl.String))
+            columns.append(pl.Series(name, [None] * rows.height, dtype=pl.String))
         else:
-            names = ", ".join((*spellings(task, name), *(["+".join(task.choices)] if name == "choices" else [])))
-            there = ", ".join(rows.columns)
-            raise DataError(f"{origin} has no column for {name} of {task.name} (looked for {names}; it has {there}).")
-    frame = pl.DataFrame(made)
+            names = [*spellings(task, name), "+".join(task.choices)] if name == "choices" else spellings(task, name)
+            raise DataError(
+                f"{origin} has no column for {name} of {task.name} "
+                f"(looked for {', '.join(names)}; it has {', '.join(rows.columns)})."
+            )
+    frame = pl.DataFrame(columns)
     if task.kind == "token-classification":
-        _check_lengths(raw, frame)
+        raw.require_same_lengths(frame)
         frame = frame.filter(pl.col("tokens").list.len() > 0)
         if not frame.height:
             raise DataError(f"{origin} has no words: they are withheld, or it is empty.")
     if task.kind == "multiple-choice":
-        _check_choices(raw, frame)
+        raw.require_choices(frame)
     return frame
 
 
 def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """Give rows that share an id their own: "7", "7#2", "7#3"; and how many were renamed."""
-    import polars as pl
-
     place = pl.int_range(pl.len()).over("id")
     distinct = pl.when(place > 0).then(pl.col("id") + "#" + (place + 1).cast(pl.String)).otherwise(pl.col("id"))
     renamed = frame
@@ -110,11 +109,12 @@ def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     return renamed, int((renamed["id"] != frame["id"]).sum())
 
 
-# -- values ----------------------------------------------------------------------------------------
+def _language_column(task: Task, rows: pl.DataFrame) -> str | None:
+    return next((name for name in task.language_column if rows.schema.get(name) == pl.String), None)
 
 
 @dataclass(frozen=True)
-class _Raw:
+class _RawRows:
     """Rows as a file has them, and what it takes to name one in a message."""
 
     task: Task
@@ -123,15 +123,18 @@ class _Raw:
     numbers: pl.Series
     """The place of each row in the file, from 1."""
 
-    def find(self, name: str) -> pl.Series | None:
-        import polars as pl
+    @property
+    def tolerant(self) -> bool:
+        """Whether rows may lack something, for a repair drops them."""
+        return any(repair.drops_incomplete for repair in self.task.active_repairs)
 
-        for spelt in spellings(self.task, name):
-            if spelt in self.rows.columns:
-                return self.rows[spelt]
+    def find(self, name: str) -> pl.Series | None:
+        for spelling in spellings(self.task, name):
+            if spelling in self.rows.columns:
+                return self.rows[spelling]
         if name == "choices" and self.task.choices and {*self.task.choices} <= {*self.rows.columns}:
-            texts = [pl.Series("choices", _text(self, choice, self.rows[choice])) for choice in self.task.choices]
-            return pl.DataFrame({str(i): one for i, one in enumerate(texts)}).select(pl.concat_list("*"))["0"]
+            texts = [_texts(self, choice, self.rows[choice]) for choice in self.task.choices]
+            return pl.select(pl.concat_list(texts).alias("choices")).to_series()
         return None
 
     def wrong(self, row: int, what: str) -> DataError:
@@ -140,26 +143,31 @@ class _Raw:
     def wrong_kind(self, column: pl.Series, wanted: str) -> DataError:
         return DataError(f"Column {column.name} of {self.origin} holds {column.dtype}, not {wanted}.")
 
-    @property
-    def tolerant(self) -> bool:
-        """Whether rows may lack something, for a repair drops them."""
-        return any(repair.drops_incomplete for repair in self.task.active_repairs)
-
-    def require(self, name: str, there: pl.Series) -> None:
+    def require(self, name: str, is_there: pl.Series) -> None:
         """Raises: DataError: the first row without a value."""
-        if not there.all() and not self.tolerant:
-            raise self.wrong(int((~there).arg_true()[0]), f"has no {name}")
+        if not is_there.all() and not self.tolerant:
+            raise self.wrong(_first(~is_there), f"has no {name}")
+
+    def require_same_lengths(self, frame: pl.DataFrame) -> None:
+        tokens, labels = frame["tokens"].list.len(), frame["labels"].list.len()
+        if (tokens != labels).any():
+            row = _first(tokens != labels)
+            raise self.wrong(row, f"has {tokens[row]} tokens and {labels[row]} labels")
+
+    def require_choices(self, frame: pl.DataFrame) -> None:
+        number = frame["choices"].list.len()
+        bad = (number < 2) | (frame["label"] >= number)
+        if bad.any():
+            row = _first(bad)
+            label = frame["label"][row] + self.task.first_label
+            raise self.wrong(row, f"has {number[row]} choices, and the label {label}")
 
 
-def _language_column(task: Task, rows: pl.DataFrame) -> str | None:
-    import polars as pl
-
-    return next((name for name in task.language_column if rows.schema.get(name) == pl.String), None)
+def _first(where: pl.Series) -> int:
+    return int(where.arg_true()[0])
 
 
-def _ids(raw: _Raw) -> pl.Series:
-    import polars as pl
-
+def _ids(raw: _RawRows) -> pl.Series:
     column = raw.find("id")
     if column is not None and column.dtype not in (pl.String, pl.Null) and not column.dtype.is_integer():
         raise raw.wrong_kind(column, "ids")
@@ -168,26 +176,22 @@ def _ids(raw: _Raw) -> pl.Series:
     return column.cast(pl.String).alias("id")
 
 
-def _maybe_text(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
-    import polars as pl
-
-    column = _plain(column)
+def _texts_or_null(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
+    column = _categories_as_text(column)
     if column.dtype not in (pl.String, pl.Null):
         raise raw.wrong_kind(column, "text")
     return column.cast(pl.String).alias(name)
 
 
-def _text(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
-    texts = _maybe_text(raw, name, column)
+def _texts(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
+    texts = _texts_or_null(raw, name, column)
     raw.require(name, texts.is_not_null())
     if (texts.fill_null("").str.strip_chars() == "").all() and name != "output":
         raise DataError(f"Column {column.name} of {raw.origin} is empty in every row.")
     return texts
 
 
-def _texts(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
-    import polars as pl
-
+def _text_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     column = _lists(raw, column, spaced=name == "tokens")
     if column.dtype != pl.List(pl.String):
         raise raw.wrong_kind(column, "lists of text")
@@ -195,57 +199,55 @@ def _texts(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
     return column.alias(name)
 
 
-def _label(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
-    import polars as pl
-
-    column = _plain(column)
-    number = _number(raw, column, column.dtype, pl.col(column.name))
-    numbers = column.to_frame().select(number.alias(name)).to_series()
+def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
+    column = _categories_as_text(column)
+    numbers = column.to_frame().select(_label_number(raw, column, column.dtype, pl.col(column.name))).to_series()
     unknown = numbers.is_null()
     if raw.tolerant:
         unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
     if unknown.any():
-        row = int(unknown.arg_true()[0])
+        row = _first(unknown)
         raise raw.wrong(row, _not_a_label(raw.task, column[row]))
-    return numbers
+    return numbers.alias(name)
 
 
-def _labels(raw: _Raw, name: str, column: pl.Series) -> pl.Series:
-    import polars as pl
-
+def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     column = _lists(raw, column, spaced=True)
     if not isinstance(column.dtype, pl.List):
         raise raw.wrong_kind(column, "lists of labels")
     raw.require(name, column.is_not_null())
-    numbers = column.list.eval(_number(raw, column, column.dtype.inner, pl.element()))
+    numbers = column.list.eval(_label_number(raw, column, column.dtype.inner, pl.element()))
     unknown = numbers.list.contains(None, nulls_equal=True)
     if unknown.any():
-        row = int(unknown.arg_true()[0])
-        place = int(numbers[row].is_null().arg_true()[0])
-        raise raw.wrong(row, _not_a_label(raw.task, column[row][place]))
+        row = _first(unknown)
+        raise raw.wrong(row, _not_a_label(raw.task, column[row][_first(numbers[row].is_null())]))
     return numbers.alias(name)
 
 
-_CONVERT = {"text": _text, "text?": _maybe_text, "texts": _texts, "label": _label, "labels": _labels}
+CONVERTERS: dict[str, Callable[[_RawRows, str, pl.Series], pl.Series]] = {
+    "text": _texts,
+    "text?": _texts_or_null,
+    "texts": _text_lists,
+    "label": _labels,
+    "labels": _label_lists,
+}
 """By the kinds of COLUMNS."""
 
 
-def _number(raw: _Raw, column: pl.Series, dtype: Any, given: pl.Expr) -> pl.Expr:
+def _label_number(raw: _RawRows, column: pl.Series, dtype: Any, given: pl.Expr) -> pl.Expr:
     """A label as its position from 0, null where there is no such label: names are looked up, numbers shifted."""
-    import polars as pl
-
-    first, many = raw.task.first_label, len(raw.task.labels) or MOST_CHOICES
+    first, number_of_labels = raw.task.first_label, len(raw.task.labels) or MOST_CHOICES
     if dtype == pl.String:
-        place = {str(first + i): i for i in range(many)}  # in text files numbers are text; names come first
-        place |= {name: i for i, name in enumerate(raw.task.labels)}
-        place |= {spelt: place[name] for spelt, name in raw.task.label_spellings.items()}
-        return given.str.strip_chars().replace_strict(place, default=None, return_dtype=pl.Int32)
+        places = {str(first + i): i for i in range(number_of_labels)}  # in text files numbers are text
+        places |= {name: i for i, name in enumerate(raw.task.labels)}  # names come before numbers
+        places |= {spelling: places[name] for spelling, name in raw.task.label_spellings.items()}
+        return given.str.strip_chars().replace_strict(places, default=None, return_dtype=pl.Int32)
     if dtype.is_float():  # whole numbers beside missing ones, as pandas has them
         given = pl.when(given == given.floor()).then(given)
     elif not dtype.is_integer() and dtype != pl.Null:
         raise raw.wrong_kind(column, "labels")
     number = given.cast(pl.Int64, strict=False) - first
-    return pl.when(number.is_between(0, many - 1)).then(number).cast(pl.Int32)
+    return pl.when(number.is_between(0, number_of_labels - 1)).then(number).cast(pl.Int32)
 
 
 def _not_a_label(task: Task, given: object) -> str:
@@ -255,31 +257,26 @@ def _not_a_label(task: Task, given: object) -> str:
     return f"has the label {given!r}; {task.name} has {', '.join(task.labels)} ({task.first_label} to {last})"
 
 
-def _plain(column: pl.Series) -> pl.Series:
-    """Categories as text."""
-    import polars as pl
-
+def _categories_as_text(column: pl.Series) -> pl.Series:
     return column.cast(pl.String) if isinstance(column.dtype, (pl.Categorical, pl.Enum)) else column
 
 
-def _lists(raw: _Raw, column: pl.Series, *, spaced: bool) -> pl.Series:
+def _lists(raw: _RawRows, column: pl.Series, *, spaced: bool) -> pl.Series:
     """A column of lists, which text files write as JSON, as Python does, or (`spaced`) with blanks between members."""
-    import polars as pl
-
     if column.dtype == pl.List(pl.Null):
         return column.cast(pl.List(pl.String))
     if column.dtype != pl.String:
         return column
-    lists: list[list[str] | None] = []
+    lists: list[list[str]] = []
     for row, value in enumerate(column):
         text = (value or "").strip()
         if text.startswith("[") and text.endswith("]"):
-            read = _read_list(text)
+            members = _read_list(text)
         else:
-            read = text.split() if spaced or not text else None
-        if read is None:
+            members = text.split() if spaced or not text else None
+        if members is None:
             raise raw.wrong(row, f"has {text[:60]!r} for {column.name}, which is no list")
-        lists.append(read)
+        lists.append(members)
     return pl.Series(column.name, lists, dtype=pl.List(pl.String))
 
 
@@ -290,22 +287,3 @@ def _read_list(text: str) -> list[str] | None:
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
     return None
-
-
-# -- rows ------------------------------------------------------------------------------------------
-
-
-def _check_lengths(raw: _Raw, frame: pl.DataFrame) -> None:
-    tokens, labels = frame["tokens"].list.len(), frame["labels"].list.len()
-    if (tokens != labels).any():
-        row = int((tokens != labels).arg_true()[0])
-        raise raw.wrong(row, f"has {tokens[row]} tokens and {labels[row]} labels")
-
-
-def _check_choices(raw: _Raw, frame: pl.DataFrame) -> None:
-    many = frame["choices"].list.len()
-    bad = (many < 2) | (frame["label"] >= many)
-    if bad.any():
-        row = int(bad.arg_true()[0])
-        label = frame["label"][row] + raw.task.first_label
-        raise raw.wrong(row, f"has {many[row]} choices, and the label {label}")

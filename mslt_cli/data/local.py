@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from mslt_cli.data.formats import READABLE, Source, sources_in
+from mslt_cli.data.archives import DataFile, files_in
+from mslt_cli.data.formats import READABLE, is_readable
 from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import SPELLINGS, Task
 
@@ -23,8 +24,10 @@ ALL_SPLIT_WORDS = frozenset(word for words in SPELLINGS.values() for word in wor
 
 
 @dataclass(frozen=True)
-class _File:
-    source: Source
+class PlacedFile:
+    """A data file, and what its path says of its language and split."""
+
+    file: DataFile
     path: str
     """From the folder that the user points to."""
     language: str | None
@@ -58,21 +61,21 @@ class Folder:
         if not task.folder and (path / task.name).is_dir():
             path = path / task.name
         self.path, self.task = path, task
-        # A folder that is called by a language's code alone holds that language, whatever is asked for.
-        around = path if path.is_dir() else path.parent
-        called = next((iso for iso, codes in task.languages.items() if around.name in (iso, *codes)), None)
-        self.language = called or (next(iter(task.languages)) if len(task.languages) == 1 else language)
-        self.split = task.splits[0] if len(task.splits) == 1 else split
         self._codes = {word.casefold(): iso for iso, codes in task.languages.items() for word in (iso, *codes)}
         self._words = {word: split for split in task.splits for word in task.spellings_of(split)}
-        files = [self._file(source) for source in sources_in(path)]
+        # A folder that is called by a language's code alone holds that language, whatever is asked for.
+        around = path if path.is_dir() else path.parent
+        only = next(iter(task.languages)) if len(task.languages) == 1 else language
+        self.language = next((iso for iso, codes in task.languages.items() if around.name in (iso, *codes)), only)
+        self.split = task.splits[0] if len(task.splits) == 1 else split
+        files = [self._place(file, around) for file in files_in(path) if is_readable(file)]
         self.files = [file for file in files if task.folder or not NOT_DATA.fullmatch(file.path)]
         if not self.files:
             raise DataError(f"{given} has no data file: none ends in {', '.join(READABLE)}.")
-        layouts = (*task.layouts, *([task.hub.path] if task.hub is not None else []))
-        self._layouts = [self._laid_out(layout) for layout in layouts]
+        layouts = task.layouts if task.hub is None else (*task.layouts, task.hub.path)
+        self._layouts = [self._match(layout) for layout in layouts]
 
-    def find(self, language: str | None, split: str) -> list[Source]:
+    def find(self, language: str | None, split: str) -> list[DataFile]:
         """The files of one language and split, sorted; empty if there are none.
 
         Args:
@@ -83,69 +86,66 @@ class Folder:
         Raises:
             DataError: two files seem to hold the same.
         """
-        found = next((files[language, split] for files in self._layouts if (language, split) in files), [])
-        if not found and not self.task.folder:
-            files = [file for file in self.files if file.language == language]
-            found = [file.source for file in files if file.split == split]
-            if not found and split == self.split:
-                alone = len(self.task.splits) == 1  # whatever the files are called
-                found = [file.source for file in files if alone or file.split is None]
-        return _distinct(found)
+        files = next((matched[language, split] for matched in self._layouts if (language, split) in matched), [])
+        if not files and not self.task.folder:
+            of_language = [file for file in self.files if file.language == language]
+            files = [file.file for file in of_language if file.split == split]
+            if not files and split == self.split:
+                any_name = len(self.task.splits) == 1
+                files = [file.file for file in of_language if any_name or file.split is None]
+        return _require_distinct(files)
 
     @cached_property
     def languages(self) -> list[str]:
         """Those of the task's languages that the paths of files name, by their ISO 639-3 codes."""
         return [iso for iso in self.task.languages if any(self.find(iso, split) for split in self.task.splits)]
 
-    def _file(self, source: Source) -> _File:
-        base = self.path.as_posix() if self.path.is_dir() else self.path.parent.as_posix()
-        path = source.inner.removeprefix(base).lstrip("/")
-        parts = [source.stem, *(part.casefold() for part in reversed(PurePosixPath(path).parts[:-1]))]
-        language = _nearest(parts, {**self._codes, **dict.fromkeys(self.task.left_out, "")})
-        return _File(source, path, language, _nearest(parts, {**dict.fromkeys(ALL_SPLIT_WORDS, ""), **self._words}))
+    def _place(self, file: DataFile, around: Path) -> PlacedFile:
+        path = file.inner.removeprefix(around.as_posix()).lstrip("/")
+        parts = [file.stem, *(part.casefold() for part in reversed(PurePosixPath(path).parts[:-1]))]
+        return PlacedFile(
+            file,
+            path,
+            language=_nearest(parts, self._codes | dict.fromkeys(self.task.left_out, "")),
+            split=_nearest(parts, dict.fromkeys(ALL_SPLIT_WORDS, "") | self._words),
+        )
 
-    def _laid_out(self, layout: str) -> dict[tuple[str | None, str], list[Source]]:
+    def _match(self, layout: str) -> dict[tuple[str | None, str], list[DataFile]]:
         """The files that match a pattern, by language (None where the pattern has none) and split."""
         text = re.escape(layout).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
         for group, words in (("lang", self._codes), ("split", self._words)):
-            first, *others = text.split(rf"\{{{group}\}}")
-            any_of = "|".join(map(re.escape, sorted(words)))
-            text = first + "".join(
-                (f"(?P={group})" if i else f"(?P<{group}>{any_of})") + other for i, other in enumerate(others)
-            )
+            any_word = "|".join(map(re.escape, sorted(words)))
+            text = text.replace(rf"\{{{group}\}}", f"(?P<{group}>{any_word})", 1)
+            text = text.replace(rf"\{{{group}\}}", f"(?P={group})")
         # A task of the user's own says the whole path from its folder on.
         pattern = re.compile(rf"{'^' if self.task.folder else '(?:^|/)'}{text}(?:\.gz)?$", re.IGNORECASE)
-        found: dict[tuple[str | None, str], list[Source]] = {}
+        files: dict[tuple[str | None, str], list[DataFile]] = {}
         for file in self.files:
             if match := pattern.search(file.path):
-                named = match.groupdict()
-                language = self._codes[named["lang"].casefold()] if "lang" in named else None
-                split = self._words[named["split"].casefold()] if "split" in named else self.task.splits[0]
-                found.setdefault((language, split), []).append(file.source)
-        return found
+                words = match.groupdict()
+                language = self._codes[words["lang"].casefold()] if "lang" in words else None
+                split = self._words[words["split"].casefold()] if "split" in words else self.task.splits[0]
+                files.setdefault((language, split), []).append(file.file)
+        return files
 
 
-def _distinct(found: Sequence[Source]) -> list[Source]:
+def _require_distinct(files: Sequence[DataFile]) -> list[DataFile]:
     """Refuse files of one name: another format, or a machine translation in a folder beside."""
-    by_name: dict[str, Source] = {}
-    for source in found:
-        if (other := by_name.setdefault(source.stem, source)) != source:
-            raise DataError(f"{other.name} and {source.name} seem to hold the same. Keep one, or point --from at one.")
-    return list(found)
+    by_name: dict[str, DataFile] = {}
+    for file in files:
+        if (other := by_name.setdefault(file.stem, file)) != file:
+            raise DataError(f"{other.name} and {file.name} seem to hold the same. Keep one, or point --from at one.")
+    return list(files)
 
 
-def _nearest(parts: Iterable[str], known: Mapping[str, str]) -> str | None:
+def _nearest(parts: Iterable[str], meanings: Mapping[str, str]) -> str | None:
     """What the word in the first part that has any stands for; None if it has several, or no part has one.
 
     Words stand between other signs than letters and digits, and the longest reading counts: zh-yue is not zh.
     """
     for part in parts:
-        found = [
-            word
-            for word in known
-            if word in part and re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z])", part) is not None
-        ]
-        longest = [word for word in found if not any(word != other and word in other for other in found)]
+        words = [w for w in meanings if w in part and re.search(rf"(?<![a-z0-9]){re.escape(w)}(?![a-z])", part)]
+        longest = [word for word in words if not any(word != other and word in other for other in words)]
         if longest:
-            return known[longest[0]] if len(longest) == 1 else None
+            return meanings[longest[0]] if len(longest) == 1 else None
     return None

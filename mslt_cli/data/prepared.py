@@ -57,6 +57,11 @@ class Record:
     """Of mslt."""
     format: int = FORMAT
 
+    @property
+    def is_imported(self) -> bool:
+        """Whether it was read from files of the user's."""
+        return bool(self.origin.get("kind") == "folder")
+
 
 def task_folder(task: Task) -> Path:
     """Where a task's prepared data lie."""
@@ -113,7 +118,7 @@ def load(task: Task, record: Record) -> pl.DataFrame:
     import polars as pl
 
     path = task_folder(task) / record.language / record.file
-    place = f" --from {record.origin['path']}" if record.origin["kind"] == "folder" and not task.folder else ""
+    place = f" --from {record.origin['path']}" if record.is_imported and not task.folder else ""
     again = f"Run `mslt fetch data {task.options} --langs {record.code}{place} --force` to get it again."
     try:
         data = path.read_bytes()

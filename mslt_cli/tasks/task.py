@@ -187,6 +187,11 @@ class Task:
         """The split that is trained on, and whose vocabulary counts: `train`, else the first there is."""
         return "train" if "train" in self.splits else self.splits[0]
 
+    @property
+    def column_kinds(self) -> dict[str, str]:
+        """The columns of its data beside `id`, and what is in them: those of its kind (COLUMNS) and its context."""
+        return COLUMNS[self.kind] | dict.fromkeys(self.context, "text")
+
     def code(self, language: str) -> str:
         """The data set's own code of a language (ISO 639-3)."""
         return self.languages[language][0]

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 from made_files import gz, jsonl, lay_out, lines, parquet, tarred, tsv, zipped
 
-from mslt_cli.data.formats import Source, read_rows, sources_in
+from mslt_cli.data.archives import DataFile, files_in
+from mslt_cli.data.formats import is_readable, read_rows
 from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import Table
 
@@ -15,7 +16,7 @@ TWO = [{"a": "x", "b": "1"}, {"a": 'say "y", z', "b": "2"}]
 
 def read(tmp_path, name, data, **options):
     (tmp_path / name).write_bytes(data)
-    return read_rows(Source(tmp_path / name), **options).to_dicts()
+    return read_rows(DataFile(tmp_path / name), **options).to_dicts()
 
 
 @pytest.mark.parametrize(
@@ -192,9 +193,9 @@ def test_tagged_lines_that_lack_something_are_refused(tmp_path, data, says):
 def test_members_of_archives_are_read_in_place(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     for given in (tmp_path, tmp_path / name):
-        [source] = sources_in(given)
-        assert read_rows(source).to_dicts() == [{"a": "1", "b": "2"}]
-        assert "/d/en.tsv" in source.inner
+        [file] = files_in(given)
+        assert read_rows(file).to_dicts() == [{"a": "1", "b": "2"}]
+        assert "/d/en.tsv" in file.inner
 
 
 def test_only_data_files_are_looked_at(tmp_path):
@@ -213,7 +214,7 @@ def test_only_data_files_are_looked_at(tmp_path):
     lay_out(tmp_path, dict.fromkeys(files, b"x"))
     inside = {"__MACOSX/._c.tsv": b"", "d/.DS_Store.txt": b"", "d/c.tsv": b"", "d/": b""}
     (tmp_path / "z.zip").write_bytes(zipped(inside))
-    found = [source.inner.removeprefix(f"{tmp_path}/") for source in sources_in(tmp_path)]
+    found = [file.inner.removeprefix(f"{tmp_path}/") for file in files_in(tmp_path) if is_readable(file)]
     assert found == ["a.tsv", "b.JSONL.gz", "dev.gz", "train", "z.zip/d/c.tsv"]
 
 
@@ -228,9 +229,9 @@ def test_nothing_is_written_outside_or_anywhere(tmp_path):
         archive.addfile(info)
     (inner / "link.tar").write_bytes(link.getvalue())
     before = sorted(tmp_path.rglob("*"))
-    sources = sources_in(tmp_path)
-    assert len(sources) == 4  # a link is no data file
-    assert all(read_rows(source).to_dicts() == [{"a": "1", "b": "2"}] for source in sources)
+    files = files_in(tmp_path)
+    assert len(files) == 4  # a link is no data file
+    assert all(read_rows(file).to_dicts() == [{"a": "1", "b": "2"}] for file in files)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -250,7 +251,7 @@ def test_nothing_is_written_outside_or_anywhere(tmp_path):
 def test_a_damaged_archive_is_a_sentence(tmp_path, name, data):
     (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError, match=rf"{name}.* cannot be (unpacked|read)"):
-        [source.read() for source in sources_in(tmp_path)]
+        [file.read() for file in files_in(tmp_path)]
 
 
 def test_a_member_whose_checksum_is_wrong_or_that_has_a_password_is_a_sentence(tmp_path):
@@ -262,7 +263,7 @@ def test_a_member_whose_checksum_is_wrong_or_that_has_a_password_is_a_sentence(t
     for change, says in ((damaged, "cannot be unpacked"), (locked, "password required")):
         (tmp_path / "a.zip").write_bytes(change)
         with pytest.raises(DataError, match=says):
-            read_rows(sources_in(tmp_path)[0])
+            read_rows(files_in(tmp_path)[0])
 
 
 def test_categories_of_parquet_are_kept_for_the_columns_to_read(tmp_path):
@@ -291,7 +292,7 @@ def test_whatever_is_damaged_gives_rows_or_a_sentence(tmp_path, name):
         data[at : at + rng.choice((0, 1, 40))] = rng.randbytes(rng.choice((0, 1, 8)))
         (tmp_path / name).write_bytes(data)
         try:
-            [read_rows(source) for source in sources_in(tmp_path / name)]
+            [read_rows(file) for file in files_in(tmp_path / name)]
         except DataError:
             refused += 1
     assert refused > 10
