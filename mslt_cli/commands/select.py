@@ -140,7 +140,7 @@ def select(
       mslt select --by vocab --by embedding --model e5-small --target sw
     """
     from mslt_cli import selection
-    from mslt_cli.show.explanation import explain_best
+    from mslt_cli.explanation import explain_best
     from mslt_cli.show.selections import show
     from mslt_cli.show.terminal import note
     from mslt_cli.store.db import open_store, store_path

@@ -75,7 +75,7 @@ def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> Non
         Column("cached_languages", lambda value: str(len(value)) if value else "·", right=True, header="cached"),
         Column("cached_bytes", lambda value: _megabytes(value) if value else "·", right=True, header="MB"),
     ]
-    show_rows(columns, rows, form, whole="tasks")
+    show_rows(columns, rows, form, key="tasks")
 
 
 def show_data(report: FetchReport, form: str) -> None:
@@ -98,7 +98,7 @@ def show_data(report: FetchReport, form: str) -> None:
         _show_data_table(report)
         return
     columns = [Column(name) for name in ("language", "split", "rows", "status", "bytes", "sha256")]
-    show_rows(columns, rows, form, whole="data")
+    show_rows(columns, rows, form, key="data")
 
 
 def _show_data_table(report: FetchReport) -> None:
@@ -122,7 +122,7 @@ def _show_data_table(report: FetchReport) -> None:
     columns += [Column("status", lambda value: " and ".join(sorted(value))), Column("bytes", _megabytes, True, "MB")]
     places = dict.fromkeys(_place(item.record.origin) for item in report.fetched)
     footer = [f"{report.task.name} ({report.task.licence or 'no licence stated'}) from {', '.join(places)}."]
-    show_rows(columns, list(rows.values()), "table", whole="data", footer=footer)
+    show_rows(columns, list(rows.values()), "table", key="data", footer=footer)
 
 
 def _place(origin: Mapping[str, Any]) -> str:
@@ -161,7 +161,7 @@ def show_vocabularies(report: VocabularyReport, code_of: Mapping[str, str], form
     first = report.vocabularies[0]
     limited = f", the first {first.examples_limit:,} rows" if first.examples_limit else ""
     footer = [f"{first.model} on {first.task} {first.split}{limited}. `mslt select --by vocab` ranks by it."]
-    show_rows(columns, rows, form, whole="vocabularies", footer=footer)
+    show_rows(columns, rows, form, key="vocabularies", footer=footer)
 
 
 def show_embeddings(report: EmbeddingReport, code_of: Mapping[str, str], form: str) -> None:
@@ -192,4 +192,4 @@ def show_embeddings(report: EmbeddingReport, code_of: Mapping[str, str], form: s
         f"{chosen.model} on {chosen.corpus} {chosen.split}{how}: means of sentence embeddings, "
         f"layers 0 to {chosen.last_layer}.{speed} `mslt select --by embedding` ranks by the last."
     ]
-    show_rows(columns, rows, form, whole="embeddings", footer=footer)
+    show_rows(columns, rows, form, key="embeddings", footer=footer)

@@ -24,7 +24,7 @@ def show_probe(found: Probe, form: str) -> None:
         rows: list[dict[str, Any]] = [as_dict(found, m) for m in found.measures]
         columns = [Column(name) for name in (rows[0] if rows else ())]
         differences = [{name: _known(value) for name, value in asdict(d).items()} for d in found.differences]
-        show_rows(columns, rows, form, whole="measures", further={"differences": differences})
+        show_rows(columns, rows, form, key="measures", further={"differences": differences})
         return
     pairs = sorted({(m.a, m.b) for m in found.measures if m.a}, key=lambda pair: (code(pair[0]), code(pair[1])))
     pairs = pairs if len(pairs) <= MOST_PAIRS else []
@@ -35,7 +35,7 @@ def show_probe(found: Probe, form: str) -> None:
     columns += [Column("metric")] if len(metrics) > 1 else []
     columns += [Column("all", right=True, header="mean" if pairs else "all")]
     columns += [Column(f"{code(a)}–{code(b)}", right=True) for a, b in pairs]
-    show_rows(columns, rows, form, whole="measures", footer=_footer(found))
+    show_rows(columns, rows, form, key="measures", footer=_footer(found))
 
 
 def as_dict(found: Probe, m: Measure) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.show.rows import Column, counted, many, show_rows
+from mslt_cli.show.rows import Column, plural, show_rows, thousands
 from mslt_cli.show.terminal import note
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], session: Session, store
     count = {state: sum(s == state for _, s in plan) for state in ("done", "goes on", "new")}
     spec, targets = plan[0][0].spec, plan[0][0].targets
     combinations = len({item.spec.sources for item, _ in plan})
-    parts = [many(len(plan), "run")]
+    parts = [plural(len(plan), "run")]
     if combinations < len(plan):
         parts[0] += f" ({combinations} combinations × {len(plan) // combinations} seeds)"
     parts += [f"{count['done']:,} done already"] if count["done"] else []
@@ -38,7 +38,7 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], session: Session, store
     what = f"{spec.examples:,} examples, {steps:,} steps each"
     passes = steps * spec.settings.batch_size / spec.examples
     what += f" ({passes:,.0f} passes over them)" if passes >= MANY_PASSES else ""
-    what += f", evaluated on {many(len(targets), 'language')}" if targets else ""
+    what += f", evaluated on {plural(len(targets), 'language')}" if targets else ""
     time = _expected_s(left, session, store) if left else None
     took = f", about {readable_time(time)} by earlier runs" if time else ""
     note(f"{', '.join(parts)}: {spec.task.name} with {spec.model.name}, {what}{took}")
@@ -91,8 +91,8 @@ def show_plan(plan: Sequence[tuple[Planned, State]], session: Session, *, store:
         Column("sources"),
         Column("seed", right=True),
         Column("state"),
-        Column("steps", counted, right=True),
-        Column("tokens", counted, right=True),
+        Column("steps", thousands, right=True),
+        Column("tokens", thousands, right=True),
         Column("padding_share", lambda share: f"{100 * share:.1f}", right=True, header="padding, %"),
         Column("seconds", readable_time, right=True, header="time"),
         Column("run_id", spare=True, header="run"),
@@ -103,8 +103,8 @@ def show_plan(plan: Sequence[tuple[Planned, State]], session: Session, *, store:
     done = sum(state == "done" for _, state in plan)
     total = sum(row["seconds"] or 0 for row in rows)
     footer = [
-        f"{many(len(plan), 'run')} of {first.examples:,} examples, {done} of them done; {first.task.name} with"
+        f"{plural(len(plan), 'run')} of {first.examples:,} examples, {done} of them done; {first.task.name} with"
         f" {first.model.name}." + (f" About {readable_time(total)} by earlier runs." if total else ""),
         "Each run's own command line is in --format json, jsonl and csv.",
     ]
-    show_rows(columns, rows, form, whole="plan", footer=footer)
+    show_rows(columns, rows, form, key="plan", footer=footer)

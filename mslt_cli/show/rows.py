@@ -1,30 +1,107 @@
-"""Rows of results in every format: a rich table, JSON, JSON lines, CSV, Markdown, or the first column alone."""
+"""The one place that writes formats: a rich table, JSON, JSON lines, CSV, Markdown, LaTeX, and lines of one column."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
+
+from mslt_cli.reports.cells import Cell, marked
+from mslt_cli.show.terminal import print_lines, print_table
+
+WIDE_LATEX = 7
+"""A LaTeX table with more columns is scaled to the width of the page."""
+LATEX = {
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "≈": r"$\approx$",
+    "≥": r"$\geq$",
+    "·": r"$\cdot$",
+    "×": r"$\times$",
+    "–": "--",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "→": r"$\rightarrow$",
+    "…": r"\ldots{}",
+}
+"""What LaTeX needs for letters that it would read as commands, or does not have."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column."""
+    """One column of results."""
 
     name: str
-    """Key in JSON, header elsewhere."""
+    """Key of its values in the rows; header in CSV."""
     text: Callable[[Any], str] = str
-    """How people read a value; programs get the value itself."""
+    """How people read a value. Programs get the value itself; a Cell has a text of its own."""
     right: bool = False
-    """Whether numbers stand to the right."""
+    """Whether values are aligned to the right, as numbers are."""
     header: str = ""
-    """Header in tables, if it is not the name."""
+    """Header for people, if it is not the name."""
     spare: bool = False
-    """Whether a table may leave it out where the terminal is too narrow; JSON has it."""
+    """Whether a table leaves it out where the terminal is too narrow."""
+    label: bool = False
+    """Whether it says what a row is. A table with labels that is too wide is cut into blocks, each with the labels."""
+    csv_only: bool = False
+    """Whether only CSV has it."""
+    marks: tuple[int, ...] = ()
+    """Numbers of the footnotes that concern the whole column."""
+
+    @property
+    def heading(self) -> str:
+        """The header for people, with its marks: "xcopa (paper) [1]"."""
+        return marked(self.header or self.name, self.marks)
+
+    def text_in(self, row: Mapping[str, Any]) -> str:
+        """What people read in a row, with its marks: "48.87 (35) [1]"."""
+        value = row[self.name]
+        if isinstance(value, Cell):
+            return value.marked
+        return "" if value is None else self.text(value)
+
+
+@dataclass(frozen=True)
+class Output:
+    """Results in the two shapes that all formats are made of: a JSON value, and rows with columns."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Mapping[str, Any]]
+    """By column name: a value, or a Cell."""
+    value: Any
+    """What JSON prints; it may hold Cells."""
+    items: Sequence[Any] | None = None
+    """What JSON lines print, one a line; None = the rows."""
+    title: str = ""
+    footnotes: Sequence[str] = ()
+    """Numbered from 1."""
+    footer: Sequence[str] = ()
+    """Lines below the table and its footnotes."""
+    label: str = ""
+    """Name of the table in LaTeX."""
+    line: str = ""
+    """Name of the column that `lines` prints; empty = the first."""
+    bold_first: bool = False
+    """Whether the first row stands out."""
+
+    @property
+    def shown(self) -> list[Column]:
+        """The columns for people."""
+        return [column for column in self.columns if not column.csv_only]
+
+    @property
+    def lines_below(self) -> list[str]:
+        """Footnotes, then the footer."""
+        return [*(f"[{i}] {text}" for i, text in enumerate(self.footnotes, start=1)), *self.footer]
 
 
 def show_rows(
@@ -32,103 +109,196 @@ def show_rows(
     rows: Sequence[Mapping[str, Any]],
     form: str,
     *,
-    whole: str,
+    key: str,
     footer: Sequence[str] = (),
     further: Mapping[str, Any] | None = None,
 ) -> None:
     """Print rows on stdout.
 
     Args:
-        columns: those that tables and CSV show; JSON has all keys of the rows.
+        columns: those of tables and CSV; JSON has all keys of the rows.
         rows: by column name.
-        form: table, json, jsonl, csv, md or lines (the first column).
-        whole: key of the rows in the JSON object: "tasks".
+        form: table, json, jsonl, csv, md, latex or lines.
+        key: of the rows in the JSON object: "tasks".
         footer: lines below a table.
         further: what the JSON object holds beside the rows.
     """
-    if form == "json":
-        sys.stdout.write(json.dumps({whole: list(rows), **(further or {})}, ensure_ascii=False, indent=2) + "\n")
-        sys.stdout.flush()
-        return
+    show(Output(columns, rows, {key: rows, **(further or {})}, footer=footer), form)
+
+
+def show(output: Output, form: str) -> None:
+    """Print results on stdout in one of the formats: "table", or one that `render` knows."""
     if form == "table":
-        _table(columns, rows, footer)
+        _print(output)
         return
-    sys.stdout.write(_text(columns, rows, form, footer))
+    sys.stdout.write(render(output, form))
     sys.stdout.flush()
 
 
-def _text(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], form: str, footer: Sequence[str]) -> str:
-    if form == "jsonl":
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    if form == "lines":
-        return "".join(f"{row[columns[0].name]}\n" for row in rows)
-    if form == "csv":
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([column.name for column in columns])
-        for row in rows:
-            writer.writerow([_plain(row[column.name]) for column in columns])
-        return out.getvalue()
-    lines = [[c.header or c.name for c in columns], ["--:" if c.right else ":--" for c in columns]]
-    lines += [[_cell(column, row).replace("|", "\\|") for column in columns] for row in rows]
-    table = "".join("| " + " | ".join(line) + " |\n" for line in lines)
-    return table + "".join(f"\n{line}\n" for line in footer)
+def _print(output: Output) -> None:
+    if output.title:
+        print_lines(f"{output.title}:")
+    if output.rows or not output.title:
+        print_table(output.shown, output.rows, bold_first=output.bold_first)
+        if output.lines_below:
+            print_lines("")
+    print_lines(*output.lines_below)
+
+
+def render(output: Output, form: str) -> str:
+    """Results as text for files and programs: json, jsonl, csv, md, latex or lines."""
+    return WRITERS[form](output)
+
+
+# -- for programs ----------------------------------------------------------------------------------
+
+
+def json_text(value: Any, *, indent: int | None = 2) -> str:
+    """A value as JSON, and a line end."""
+    return json.dumps(value, ensure_ascii=False, indent=indent, default=_cell_as_json) + "\n"
+
+
+def _cell_as_json(cell: Cell) -> dict[str, Any]:
+    """What a program gets of a cell: its value, and where that comes from."""
+    out: dict[str, Any] = {"value": cell.value, **cell.more}
+    out |= {"origin": cell.origin, "source": cell.source} if cell.origin else {}
+    return out | ({"footnotes": list(cell.marks)} if cell.marks else {})
+
+
+def _json(output: Output) -> str:
+    return json_text(output.value)
+
+
+def _json_lines(output: Output) -> str:
+    items = output.rows if output.items is None else output.items
+    return "".join(json_text(item, indent=None) for item in items)
+
+
+def _csv(output: Output) -> str:
+    """Values alone; what else a cell holds has columns of its own: "cldr.e5-small.runs.rank"."""
+    names: list[tuple[str, str]] = []
+    for column in output.columns:
+        cells = (row[column.name] for row in output.rows)
+        further = dict.fromkeys(name for cell in cells if isinstance(cell, Cell) for name in cell.more)
+        names += [(column.name, ""), *((column.name, name) for name in further)]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([f"{key}.{name}" if name else key for key, name in names])
+    for row in output.rows:
+        writer.writerow([_plain(row[key].more.get(name) if name else row[key]) for key, name in names])
+    return out.getvalue()
 
 
 def _plain(value: Any) -> Any:
+    """A value as CSV has it: lists by space, None as an empty field."""
+    if isinstance(value, Cell):
+        value = value.value
     if isinstance(value, list):
         return " ".join(map(str, value))
     return "" if value is None else value
 
 
-def _cell(column: Column, row: Mapping[str, Any]) -> str:
-    value = row[column.name]
-    return "" if value is None else column.text(value)
+def _lines(output: Output) -> str:
+    name = output.line or output.columns[0].name
+    return "".join(f"{_plain(row[name])}\n" for row in output.rows)
 
 
-def _table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], footer: Sequence[str]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from mslt_cli.show.terminal import results
-
-    console = results()
-    columns = _that_fit(columns, rows, console.width)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        side: Literal["left", "right"] = "right" if column.right else "left"
-        table.add_column(column.header or column.name, justify=side, overflow="fold", no_wrap=column.right)
-    for row in rows:
-        table.add_row(*(Text(_cell(column, row)) for column in columns))
-    console.print(table)
-    if footer:
-        console.print()
-    for line in footer:
-        console.print(Text(line), soft_wrap=not console.is_terminal)
+# -- for people ------------------------------------------------------------------------------------
 
 
-def _that_fit(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], width: int) -> list[Column]:
-    """The columns that stand side by side in so many characters: spare ones go, the last first."""
-    chosen = list(columns)
-    while sum(column_width(column, rows) for column in chosen) > width:
-        spare = [column for column in chosen if column.spare]
-        if not spare:
-            break
-        chosen.remove(spare[-1])
-    return chosen
+def _markdown(output: Output) -> str:
+    lines = [
+        [column.heading for column in output.shown],
+        ["--:" if column.right else ":--" for column in output.shown],
+        *([column.text_in(row) for column in output.shown] for row in output.rows),
+    ]
+    text = f"**{escape_markdown(output.title)}**\n\n" if output.title else ""
+    text += "".join("| " + " | ".join(map(escape_markdown, line)) + " |\n" for line in lines)
+    return text + "".join(f"\n{escape_markdown(line)}\n" for line in output.lines_below)
 
 
-def column_width(column: Column, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Characters of a column, with what is between it and the next."""
-    return 3 + max([len(column.header or column.name), *(len(_cell(column, row)) for row in rows)])
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is; code between backticks stays code."""
+    parts = text.split("`")
+    for i in range(0, len(parts), 2):
+        for letter, written in (("&", "&amp;"), ("<", "&lt;"), ("*", "\\*")):
+            parts[i] = parts[i].replace(letter, written)
+        parts[i] = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\_", parts[i])  # within a word it is not emphasis
+    return "`".join(parts).replace("|", "\\|")
 
 
-def many(n: int, what: str) -> str:
+def _latex(output: Output) -> str:
+    """A table environment; needs the package booktabs."""
+    if not output.rows:
+        return "".join(f"% {output.label}: {text}\n" for text in output.footer)
+
+    def line(cells: Sequence[str]) -> str:
+        return "    " + " & ".join(cells) + r" \\" + "\n"
+
+    def superscript(marks: Sequence[int]) -> str:
+        return f"\\textsuperscript{{{','.join(map(str, marks))}}}" if marks else ""
+
+    def cell(column: Column, row: Mapping[str, Any]) -> str:
+        value = row[column.name]
+        if isinstance(value, Cell):
+            return escape_latex(value.text) + superscript(value.marks)
+        return escape_latex(column.text_in(row))
+
+    sides = "".join("r" if column.right else "l" for column in output.shown)
+    tabular = (
+        f"  \\begin{{tabular}}{{{sides}}}\n    \\toprule\n"
+        + line([escape_latex(column.header or column.name) + superscript(column.marks) for column in output.shown])
+        + "    \\midrule\n"
+        + "".join(line([cell(column, row) for column in output.shown]) for row in output.rows)
+        + "    \\bottomrule\n  \\end{tabular}"
+    )
+    if len(output.shown) > WIDE_LATEX:
+        tabular = f"  \\resizebox{{\\textwidth}}{{!}}{{% needs the package graphicx\n{tabular}}}"
+    caption = f"  \\caption{{{escape_latex(output.title)}}}\n  \\label{{tab:{output.label}}}\n"
+    below = [f"{superscript([i])} {escape_latex(text)}" for i, text in enumerate(output.footnotes, start=1)]
+    below += map(escape_latex, output.footer)
+    notes = "".join(f"  \\par\\footnotesize {text}\n" for text in below)
+    return f"\\begin{{table}}\n  \\centering\n{caption if output.title else ''}{tabular}\n{notes}\\end{{table}}\n"
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX reads as it is."""
+    return "".join(LATEX.get(letter, letter) for letter in text)
+
+
+WRITERS: dict[str, Callable[[Output], str]] = {
+    "json": _json,
+    "jsonl": _json_lines,
+    "csv": _csv,
+    "md": _markdown,
+    "latex": _latex,
+    "lines": _lines,
+}
+
+
+# -- texts of numbers ------------------------------------------------------------------------------
+
+
+def plural(n: int, noun: str) -> str:
     """ "1 run", "35 runs"."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def counted(value: float) -> str:
+def thousands(value: float) -> str:
     """ "12,345"."""
     return f"{value:,}"
+
+
+def two_decimals(value: float) -> str:
+    """ "12.35"."""
+    return f"{value:.2f}"
+
+
+def signed(value: float) -> str:
+    """ "+0.53"."""
+    return f"{value:+.2f}"
+
+
+def percent(share: float) -> str:
+    """0.6548 → "65.48"."""
+    return f"{100 * share:.2f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.show.rows import Column, counted, many, show_rows
+from mslt_cli.show.rows import Column, plural, show_rows, thousands
 
 if TYPE_CHECKING:
     from mslt_cli.runs.answering import Evaluation
@@ -78,12 +78,12 @@ def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str,
     """
     runs, statuses = _once(runs, statuses)
     if form == "lines":
-        show_rows([Column("run_id")], [{"run_id": run.run_id} for run in runs], form, whole="runs")
+        show_rows([Column("run_id")], [{"run_id": run.run_id} for run in runs], form, key="runs")
         return
     if form in ("json", "jsonl"):
         tasks = {evaluation.task.variant: evaluation.task for evaluation in evaluations} | _tasks_of(runs)
         rows = [as_dict(run, status, tasks) for run, status in zip(runs, statuses, strict=True)]
-        show_rows([Column("run_id")], rows, form, whole="runs")
+        show_rows([Column("run_id")], rows, form, key="runs")
         return
     if not evaluations:
         _show_trained(runs, form)
@@ -94,7 +94,7 @@ def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str,
         codes = dict.fromkeys(e.task.code(target) for e in evaluations for target in e.targets)
         names = ["task", "scoring"] if any(e.scoring for e in evaluations) or len(evaluations) > 1 else []
         names += ["sources", "seed", "metric", "mean", *codes, "run_id"]
-        show_rows([Column(name) for name in names], [dict.fromkeys(names) | row for row in rows], form, whole="runs")
+        show_rows([Column(name) for name in names], [dict.fromkeys(names) | row for row in rows], form, key="runs")
         return
     for evaluation in evaluations:
         _show_table(runs, evaluation, form)
@@ -141,16 +141,16 @@ def _show_trained(runs: Sequence[Run], form: str) -> None:
         for run in runs
     ]
     columns = [
-        *(Column("sources"), Column("seed", right=True), Column("steps", counted, right=True)),
-        Column("examples", counted, right=True),
+        *(Column("sources"), Column("seed", right=True), Column("steps", thousands, right=True)),
+        Column("examples", thousands, right=True),
         Column("loss", lambda loss: f"{loss:.3f}", right=True, header="last loss"),
-        Column("tokens_per_s", counted, right=True, header="tokens/s"),
+        Column("tokens_per_s", thousands, right=True, header="tokens/s"),
         Column("run_id", spare=True, header="run"),
     ]
     footer = [
         "Not evaluated yet: `mslt eval RUN --task xcopa,xwinograd,xstorycloze`, or --evaluate xcopa with this command."
     ]
-    show_rows(columns, rows, form, whole="runs", footer=footer)
+    show_rows(columns, rows, form, key="runs", footer=footer)
 
 
 def _show_table(runs: Sequence[Run], evaluation: Evaluation, form: str) -> None:
@@ -167,7 +167,7 @@ def _show_table(runs: Sequence[Run], evaluation: Evaluation, form: str) -> None:
     columns += [Column("mean", _with_interval, right=True)]
     columns += [Column(task.code(target), _cell, right=True) for target in targets]
     columns.append(Column("run_id", spare=True, header="run"))
-    show_rows(columns, rows, form, whole="runs", footer=_footer(runs, evaluation) if rows else [])
+    show_rows(columns, rows, form, key="runs", footer=_footer(runs, evaluation) if rows else [])
 
 
 def _rows(runs: Sequence[Run], evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -250,7 +250,7 @@ def _footer(runs: Sequence[Run], evaluation: Evaluation) -> list[str]:
     about = f"±{wide[0]:.1f}" + (f" to ±{wide[-1]:.1f}" if wide[-1] - wide[0] >= 0.05 else "")
     how = f", {evaluation.scoring}" if evaluation.scoring else ""
     lines = [
-        f"{task.name} {evaluation.split}{how}, %; mean over {many(len(targets), 'target')} with its 95 % interval,"
+        f"{task.name} {evaluation.split}{how}, %; mean over {plural(len(targets), 'target')} with its 95 % interval,"
         f" which is {about} in one language.",
     ]
     if evaluation.reading is not None:
@@ -279,10 +279,10 @@ def show_index(found: Indexed, form: str) -> None:
     ]
     columns = [Column("run_id", header="run"), Column("name"), Column("task"), Column("model")]
     columns += [Column("seed", right=True), Column("scores", right=True), Column("directory", spare=True)]
-    footer = [f"{many(len(found.runs), 'run')} in the store."]
+    footer = [f"{plural(len(found.runs), 'run')} in the store."]
     if found.unfinished:
         footer.append(f"{len(found.unfinished)} have not ended; the commands that started them go on with them.")
-    show_rows(columns, rows, form, whole="runs", footer=footer)
+    show_rows(columns, rows, form, key="runs", footer=footer)
 
 
 def show_comparisons(rows: Sequence[Mapping[str, Any]], form: str, footer: Sequence[str]) -> None:
@@ -302,7 +302,7 @@ def show_comparisons(rows: Sequence[Mapping[str, Any]], form: str, footer: Seque
         Column("p_holm", _p, right=True, header="p, Holm"),
         Column("test", spare=True),
     ]
-    show_rows(columns, rows, form, whole="comparisons", footer=footer)
+    show_rows(columns, rows, form, key="comparisons", footer=footer)
 
 
 def _signed(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.reports.grid import flat
-from mslt_cli.show.rows import Column, counted, many, show_rows
+from mslt_cli.show.rows import Column, plural, show_rows, thousands
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.results import ScoredRun, StoredScore, scored_runs, stored_scores
@@ -68,23 +68,23 @@ def show_run_list(
             for row in rows
             for mean in row["means"] or [dict.fromkeys(("evaluated", "scoring", "metric", "mean", "targets"))]
         ]
-        show_rows([Column(name) for name in (rows[0] if rows else ("run_id",))], rows, form, whole="runs")
+        show_rows([Column(name) for name in (rows[0] if rows else ("run_id",))], rows, form, key="runs")
         return
     columns = [
         *(Column("run_id", header="run"), Column("name"), Column("task"), Column("model")),
-        *(Column("examples", counted, right=True), Column("steps", counted, right=True, spare=True)),
+        *(Column("examples", thousands, right=True), Column("steps", thousands, right=True, spare=True)),
         Column("learning_rate", lambda x: f"{x:g}", right=True, header="rate", spare=True),
         *(Column("seed", right=True), Column("means", _said, header="mean over unseen targets, %")),
         Column("finished_at", lambda text: text[:16].replace("T", " "), header="finished", spare=True),
         Column("origin", spare=True),
     ]
-    shown = f"{many(len(rows), 'run')}."
+    shown = f"{plural(len(rows), 'run')}."
     if form == "table" and len(rows) > MOST_LISTED:
         shown += f" The newest {MOST_LISTED} are listed; --format csv has all, --task, --model and --examples choose."
         rows = rows[:MOST_LISTED]
     if not rows:
         shown += " `mslt train` makes some; `mslt fetch runs DIR` finds those in a folder."
-    show_rows(columns, rows, form, whole="runs", footer=[shown])
+    show_rows(columns, rows, form, key="runs", footer=[shown])
 
 
 def show_run(store: Store, names: Sequence[str], form: str) -> None:
@@ -118,8 +118,8 @@ def show_run(store: Store, names: Sequence[str], form: str) -> None:
         pairs = [
             {"what": name, "value": _text(value)} for name, value in said.items() if value not in (None, "", [], {})
         ]
-        show_rows([Column("what"), Column("value")], pairs, "table", whole="run")
-    show_rows(_SCORE_COLUMNS, rows, form, whole="scores", footer=[f"{many(len(rows), 'score')}."])
+        show_rows([Column("what"), Column("value")], pairs, "table", key="run")
+    show_rows(_SCORE_COLUMNS, rows, form, key="scores", footer=[f"{plural(len(rows), 'score')}."])
 
 
 def show_diff(store: Store, names: Sequence[str], form: str) -> None:
@@ -164,27 +164,27 @@ def show_diff(store: Store, names: Sequence[str], form: str) -> None:
             {"part": "scores", "what": f"{row['task']} {row['target']} {row['metric']}", **row} for row in rows
         ]
         names = ("part", "what", "first", "other", "difference", "task", "target", "metric", "rows")
-        show_rows([Column(name) for name in names], both_parts, form, whole="differences")
+        show_rows([Column(name) for name in names], both_parts, form, key="differences")
         return
     columns = [Column("what"), Column("first", header=first.run_id), Column("other", header=other.run_id)]
     said = f"What determines {first.run_id} ({first.name}) and {other.run_id} ({other.name})"
     if settings:
-        show_rows(columns, settings, form, whole="settings", footer=[f"{said}, where they differ."])
+        show_rows(columns, settings, form, key="settings", footer=[f"{said}, where they differ."])
     numbers = [Column(name, lambda x: f"{x:.2f}", right=True) for name in ("first", "other")]
     numbers.append(Column("difference", lambda x: f"{x:+.2f}", right=True))
-    what = [Column("task"), Column("target"), Column("metric"), Column("rows", counted, right=True)]
+    what = [Column("task"), Column("target"), Column("metric"), Column("rows", thousands, right=True)]
     lines = [] if settings else [f"{said} is the same."]
     lines.append(
-        f"{many(len(rows), 'score')} that both have, %; the other less the first. "
+        f"{plural(len(rows), 'score')} that both have, %; the other less the first. "
         f"`mslt eval --compare {first.run_id} {other.run_id}` tests the differences."
     )
-    show_rows([*what, *numbers], rows, form, whole="scores", footer=lines)
+    show_rows([*what, *numbers], rows, form, key="scores", footer=lines)
 
 
 _SCORE_COLUMNS = [
     *(Column("task"), Column("split"), Column("scoring", spare=True), Column("target"), Column("metric")),
     *(Column(name, lambda x: f"{x:.2f}", right=True) for name in ("value", "low", "high")),
-    Column("rows", counted, right=True),
+    Column("rows", thousands, right=True),
     Column("unseen", lambda x: "unseen" if x else "trained on", header="target was"),
 ]
 
@@ -203,7 +203,7 @@ def _one(store: Store, names: Sequence[str], wanted: int) -> list[ScoredRun]:
     """The runs whose ids begin so."""
     if len(names) != wanted:
         example = "run 1a2b3c4d" if wanted == 1 else "diff 1a2b3c4d 5e6f7a8b"
-        raise UsageError(f"It takes {many(wanted, 'run')}, and {len(names)} are named: `mslt report {example}`.")
+        raise UsageError(f"It takes {plural(wanted, 'run')}, and {len(names)} are named: `mslt report {example}`.")
     every = scored_runs(store)
     out = []
     for name in names:

@@ -8,11 +8,11 @@ import pytest
 
 from mslt_cli.criteria import CRITERIA
 from mslt_cli.criteria.evidence import Aim, Evidence
+from mslt_cli.explanation import explain_best
 from mslt_cli.languages.pools import Member, Pool
 from mslt_cli.languages.resolver import Language
 from mslt_cli.search.objective import PairSum
 from mslt_cli.selection import Result, Selection
-from mslt_cli.show.explanation import explain_best
 from mslt_cli.show.selections import as_dict, show
 
 # Unit vectors at 0, 90 and 60 degrees: cosines aa-bb 0, aa-cc 1/2, bb-cc sqrt(3)/2.
