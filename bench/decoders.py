@@ -160,14 +160,14 @@ def _ours(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     from mslt_cli.training.batches import next_token_examples
     from mslt_cli.training.encoding import encode
     from mslt_cli.training.loop import Training
-    from mslt_cli.training.settings import Adapter, overridden, preset
+    from mslt_cli.training.settings import Adapter, override, preset
 
     rows = json.loads((folder / "instructions.json").read_text())
     frame = pl.DataFrame({name: [row[name] for row in rows] for name in ("instruction", "input", "output")})
     encoded = encode(find_task("bactrian"), frame, read_tokenizer(folder), LONGEST, eos_id=2, spacing="bactrian")
     precision = "bf16" if torch.cuda.is_available() else "fp32"
     settings = preset("default", "bactrian", "bloom-7b1", kind="instruction")
-    settings = overridden(settings, steps=given.steps, precision=precision)
+    settings = override(settings, {"steps": given.steps, "precision": precision})
     decoder = load_decoder(folder, adapter=Adapter(four_bit=not given.no_4bit), precision=precision)
     decoder.restart(0)
     examples = next_token_examples(encoded, encoded.first_segments().tolist())
@@ -230,7 +230,8 @@ def _asked(scoring: str, *, plain: bool) -> Any:
     def measure(folder: Path, given: argparse.Namespace) -> dict[str, float]:
         import torch
 
-        from mslt_cli.evaluation.choices import Reading, answers, numbers, scored_end
+        from mslt_cli.evaluation.choices import answers, numbers, scored_end
+        from mslt_cli.evaluation.reading import Reading
         from mslt_cli.models.decoder import load_decoder
         from mslt_cli.models.tokenizer import read_tokenizer
         from mslt_cli.tasks import find_task

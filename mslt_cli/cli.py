@@ -19,8 +19,8 @@ INTERRUPTED = 130
 COMMANDS = {
     "fetch": "fetch",
     "select": "select",
-    "train": "train",
-    "eval": "evaluate",
+    "train": "train_command",
+    "eval": "eval_command",
     "probe": "probe",
     "report": "report",
 }

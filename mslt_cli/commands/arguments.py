@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mslt_cli.evaluation.choices import Reading
+    from mslt_cli.evaluation.reading import Reading
     from mslt_cli.progress import Progress
     from mslt_cli.runs.answering import Evaluation
     from mslt_cli.store.db import Store
@@ -70,7 +70,7 @@ def choice_evaluations(
         UsageError: a task is not of multiple choice.
     """
     from mslt_cli.errors import DataError, MsltError, UnknownNameError, UsageError
-    from mslt_cli.evaluation.choices import Reading
+    from mslt_cli.evaluation.reading import Reading
     from mslt_cli.languages.pools import split_names
     from mslt_cli.runs.answering import Evaluation
     from mslt_cli.runs.plan import default_targets

@@ -7,26 +7,32 @@ from typing import Annotated
 import typer
 
 from mslt_cli.commands.options import (
+    DATA,
     DeviceOption,
     Format,
     FormatOption,
     JsonOption,
+    RepairOption,
     RunsOption,
     StoreOption,
     TargetsOption,
     complete_tasks,
+    option_for,
 )
+from mslt_cli.evaluation.reading import Reading
+from mslt_cli.training.settings import Settings
 
-_DECODERS = "Decoders"
+_COMPARING, _MODELS, _DECODERS = "Comparing runs", "Models as they are", "Decoders"
 
 
-def evaluate(
+def eval_command(
+    context: typer.Context,
     what: Annotated[
         list[str],
         typer.Argument(
             metavar="RUN|MODEL...",
             help="A run by the start of its id or its folder; or a model as it is, by its folder or its hub name: "
-            "a decoder, or one that was trained for the task. For --compare, runs; a+b+c are the seeds of one "
+            "a decoder, or one that was trained for the task. With --compare, runs; a+b+c are the seeds of one "
             "combination.",
         ),
     ],
@@ -36,62 +42,64 @@ def evaluate(
             "--task",
             metavar="TASKS",
             autocompletion=complete_tasks,
-            help="Default: what the run was trained for. Decoders are asked several, by comma.",
+            help="Task to evaluate on; for decoders also several, by comma. Default: the task of the run.",
         ),
     ] = None,
     targets: TargetsOption = None,
-    split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Default: the task's.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPLIT", help="Split of the task to evaluate on. Default: the paper's.", rich_help_panel=DATA
+        ),
+    ] = None,
+    no_repair: RepairOption = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Does each further run differ from the first? Needs no model.")
-    ] = False,
-    resamples: Annotated[int, typer.Option(metavar="N", min=100, help="Of the bootstrap of --compare.")] = 10_000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the bootstrap of --compare.")] = 0,
-    scoring: Annotated[
-        str,
-        typer.Option(
-            metavar="letters|generate|options",
-            help="Is 1 or 2 likelier; which does it write; or which filled-in text is likelier, as the evaluation "
-            "harness has it.",
-            rich_help_panel=_DECODERS,
-        ),
-    ] = "letters",
-    swap: Annotated[
         bool,
-        typer.Option("--swap", help="Ask in both orders of the choices; both count.", rich_help_panel=_DECODERS),
-    ] = False,
-    spacing: Annotated[
-        str,
         typer.Option(
-            metavar="printed|bactrian",
-            help="Of the prompts: as the paper prints them, or with Bactrian-X's blank lines.",
-            rich_help_panel=_DECODERS,
+            "--compare",
+            help="Test whether each further run differs from the first. Needs no model.",
+            rich_help_panel=_COMPARING,
         ),
-    ] = "printed",
-    new_tokens: Annotated[
+    ] = False,
+    resamples: Annotated[
         int,
-        typer.Option(metavar="N", min=1, help="What it may write, with generate.", rich_help_panel=_DECODERS),
-    ] = 8,
-    truncate: Annotated[
-        bool,
         typer.Option(
-            "--truncate",
-            help="Cut the beginning of texts that are longer than the model's context.",
-            rich_help_panel=_DECODERS,
+            metavar="N",
+            min=100,
+            show_default=False,
+            help="Resamples of the bootstrap. Default: 10000.",
+            rich_help_panel=_COMPARING,
         ),
-    ] = False,
+    ] = 10_000,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            show_default=False,
+            help="Seed of the bootstrap. Default: 0.",
+            rich_help_panel=_COMPARING,
+        ),
+    ] = 0,
+    scoring: Annotated[str | None, option_for(Reading, "scoring", panel=_DECODERS)] = None,
+    swap: Annotated[bool, option_for(Reading, "swap", panel=_DECODERS)] = False,
+    spacing: Annotated[str | None, option_for(Reading, "spacing", panel=_DECODERS)] = None,
+    new_tokens: Annotated[int | None, option_for(Reading, "new-tokens", panel=_DECODERS, min=1)] = None,
+    truncate: Annotated[bool, option_for(Reading, "truncate", panel=_DECODERS)] = False,
     four_bit: Annotated[
         bool,
-        typer.Option("--4bit", help="Hold a model as it is in 4 bits. Runs are as trained.", rich_help_panel=_DECODERS),
+        typer.Option(
+            "--4bit",
+            help="Hold the weights of a decoder in 4 bits. Runs are evaluated as they were trained.",
+            rich_help_panel=_MODELS,
+        ),
     ] = False,
-    precision: Annotated[
-        str, typer.Option(metavar="auto|fp32|bf16", help="Of a model as it is; auto: bf16 on GPUs that have it.")
-    ] = "auto",
-    max_length: Annotated[int, typer.Option(metavar="N", min=8, help="Tokens, for a classifier as it is.")] = 512,
+    precision: Annotated[str | None, option_for(Settings, "precision", panel=_MODELS)] = None,
+    max_length: Annotated[int | None, option_for(Settings, "max-length", panel=_MODELS, min=8)] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Evaluate a model anew that was evaluated before.", rich_help_panel=_MODELS)
+    ] = False,
     device: DeviceOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Evaluate a model anew.")] = False,
-    no_repair: Annotated[
-        list[str] | None, typer.Option("--no-repair", metavar="NAME", help="Leave a known fault of the data.")
-    ] = None,
     runs: RunsOption = None,
     store: StoreOption = None,
     format_: FormatOption = Format.table,
@@ -115,7 +123,7 @@ def evaluate(
     """
     from mslt_cli.commands.arguments import choice_evaluations, filled_store, languages_of, task_of
     from mslt_cli.errors import UsageError
-    from mslt_cli.evaluation.choices import Reading
+    from mslt_cli.fields import values_given
     from mslt_cli.languages.pools import split_names
     from mslt_cli.models.find import Model, fetch_model
     from mslt_cli.runs.answering import Evaluation
@@ -132,7 +140,9 @@ def evaluate(
     form = (Format.json if json_ else format_).value
     path = store_path(store)
     bars = progress()
-    reading = Reading(scoring, swap, spacing, new_tokens, truncate).check()  # type: ignore[arg-type]
+    # The options of a record are read from the context: each is declared above, and its name is its field's.
+    reading = Reading(**values_given(Reading, context.params)).check()
+    settings = Settings(**values_given(Settings, {"precision": precision, "max_length": max_length})).check()
     named = [name for text in task or () for name in split_names(text)]
     with filled_store(path) as opened:
         found = [
@@ -208,8 +218,8 @@ def evaluate(
                 evaluate_model(
                     *(path, model, evaluation),
                     root=runs_root(runs, path),
-                    max_length=max_length,
-                    precision=precision,
+                    max_length=settings.max_length,
+                    precision=settings.precision,
                     four_bit=four_bit if run is None else bool(run.identity["settings"].get("four_bit")),
                     device=device,
                     session=session,

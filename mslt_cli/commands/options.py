@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from mslt_cli.fields import help_of, options_of
 
 
 class Format(StrEnum):
@@ -93,32 +95,78 @@ def _named(path: Path | None) -> Path | None:
     return path
 
 
+def option_for(record: type, name: str, *others: str, panel: str, min: int | None = None) -> Any:
+    """The option of a record's field, which says what it is and its default; for the second place of `Annotated`.
+
+    Args:
+        record: a dataclass with described fields (see `mslt_cli.fields`).
+        name: the option, without dashes.
+        others: further names, with dashes.
+        panel: heading in the help.
+        min: least value that parses; other limits are checked by the record, whose errors say more.
+    """
+    about = options_of(record)[name]
+    metavar = None if isinstance(about.default, bool) else about.metavar
+    return typer.Option(f"--{name}", *others, metavar=metavar, help=help_of(about), rich_help_panel=panel, min=min)
+
+
+DATA, OUTPUT = "Data", "Device, store and output"
+"""Headings in the help."""
 StoreOption = Annotated[
     Path | None,
     typer.Option(
         "--store",
         metavar="PATH",
         callback=_named,
-        help="The SQLite store. Default: $MSLT_STORE, else your data folder.",
+        help="The SQLite store. Default: $MSLT_STORE, else a file in your data folder.",
+        rich_help_panel=OUTPUT,
     ),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the results.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of whatever is drawn at random.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+FormatOption = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="Form of the output: table, json, jsonl, csv, md or lines (names only).",
+        rich_help_panel=OUTPUT,
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything that is drawn at random.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.", rich_help_panel=OUTPUT)]
 RunsOption = Annotated[
     Path | None,
-    typer.Option("--runs", metavar="DIR", help="The folder of runs. Default: $MSLT_RUNS, else `runs` by the store."),
+    typer.Option(
+        "--runs",
+        metavar="DIR",
+        help="Folder of the run directories. Default: $MSLT_RUNS, else `runs` beside the store.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 DeviceOption = Annotated[
-    str | None, typer.Option("--device", metavar="DEVICE", help="cpu, cuda. Default: the GPU if there is one.")
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="Device as torch names it: cpu, cuda. Default: the GPU if there is one.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+RepairOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--no-repair",
+        metavar="NAMES",
+        help="Repairs of known faults in the data to leave out, by comma. Default: all are made.",
+        rich_help_panel=DATA,
+    ),
 ]
 TargetsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--targets",
-        metavar="LANGUAGES",
+        metavar="LANGS",
         autocompletion=complete_languages,
-        help="To evaluate on, by comma. Default: the task's of the paper, without the pool; `paper-literal`: all but "
-        "a run's own sources, where the paper says so (xnli).",
+        help="Languages to evaluate on, by comma; `all`: those of the task; `paper-literal`: all but each run's own "
+        "sources. Default: the paper's for the task.",
     ),
 ]

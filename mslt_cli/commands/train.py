@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mslt_cli.commands.options import (
+    DATA,
     DeviceOption,
     Format,
     FormatOption,
     JsonOption,
+    RepairOption,
     RunsOption,
     StoreOption,
     TargetsOption,
@@ -18,20 +20,25 @@ from mslt_cli.commands.options import (
     complete_model_names,
     complete_pool,
     complete_tasks,
+    option_for,
 )
+from mslt_cli.runs.how import How
+from mslt_cli.training.mixture import Sampling
+from mslt_cli.training.settings import Adapter, Settings
 
 if TYPE_CHECKING:
     from mslt_cli.runs.experiment import State
     from mslt_cli.runs.plan import Planned
     from mslt_cli.runs.session import Session
 
-_LEARNING, _MANY, _RECORD = "How it learns", "Many runs", "Running and recording"
-_DECODERS = "Decoders, tuned on instructions"
+_MANY, _TRAINING, _DECODERS, _RUNNING = "Many runs", "Training", "Decoders, tuned on instructions", "Running"
 
 
-def train(
+def train_command(
+    context: typer.Context,
     task: Annotated[
-        str, typer.Option("--task", metavar="TASK", autocompletion=complete_tasks, help="A task, or a .toml.")
+        str,
+        typer.Option("--task", metavar="TASK", autocompletion=complete_tasks, help="A task, or the .toml of your own."),
     ],
     model: Annotated[
         str,
@@ -39,7 +46,7 @@ def train(
             "--model",
             metavar="MODEL",
             autocompletion=complete_model_names,
-            help="e5-small, xlm-r-base, …, org/name on the hub, or a folder.",
+            help="A model: e5-small, xlm-r-base, …, org/name on the hub, or a folder.",
         ),
     ],
     sources: Annotated[
@@ -47,9 +54,10 @@ def train(
         typer.Option(
             "--sources",
             "-s",
-            metavar="LANGUAGES",
+            metavar="LANGS",
             autocompletion=complete_languages,
-            help="What one run is trained on: en, or ar,de,zh. Repeat it for more runs; - reads a line for each.",
+            help="Languages that one run is trained on: en, or ar,de,zh. Repeat the option for more runs; - reads a "
+            "run from each line of standard input.",
         ),
     ] = None,
     examples: Annotated[
@@ -59,194 +67,117 @@ def train(
             "-n",
             metavar="N",
             min=1,
-            help="In all, however many sources. Default: all that the smallest source has.",
+            show_default=False,
+            help="Examples of a run in all, however many sources it has. Default: what the smallest source has.",
         ),
     ] = None,
     targets: TargetsOption = None,
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="sizes|a=600,b=200", help="Unequal shares: in proportion to the data, or as stated."),
+    seed: Annotated[
+        list[str] | None,
+        typer.Option("--seed", metavar="SEEDS", help="Seeds, 0,1,2 or 0..4: one run for each. Default: 0."),
     ] = None,
-    pairing: Annotated[
+    split: Annotated[str | None, option_for(Sampling, "split", panel=DATA)] = None,
+    pairing: Annotated[str | None, option_for(Sampling, "pairing", panel=DATA)] = None,
+    oversample: Annotated[bool, option_for(Sampling, "oversample", panel=DATA)] = False,
+    data_seed: Annotated[int | None, option_for(Sampling, "data-seed", panel=DATA, min=0)] = None,
+    evaluation_split: Annotated[
         str | None,
         typer.Option(
-            metavar="disjoint|same|independent",
-            help="Parallel data: each item in one source only (default), the same items in all, or as it comes.",
+            metavar="SPLIT", help="Split of the task to evaluate on. Default: the paper's.", rich_help_panel=DATA
         ),
     ] = None,
-    oversample: Annotated[
-        bool, typer.Option("--oversample", help="Repeat examples where a source has too few.")
-    ] = False,
-    seed: Annotated[
-        list[str] | None, typer.Option("--seed", metavar="N", help="0,1,2 or 0..4: a run for each. Default: 0.")
-    ] = None,
+    no_repair: RepairOption = None,
     all_combinations: Annotated[
-        bool, typer.Option("--all-combinations", help="All sets of -k languages of --pool.", rich_help_panel=_MANY)
+        bool,
+        typer.Option("--all-combinations", help="Train on all sets of -k languages of --pool.", rich_help_panel=_MANY),
     ] = False,
     pool: Annotated[
         str,
         typer.Option(
             "--pool",
             "-p",
-            metavar="LANGUAGES",
+            metavar="LANGS",
             autocompletion=complete_pool,
-            help="For --all-combinations. `paper`: the task's sources.",
+            show_default=False,
+            help="Languages of --all-combinations, by comma. Default: paper, the sources of the task.",
             rich_help_panel=_MANY,
         ),
     ] = "paper",
-    k: Annotated[str, typer.Option("-k", metavar="N", help="3, or 1..5.", rich_help_panel=_MANY)] = "3",
+    k: Annotated[
+        str,
+        typer.Option(
+            "-k",
+            metavar="N",
+            show_default=False,
+            help="Languages in a combination: 3, or 1..5. Default: 3.",
+            rich_help_panel=_MANY,
+        ),
+    ] = "3",
     jobs: Annotated[
         int,
-        typer.Option(metavar="N", min=1, help="Runs at once, each on a GPU of its own.", rich_help_panel=_MANY),
+        typer.Option(
+            metavar="N",
+            min=1,
+            show_default=False,
+            help="Runs at the same time, each on a GPU of its own. Default: 1.",
+            rich_help_panel=_MANY,
+        ),
     ] = 1,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan, and train nothing.", rich_help_panel=_MANY)
+        bool, typer.Option("--dry-run", help="Print the plan and train nothing.", rich_help_panel=_MANY)
     ] = False,
     preset: Annotated[
         str,
         typer.Option(
-            metavar="default|paper|paper-printed",
-            help="Where the settings below start from: ours, or the paper's Table 5.",
-            rich_help_panel=_LEARNING,
+            metavar="NAME",
+            show_default=False,
+            help="Values that the settings below start from: default (those shown here), paper (the paper's Table 5 "
+            "with two rows exchanged) or paper-printed (as it is printed). Default: default.",
+            rich_help_panel=_TRAINING,
         ),
     ] = "default",
-    epochs: Annotated[
-        float | None, typer.Option(metavar="X", help="Passes over the examples.", rich_help_panel=_LEARNING)
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Optimizer steps, instead.", rich_help_panel=_LEARNING)
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Examples a step.", rich_help_panel=_LEARNING)
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", "--lr", metavar="X", rich_help_panel=_LEARNING)
-    ] = None,
-    head_learning_rate: Annotated[
-        float | None, typer.Option(metavar="X", help="Of the new head.", rich_help_panel=_LEARNING)
-    ] = None,
-    weight_decay: Annotated[float | None, typer.Option(metavar="X", rich_help_panel=_LEARNING)] = None,
-    warmup: Annotated[
-        float | None,
-        typer.Option(metavar="0..1", help="Share of the steps in which the rate rises.", rich_help_panel=_LEARNING),
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(metavar="linear|cosine|constant", help="How it falls.", rich_help_panel=_LEARNING)
-    ] = None,
-    clip: Annotated[
-        float | None, typer.Option(metavar="X", help="Longest gradient; 0: any.", rich_help_panel=_LEARNING)
-    ] = None,
-    max_length: Annotated[
-        int | None, typer.Option(metavar="N", help="Tokens of an example.", rich_help_panel=_LEARNING)
-    ] = None,
-    head: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|cls|mean",
-            help="Sentences by their first token or by the mean over all; auto: as the model was made.",
-            rich_help_panel=_LEARNING,
-        ),
-    ] = None,
-    dropout: Annotated[
-        float | None, typer.Option(metavar="0..1", help="Default: the model's.", rich_help_panel=_LEARNING)
-    ] = None,
-    freeze_embeddings: Annotated[
-        bool, typer.Option("--freeze-embeddings", help="Leave the embeddings as they are.", rich_help_panel=_LEARNING)
-    ] = False,
-    average_checkpoints: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Average the weights at N points of the training.", rich_help_panel=_LEARNING),
-    ] = None,
-    choose: Annotated[
-        str | None,
-        typer.Option(
-            metavar="last|best",
-            help="Which weights count; best: on the sources' own validation data.",
-            rich_help_panel=_LEARNING,
-        ),
-    ] = None,
-    evaluate_every: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="With --choose best: steps between two looks.", rich_help_panel=_LEARNING),
-    ] = None,
-    validation_examples: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="With --choose best: of each source, at most.", rich_help_panel=_LEARNING),
-    ] = None,
-    compile_: Annotated[
-        bool, typer.Option("--compile", help="Let torch compile the model.", rich_help_panel=_LEARNING)
-    ] = False,
-    precision: Annotated[
-        str | None,
-        typer.Option(metavar="auto|fp32|bf16", help="auto: bf16 on GPUs that have it.", rich_help_panel=_LEARNING),
-    ] = None,
-    spacing: Annotated[
-        str | None,
-        typer.Option(
-            metavar="bactrian|printed",
-            help="Of the prompts: Bactrian-X's blank lines, or none as the paper prints them.",
-            rich_help_panel=_DECODERS,
-        ),
-    ] = None,
-    lora_rank: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the adapter.", rich_help_panel=_DECODERS)
-    ] = None,
-    lora_alpha: Annotated[
-        int | None, typer.Option(metavar="N", help="It counts alpha / rank times.", rich_help_panel=_DECODERS)
-    ] = None,
-    lora_dropout: Annotated[
-        float | None, typer.Option(metavar="0..1", help="Of its input.", rich_help_panel=_DECODERS)
-    ] = None,
-    lora_targets: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Layers that it is put beside, by comma. Default: queries, keys and values.",
-            rich_help_panel=_DECODERS,
-        ),
-    ] = None,
-    no_4bit: Annotated[
-        bool,
-        typer.Option("--no-4bit", help="Do not hold the other weights in 4 bits.", rich_help_panel=_DECODERS),
-    ] = False,
-    merge: Annotated[
-        bool,
-        typer.Option("--merge", help="Also write the model with the adapter worked in.", rich_help_panel=_DECODERS),
-    ] = False,
+    epochs: Annotated[float | None, option_for(Settings, "epochs", panel=_TRAINING)] = None,
+    steps: Annotated[int | None, option_for(Settings, "steps", panel=_TRAINING)] = None,
+    batch_size: Annotated[int | None, option_for(Settings, "batch-size", panel=_TRAINING)] = None,
+    learning_rate: Annotated[float | None, option_for(Settings, "learning-rate", "--lr", panel=_TRAINING)] = None,
+    head_learning_rate: Annotated[float | None, option_for(Settings, "head-learning-rate", panel=_TRAINING)] = None,
+    weight_decay: Annotated[float | None, option_for(Settings, "weight-decay", panel=_TRAINING)] = None,
+    warmup: Annotated[float | None, option_for(Settings, "warmup", panel=_TRAINING)] = None,
+    schedule: Annotated[str | None, option_for(Settings, "schedule", panel=_TRAINING)] = None,
+    clip: Annotated[float | None, option_for(Settings, "clip", panel=_TRAINING)] = None,
+    max_length: Annotated[int | None, option_for(Settings, "max-length", panel=_TRAINING)] = None,
+    head: Annotated[str | None, option_for(Settings, "head", panel=_TRAINING)] = None,
+    dropout: Annotated[float | None, option_for(Settings, "dropout", panel=_TRAINING)] = None,
+    freeze_embeddings: Annotated[bool, option_for(Settings, "freeze-embeddings", panel=_TRAINING)] = False,
+    average_checkpoints: Annotated[int | None, option_for(Settings, "average-checkpoints", panel=_TRAINING)] = None,
+    choose: Annotated[str | None, option_for(Settings, "choose", panel=_TRAINING)] = None,
+    evaluate_every: Annotated[int | None, option_for(Settings, "evaluate-every", panel=_TRAINING)] = None,
+    validation_examples: Annotated[int | None, option_for(Settings, "validation-examples", panel=_TRAINING)] = None,
+    compile: Annotated[bool, option_for(Settings, "compile", panel=_TRAINING)] = False,
+    precision: Annotated[str | None, option_for(Settings, "precision", panel=_TRAINING)] = None,
+    spacing: Annotated[str | None, option_for(Settings, "spacing", panel=_DECODERS)] = None,
+    lora_rank: Annotated[int | None, option_for(Adapter, "lora-rank", panel=_DECODERS)] = None,
+    lora_alpha: Annotated[int | None, option_for(Adapter, "lora-alpha", panel=_DECODERS)] = None,
+    lora_dropout: Annotated[float | None, option_for(Adapter, "lora-dropout", panel=_DECODERS)] = None,
+    lora_targets: Annotated[str | None, option_for(Adapter, "lora-targets", panel=_DECODERS)] = None,
+    no_4bit: Annotated[bool, option_for(Adapter, "no-4bit", panel=_DECODERS)] = False,
+    merge: Annotated[bool, option_for(How, "merge", panel=_DECODERS)] = False,
     evaluate: Annotated[
         list[str] | None,
         typer.Option(
             "--evaluate",
             metavar="TASKS",
             autocompletion=complete_tasks,
-            help="Ask each run these: xcopa,xwinograd,xstorycloze. By letters; `mslt eval` has other ways.",
+            help="Tasks to ask each run after training, by comma: xcopa,xwinograd,xstorycloze. Answers are read by "
+            "letters; `mslt eval` has other ways. Default: none.",
             rich_help_panel=_DECODERS,
         ),
     ] = None,
-    data_seed: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Of the samples. Default: each run's seed.", rich_help_panel=_LEARNING),
-    ] = None,
-    evaluation_split: Annotated[
-        str | None, typer.Option(metavar="SPLIT", help="Default: the task's.", rich_help_panel=_RECORD)
-    ] = None,
-    keep_model: Annotated[
-        bool, typer.Option("--keep-model", help="Keep the trained weights.", rich_help_panel=_RECORD)
-    ] = False,
-    checkpoint_every: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Steps; 0: never. Default: five minutes.", rich_help_panel=_RECORD),
-    ] = None,
-    micro_batch: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Examples on the device at once.", rich_help_panel=_RECORD),
-    ] = None,
+    keep_model: Annotated[bool, option_for(How, "keep-model", panel=_RUNNING)] = False,
+    checkpoint_every: Annotated[int | None, option_for(How, "checkpoint-every", panel=_RUNNING, min=0)] = None,
+    micro_batch: Annotated[int | None, option_for(How, "micro-batch", panel=_RUNNING, min=1)] = None,
+    force: Annotated[bool, option_for(How, "force", panel=_RUNNING)] = False,
     device: DeviceOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Run anew what is done.", rich_help_panel=_RECORD)] = False,
-    no_repair: Annotated[
-        list[str] | None,
-        typer.Option("--no-repair", metavar="NAME", help="Leave a known fault of the data.", rich_help_panel=_RECORD),
-    ] = None,
     runs: RunsOption = None,
     store: StoreOption = None,
     format_: FormatOption = Format.table,
@@ -268,7 +199,7 @@ def train(
     """
     from mslt_cli.commands.arguments import choice_evaluations, filled_store, languages_of, task_of
     from mslt_cli.errors import MsltError, UsageError
-    from mslt_cli.languages.pools import split_names
+    from mslt_cli.fields import values_given
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
     from mslt_cli.runs import jobs as parallel
@@ -282,7 +213,7 @@ def train(
     from mslt_cli.show.scored_runs import show_runs
     from mslt_cli.store.db import store_path
     from mslt_cli.training.distributed import first_process
-    from mslt_cli.training.settings import overridden
+    from mslt_cli.training.settings import override
     from mslt_cli.training.settings import preset as preset_of
 
     form = (Format.json if json_ else format_).value
@@ -290,35 +221,11 @@ def train(
     bars = progress() if first_process() else QUIET
     chosen = task_of(task, no_repair)
     require_trainable(chosen)
-    settings = overridden(
+    # The options of a record are read from the context: each is declared above, and its name is its field's.
+    settings = override(
         preset_of(preset, chosen.name, model, kind=chosen.kind),
-        adapter={
-            "rank": lora_rank,
-            "alpha": lora_alpha,
-            "dropout": lora_dropout,
-            "targets": tuple(split_names(lora_targets)) if lora_targets else None,
-            "four_bit": False if no_4bit else None,
-        },
-        spacing=spacing,
-        epochs=epochs,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        head_learning_rate=head_learning_rate,
-        weight_decay=weight_decay,
-        warmup=warmup,
-        schedule=schedule,
-        clip=clip,
-        max_length=max_length,
-        head=head,
-        dropout=dropout,
-        freeze_embeddings=freeze_embeddings or None,
-        average_checkpoints=average_checkpoints,
-        choose=choose,
-        evaluate_every=evaluate_every,
-        validation_examples=validation_examples,
-        compile=compile_ or None,
-        precision=precision,
+        values_given(Settings, context.params),
+        values_given(Adapter, context.params),
     )
     if chosen.kind != "instruction" and (merge or evaluate):
         raise UsageError("--merge and --evaluate are for decoders that are tuned on instructions. Leave them out.")

@@ -9,76 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from mslt_cli.errors import DataError, ModelError, UsageError
+from mslt_cli.errors import DataError, ModelError
 from mslt_cli.evaluation.likelihood import BATCH_TOKENS, Text, log_likelihoods
+from mslt_cli.evaluation.reading import Reading
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.encoder import quiet
 from mslt_cli.probing.embeddings import length_batches
 from mslt_cli.progress import Step
-from mslt_cli.tasks.prompts import SPACINGS, Spacing, choice_prompt, filled_in
+from mslt_cli.tasks.prompts import choice_prompt, filled_in
 from mslt_cli.tasks.task import Task
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-Scoring = Literal["letters", "generate", "options"]
-SCORINGS: tuple[Scoring, ...] = ("letters", "generate", "options")
 UNREADABLE = -1
 """Of an answer that names no choice."""
 _SILENT = Step()
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How questions are put and answers read."""
-
-    scoring: Scoring = "letters"
-    swap: bool = False
-    """Whether each question is put twice, the second time with the choices in the other order; both answers count."""
-    spacing: Spacing = "printed"
-    """Of the prompts; `printed` is the paper's Table 8."""
-    new_tokens: int = 8
-    """With `generate`: what the model may write."""
-    truncate: bool = False
-    """Whether a text that is longer than the model's context loses its beginning; else it is an error."""
-
-    def check(self) -> Reading:
-        """The reading itself.
-
-        Raises:
-            UsageError: a value is not known, or two exclude each other.
-        """
-        for name, known in {"scoring": SCORINGS, "spacing": SPACINGS}.items():
-            if getattr(self, name) not in known:
-                raise UsageError(f"--{name} is {getattr(self, name)!r}; it can be {', '.join(known)}.")
-        if self.swap and self.scoring == "options":
-            raise UsageError(
-                "--swap changes nothing with --scoring options, where choices have no order. Leave it out."
-            )
-        if self.new_tokens < 1:
-            raise UsageError(f"--new-tokens is {self.new_tokens}; it has to be at least 1.")
-        return self
-
-    @property
-    def name(self) -> str:
-        """What tells its scores from those of other readings: "letters", "generate+swap", …"""
-        parts: list[str] = [self.scoring]
-        if self.scoring != "options":
-            parts += ["swap"] if self.swap else []
-            parts += ["bactrian"] if self.spacing == "bactrian" else []
-        parts += [f"{self.new_tokens}-tokens"] if self.scoring == "generate" and self.new_tokens != 8 else []
-        return "+".join([*parts, *(["truncate"] if self.truncate else [])])
-
-    @property
-    def options(self) -> str:
-        """What a user writes to get this reading; empty for the default."""
-        words = [f"--scoring {self.scoring}"] if self.scoring != "letters" else []
-        words += ["--swap"] if self.swap else []
-        words += [f"--spacing {self.spacing}"] if self.spacing != "printed" else []
-        words += [f"--new-tokens {self.new_tokens}"] if self.new_tokens != 8 else []
-        return " ".join([*words, *(["--truncate"] if self.truncate else [])])
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import ModelError
-from mslt_cli.evaluation.choices import Reading, answers
+from mslt_cli.evaluation.choices import answers
 from mslt_cli.evaluation.metrics import macro, score
 from mslt_cli.evaluation.predict import NO_LABEL, predict
+from mslt_cli.evaluation.reading import Reading
 from mslt_cli.files import sha256_of
 from mslt_cli.models.decoder import ADAPTER, longest_text
 from mslt_cli.progress import Progress, Step

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.evaluation.choices import UNREADABLE, Reading
+from mslt_cli.evaluation.choices import UNREADABLE
 from mslt_cli.evaluation.metrics import accuracy_table, entity_table
+from mslt_cli.evaluation.reading import Reading
 from mslt_cli.tasks.task import Task
 
 

@@ -6,10 +6,11 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mslt_cli.fields import words_for
 from mslt_cli.models.find import Model
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
@@ -112,31 +113,12 @@ class Spec:
         words += ["--seed", str(self.seed)]
         words += ["--data-seed", str(self.data_seed)] if self.data_seed != self.seed else []
         default = preset("default", self.task.name, self.model.name, kind=self.task.kind)
-        words += _options(self.settings, default)
+        words += words_for(self.settings, default)
         if self.settings.adapter is not None and default.adapter is not None:
-            words += _options(self.settings.adapter, default.adapter, "lora-")
+            words += words_for(self.settings.adapter, default.adapter)
         words += ["--targets", ",".join(self.task.code(target) for target in targets)] if targets else []
         words += ["--keep-model"] if keep_model else []
         return shlex.join(words)
-
-
-def _options(values: Any, default: Any, prefix: str = "") -> list[str]:
-    """What a user writes to get these values where the default is another."""
-    words: list[str] = []
-    for field in fields(values):
-        value = getattr(values, field.name)
-        if field.name == "adapter" or value == getattr(default, field.name) or value is None:
-            continue
-        option = f"--{prefix}{field.name.replace('_', '-')}"
-        if field.name == "four_bit":
-            words.append("--no-4bit")
-        elif isinstance(value, tuple):
-            words += [option, ",".join(value)]
-        elif value is True:
-            words.append(option)
-        else:
-            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
-    return words
 
 
 def named_task(task: Task) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from mslt_cli.tasks.task import Task
 
 Spacing = Literal["bactrian", "printed"]
 """Blank lines as in Bactrian-X's own template, which the paper followed in training; or none, as the paper prints."""
-SPACINGS: tuple[Spacing, ...] = ("bactrian", "printed")
 _BETWEEN: dict[str, str] = {"bactrian": "\n\n", "printed": "\n"}
 
 

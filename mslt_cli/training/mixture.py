@@ -9,13 +9,38 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from mslt_cli.errors import DataError, UsageError
+from mslt_cli.fields import described
 
 Pairing = Literal["disjoint", "same", "independent"]
 PAIRINGS: tuple[Pairing, ...] = ("disjoint", "same", "independent")
 """What parallel task data may do: each item in one language only; the same items in every language; as it comes."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the examples of runs are drawn from their sources."""
+
+    split: str | Mapping[str, int] | None = described(
+        None,
+        "Unequal shares: `sizes` (in proportion to the data of each source), or examples by source: en=600,de=200",
+        unset="equal shares",
+        metavar="SHARES",
+    )
+    pairing: Pairing | None = described(
+        None,
+        "Use of parallel data: disjoint (each item in one source only), same (the same items in all sources) or"
+        " independent (each source drawn alone)",
+        unset="disjoint",
+        metavar="NAME",
+        choices=PAIRINGS,
+    )
+    """None for data that are not parallel."""
+    oversample: bool = described(False, "Repeat the examples of a source that has too few")
+    data_seed: int | None = described(None, "Seed of the sample", unset="each run's seed", least=0)
 
 
 def equal_shares(examples: int, sources: Sequence[str]) -> dict[str, int]:

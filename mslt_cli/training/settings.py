@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from math import ceil
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mslt_cli.errors import UnknownNameError, UsageError
-from mslt_cli.models import Head
-from mslt_cli.tasks.prompts import SPACINGS, Spacing
+from mslt_cli.fields import check_fields, described
+
+if TYPE_CHECKING:
+    from mslt_cli.models import Head
+    from mslt_cli.tasks.prompts import Spacing
 
 
 @dataclass(frozen=True)
@@ -19,76 +22,89 @@ class Adapter:
     The defaults are Bactrian-X's and, as far as it says them, the paper's.
     """
 
-    rank: int = 64
-    alpha: int = 16
-    """The adapter's output is multiplied with alpha / rank."""
-    dropout: float = 0.05
-    """Of its input, 0..1."""
-    targets: tuple[str, ...] = ()
-    """Names of the linear layers that it is put beside; none = those that make queries, keys and values."""
-    four_bit: bool = True
-    """Whether the other weights are held in 4 bits: NF4, with doubly quantised scales."""
-
-    def check(self) -> Adapter:
-        """The adapter itself.
-
-        Raises:
-            UsageError: a value is out of its range.
-        """
-        for name, value in {"lora-rank": self.rank, "lora-alpha": self.alpha}.items():
-            if not 0 < value < float("inf"):
-                raise UsageError(f"--{name} is {value:g}; it has to be greater than 0.")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"--lora-dropout is {self.dropout:g}; it has to be at least 0 and less than 1.")
-        return self
+    rank: int = described(64, "Rank of the adapter", option="lora-rank", above=0)
+    alpha: int = described(
+        16, "Scale of the adapter: its output is multiplied by alpha / rank", option="lora-alpha", above=0
+    )
+    dropout: float = described(
+        0.05, "Dropout rate of the adapter's input", option="lora-dropout", metavar="0..1", least=0, below=1
+    )
+    targets: tuple[str, ...] = described(
+        (),
+        "Linear layers that get an adapter, by comma",
+        option="lora-targets",
+        metavar="NAMES",
+        unset="those of queries, keys and values",
+    )
+    four_bit: bool = described(
+        True, "Do not hold the other weights in 4 bits (NF4, double quantisation)", option="no-4bit"
+    )
 
 
 @dataclass(frozen=True)
 class Settings:
     """All that determines a training beside its data, its model and its seed."""
 
-    epochs: float | None = 3.0
-    """Passes over the examples; None where `steps` says it."""
-    steps: int | None = None
-    """Optimizer steps, whatever the number of examples; None where `epochs` says it."""
-    batch_size: int = 16
-    """Examples an optimizer step; how many of them the device takes at once does not change the result."""
-    learning_rate: float = 5e-5
-    """The highest, after the warm-up."""
-    head_learning_rate: float | None = None
-    """Of the new head; None = as the rest."""
-    weight_decay: float = 0.01
-    """Of weights; biases and layer norms have none."""
-    warmup: float = 0.1
-    """Share of the steps in which the learning rate rises from 0, 0..1."""
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """How it falls to 0 afterwards."""
-    clip: float = 1.0
-    """Longest gradient (2-norm of all of them); 0 = no limit."""
-    max_length: int = 512
-    """Tokens of an example, special ones included; the rest is cut. Never more than the model has positions for."""
-    head: Head = "auto"
-    """What a sentence is classified by."""
-    dropout: float | None = None
-    """In the whole model, 0..1; None = as its config says."""
-    freeze_embeddings: bool = False
-    """Whether the word, position and type embeddings stay as they are."""
-    average_checkpoints: int = 0
-    """Average the weights at so many equally spaced points of the training, the last at its end; 0 = use the last."""
-    choose: Literal["last", "best"] = "last"
-    """Which checkpoint counts: the last, or the best on the sources' own validation data. Never by the targets."""
-    evaluate_every: int | None = None
-    """With `best`: steps between two looks at the validation data; None = ten looks in all."""
-    validation_examples: int = 500
-    """With `best`: most validation examples of each source."""
-    compile: bool = False
-    """Whether torch compiles the model."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto = bf16 on a GPU that computes in it, fp32 elsewhere."""
+    epochs: float | None = described(3.0, "Passes over the examples", metavar="X", above=0)
+    steps: int | None = described(None, "Optimizer steps, instead of --epochs", unset="what --epochs make", above=0)
+    batch_size: int = described(16, "Examples in one optimizer step", above=0)
+    learning_rate: float = described(5e-5, "Peak learning rate, reached after the warm-up", metavar="X", above=0)
+    head_learning_rate: float | None = described(
+        None, "Peak learning rate of the new head", unset="--learning-rate", metavar="X", above=0
+    )
+    weight_decay: float = described(0.01, "Weight decay; biases and layer norms have none", metavar="X", least=0)
+    warmup: float = described(
+        0.1, "Share of the steps in which the learning rate rises from 0", metavar="0..1", least=0, below=1
+    )
+    schedule: Literal["linear", "cosine", "constant"] = described(
+        "linear",
+        "Decay of the learning rate to 0 after the warm-up: linear, cosine or constant (none)",
+        metavar="NAME",
+        choices=("linear", "cosine", "constant"),
+    )
+    clip: float = described(1.0, "Largest 2-norm of the gradient; 0 = no limit", metavar="X", least=0)
+    max_length: int = described(512, "Longest example in tokens, special tokens included; the rest is cut off", least=8)
+    """Never more than the model has positions for."""
+    head: Head = described(
+        "auto",
+        "State that classifies a sentence: cls (first token), mean (over all tokens) or auto (as the model was made)",
+        metavar="NAME",
+        choices=("auto", "cls", "mean"),
+    )
+    dropout: float | None = described(
+        None, "Dropout rate in the whole model", unset="the model's own", metavar="0..1", least=0, below=1
+    )
+    freeze_embeddings: bool = described(False, "Do not train the word, position and type embeddings")
+    average_checkpoints: int = described(
+        0, "Average the weights at N equally spaced points of the training; 0 = take the last weights", least=0
+    )
+    choose: Literal["last", "best"] = described(
+        "last",
+        "Weights that count: the last, or the best on validation data of the sources (never of the targets)",
+        metavar="NAME",
+        choices=("last", "best"),
+    )
+    evaluate_every: int | None = described(
+        None, "With --choose best: steps between two validations", unset="a tenth of all steps", above=0
+    )
+    validation_examples: int = described(500, "With --choose best: most validation examples per source", above=0)
+    compile: bool = described(False, "Compile the model with torch.compile")
+    precision: Literal["auto", "fp32", "bf16"] = described(
+        "auto",
+        "Number format: fp32, bf16, or auto (bf16 on a GPU that computes in it, else fp32)",
+        metavar="NAME",
+        choices=("auto", "fp32", "bf16"),
+    )
     adapter: Adapter | None = None
-    """What is trained of a decoder; None = the model's own weights are, as encoders' are."""
-    spacing: Spacing | None = None
-    """Of the prompts that a decoder is tuned on; None for encoders."""
+    """What is trained of a decoder; None = the model's own weights, as of encoders."""
+    spacing: Spacing | None = described(
+        None,
+        "Line breaks in the prompts: bactrian (blank lines, as in Bactrian-X) or printed (none, as in the paper)",
+        unset="bactrian",
+        metavar="NAME",
+        choices=("bactrian", "printed"),
+    )
+    """None for encoders."""
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Settings:
@@ -115,48 +131,21 @@ class Settings:
         return max(1, ceil(self.epochs * ceil(examples / self.batch_size)))
 
     def check(self) -> Settings:
-        """The settings themselves.
+        """Return the settings themselves.
 
         Raises:
             UsageError: one is out of its range, or two exclude each other.
         """
         if (self.epochs is None) == (self.steps is None):
             raise UsageError("Give --epochs or --steps, and not both.")
-        positive = {"epochs": self.epochs, "steps": self.steps, "batch-size": self.batch_size}
-        positive |= {"learning-rate": self.learning_rate, "head-learning-rate": self.head_learning_rate}
-        positive |= {"evaluate-every": self.evaluate_every, "validation-examples": self.validation_examples}
-        for name, value in positive.items():
-            if value is not None and not 0 < value < float("inf"):
-                raise UsageError(f"--{name} is {value:g}; it has to be greater than 0.")
-        shares = {"warmup": self.warmup, "dropout": self.dropout or 0.0}
-        for name, value in shares.items():
-            if not 0 <= value < 1:
-                raise UsageError(f"--{name} is {value:g}; it has to be at least 0 and less than 1.")
-        for name, value in {"weight-decay": self.weight_decay, "clip": self.clip}.items():
-            if not 0 <= value < float("inf"):
-                raise UsageError(f"--{name} is {value:g}; it cannot be negative.")
-        if self.average_checkpoints < 0:
-            raise UsageError(f"--average-checkpoints is {self.average_checkpoints}; it cannot be negative.")
+        check_fields(self)
+        if self.adapter is not None:
+            check_fields(self.adapter)
         if self.average_checkpoints and self.choose == "best":
             raise UsageError("--average-checkpoints and --choose best exclude each other. Leave one out.")
-        if self.max_length < 8:
-            raise UsageError(f"--max-length is {self.max_length}; it has to be at least 8.")
-        for name in ("schedule", "head", "choose", "precision"):
-            if getattr(self, name) not in _CHOICES[name]:
-                raise UsageError(f"--{name} is {getattr(self, name)!r}; it can be {', '.join(_CHOICES[name])}.")
-        if self.spacing is not None and self.spacing not in SPACINGS:
-            raise UsageError(f"--spacing is {self.spacing!r}; it can be {', '.join(SPACINGS)}.")
-        if self.adapter is not None:
-            self.adapter.check()
         return self
 
 
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "schedule": ("linear", "cosine", "constant"),
-    "head": ("auto", "cls", "mean"),
-    "choose": ("last", "best"),
-    "precision": ("auto", "fp32", "bf16"),
-}
 _PAPER = Settings(batch_size=16, weight_decay=0.01, max_length=512, warmup=0.0)
 _RATES = {"xlm-r-base": 2e-5, "xlm-r-large": 5e-6}
 _PRINTED = {"wikiann": 243_000, "xnli": 12_500, "pawsx": 30_000}
@@ -197,30 +186,30 @@ def preset(name: str, task: str, model: str, *, kind: str = "") -> Settings:
     return replace(_PAPER, epochs=None, steps=_STEPS[name][task], learning_rate=_RATES.get(model, 2e-5))
 
 
-def overridden(settings: Settings, *, adapter: Mapping[str, Any] | None = None, **given: Any) -> Settings:
-    """The settings with those values of the user that are not None; `epochs` and `steps` take each other's place.
+def override(
+    settings: Settings, values: Mapping[str, Any], adapter_values: Mapping[str, Any] | None = None
+) -> Settings:
+    """The settings with those values that are not None; `epochs` and `steps` take each other's place.
 
     Args:
         settings: to start from.
-        adapter: values of the adapter.
-        given: the others.
+        values: of the settings, by field.
+        adapter_values: of the adapter, by field.
 
     Raises:
-        UsageError: as `Settings.check`, or a value is of decoders and the settings are an encoder's.
+        UsageError: as `Settings.check`, or a value is for decoders and the settings are an encoder's.
     """
-    given = {name: value for name, value in given.items() if value is not None}
-    adapted = {name: value for name, value in (adapter or {}).items() if value is not None}
-    if settings.adapter is None and (adapted or "spacing" in given):
+    values = {name: value for name, value in values.items() if value is not None}
+    adapter = {name: value for name, value in (adapter_values or {}).items() if value is not None}
+    if settings.adapter is None and (adapter or "spacing" in values):
         raise UsageError("--lora-…, --no-4bit and --spacing are for instructions. Leave them out.")
     if settings.adapter is not None:
         for name in ("head", "head_learning_rate", "choose", "freeze_embeddings", "average_checkpoints", "compile"):
-            if name in given:
+            if name in values:
                 raise UsageError(f"--{name.replace('_', '-')} is for encoders, not for instructions. Leave it out.")
-        given["adapter"] = replace(settings.adapter, **adapted)
-    known = {field.name for field in fields(Settings)}
-    assert given.keys() <= known, given.keys() - known
-    if "epochs" in given and "steps" not in given:
-        given["steps"] = None
-    if "steps" in given and "epochs" not in given:
-        given["epochs"] = None
-    return replace(settings, **given).check()
+        values["adapter"] = replace(settings.adapter, **adapter)
+    if "epochs" in values and "steps" not in values:
+        values["steps"] = None
+    if "steps" in values and "epochs" not in values:
+        values["epochs"] = None
+    return replace(settings, **values).check()

@@ -21,7 +21,7 @@ from mslt_cli.runs.experiment import train
 from mslt_cli.store.db import open_store
 from mslt_cli.store.probes import read_probes, save_probe
 from mslt_cli.tasks import find_task
-from mslt_cli.training.settings import Settings, overridden, preset
+from mslt_cli.training.settings import Settings, override, preset
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "runs"))
 from tiny_experiments import WORDS, heard, home, moods, tiny, tiny_folder  # noqa: F401
@@ -171,7 +171,7 @@ def test_decoders_and_their_adapters_are_looked_at_too(sentences, own_store, hom
     task = find_task("bactrian")
     fetch_data(task, from_path=home / "own")
     settings = preset("default", "bactrian", "x", kind="instruction")
-    settings = overridden(settings, steps=3, batch_size=4, learning_rate=1e-1, adapter={"rank": 4, "four_bit": False})
+    settings = override(settings, {"steps": 3, "batch_size": 4, "learning_rate": 1e-1}, {"rank": 4, "four_bit": False})
     (done,) = train(own_store, task, model, [(DE,)], examples=12, settings=settings, root=home / "runs")
     found = probe([probed_model(model), probed_run(done.outcome.run, model)], sentences, device="cpu")
     base, tuned = (m for m in found.measures if not m.a)

@@ -10,8 +10,8 @@ from tiny_bloom import ITEMS, make_bloom
 
 from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import MsltError, UsageError
-from mslt_cli.evaluation.choices import Reading
 from mslt_cli.evaluation.metrics import wilson
+from mslt_cli.evaluation.reading import Reading
 from mslt_cli.models.find import fetch_model
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.compare import compare_runs
@@ -23,7 +23,7 @@ from mslt_cli.store.db import open_store
 from mslt_cli.tasks import find_task
 from mslt_cli.training.batches import collate
 from mslt_cli.training.loop import Training
-from mslt_cli.training.settings import overridden, preset
+from mslt_cli.training.settings import override, preset
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
@@ -31,8 +31,8 @@ pytest.importorskip("bitsandbytes")
 
 AR, DE, EN, ET, ZH = "ara", "deu", "eng", "est", "zho"
 INSTRUCTIONS = preset("default", "bactrian", "x", kind="instruction")
-QUICK = overridden(INSTRUCTIONS, steps=6, batch_size=4, learning_rate=1e-2, adapter={"rank": 4, "dropout": 0.1})
-QUICK_PLAIN = overridden(QUICK, adapter={"four_bit": False})
+QUICK = override(INSTRUCTIONS, {"steps": 6, "batch_size": 4, "learning_rate": 1e-2}, {"rank": 4, "dropout": 0.1})
+QUICK_PLAIN = override(QUICK, {}, {"four_bit": False})
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +106,11 @@ def test_a_run_in_4_bits_keeps_its_adapter_and_what_made_it(run):
 
 def test_what_makes_another_adapter_makes_another_run(run):
     ids = {
-        only(run([(EN,)], settings=overridden(QUICK, **change))).run.run_id
-        for change in (
-            {},
-            {"spacing": "printed"},
-            *({"adapter": change} for change in ({"rank": 8}, {"alpha": 8}, {"dropout": 0.2}, {"four_bit": False})),
+        only(run([(EN,)], settings=override(QUICK, change, adapter))).run.run_id
+        for change, adapter in (
+            ({}, {}),
+            ({"spacing": "printed"}, {}),
+            *(({}, change) for change in ({"rank": 8}, {"alpha": 8}, {"dropout": 0.2}, {"four_bit": False})),
         )
     }
     assert len(ids) == 6
@@ -156,7 +156,7 @@ def test_runs_of_one_command_are_as_each_alone(run, home):
 
 
 def test_micro_batches_do_not_change_what_is_learned(run, home):
-    settings = overridden(QUICK_PLAIN, adapter={"dropout": 0.0})
+    settings = override(QUICK_PLAIN, {}, {"dropout": 0.0})
     losses = []
     for size in (1, 4):
         done = only(run([(AR, DE)], settings=settings, micro_batch=size, root=home / str(size))).run
@@ -254,7 +254,7 @@ def test_an_adapter_that_was_changed_is_not_used(run, own_store, wide):
 
 
 def test_instructions_without_room_for_an_answer_are_said(run, heard):
-    only(run([(AR, DE)], settings=overridden(QUICK, max_length=12)))
+    only(run([(AR, DE)], settings=override(QUICK, {"max_length": 12})))
     assert any("longer than --max-length 12, so that nothing is left of their answers" in n for n in heard.notes)
 
 
@@ -305,7 +305,7 @@ def test_a_step_without_any_answer_is_taken_and_changes_no_other(run, home, monk
     monkeypatch.setattr(
         "mslt_cli.training.loop.collate", lambda some, *a, **k: seen.extend(some) or collate(some, *a, **k)
     )
-    done = only(run([(AR, DE)], settings=overridden(QUICK_PLAIN, batch_size=1, steps=9)))
+    done = only(run([(AR, DE)], settings=override(QUICK_PLAIN, {"batch_size": 1, "steps": 9})))
     lines = [json.loads(line) for line in (done.run.directory / "metrics.jsonl").read_text().splitlines()]
     assert len(lines) == 9
     assert {line["tokens"] > 0 for line in lines} == {line["loss"] > 0 for line in lines} == {False, True}

@@ -10,7 +10,7 @@ from mslt_cli.tasks import find_task
 from mslt_cli.tasks.prompts import instruction_prompt
 from mslt_cli.training.batches import IGNORED, collate, next_token_examples
 from mslt_cli.training.encoding import encode, encoded_split
-from mslt_cli.training.settings import Adapter, Settings, overridden, preset
+from mslt_cli.training.settings import Adapter, Settings, override, preset
 
 pytest.importorskip("tokenizers")
 
@@ -141,12 +141,14 @@ def test_values_that_make_no_sense_are_told(adapter, given, what):
     from mslt_cli.errors import UsageError
 
     with pytest.raises(UsageError, match=what):
-        overridden(preset("default", "bactrian", "x", kind="instruction"), adapter=adapter, **given)
+        override(preset("default", "bactrian", "x", kind="instruction"), given, adapter)
 
 
-@pytest.mark.parametrize("given", [{"adapter": {"rank": 8}}, {"adapter": {"four_bit": False}}, {"spacing": "printed"}])
-def test_encoders_have_no_adapter(given):
+@pytest.mark.parametrize(
+    ("adapter", "given"), [({"rank": 8}, {}), ({"four_bit": False}, {}), ({}, {"spacing": "printed"})]
+)
+def test_encoders_have_no_adapter(adapter, given):
     from mslt_cli.errors import UsageError
 
     with pytest.raises(UsageError, match="--lora-…, --no-4bit and --spacing are for instructions"):
-        overridden(Settings(), **given)
+        override(Settings(), given, adapter)

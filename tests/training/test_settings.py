@@ -1,7 +1,7 @@
 import pytest
 
 from mslt_cli.errors import UnknownNameError, UsageError
-from mslt_cli.training.settings import Settings, overridden, preset
+from mslt_cli.training.settings import Settings, override, preset
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ def test_the_paper_did_not_train_on_everything():
 
 
 def test_what_the_user_says_comes_before_the_preset():
-    found = overridden(preset("paper", "xnli", "xlm-r-base"), epochs=2, learning_rate=1e-4, warmup=None)
+    found = override(preset("paper", "xnli", "xlm-r-base"), {"epochs": 2, "learning_rate": 1e-4, "warmup": None})
     assert (found.epochs, found.steps, found.learning_rate, found.warmup) == (2, None, 1e-4, 0.0)
-    assert overridden(Settings(), steps=7).epochs is None
+    assert override(Settings(), {"steps": 7}).epochs is None
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_the_user_says_comes_before_the_preset():
 )
 def test_values_out_of_range_are_named(given, said):
     with pytest.raises(UsageError, match=said):
-        overridden(Settings(), **given)
+        override(Settings(), given)
 
 
 def test_steps_by_hand():

@@ -1,0 +1,31 @@
+"""How runs are carried out: what does not change their results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mslt_cli.fields import described
+
+
+@dataclass(frozen=True)
+class How:
+    """What does not change a run's result."""
+
+    keep_model: bool = described(False, "Keep the trained weights of encoders; the adapter of a decoder is always kept")
+    merge: bool = described(False, "Also write the decoder with its adapter merged into its weights")
+    force: bool = described(False, "Run anew what is done")
+    checkpoint_every: int | None = described(
+        None, "Steps between two checkpoints; 0 = none", unset="one every five minutes", least=0
+    )
+    checkpoint_s: float = 300.0
+    """Seconds between two checkpoints where no number of steps is given."""
+    micro_batch: int | None = described(
+        None,
+        "Most examples on the device at once; no effect on the result",
+        unset="the batch; 4 instructions",
+        above=0,
+    )
+    device: str | None = None
+    """As torch names it; None = the GPU if there is one."""
+    wait: bool = False
+    """Whether to wait for another process that does the same run."""
