@@ -96,6 +96,7 @@ def probe(
     from mslt_cli.errors import StoreError, UsageError
     from mslt_cli.languages.pools import split_names
     from mslt_cli.measuring.mixing import probe as measure
+    from mslt_cli.measuring.mixing import stored_probes
     from mslt_cli.measuring.probed import Layers, probed_model, probed_run
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.maps import PROJECTIONS, require_points
@@ -105,7 +106,7 @@ def probe(
     from mslt_cli.show.bars import progress
     from mslt_cli.show.mixing_tables import show_probe
     from mslt_cli.store.db import open_store, store_path
-    from mslt_cli.store.probes import save_probe
+    from mslt_cli.store.probes import save_probes
 
     form = (Format.json if json_ else format_).value
     if form == "lines":
@@ -157,7 +158,7 @@ def probe(
     )
     try:
         with open_store(path, write=True) as opened:
-            save_probe(opened, done)
+            save_probes(opened, stored_probes(done))
     except StoreError as error:
         bars.note(f"{error} What was measured is shown, and not kept.")
     show_probe(done, form)

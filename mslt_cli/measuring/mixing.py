@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mslt_cli import __version__
 from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.measuring.probed import Layers, Probed, sentence_vectors
 from mslt_cli.probing.cka import pairwise_cka
@@ -17,6 +21,7 @@ from mslt_cli.probing.neutrality import centroid_distance, language_identificati
 from mslt_cli.probing.pairs import Overall, Pairs
 from mslt_cli.probing.sentences import Sentences
 from mslt_cli.progress import QUIET, Progress
+from mslt_cli.store.probes import StoredProbe
 
 LEAST_RESAMPLES = 100
 """Of a bootstrap: the ends of a 95 % interval are its second and third from the end, at that."""
@@ -204,3 +209,36 @@ def _measures(model: Probed, sentences: Sentences, layer: int, metric: str, foun
 def _difference(metric: str, one: Probed, other: Probed, a: Overall, b: Overall) -> Difference:
     apart = Overall(a.value - b.value, a.draws - b.draws)
     return Difference(metric, one.label, other.label, apart.value, *apart.interval)
+
+
+def stored_probes(probe: Probe) -> list[StoredProbe]:
+    """What a probe measured, as the store keeps it."""
+    sentences = probe.sentences
+    languages = sorted(sentences.languages)
+    data = "\n".join(f"{language} {sentences.records[language].content_sha256}" for language in languages)
+    data_sha256 = hashlib.sha256(data.encode()).hexdigest()
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return [
+        StoredProbe(
+            weights_sha256=measure.weights_sha256,
+            label=measure.label,
+            model=measure.model,
+            run_id=measure.run_id or "",
+            corpus=sentences.corpus.variant,
+            split=sentences.split,
+            languages=tuple(languages),
+            pooling=probe.how,
+            layer=measure.layer,
+            metric=measure.metric,
+            a=min(measure.a, measure.b),
+            b=max(measure.a, measure.b),
+            value=measure.value,
+            low=None if math.isnan(measure.low) else measure.low,
+            high=None if math.isnan(measure.high) else measure.high,
+            n=measure.n,
+            data_sha256=data_sha256,
+            mslt_version=__version__,
+            measured_at=measured_at,
+        )
+        for measure in probe.measures
+    ]

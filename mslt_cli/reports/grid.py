@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mslt_cli.errors import DataError, UnknownNameError, UsageError
 from mslt_cli.reports.statistics import Difference, detectable, paired_difference, tied_for_best
 from mslt_cli.search.competition import competition_ranks
-from mslt_cli.store.results import Evaluated, ScoredRun, StoredScore
+from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore
 
 Floats = NDArray[np.float64]
 Combination = tuple[str, ...]
@@ -31,7 +31,7 @@ class Trained:
     """A combination, all seeds of it."""
 
     languages: Combination
-    runs: tuple[ScoredRun, ...]
+    runs: tuple[StoredRun, ...]
     scores: Mapping[Draw, Floats]
     """By what was drawn, shape (T,), 0..1, in the order of the grid's targets."""
     half_widths: Floats
@@ -58,7 +58,7 @@ class GridName:
     """Its column in JSON and CSV: "cldr.e5-small.runs"; whatever else is needed for no two to be the same."""
 
 
-def grid_names(every: Sequence[Evaluated]) -> dict[Evaluated, GridName]:
+def grid_names(every: Sequence[StoredEvaluation]) -> dict[StoredEvaluation, GridName]:
     """A name for each evaluation of a report, no two alike.
 
     A split is named where one task is evaluated on several with one model; a model by the end of its path, unless
@@ -90,14 +90,14 @@ def _end(model: str) -> str:
 class Grid:
     """All combinations, of all sizes, by size and languages."""
 
-    about: Evaluated
+    about: StoredEvaluation
     name: GridName
     examples: tuple[int, ...]
     """The budget; more than one where they were mixed on purpose."""
     targets: tuple[str, ...]
     """ISO 639-3 codes."""
     trained: Mapping[Combination, Trained]
-    baseline: tuple[ScoredRun, float] | None
+    baseline: tuple[StoredRun, float] | None
     """The model as it is, and its mean, 0..1; where it was evaluated on the same targets."""
     rows: tuple[int, int]
     """Test rows of a target: fewest, most."""
@@ -167,9 +167,9 @@ def contenders(grid: Grid, some: Sequence[Trained], *, intervals: bool = True) -
 
 
 def make_grid(
-    about: Evaluated,
+    about: StoredEvaluation,
     name: GridName,
-    runs: Iterable[ScoredRun],
+    runs: Iterable[StoredRun],
     scores: Iterable[StoredScore],
     *,
     examples: int | None = None,
@@ -215,7 +215,7 @@ def make_grid(
         return None
     _require_one_budget(name.label, trained, mix_budgets)
     _require_one_recipe(name.label, trained, mix_budgets)
-    groups: dict[Combination, list[ScoredRun]] = {}
+    groups: dict[Combination, list[StoredRun]] = {}
     for run in trained:
         groups.setdefault(run.sources, []).append(run)
     targets = _common_targets(groups, by_run, called, notes)
@@ -240,7 +240,7 @@ def make_grid(
     )
 
 
-def _has(run: ScoredRun, where: Mapping[str, str]) -> bool:
+def _has(run: StoredRun, where: Mapping[str, str]) -> bool:
     """Whether a run's recipe has these values. A single source is paired with nothing, so it has any pairing.
 
     Raises:
@@ -256,7 +256,7 @@ def _has(run: ScoredRun, where: Mapping[str, str]) -> bool:
     )
 
 
-def _recipe(run: ScoredRun) -> dict[str, Any]:
+def _recipe(run: StoredRun) -> dict[str, Any]:
     """What two runs of one grid share, as users name it: {"learning_rate": 1e-4, "adapter.rank": 8, "pairing": …}."""
     found = flat({part: run.identity.get(part) for part in RECIPE})
     return {name.removeprefix("settings."): value for name, value in found.items()}
@@ -270,7 +270,7 @@ def _as_text(value: Any) -> str:
         return str(value)
 
 
-def _require_one_budget(label: str, runs: Sequence[ScoredRun], mixed: bool) -> None:
+def _require_one_budget(label: str, runs: Sequence[StoredRun], mixed: bool) -> None:
     counts: dict[int, int] = {}
     for run in runs:
         counts[run.examples or 0] = counts.get(run.examples or 0, 0) + 1
@@ -286,7 +286,7 @@ def _runs(n: int) -> str:
     return "1 run" if n == 1 else f"{n:,} runs"
 
 
-def _require_one_recipe(label: str, runs: Sequence[ScoredRun], mixed: bool) -> None:
+def _require_one_recipe(label: str, runs: Sequence[StoredRun], mixed: bool) -> None:
     """All else that determines a run, but for its sources, data and seeds, is the same."""
     recipes: dict[str, list[Any]] = {}
     for run in runs:  # thousands of runs have a handful of recipes
@@ -320,7 +320,7 @@ def flat(value: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def _common_targets(
-    groups: Mapping[Combination, Sequence[ScoredRun]],
+    groups: Mapping[Combination, Sequence[StoredRun]],
     by_run: Mapping[str, Mapping[str, StoredScore]],
     code: Mapping[str, str],
     notes: list[str],
@@ -349,7 +349,7 @@ def _common_targets(
 
 def _trained(
     languages: Combination,
-    runs: Sequence[ScoredRun],
+    runs: Sequence[StoredRun],
     by_run: Mapping[str, Mapping[str, StoredScore]],
     targets: Sequence[str],
 ) -> Trained:
@@ -362,7 +362,7 @@ def _trained(
     return Trained(languages, tuple(drawn[draw] for draw in values), values, halves)
 
 
-def draw_of(run: ScoredRun) -> Draw:
+def draw_of(run: StoredRun) -> Draw:
     """What was drawn for a run."""
     seed = run.seed or 0
     return seed, int(run.identity.get("data_seed") or 0), run.examples or 0

@@ -14,7 +14,8 @@ from mslt_cli.reports.cells import NONE, Cell, Head, Origin, percent
 from mslt_cli.reports.grid import Combination, Grid, Trained, complete, draw_of, seeds_said
 from mslt_cli.reports.statistics import detectable
 from mslt_cli.store.probes import StoredProbe
-from mslt_cli.store.results import Published, ScoredRun
+from mslt_cli.store.results import Published
+from mslt_cli.store.runs import StoredRun
 
 PAPER_K = 3
 """Languages in the combinations of its tables."""
@@ -95,7 +96,7 @@ def origin_of(grid: Grid) -> Origin:
     return "measured" if grid.about.origin == "own" else "shipped"
 
 
-def source_of(runs: Sequence[ScoredRun], grid: Grid) -> str:
+def source_of(runs: Sequence[StoredRun], grid: Grid) -> str:
     """Where a measured number comes from."""
     ids = ", ".join(run.run_id for run in runs[:MOST_RUNS_NAMED])
     newest = max(runs, key=lambda run: run.finished_at)

@@ -18,16 +18,8 @@ from mslt_cli.selection import select
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.probes import read_probes
-from mslt_cli.store.results import (
-    Evaluated,
-    ScoredRun,
-    StoredScore,
-    evaluated,
-    inconsistencies,
-    published_cells,
-    scored_runs,
-    stored_scores,
-)
+from mslt_cli.store.results import inconsistencies, published_cells
+from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore, find_runs, stored_evaluations, stored_scores
 from mslt_cli.tasks import TASKS, find_task
 from mslt_cli.tasks.task import Task
 
@@ -115,7 +107,7 @@ def report(
     include, pool = (tuple(facts.resolver(store).resolve(x).iso639_3 for x in given) for given in (include, pool))
     if len(include) > k:
         raise UsageError(f"--include names {len(include)} languages, more than the {k} of -k.")
-    every, printed = evaluated(store), published_cells(store)
+    every, printed = stored_evaluations(store), published_cells(store)
     source = source or ("both" if any(row.origin == "own" for row in every) else "published")
     if source not in SOURCES:
         raise UnknownNameError("source of results", source, SOURCES)
@@ -193,14 +185,16 @@ class _Chosen:
 class _Grids:
     """Makes the grids of the evaluations that are asked for; the same ones once."""
 
-    def __init__(self, store: Store, wanted: Sequence[Evaluated], chosen: _Chosen, code: Mapping[str, str]) -> None:
+    def __init__(
+        self, store: Store, wanted: Sequence[StoredEvaluation], chosen: _Chosen, code: Mapping[str, str]
+    ) -> None:
         self.store, self.wanted, self.chosen, self.code = store, wanted, chosen, code
         self.known: dict[tuple[int, ...] | None, list[Grid]] = {}
-        self.runs = scored_runs(store) if wanted else []
+        self.runs = find_runs(store) if wanted else []
         self.names = grid_names(wanted)
         known = {name: _task(name) for name in {run.task for run in self.runs}}
         self.pools = {name: task.sources for name, task in known.items() if task is not None}
-        self.scores: dict[Evaluated, list[StoredScore]] = {}
+        self.scores: dict[StoredEvaluation, list[StoredScore]] = {}
 
     def sizes(self, origin: str) -> list[int]:
         """How many sources the runs of what is asked for have."""
@@ -223,7 +217,7 @@ class _Grids:
             self.known[sizes] = [grid for grid in made if grid is not None]
         return self.known[sizes]
 
-    def _one(self, about: Evaluated, runs: Sequence[ScoredRun]) -> Grid | None:
+    def _one(self, about: StoredEvaluation, runs: Sequence[StoredRun]) -> Grid | None:
         if about not in self.scores:
             which = {"task": about.task, "split": about.split, "scoring": about.scoring, "metric": about.metric}
             self.scores[about] = stored_scores(self.store, **which)
@@ -244,12 +238,12 @@ def _variant(name: str) -> str:
 
 
 def _wanted(
-    every: Sequence[Evaluated], origin: str, tasks: Sequence[str], models: Sequence[str], metric: str | None
-) -> list[Evaluated]:
+    every: Sequence[StoredEvaluation], origin: str, tasks: Sequence[str], models: Sequence[str], metric: str | None
+) -> list[StoredEvaluation]:
     """The evaluations that are asked for, one metric each."""
     mine = [row for row in every if row.origin == origin]
     mine = [row for row in mine if (not tasks or row.task in tasks) and (not models or row.model in models)]
-    groups: dict[tuple[str, str, str, str], list[Evaluated]] = {}
+    groups: dict[tuple[str, str, str, str], list[StoredEvaluation]] = {}
     for row in mine:
         groups.setdefault((row.task, row.split, row.scoring, row.model), []).append(row)
     out = []
@@ -295,7 +289,7 @@ def _items(name: str) -> tuple[int, ...]:
 
 
 def _no_runs(
-    every: Sequence[Evaluated],
+    every: Sequence[StoredEvaluation],
     origin: str,
     tasks: Sequence[str],
     models: Sequence[str],

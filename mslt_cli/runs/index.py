@@ -43,14 +43,14 @@ def find_run(store: Store, name: str) -> Run | None:
         return run
     if len(name) < 4 or not all(c in "0123456789abcdef" for c in name):
         return None
-    found = find_runs(store, prefix=name)
+    found = find_runs(store, name, origin="own")
     if len(found) > 1:
         raise RunError(
             f"{len(found)} runs begin with {name}: {', '.join(run.run_id for run in found[:4])}. Write more."
         )
     if not found:
         return None
-    run = read_run(found[0].directory)
+    run = read_run(Path(found[0].directory))
     if run is None:
         raise RunError(f"{found[0].directory} is gone. `mslt fetch runs DIR` finds runs that were moved.")
     return run

@@ -11,7 +11,7 @@ from mslt_cli.reports.grid import flat
 from mslt_cli.show.rows import Column, plural, show_rows, thousands
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
-from mslt_cli.store.results import ScoredRun, StoredScore, scored_runs, stored_scores
+from mslt_cli.store.runs import StoredRun, StoredScore, find_runs, stored_scores
 
 LEAST_DIGITS = 4
 SHA256_DIGITS = 64
@@ -31,7 +31,7 @@ def show_run_list(
     """Print the runs of some tasks, models and budget, the newest first; own ones unless asked otherwise."""
     origin = {"shipped": "shipped", "published": "", "both": None}.get(source or "runs", "own")
     rows: list[dict[str, Any]] = []
-    found = [run for run in scored_runs(store) if origin in (None, run.origin)]
+    found = [run for run in find_runs(store) if origin in (None, run.origin)]
     by_run: dict[str, list[StoredScore]] = {}
     for score in stored_scores(store) if found else []:
         by_run.setdefault(score.run_id, []).append(score)
@@ -92,7 +92,7 @@ def show_run(store: Store, names: Sequence[str], form: str) -> None:
     run = _one(store, names, 1)[0]
     code = _codes(store)
     scores = sorted(stored_scores(store, run_id=run.run_id), key=lambda s: (s.task, s.split, s.target, s.metric))
-    environment = json.loads(run.environment)
+    environment = run.environment
     whole = {
         **{name: getattr(run, name) for name in ("run_id", "origin", "kind", "task", "model", "examples", "seed")},
         "name": run.name,
@@ -129,7 +129,7 @@ def show_diff(store: Store, names: Sequence[str], form: str) -> None:
     both = [
         {
             **flat(run.identity),
-            **{f"environment.{name}": value for name, value in flat(json.loads(run.environment)).items()},
+            **{f"environment.{name}": value for name, value in flat(run.environment).items()},
         }
         for run in (first, other)
     ]
@@ -199,12 +199,12 @@ def _score_row(score: StoredScore, code: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _one(store: Store, names: Sequence[str], wanted: int) -> list[ScoredRun]:
+def _one(store: Store, names: Sequence[str], wanted: int) -> list[StoredRun]:
     """The runs whose ids begin so."""
     if len(names) != wanted:
         example = "run 1a2b3c4d" if wanted == 1 else "diff 1a2b3c4d 5e6f7a8b"
         raise UsageError(f"It takes {plural(wanted, 'run')}, and {len(names)} are named: `mslt report {example}`.")
-    every = scored_runs(store)
+    every = find_runs(store)
     out = []
     for name in names:
         found = [run for run in every if run.run_id.startswith(name) and len(name) >= LEAST_DIGITS]

@@ -3,9 +3,10 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +14,9 @@ from typing import Any, Self
 from mslt_cli.errors import StoreError
 
 APPLICATION_ID = int.from_bytes(b"mslt")
+SCHEMA = Path(__file__).with_name("schema.sql")
 SCHEMA_VERSION = 7
-"""Number of steps in migrations.py; kept here so that reading a store does without sqlite-utils."""
+"""Written into the file as `user_version`; a store of another schema is refused."""
 SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_S = 30.0
 """How long a process waits for another one that writes."""
@@ -56,7 +58,7 @@ class Store:
 
     @property
     def schema_version(self) -> int:
-        """Number of migrations that the file has seen, 0 for a new one."""
+        """Number of the schema that the file has, 0 for a new one."""
         version: int = self.query("PRAGMA user_version")[0][0]
         return version
 
@@ -86,6 +88,25 @@ class Store:
                     self.connection.execute("ROLLBACK")
 
 
+def insert(
+    connection: sqlite3.Connection, table: str, rows: Iterable[Mapping[str, Any]], *, conflict: str = "ABORT"
+) -> int:
+    """Write rows that have the same columns, and return how many were written.
+
+    Args:
+        connection: of a transaction.
+        table: where they go.
+        rows: column name → value.
+        conflict: what happens to a row whose key is there: ABORT, IGNORE or REPLACE, as SQLite calls it.
+    """
+    rows = iter(rows)
+    if (first := next(rows, None)) is None:
+        return 0
+    values = ", ".join(f":{column}" for column in first)
+    sql = f"INSERT OR {conflict} INTO {table} ({', '.join(first)}) VALUES ({values})"
+    return connection.executemany(sql, chain([first], rows)).rowcount
+
+
 def store_path(given: Path | None = None) -> Path:
     """Return where the store is: as given, else MSLT_STORE, else in the user's data folder."""
     if given is not None:
@@ -106,10 +127,10 @@ def open_store(path: Path | None = None, *, write: bool = False) -> Store:
     """Open the store at `store_path(path)`.
 
     To read it changes nothing and works in places that may not be written. To write it makes the
-    file and its folder where they are missing, and brings an older schema up to date.
+    file and its folder where they are missing.
 
     Raises:
-        StoreError: there is no store (to read), or the file is not one, or cannot be opened.
+        StoreError: there is no store (to read), or the file is not one, is of another mslt, or cannot be opened.
     """
     path = store_path(path)
     if os.path.isdir(path):  # unlike Path.is_dir, False rather than an error where we may not look
@@ -163,9 +184,9 @@ def _open_to_write(path: Path) -> Store:
         store = Store(path, _connect(path.absolute().as_uri()))
         try:
             _require_ours(store)
-            if store.schema_version < SCHEMA_VERSION:
+            if not store.schema_version:
                 _use_wal(store.connection)
-                _migrate(store)
+                _make_tables(store)
         except BaseException:
             store.close()
             raise
@@ -180,14 +201,17 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _require_ours(store: Store) -> None:
-    """Refuse other programs' files and those of a newer mslt; a file without any table may become ours."""
+    """Refuse other programs' files and those of another mslt; a file without any table may become ours."""
     # Tables first, then the id: asked the other way round, tables that another process makes in between look foreign.
     if store.query("SELECT 1 FROM sqlite_master") and store.query("PRAGMA application_id") != [(APPLICATION_ID,)]:
         raise StoreError(f"{store.path} is another program's SQLite database. {OTHER_STORE}")
-    if (version := store.schema_version) > SCHEMA_VERSION:
+    if (version := store.schema_version) not in (0, SCHEMA_VERSION):
+        by, advice = "a newer mslt", "Upgrade mslt, or give another --store."
+        if version < SCHEMA_VERSION:
+            by = "an older mslt"
+            advice = "Move it away; `mslt fetch langs` makes a new one, and `mslt fetch runs DIR` adds your runs."
         raise StoreError(
-            f"The store {store.path} was written by a newer mslt (schema {version}, here {SCHEMA_VERSION}). "
-            "Upgrade mslt, or give another --store."
+            f"The store {store.path} was written by {by} (schema {version}, here {SCHEMA_VERSION}). {advice}"
         )
 
 
@@ -204,14 +228,14 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
 
 
-def _migrate(store: Store) -> None:
-    """Apply what is missing of the schema, in one transaction; another process may have been faster."""
-    from sqlite_utils import Database
-
-    from mslt_cli.store.migrations import migrations
-
+def _make_tables(store: Store) -> None:
+    """Make all tables of the schema, in one transaction; another process may have been faster."""
     with store.transaction() as connection:
-        migrations.apply(Database(connection, execute_plugins=False))
+        if store.schema_version:
+            return
+        for statement in SCHEMA.read_text(encoding="utf-8").split(";\n"):  # executescript would end the transaction
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

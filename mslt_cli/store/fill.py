@@ -9,12 +9,10 @@ from pathlib import Path
 
 from mslt_cli.languages.codes import fold
 from mslt_cli.languages.facts import all_spellings, facts_sha256, read_facts
-from mslt_cli.store.db import Store, open_store, store_exists, store_path
+from mslt_cli.store.db import Store, insert, open_store, store_exists, store_path
 
 FACTS = "data/langs"
 VECTORS = "lang2vec"
-FILLED_SCHEMA = 2
-"""The schema that facts and vectors need; later steps hold what is measured, and an older store is read without."""
 COUNTED = ("languages", "spellings", "pretraining_sizes", "pools", "vector_sets", "vectors")
 
 
@@ -36,7 +34,7 @@ class FillReport:
 
 def is_filled(store: Store) -> bool:
     """Return whether a store has all tables, facts and vectors; takes no time."""
-    if store.schema_version < FILLED_SCHEMA:
+    if not store.schema_version:  # whoever made the file was stopped before it had a table
         return False
     return {source for (source,) in store.query("SELECT source FROM fills")} >= {FACTS, VECTORS}
 
@@ -111,53 +109,48 @@ def _fill_facts(connection: sqlite3.Connection) -> None:
         " family = excluded.family, source = excluded.source",
         facts.languages,
     )
-    connection.executemany(
-        "INSERT OR IGNORE INTO spellings VALUES (?, ?, ?, ?)",
-        ((fold(spelling), code, spelling, source) for spelling, code, source in all_spellings(facts)),
+    spellings = (
+        {"spelling_folded": fold(spelling), "iso639_3": code, "spelling": spelling, "source": source}
+        for spelling, code, source in all_spellings(facts)
     )
-    connection.executemany("INSERT INTO pretraining_sizes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", facts.pretraining_sizes)
-    connection.executemany("INSERT INTO pools VALUES (?, ?, ?)", facts.pools)
-    _record(connection, FACTS, _installed_version(), facts_sha256(), sum(len(table) for table in facts))
+    insert(connection, "spellings", spellings, conflict="IGNORE")  # the first that claims a spelling keeps it
+    insert(connection, "pretraining_sizes", (row._asdict() for row in facts.pretraining_sizes))
+    insert(connection, "pools", (row._asdict() for row in facts.pools))
+    record_fill(connection, FACTS, _installed_version(), facts_sha256(), sum(len(table) for table in facts))
 
 
 def _fill_vectors(connection: sqlite3.Connection) -> None:
     from mslt_cli.languages.uriel import VECTOR_SETS, read_uriel
-    from mslt_cli.store.language_vectors import encode
+    from mslt_cli.store.language_vectors import VectorSetInfo, encode
 
     uriel = read_uriel()
     connection.execute("DELETE FROM vector_sets WHERE provider = ?", (VECTORS,))  # with their features and vectors
     rows = 0
     for name, row in VECTOR_SETS.items():
         vectors = uriel.vectors[name]
-        known = vectors.known.tolist()
-        connection.execute(
-            "INSERT INTO vector_sets VALUES (?, ?, ?, ?, ?, ?)",
-            (name, VECTORS, uriel.version, len(vectors.features), row.encoding, row.description),
-        )
-        connection.executemany(
-            "INSERT INTO features VALUES (?, ?, ?)",
-            ((name, position, feature) for position, feature in enumerate(vectors.features)),
-        )
+        info = VectorSetInfo(name, VECTORS, uriel.version, len(vectors.features), row.encoding, row.description)
+        insert(connection, "vector_sets", [vars(info)])
+        features = ({"vector_set": name, "position": i, "name": feature} for i, feature in enumerate(vectors.features))
+        insert(connection, "features", features)
         encoded = encode(vectors.matrix, row.encoding)
-        connection.executemany(
-            "INSERT INTO vectors VALUES (?, ?, ?, ?)",
+        columns = zip(uriel.codes, encoded, vectors.measured_share.tolist(), vectors.known.tolist(), strict=True)
+        rows += insert(
+            connection,
+            "vectors",
             (
-                (name, code, vector, share)
-                for code, vector, share, is_known in zip(
-                    uriel.codes, encoded, vectors.measured_share.tolist(), known, strict=True
-                )
+                {"vector_set": name, "iso639_3": code, "encoded": vector, "measured_share": share}
+                for code, vector, share, is_known in columns
                 if is_known
             ),
         )
-        rows += sum(known)
-    _record(connection, VECTORS, uriel.version, uriel.sha256, rows)
+    record_fill(connection, VECTORS, uriel.version, uriel.sha256, rows)
 
 
-def _record(connection: sqlite3.Connection, source: str, version: str, sha256: str, rows: int) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO fills VALUES (?, ?, ?, ?, ?)",
-        (source, version, sha256, datetime.now(UTC).isoformat(timespec="seconds"), rows),
-    )
+def record_fill(connection: sqlite3.Connection, source: str, version: str, sha256: str, rows: int) -> None:
+    """Note what was read in, so that it is not read again."""
+    filled_at = datetime.now(UTC).isoformat(timespec="seconds")
+    fill = {"source": source, "version": version, "sha256": sha256, "filled_at": filled_at, "rows": rows}
+    insert(connection, "fills", [fill], conflict="REPLACE")
 
 
 def _installed_version() -> str:

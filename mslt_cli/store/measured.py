@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.store.db import Store
-
-MEASURED_SCHEMA = 3
-"""The schema that has these tables: nothing is measured in an older store."""
+from mslt_cli.store.db import Store, insert
 
 
 @dataclass(frozen=True)
@@ -95,37 +92,25 @@ class Embedding:
 
 def save_vocabulary(store: Store, row: Vocabulary) -> None:
     """Write one language's vocabulary in place of an older one."""
-    values = (*(getattr(row, name) for name in _VOCABULARY[:-3]), row.token_bits.tobytes(), row.mslt_version)
     with store.transaction() as connection:
-        connection.execute(
-            f"INSERT OR REPLACE INTO vocabularies ({', '.join(_VOCABULARY)}) VALUES ({_marks(_VOCABULARY)})",
-            (*values, row.measured_at),
-        )
+        insert(connection, "vocabularies", [vars(row) | {"token_bits": row.token_bits.tobytes()}], conflict="REPLACE")
 
 
 def read_vocabularies(
     store: Store, model: str, task: str, split: str, limit: int = 0, codes: Sequence[str] | None = None
 ) -> dict[str, Vocabulary]:
     """The vocabularies of some languages, or of all that have one, by ISO 639-3 code."""
-    some = "" if codes is None else " AND iso639_3 IN (SELECT value FROM json_each(:codes))"
-    rows = store.query(
-        f"SELECT {', '.join(_VOCABULARY)} FROM vocabularies"
-        f" WHERE model = :model AND task = :task AND split = :split AND examples_limit = :limit{some}"
-        " ORDER BY iso639_3",
-        {"model": model, "task": task, "split": split, "limit": limit, "codes": json.dumps(list(codes or ()))},
-    )
-    found = {}
-    for row in rows:
-        values = dict(zip(_VOCABULARY, row, strict=True))
-        values["token_bits"] = np.frombuffer(values["token_bits"], dtype=np.uint8)
-        found[values["iso639_3"]] = Vocabulary(**values)
-    return found
+    chosen = {"model": model, "task": task, "split": split, "examples_limit": limit}
+    columns = [field.name for field in fields(Vocabulary)]
+    vocabularies = {}
+    for row in _read(store, "vocabularies", columns, chosen, codes):
+        bits = np.frombuffer(row["token_bits"], dtype=np.uint8)
+        vocabularies[row["iso639_3"]] = Vocabulary(**row | {"token_bits": bits})
+    return vocabularies
 
 
 def vocabulary_sets(store: Store) -> list[VocabularySet]:
     """What has been measured, sorted by model, task, split and limit."""
-    if store.schema_version < MEASURED_SCHEMA:
-        return []
     rows = store.query(
         "SELECT model, task, split, examples_limit, count(*) FROM vocabularies"
         " GROUP BY model, task, split, examples_limit ORDER BY model, task, split, examples_limit"
@@ -133,93 +118,59 @@ def vocabulary_sets(store: Store) -> list[VocabularySet]:
     return [VocabularySet(*row) for row in rows]
 
 
-def save_embeddings(store: Store, rows: Sequence[Embedding]) -> None:
+def save_embeddings(store: Store, rows: Iterable[Embedding]) -> None:
     """Write embeddings in place of older ones: all of them or none."""
     with store.transaction() as connection:
-        connection.executemany(
-            f"INSERT OR REPLACE INTO embeddings ({', '.join(_EMBEDDING)}) VALUES ({_marks(_EMBEDDING)})",
-            [
-                (
-                    *(row.set.model, row.set.corpus, row.set.split, row.set.prefix, int(row.set.special_tokens)),
-                    *(row.layer, row.set.last_layer, row.iso639_3, row.weights_sha256, row.data_sha256),
-                    *(row.set.limit, row.sentences, len(row.vector), row.vector.astype("<f4").tobytes()),
-                    *(row.mslt_version, row.measured_at),
-                )
-                for row in rows
-            ],
-        )
+        insert(connection, "embeddings", map(_embedding_row, rows), conflict="REPLACE")
+
+
+def _embedding_row(row: Embedding) -> dict[str, Any]:
+    columns = {name: getattr(row, name) for name in ("layer", "iso639_3", *_OF_EMBEDDING)}
+    vector = {"dimensions": len(row.vector), "embedding": row.vector.astype("<f4").tobytes()}
+    return _set_columns(row.set) | {"last_layer": row.set.last_layer} | columns | vector
+
+
+def _set_columns(chosen: EmbeddingSet) -> dict[str, Any]:
+    """What tells the rows of a set from those of others."""
+    columns = {name: getattr(chosen, name) for name in ("model", "corpus", "split", "prefix")}
+    return columns | {"special_tokens": int(chosen.special_tokens), "examples_limit": chosen.limit}
 
 
 def read_embeddings(
     store: Store, chosen: EmbeddingSet, layer: int, codes: Sequence[str] | None = None
 ) -> dict[str, Embedding]:
     """The mean embeddings of some languages, or of all that have one, in one layer, by ISO 639-3 code."""
-    some = "" if codes is None else " AND iso639_3 IN (SELECT value FROM json_each(:codes))"
-    rows = store.query(
-        "SELECT iso639_3, weights_sha256, data_sha256, sentences, embedding, mslt_version, measured_at"
-        " FROM embeddings WHERE model = :model AND corpus = :corpus AND split = :split AND prefix = :prefix"
-        f" AND special_tokens = :special AND examples_limit = :limit AND layer = :layer{some} ORDER BY iso639_3",
-        {
-            **{"model": chosen.model, "corpus": chosen.corpus, "split": chosen.split, "prefix": chosen.prefix},
-            **{
-                "special": int(chosen.special_tokens),
-                "limit": chosen.limit,
-                "layer": layer,
-                "codes": json.dumps(list(codes or ())),
-            },
-        },
+    rows = _read(
+        store, "embeddings", ["iso639_3", "embedding", *_OF_EMBEDDING], _set_columns(chosen) | {"layer": layer}, codes
     )
-    return {
-        code: Embedding(
-            *(chosen, layer, code, weights, data, sentences),
-            *(np.frombuffer(vector, dtype="<f4"), version, measured_at),
-        )
-        for code, weights, data, sentences, vector, version, measured_at in rows
-    }
+    embeddings = {}
+    for row in rows:
+        vector = np.frombuffer(row.pop("embedding"), dtype="<f4")
+        embeddings[row["iso639_3"]] = Embedding(set=chosen, layer=layer, vector=vector, **row)
+    return embeddings
 
 
 def embedding_sets(store: Store) -> list[EmbeddingSet]:
     """What has been measured, sorted by model and corpus; the layers of a set count once."""
-    if store.schema_version < MEASURED_SCHEMA:
-        return []
     columns = "model, corpus, split, prefix, special_tokens, examples_limit, last_layer"
     rows = store.query(
         f"SELECT {columns}, count(DISTINCT iso639_3) FROM embeddings GROUP BY {columns} ORDER BY {columns}"
     )
-    return [
-        EmbeddingSet(model, corpus, split, prefix, bool(special), limit, last, languages)
-        for model, corpus, split, prefix, special, limit, last, languages in rows
-    ]
+    return [replace(EmbeddingSet(*row), special_tokens=bool(row[4])) for row in rows]
 
 
-_VOCABULARY = (
-    *(
-        "model",
-        "task",
-        "split",
-        "iso639_3",
-        "tokenizer_sha256",
-        "data_sha256",
-        "examples_limit",
-        "examples",
-        "sentences",
-    ),
-    *(
-        "words",
-        "characters",
-        "tokens",
-        "unknown_tokens",
-        "distinct_tokens",
-        "token_bits",
-        "mslt_version",
-        "measured_at",
-    ),
-)
-_EMBEDDING = (
-    *("model", "corpus", "split", "prefix", "special_tokens", "layer", "last_layer", "iso639_3", "weights_sha256"),
-    *("data_sha256", "examples_limit", "sentences", "dimensions", "embedding", "mslt_version", "measured_at"),
-)
+def _read(
+    store: Store, table: str, columns: Sequence[str], chosen: Mapping[str, Any], codes: Sequence[str] | None
+) -> list[dict[str, Any]]:
+    """The rows of a table that have the chosen values, of some languages or of all, sorted by language."""
+    where = [f"{name} = :{name}" for name in chosen]
+    if codes is not None:
+        where.append("iso639_3 IN (SELECT value FROM json_each(:codes))")
+    rows = store.query(
+        f"SELECT {', '.join(columns)} FROM {table} WHERE {' AND '.join(where)} ORDER BY iso639_3",
+        {**chosen, "codes": json.dumps(list(codes or ()))},
+    )
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _marks(columns: Sequence[Any]) -> str:
-    return ", ".join("?" * len(columns))
+_OF_EMBEDDING = ("weights_sha256", "data_sha256", "sentences", "mslt_version", "measured_at")

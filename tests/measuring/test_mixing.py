@@ -11,7 +11,7 @@ import pytest
 
 from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import DataError, ModelError, UnknownNameError, UsageError
-from mslt_cli.measuring.mixing import probe
+from mslt_cli.measuring.mixing import probe, stored_probes
 from mslt_cli.measuring.probed import probed_model, probed_run, sentence_vectors
 from mslt_cli.models.find import fetch_model
 from mslt_cli.probing import embeddings
@@ -19,7 +19,7 @@ from mslt_cli.probing.sentences import aligned_sentences
 from mslt_cli.runs.directory import RunError
 from mslt_cli.runs.experiment import train
 from mslt_cli.store.db import open_store
-from mslt_cli.store.probes import read_probes, save_probe
+from mslt_cli.store.probes import read_probes, save_probes
 from mslt_cli.tasks import find_task
 from mslt_cli.training.settings import Settings, override, preset
 
@@ -214,8 +214,8 @@ def test_what_was_measured_is_stored_and_measured_again_takes_its_place(sentence
     found = probe([probed_model(tiny)], sentences, metrics=("cka", "langid"), device="cpu")
     with open_store(own_store, write=True) as store:
         for _ in range(2):
-            save_probe(store, found)
-        save_probe(store, probe([probed_model(tiny)], sentences, debiased=True, device="cpu"))
+            save_probes(store, stored_probes(found))
+        save_probes(store, stored_probes(probe([probed_model(tiny)], sentences, debiased=True, device="cpu")))
         rows = read_probes(store, metric="cka")
         assert len(rows) == 8
         assert len(read_probes(store)) == 9

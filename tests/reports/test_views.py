@@ -11,7 +11,8 @@ from mslt_cli.errors import DataError, MissingFactsError, UnknownNameError, Usag
 from mslt_cli.reports.views import VIEWS, report
 from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
-from mslt_cli.store.results import evaluated, fill_results, scored_runs
+from mslt_cli.store.results import fill_results
+from mslt_cli.store.runs import find_runs, stored_evaluations
 
 CODE = {iso: code for code, iso in PAPER.items()}
 
@@ -458,14 +459,14 @@ def test_results_that_ship_are_filled_once_and_own_ones_stay_own(own_store, tmp_
             csv.writer(file, lineterminator="\n").writerows([header, *rows])
     fill_results(own_store)
     with open_store(own_store) as store:
-        origins = {run.run_id: run.origin for run in scored_runs(store)}
+        origins = {run.run_id: run.origin for run in find_runs(store)}
         assert origins == {record["run_id"]: "own", "ffffffffffff": "shipped"}
-        assert {row.origin: row.runs for row in evaluated(store)} == {"own": 1, "shipped": 1}
+        assert {row.origin: row.runs for row in stored_evaluations(store)} == {"own": 1, "shipped": 1}
         table = report(store, ["best"], source="shipped")[0]
     assert table.rows[0]["score"].origin == "shipped"
     save_runs(own_store, [])  # unchanged: nothing is written
     with open_store(own_store) as store:
-        assert len(scored_runs(store)) == 2
+        assert len(find_runs(store)) == 2
 
 
 def test_a_store_that_may_not_be_written_is_reported_on_all_the_same(own_store, monkeypatch):

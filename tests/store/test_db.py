@@ -80,6 +80,18 @@ def test_a_store_of_a_newer_mslt_is_refused(own_store, write):
         open_store(own_store, write=write)
 
 
+@pytest.mark.parametrize("write", [False, True])
+def test_a_store_of_an_older_mslt_is_refused_with_what_makes_it_anew(own_store, write):
+    with sqlite3.connect(own_store) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    before = own_store.read_bytes()
+    said = "written by an older mslt .* Move it away; `mslt fetch langs` makes a new one, and `mslt fetch runs DIR`"
+    with pytest.raises(StoreError, match=said):
+        open_store(own_store, write=write)
+    assert own_store.read_bytes() == before
+
+
 def test_a_truncated_store_is_reported_as_damaged(own_store):
     with own_store.open("r+b") as file:
         file.truncate(200_000)
@@ -96,7 +108,7 @@ def test_a_file_where_a_folder_should_be_is_reported(tmp_path, write):
 
 def test_a_store_that_is_not_filled_says_so(tmp_path):
     path = tmp_path / "store.db"
-    with sqlite3.connect(path) as connection:  # as a process leaves it that is killed before the first migration
+    with sqlite3.connect(path) as connection:  # as a process leaves it that is killed before it made a table
         connection.execute("PRAGMA journal_mode = WAL")
     connection.close()
     with pytest.raises(StoreError, match="is not filled yet"), open_store(path) as store:
@@ -151,7 +163,6 @@ def test_a_store_in_a_read_only_place_can_be_read_and_not_written(filled_store):
 import os, pathlib, sys
 from mslt_cli.store import language_vectors as vectors
 from mslt_cli.store import db, fill
-import mslt_cli.store.migrations
 if os.getuid() == 0:
     os.setuid({NOBODY})
 path = pathlib.Path({str(path)!r})

@@ -72,23 +72,6 @@ def test_changed_facts_are_read_again_without_lang2vec(own_store, tmp_path, monk
         assert languages.pool(store, "mine") == ("deu",)
 
 
-def test_a_store_of_an_older_schema_is_brought_up_to_date(tmp_path):
-    from sqlite_utils import Database
-
-    from mslt_cli.store.migrations import migrations
-
-    path = tmp_path / "store.db"
-    db = Database(path)
-    migrations.apply(db, stop_before="m002_vectors")
-    db.execute("PRAGMA user_version = 1")
-    db.close()
-    with open_store(path) as store:
-        assert not fill.is_filled(store)
-    report = fill.ensure_filled(path)
-    assert report is not None
-    assert report.counts == COUNTS
-
-
 KILLED = """
 import pathlib, sys, time
 from mslt_cli.store import fill
@@ -147,14 +130,14 @@ def test_processes_that_fill_at_once_all_succeed_and_one_does_the_work(tmp_path,
 
 def test_a_full_disk_leaves_the_old_state(own_store, monkeypatch):
     before = snapshot(own_store)
-    record = fill._record
+    record = fill.record_fill
 
     def record_on_a_full_disk(connection, *row):
         connection.execute("PRAGMA max_page_count = 1")  # SQLite takes it as "no larger than now"
         connection.execute("CREATE TABLE big AS SELECT zeroblob(20000000)")
         record(connection, *row)
 
-    monkeypatch.setattr(fill, "_record", record_on_a_full_disk)
+    monkeypatch.setattr(fill, "record_fill", record_on_a_full_disk)
     with pytest.raises(StoreError, match="does not fit on the disk"):
         fill.fill_languages(own_store, force=True)
     assert snapshot(own_store) == before

@@ -74,13 +74,3 @@ def test_embeddings_are_saved_all_or_none(store):
     with pytest.raises(Exception, match="FOREIGN KEY"):
         save_embeddings(store, [embedding(), embedding("no language")])
     assert embedding_sets(store) == []
-
-
-def test_an_older_store_has_measured_nothing_and_is_read_as_it_is(own_store):
-    with open_store(own_store, write=True) as store, store.transaction() as connection:
-        connection.execute("DROP TABLE vocabularies")
-        connection.execute("DROP TABLE embeddings")
-        connection.execute("PRAGMA user_version = 2")
-    with open_store(own_store) as store:
-        assert vocabulary_sets(store) == []
-        assert embedding_sets(store) == []
