@@ -154,17 +154,17 @@ def _ours(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     import polars as pl
     import torch
 
+    from mslt_cli.data.encoding import RowEncoder
+    from mslt_cli.data.examples import next_token_examples
     from mslt_cli.models.decoder import load_decoder
     from mslt_cli.models.tokenizer import read_tokenizer
     from mslt_cli.tasks import find_task
-    from mslt_cli.training.batches import next_token_examples
-    from mslt_cli.training.encoding import encode
     from mslt_cli.training.loop import Training
     from mslt_cli.training.settings import Adapter, override, preset
 
     rows = json.loads((folder / "instructions.json").read_text())
     frame = pl.DataFrame({name: [row[name] for row in rows] for name in ("instruction", "input", "output")})
-    encoded = encode(find_task("bactrian"), frame, read_tokenizer(folder), LONGEST, eos_id=2, spacing="bactrian")
+    encoded = RowEncoder(read_tokenizer(folder), LONGEST, 2, "bactrian").encode(find_task("bactrian"), frame)
     precision = "bf16" if torch.cuda.is_available() else "fp32"
     settings = preset("default", "bactrian", "bloom-7b1", kind="instruction")
     settings = override(settings, {"steps": given.steps, "precision": precision})
@@ -230,7 +230,7 @@ def _asked(scoring: str, *, plain: bool) -> Any:
     def measure(folder: Path, given: argparse.Namespace) -> dict[str, float]:
         import torch
 
-        from mslt_cli.evaluation.choices import answers, numbers, scored_end
+        from mslt_cli.evaluation.choices import Speaker, answer, numbered_texts, text_of_parts
         from mslt_cli.evaluation.reading import Reading
         from mslt_cli.models.decoder import load_decoder
         from mslt_cli.models.tokenizer import read_tokenizer
@@ -244,14 +244,15 @@ def _asked(scoring: str, *, plain: bool) -> Any:
         decoder = load_decoder(folder, precision=precision)
         clock = time.perf_counter()
         if not plain:
-            answers(decoder, tokenizer, task, "id", rows, Reading(scoring), longest=None, precision=precision)  # type: ignore[arg-type]
+            speaker = Speaker(decoder, tokenizer, precision=precision)
+            answer(speaker, task, "id", rows, Reading(scoring))  # type: ignore[arg-type]
             return {"speed": len(rows) / (time.perf_counter() - clock), "peak_gb": _peak_gb()}
         texts = []
         for row in rows:
             if scoring == "letters":
-                texts += numbers(tokenizer, choice_prompt(task, row), 2)
+                texts += numbered_texts(tokenizer, choice_prompt(task, row), 2)
             else:
-                texts += [scored_end(tokenizer, *pair) for pair in filled_in(task, row, "id")]
+                texts += [text_of_parts(tokenizer, *pair) for pair in filled_in(task, row, "id")]
         for start in range(0, len(texts), 16):
             some = texts[start : start + 16]
             longest = max(len(text.ids) for text in some)

@@ -1,22 +1,23 @@
-"""What a decoder answers to questions with numbered choices: which one it takes, and how that is read off.
+"""What a decoder answers to questions with numbered choices: which choice it takes, and how that is read off.
 
-`letters` compares how likely "1" and "2" are after the prompt, `generate` reads what the model writes, `options`
-compares how likely the texts are that the choices make, without a question.
+`letters` compares how likely "1" and "2" are after the prompt. `generate` reads what the model writes. `options` asks
+no question: it compares how likely the texts are that the choices make.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.errors import DataError, ModelError
-from mslt_cli.evaluation.likelihood import BATCH_TOKENS, Text, log_likelihoods
+from mslt_cli.errors import DataError
+from mslt_cli.evaluation.likelihood import Text, log_likelihoods
 from mslt_cli.evaluation.reading import Reading
+from mslt_cli.models.batching import batch_tokens, compute_batches, inference, length_batches
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.encoder import quiet
-from mslt_cli.probing.embeddings import length_batches
 from mslt_cli.progress import Step
 from mslt_cli.tasks.prompts import choice_prompt, filled_in
 from mslt_cli.tasks.task import Task
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 UNREADABLE = -1
-"""Of an answer that names no choice."""
+"""The choice of an answer that names none."""
 _SILENT = Step()
 
 
@@ -36,95 +37,96 @@ class Answers:
     chosen: list[list[int]]
     """By row and order: the choice that it took, counted as the data have them, or UNREADABLE."""
     scores: list[list[float]] | None = None
-    """By row: log-likelihoods, nats: of the choices in their order; with `swap` those of the second order behind them,
-    counted as the data have them. None with `generate`."""
+    """By row: log-likelihoods of the choices in nats, in the order of the choices; with `swap` those of the second
+    order follow, counted as the data have them. None with `generate`."""
     texts: list[list[str]] | None = None
     """By row and order: what it wrote, with `generate`."""
     cut: list[str] = field(default_factory=list)
     """Ids of rows whose text lost its beginning."""
 
 
-def answers(
-    decoder: Decoder,
-    tokenizer: Tokenizer,
+@dataclass(frozen=True)
+class Speaker:
+    """A decoder as it is asked."""
+
+    decoder: Decoder
+    tokenizer: Tokenizer
+    context: int | None = None
+    """Tokens that the model can read; None = it has no limit."""
+    precision: str = "fp32"
+    """fp32 or bf16."""
+
+
+def answer(
+    speaker: Speaker,
     task: Task,
     code: str,
     rows: Sequence[dict[str, Any]],
     reading: Reading,
     *,
-    longest: int | None,
-    precision: str = "fp32",
     step: Step = _SILENT,
 ) -> Answers:
     """Put each row's question to a decoder.
 
     Args:
-        decoder: as it is to be judged.
-        tokenizer: its own.
+        speaker: the model.
         task: of kind multiple-choice.
         code: the data set's own code of the language.
         rows: with id, choices and the task's context columns.
-        reading: how.
-        longest: the model's context in tokens; None = it has no limit.
-        precision: fp32 or bf16.
-        step: is told of each row.
+        reading: how the question is put and the answer read.
+        step: advances with each row.
 
     Raises:
         DataError: a text is too long, and `reading.truncate` is false: names the row.
         ModelError: the model gives no finite numbers, or not even one text fits into memory.
     """
+    tokenizer, scoring = speaker.tokenizer, reading.scoring
     orders = (False, True) if reading.swap else (False,)
     cut: dict[str, None] = {}
 
-    def fitting(row: dict[str, Any], text: Text, room: int) -> Text:
-        if longest is None or len(text.ids) + room <= longest:
+    def fit(row: dict[str, Any], text: Text) -> Text:
+        room = reading.new_tokens if scoring == "generate" else 0
+        excess = len(text.ids) + room - (speaker.context or math.inf)
+        if excess <= 0:
             return text
         if not reading.truncate:
             raise DataError(
                 f"Row {row['id']} of {task.name} in {code} has {len(text.ids) + room:,} tokens, and the model's context"
-                f" {longest:,}. Give --truncate to cut its beginning."
+                f" {speaker.context:,}. Give --truncate to cut its beginning."
             )
         cut[str(row["id"])] = None
-        gone = min(len(text.ids) + room - longest, max(text.start - 1, 0))
+        gone = int(min(excess, max(text.start - 1, 0)))
         return Text(text.ids[gone:], text.start - gone)
 
-    if reading.scoring == "options":
-        ends = [[scored_end(tokenizer, *pair) for pair in filled_in(task, row, code)] for row in rows]
-        items = [[fitting(row, text, 0) for text in some] for row, some in zip(rows, ends, strict=True)]
-        scores = log_likelihoods(decoder, items, precision=precision, step=step)
-        return Answers([[best(values)] for values in scores], scores, cut=list(cut))
-    prompts = [
-        [choice_prompt(task, row, spacing=reading.spacing, swapped=swapped) for swapped in orders] for row in rows
-    ]
-    if reading.scoring == "letters":
-        items = [
-            [fitting(row, text, 0) for prompt in some for text in numbers(tokenizer, prompt, len(row["choices"]))]
-            for row, some in zip(rows, prompts, strict=True)
-        ]
-        scores = log_likelihoods(decoder, items, precision=precision, step=step)
-        scores = [_as_in_data(values, len(row["choices"])) for row, values in zip(rows, scores, strict=True)]
+    items: list[list[Text]] = []
+    for row in rows:
+        if scoring == "options":
+            texts = [text_of_parts(tokenizer, *parts) for parts in filled_in(task, row, code)]
+        else:
+            prompts = [choice_prompt(task, row, spacing=reading.spacing, swapped=swapped) for swapped in orders]
+            if scoring == "letters":
+                texts = [text for prompt in prompts for text in numbered_texts(tokenizer, prompt, len(row["choices"]))]
+            else:
+                texts = [Text(ids, len(ids)) for ids in (encode_beginning(tokenizer, prompt) for prompt in prompts)]
+        items.append([fit(row, text) for text in texts])
+    if scoring == "generate":
+        prompts_of = [text.ids for texts in items for text in texts]
+        written = generate(speaker, prompts_of, reading.new_tokens, step=step, prompts_per_step=len(orders))
+        by_row = [written[i : i + len(orders)] for i in range(0, len(written), len(orders))]
         chosen = [
-            [best(values[i : i + len(row["choices"])]) for i in range(0, len(values), len(row["choices"]))]
-            for row, values in zip(rows, scores, strict=True)
+            [_in_data_order(number_in(text, n), n, order) for text, order in zip(texts, orders, strict=True)]
+            for texts, n in zip(by_row, (len(row["choices"]) for row in rows), strict=True)
         ]
-        return Answers(chosen, scores, cut=list(cut))
-    asked = [
-        fitting(row, Text(encoded(tokenizer, prompt), len(encoded(tokenizer, prompt))), reading.new_tokens)
-        for row, some in zip(rows, prompts, strict=True)
-        for prompt in some
-    ]
-    written = generate(
-        *(decoder, tokenizer, [text.ids for text in asked], reading.new_tokens),
-        precision=precision,
-        step=step,
-        prompts_a_step=len(orders),
-    )
-    texts = [written[i : i + len(orders)] for i in range(0, len(written), len(orders))]
-    chosen = [
-        [_as_counted(number_in(text, len(row["choices"])), len(row["choices"]), order) for text, order in pairs]
-        for row, pairs in zip(rows, ([*zip(some, orders, strict=True)] for some in texts), strict=True)
-    ]
-    return Answers(chosen, texts=texts, cut=list(cut))
+        return Answers(chosen, texts=by_row, cut=list(cut))
+    scores = log_likelihoods(speaker.decoder, items, precision=speaker.precision, step=step)
+    if scoring == "options":
+        return Answers([[best(values)] for values in scores], scores, cut=list(cut))
+    chosen = []
+    for i, row in enumerate(rows):
+        n = len(row["choices"])
+        scores[i] = scores[i][:n] + scores[i][n:][::-1]  # in the second order the first choice has the last number
+        chosen.append([best(scores[i][start : start + n]) for start in range(0, len(scores[i]), n)])
+    return Answers(chosen, scores, cut=list(cut))
 
 
 def best(values: Sequence[float]) -> int:
@@ -137,17 +139,17 @@ def number_in(text: str, choices: int) -> int:
 
     The digits of any script count; the 1 of 12 does not.
     """
-    found = (int(digits) for digits in re.findall(r"\d+", text))
-    return next((number - 1 for number in found if 1 <= number <= choices), UNREADABLE)
+    numbers = (int(digits) for digits in re.findall(r"\d+", text))
+    return next((number - 1 for number in numbers if 1 <= number <= choices), UNREADABLE)
 
 
-def _as_counted(chosen: int, choices: int, swapped: bool) -> int:
-    """A choice by its number in the prompt → as the data count them."""
+def _in_data_order(chosen: int, choices: int, swapped: bool) -> int:
+    """A choice by its place in the prompt → by its place in the data."""
     return choices - 1 - chosen if swapped and chosen != UNREADABLE else chosen
 
 
-def encoded(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
-    """A text that is to be gone on with: with the special tokens that begin it, without those that end it."""
+def encode_beginning(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
+    """Token ids of a text that continues: with the special tokens that begin it, without those that end it."""
     encoding = tokenizer.encode(text)
     ids, special = encoding.ids, encoding.special_tokens_mask
     stop = len(ids)
@@ -156,94 +158,86 @@ def encoded(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
     return tuple(ids[:stop])
 
 
-def numbers(tokenizer: Tokenizer, prompt: str, choices: int) -> list[Text]:
+def numbered_texts(tokenizer: Tokenizer, prompt: str, choices: int) -> list[Text]:
     """The prompt with each number behind it; what differs is scored, be it one token or several."""
-    ids = [encoded(tokenizer, f"{prompt}{i}") for i in range(1, choices + 1)]
+    ids = [encode_beginning(tokenizer, f"{prompt}{i}") for i in range(1, choices + 1)]
     start = 0
-    while len({some[start : start + 1] for some in ids}) == 1:
+    while len({of_text[start : start + 1] for of_text in ids}) == 1:
         start += 1
-    return [Text(some, start) for some in ids]
+    return [Text(of_text, start) for of_text in ids]
 
 
-def scored_end(tokenizer: Tokenizer, before: str, end: str) -> Text:
-    """A text of two parts as one, of which the second is scored.
+def text_of_parts(tokenizer: Tokenizer, before: str, end: str) -> Text:
+    """A text of two parts, of which the second is scored.
 
-    Blanks at the end of the first part belong to the second, and what the first part alone would have in tokens is not
+    Blanks at the end of the first part belong to the second, and tokens that the first part has by itself are not
     scored: as in EleutherAI's lm-evaluation-harness.
     """
     kept = before.rstrip()
-    whole = encoded(tokenizer, before + end)
-    start = len(encoded(tokenizer, kept)) if kept else 0
+    whole = encode_beginning(tokenizer, before + end)
+    start = len(encode_beginning(tokenizer, kept)) if kept else 0
     return Text(whole, min(max(start, 1), len(whole) - 1))
 
 
-def _as_in_data(values: list[float], choices: int) -> list[float]:
-    """Scores of the numbers → of the choices: in the second order the first choice has the last number."""
-    return values[:choices] + values[choices:][::-1]
-
-
 def generate(
-    decoder: Decoder,
-    tokenizer: Tokenizer,
+    speaker: Speaker,
     prompts: Sequence[Sequence[int]],
     new_tokens: int,
     *,
-    precision: str = "fp32",
     step: Step = _SILENT,
-    prompts_a_step: int = 1,
+    prompts_per_step: int = 1,
 ) -> list[str]:
-    """What a decoder writes behind prompts, always taking the likeliest token.
+    """Let a decoder continue prompts, always with the likeliest token.
 
     Args:
-        decoder: as it is to be judged.
-        tokenizer: its own.
+        speaker: the model.
         prompts: as token ids.
-        new_tokens: most that it may write of each.
-        precision: fp32 or bf16.
-        step: is told of each prompt.
-        prompts_a_step: prompts that make one step.
+        new_tokens: most tokens that it may write after each.
+        step: advances by one for each `prompts_per_step` prompts.
+        prompts_per_step: see `step`.
 
     Raises:
         ModelError: not even one prompt fits into memory.
     """
+    decoder, tokenizer = speaker.decoder, speaker.tokenizer
+    decoder.network.eval()
+    lengths = [len(prompt) + new_tokens for prompt in prompts]
+    batches = compute_batches(
+        length_batches(lengths, batch_tokens(decoder.device)),
+        lambda batch: _continue(speaker, [prompts[i] for i in batch], new_tokens),
+        lengths,
+    )
+    written = [""] * len(prompts)
+    for batch, continued in batches:
+        for i, ids in zip(batch, continued, strict=True):
+            end = ids.index(decoder.eos_id) if decoder.eos_id in ids else len(ids)
+            written[i] = tokenizer.decode(ids[:end])
+        step.advance(len(batch) / prompts_per_step)
+    return written
+
+
+def _continue(speaker: Speaker, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[list[int]]:
+    """The token ids that the model writes after each prompt of a batch."""
     import torch
 
-    decoder.network.eval()
-    out = [""] * len(prompts)
-    lengths = [len(prompt) + new_tokens for prompt in prompts]
-    waiting = list(length_batches(lengths, BATCH_TOKENS.get(decoder.device.type, BATCH_TOKENS["cpu"])))[::-1]
-    while waiting:
-        chosen = waiting.pop()
-        longest = max(len(prompts[i]) for i in chosen)
-        ids = torch.full((len(chosen), longest), decoder.pad_id)
-        mask = torch.zeros((len(chosen), longest), dtype=torch.long)
-        for row, i in enumerate(chosen):
-            ids[row, longest - len(prompts[i]) :] = torch.tensor(prompts[i])
-            mask[row, longest - len(prompts[i]) :] = 1
-        try:
-            low = torch.autocast(decoder.device.type, torch.bfloat16, enabled=precision == "bf16")
-            with torch.inference_mode(), low, quiet():
-                written = decoder.network.generate(
-                    input_ids=ids.to(decoder.device),
-                    attention_mask=mask.to(decoder.device),
-                    max_new_tokens=new_tokens,
-                    do_sample=False,
-                    num_beams=1,
-                    repetition_penalty=1.0,  # whatever else the model's own settings ask for
-                    no_repeat_ngram_size=0,
-                    pad_token_id=decoder.pad_id,
-                    eos_token_id=decoder.eos_id,
-                )
-        except torch.OutOfMemoryError as error:
-            if len(chosen) == 1:
-                raise ModelError(f"The device has too little memory for {longest} tokens. Use the CPU.") from error
-            half = len(chosen) // 2
-            waiting += [chosen[half:], chosen[:half]]
-            continue
-        for row, i in enumerate(chosen):
-            new = written[row, longest:].tolist()
-            if decoder.eos_id in new:
-                new = new[: new.index(decoder.eos_id)]
-            out[i] = tokenizer.decode(new)
-        step.advance(len(chosen) / prompts_a_step)
-    return out
+    decoder = speaker.decoder
+    longest = max(map(len, prompts))
+    ids = torch.full((len(prompts), longest), decoder.pad_id)
+    mask = torch.zeros((len(prompts), longest), dtype=torch.long)
+    for row, prompt in enumerate(prompts):
+        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
+        mask[row, longest - len(prompt) :] = 1
+    with inference(decoder.device, speaker.precision), quiet():
+        written = decoder.network.generate(
+            input_ids=ids.to(decoder.device),
+            attention_mask=mask.to(decoder.device),
+            max_new_tokens=new_tokens,
+            do_sample=False,
+            num_beams=1,
+            repetition_penalty=1.0,  # whatever else the model's own settings ask for
+            no_repeat_ngram_size=0,
+            pad_token_id=decoder.pad_id,
+            eos_token_id=decoder.eos_id,
+        )
+    continued: list[list[int]] = written[:, longest:].tolist()
+    return continued

@@ -27,7 +27,7 @@ class Metric:
 
     name: str
     columns: tuple[str, ...]
-    """What a table of it counts."""
+    """The counts that a table of it has."""
     value: Callable[[NDArray[Any]], Floats]
     """Sums of the columns, shape (…, columns), → the metric, 0..1, shape (…)."""
 
@@ -72,7 +72,7 @@ class Score:
     """95 % interval."""
     high: float
     counts: dict[str, int]
-    """What the value is made of."""
+    """The sums that the value is computed from."""
     rows: int
     """Examples."""
 
@@ -89,7 +89,7 @@ class Macro:
 
 
 def accuracy_table(gold: Sequence[Any], predicted: Sequence[Any]) -> Table:
-    """Count what is right.
+    """Count the right answers.
 
     Args:
         gold: by row, a label, or the labels of its words.
@@ -102,18 +102,18 @@ def accuracy_table(gold: Sequence[Any], predicted: Sequence[Any]) -> Table:
         ValueError: the two differ in length.
     """
     counts = []
-    for one, other in zip(gold, predicted, strict=True):
-        if isinstance(one, int):
-            counts.append((int(one == other), 1))
+    for label, answer in zip(gold, predicted, strict=True):
+        if isinstance(label, int):
+            counts.append((int(label == answer), 1))
         else:
-            counts.append((sum(a == b for a, b in zip(one, other, strict=True)), len(one)))
+            counts.append((sum(a == b for a, b in zip(label, answer, strict=True)), len(label)))
     return np.array(counts, np.int64).reshape(len(gold), 2)
 
 
 def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-    """The entities in a sequence of IOB2 tags, read as the customary scorers do.
+    """The entities in a sequence of IOB2 tags, read as the usual scorers read them.
 
-    An I- that follows nothing of its own kind begins an entity as a B- would.
+    An I- that follows nothing of its own kind begins an entity, as a B- would.
 
     Args:
         tags: "O", "B-PER", "I-PER", …
@@ -124,17 +124,16 @@ def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     Source:
         The rule is conlleval's; seqeval's default mode gives the same (a test compares them).
     """
-    found: set[tuple[str, int, int]] = set()
+    spans: set[tuple[str, int, int]] = set()
     kind, start = "", 0
     for i, tag in enumerate([*tags, "O"]):
-        prefix, _, this = tag.partition("-")
-        goes_on = prefix == "I" and this == kind
-        if goes_on:
+        prefix, _, tag_kind = tag.partition("-")
+        if prefix == "I" and tag_kind == kind:
             continue
         if kind:
-            found.add((kind, start, i - 1))
-        kind, start = ("" if prefix == "O" else this), i
-    return found
+            spans.add((kind, start, i - 1))
+        kind, start = ("" if prefix == "O" else tag_kind), i
+    return spans
 
 
 def entity_table(labels: Sequence[str], gold: Sequence[Sequence[int]], predicted: Sequence[Sequence[int]]) -> Table:
@@ -149,20 +148,20 @@ def entity_table(labels: Sequence[str], gold: Sequence[Sequence[int]], predicted
         Shape (rows, 3): entities that both have, predicted ones, gold ones.
     """
     counts = []
-    for one, other in zip(gold, predicted, strict=True):
-        if len(one) != len(other):
-            raise ValueError(f"{len(one)} tags and {len(other)} predictions")
-        true = entities([labels[tag] for tag in one])
-        said = entities([labels[tag] if tag >= 0 else "O" for tag in other])
-        counts.append((len(true & said), len(said), len(true)))
+    for tags, answers in zip(gold, predicted, strict=True):
+        if len(tags) != len(answers):
+            raise ValueError(f"{len(tags)} tags and {len(answers)} predictions")
+        true = entities([labels[tag] for tag in tags])
+        claimed = entities([labels[tag] if tag >= 0 else "O" for tag in answers])
+        counts.append((len(true & claimed), len(claimed), len(true)))
     return np.array(counts, np.int64).reshape(len(gold), 3)
 
 
 def score(metric: str, table: Table, *, seed: int = 0, resamples: int = 1000) -> Score:
     """A metric with its 95 % interval.
 
-    The interval is Wilson's where each row is one decision, and else a percentile bootstrap over rows: the words of a
-    sentence are not independent.
+    The interval is Wilson's where each row is one decision. Otherwise it is a percentile bootstrap over rows, since the
+    words of a sentence are not independent.
 
     Args:
         metric: a row of METRICS.
@@ -208,7 +207,7 @@ def macro(
     seed: int = 0,
     resamples: int = 1000,
 ) -> Macro:
-    """The unweighted mean over targets with its 95 % interval, by a bootstrap over rows; the targets are given.
+    """The unweighted mean over targets with its 95 % interval, by a bootstrap over rows; the targets are fixed.
 
     Args:
         metric: a row of METRICS.
@@ -233,13 +232,27 @@ def interval(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def row_weights(rows: int, *, seed: int, resamples: int) -> Iterator[Floats]:
-    """How often each row is drawn in each resample: shape (some resamples, rows), until there are enough of them."""
+def row_weights(rows: int, *, seed: int, resamples: int, at_once: int | None = None) -> Iterator[Floats]:
+    """How often each row is drawn in each resample.
+
+    Args:
+        rows: how many there are.
+        seed: of the draws.
+        resamples: how many, over all that is yielded.
+        at_once: resamples in one piece. Default: as many as fit into TEMPORARY_BYTES.
+
+    Yields:
+        Shape (at_once, rows); the last piece may be shorter.
+    """
     rng = np.random.default_rng(seed)
-    at_once = max(1, TEMPORARY_BYTES // (16 * max(rows, 1)))
+    at_once = at_once or _resamples_at_once(rows)
     for start in range(0, resamples, at_once):
         n = min(at_once, resamples - start)
         yield rng.multinomial(rows, np.full(rows, 1 / rows), size=n).astype(np.float64)
+
+
+def _resamples_at_once(rows: int) -> int:
+    return max(1, TEMPORARY_BYTES // (16 * max(rows, 1)))
 
 
 def target_weights(
@@ -254,12 +267,13 @@ def target_weights(
         resamples: how many, over all that is yielded.
     """
     if ids is None:
-        streams = {
-            target: row_weights(size, seed=_seed(seed, i), resamples=resamples)
-            for i, (target, size) in enumerate(sizes.items())
-        }
-        # The streams come in pieces of different sizes: cut them into common ones.
-        yield from _in_step(streams, resamples)
+        at_once = _resamples_at_once(max(sizes.values()))
+        streams = [
+            row_weights(rows, seed=_seed(seed, i), resamples=resamples, at_once=at_once)
+            for i, rows in enumerate(sizes.values())
+        ]
+        for parts in zip(*streams, strict=True):
+            yield dict(zip(sizes, parts, strict=True))
         return
     union = sorted({id_ for target in sizes for id_ in ids[target]})
     place = {id_: i for i, id_ in enumerate(union)}
@@ -270,16 +284,3 @@ def target_weights(
 
 def _seed(seed: int, i: int) -> int:
     return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
-
-
-def _in_step(streams: Mapping[str, Iterator[Floats]], resamples: int) -> Iterator[dict[str, Floats]]:
-    held: dict[str, Floats] = {target: np.empty((0, 0)) for target in streams}
-    done = 0
-    while done < resamples:
-        for target, stream in streams.items():
-            if not len(held[target]):
-                held[target] = next(stream)
-        n = min(len(weights) for weights in held.values())
-        yield {target: weights[:n] for target, weights in held.items()}
-        held = {target: weights[n:] for target, weights in held.items()}
-        done += n

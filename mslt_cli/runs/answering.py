@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import ModelError
-from mslt_cli.evaluation.choices import answers
+from mslt_cli.evaluation.choices import Speaker, answer
 from mslt_cli.evaluation.metrics import macro, score
 from mslt_cli.evaluation.predict import NO_LABEL, predict
 from mslt_cli.evaluation.reading import Reading
@@ -160,12 +160,8 @@ def _choices(
     task, split, reading = evaluation.task, evaluation.split, evaluation.reading
     assert reading is not None
     frame = session.rows(task, target, split)
-    found = answers(
-        *(learner, session.tokenizer, task, task.code(target), frame.to_dicts(), reading),
-        longest=longest_text(session.model.files),
-        precision=settings.precision,
-        step=step,
-    )
+    speaker = Speaker(learner, session.tokenizer, longest_text(session.model.files), settings.precision)
+    found = answer(speaker, task, task.code(target), frame.to_dicts(), reading, step=step)
     if found.cut:
         some = ", ".join(found.cut[:3]) + (", …" if len(found.cut) > 3 else "")
         progress.note(f"{len(found.cut)} rows of {task.name} in {task.code(target)} lost their beginning: {some}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mslt_cli.data.encoding import Encoded, RowEncoder
 from mslt_cli.data.prepared import Record, load, read_record
 from mslt_cli.errors import DataError
 from mslt_cli.models.decoder import eos_id, longest_text
@@ -16,7 +17,6 @@ from mslt_cli.models.folder import tokenizer_sha256
 from mslt_cli.models.tokenizer import read_tokenizer
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.task import Task
-from mslt_cli.training.encoding import Encoded, encoded_split
 from mslt_cli.training.settings import Adapter, Settings
 
 if TYPE_CHECKING:
@@ -86,12 +86,9 @@ class Session:
         if key not in self._encoded:
             frame = self.rows(task, language, split)
             record = self._frames[key[:3]][0]
-            self._encoded[key] = encoded_split(
-                *(task, record, frame, self.tokenizer, tokenizer_sha256(self.model.folder), most),
-                eos_id=eos_id(self.model.files) if task.kind == "instruction" else None,
-                spacing=settings.spacing,
-                progress=self.progress,
-            )
+            end = eos_id(self.model.files) if task.kind == "instruction" else None
+            encoder = RowEncoder(self.tokenizer, most, end, settings.spacing, self.progress)
+            self._encoded[key] = encoder.encode_split(task, record, frame, tokenizer_sha256(self.model.folder))
         return self._encoded[key]
 
     def classifier(self, task: Task, settings: Settings) -> Classifier:

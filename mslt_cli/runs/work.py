@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mslt_cli import __version__
+from mslt_cli.data.examples import Example, labelled_examples, next_token_examples
 from mslt_cli.evaluation.predict import predict
 from mslt_cli.files import new_folder, sha256_of
 from mslt_cli.models.classifier import Classifier
@@ -43,7 +44,7 @@ from mslt_cli.runs.environment import environment_of
 from mslt_cli.runs.metrics_log import kept_metrics, last_line, line_of, metrics_file, metrics_writer
 from mslt_cli.runs.session import LABEL_COLUMN, Session
 from mslt_cli.runs.spec import Spec, named_task
-from mslt_cli.training.batches import Example, examples_of, next_token_examples, planned_size
+from mslt_cli.training.batches import count_training_tokens
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.loop import Training
 from mslt_cli.training.mixture import sample
@@ -174,7 +175,7 @@ def chosen_examples(spec: Spec, session: Session) -> tuple[dict[str, list[str]],
         if task.kind == "instruction":
             examples += next_token_examples(encoded, segments)
         else:
-            examples += examples_of(encoded, session.labels(task, source, task.training), segments)
+            examples += labelled_examples(encoded, session.labels(task, source, task.training), segments)
     return chosen, examples
 
 
@@ -183,7 +184,7 @@ def planned_tokens(spec: Spec, session: Session) -> tuple[int, float]:
     _, examples = chosen_examples(spec, session)
     lengths = np.array([len(example.ids) for example in examples], np.int64)
     steps, size = spec.settings.total_steps(len(examples)), spec.settings.batch_size
-    return planned_size(lengths, size, spec.seed, steps)
+    return count_training_tokens(lengths, size, spec.seed, steps)
 
 
 def _train(

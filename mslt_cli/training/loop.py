@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from mslt_cli.data.examples import Example, collate
 from mslt_cli.errors import ModelError, MsltError
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.training.batches import Example, collate, planned_batches
+from mslt_cli.training.batches import training_batches
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.learner import Learner
 from mslt_cli.training.settings import Settings
@@ -125,7 +126,7 @@ class Training:
         look_every = LOOK_EVERY.get(device.type, LOOK_EVERY_GPU)
         multiple = 8 if device.type == "cuda" else 1
         pending: list[tuple[StepRecord, Any, Any]] = []
-        batches = planned_batches(self.lengths, self.settings.batch_size, self.seed, self.total, self.step)
+        batches = training_batches(self.lengths, self.settings.batch_size, self.seed, self.total, self.step)
         self.learner.network.train()
         for epoch, batch in batches:
             rate = self._set_rate()

@@ -6,15 +6,16 @@ from tiny_bloom import texts_of_items
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.evaluation.choices import (
     UNREADABLE,
-    Reading,
-    answers,
-    encoded,
+    Speaker,
+    answer,
+    encode_beginning,
     generate,
     number_in,
-    numbers,
-    scored_end,
+    numbered_texts,
+    text_of_parts,
 )
 from mslt_cli.evaluation.likelihood import log_likelihoods
+from mslt_cli.evaluation.reading import Reading
 from mslt_cli.models.decoder import load_decoder
 from mslt_cli.models.tokenizer import read_tokenizer
 from mslt_cli.runs.scoring import bias_tables
@@ -63,9 +64,9 @@ def test_the_first_number_of_a_choice_counts(text, chosen):
 
 def test_letters_take_the_likelier_number(model):
     decoder, tokenizer = model
-    found = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(), longest=None)
+    found = answer(Speaker(decoder, tokenizer), XCOPA, "et", ROWS, Reading())
     for row, scores, chosen in zip(ROWS, found.scores, found.chosen, strict=True):
-        ids = encoded(tokenizer, choice_prompt(XCOPA, row))
+        ids = encode_beginning(tokenizer, choice_prompt(XCOPA, row))
         with torch.no_grad():
             next_ = torch.log_softmax(decoder.network(input_ids=torch.tensor([ids])).logits[0, -1], dim=-1)
         both = [float(next_[tokenizer.token_to_id(number)]) for number in "12"]
@@ -75,10 +76,10 @@ def test_letters_take_the_likelier_number(model):
 
 def test_swapped_scores_are_counted_as_the_data_count(model):
     decoder, tokenizer = model
-    found = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(swap=True), longest=None)
-    plain = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(), longest=None)
+    found = answer(Speaker(decoder, tokenizer), XCOPA, "et", ROWS, Reading(swap=True))
+    plain = answer(Speaker(decoder, tokenizer), XCOPA, "et", ROWS, Reading())
     turned = [row | {"choices": row["choices"][::-1]} for row in ROWS]
-    other = answers(decoder, tokenizer, XCOPA, "et", turned, Reading(), longest=None)
+    other = answer(Speaker(decoder, tokenizer), XCOPA, "et", turned, Reading())
     for both, one, two in zip(found.scores, plain.scores, other.scores, strict=True):
         assert both == pytest.approx([*one, *two[::-1]], abs=1e-4)
     assert found.chosen == [[a[0], 1 - b[0]] for a, b in zip(plain.chosen, other.chosen, strict=True)]
@@ -91,11 +92,11 @@ def test_numbers_of_several_tokens_are_scored_whole(bloom):
     vocabulary = {"<unk>": 0, "one": 1, "t": 2, "wo": 3} | {letter: 4 + i for i, letter in enumerate(letters)}
     made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split("", "isolated")])
-    one, two = numbers(made, "ab", 2)
+    one, two = numbered_texts(made, "ab", 2)
     assert (one.ids[:-1], one.start) == (two.ids[:-1], len(one.ids) - 1)
-    assert numbers(made, "ab", 12)[9].ids[-2:] == (vocabulary["1"], vocabulary.get("0", 0))  # "10"
+    assert numbered_texts(made, "ab", 12)[9].ids[-2:] == (vocabulary["1"], vocabulary.get("0", 0))  # "10"
     decoder = load_decoder(bloom, device="cpu")
-    texts = numbers(made, "ab", 12)
+    texts = numbered_texts(made, "ab", 12)
     (scores,) = log_likelihoods(decoder, [texts])
     assert len(scores) == 12
     assert scores[9] < scores[0]  # "10" holds all of "1"
@@ -107,23 +108,25 @@ def test_a_tokenizer_that_begins_and_ends_texts_ends_no_prompt(bloom):
     tokenizer = read_tokenizer(bloom)
     plain = tokenizer.encode("Klaas").ids
     tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
-    assert encoded(tokenizer, "Klaas") == (1, *plain)
-    text = scored_end(tokenizer, "Klaas kukkus", " maha.")
-    assert text.ids == encoded(tokenizer, "Klaas kukkus maha.")
-    assert text.start == len(encoded(tokenizer, "Klaas kukkus"))
+    assert encode_beginning(tokenizer, "Klaas") == (1, *plain)
+    text = text_of_parts(tokenizer, "Klaas kukkus", " maha.")
+    assert text.ids == encode_beginning(tokenizer, "Klaas kukkus maha.")
+    assert text.start == len(encode_beginning(tokenizer, "Klaas kukkus"))
 
 
 def test_a_text_without_a_beginning_is_scored_from_its_second_token(model):
     _, tokenizer = model
-    assert scored_end(tokenizer, "", " Klaas kukkus").start == 1
+    assert text_of_parts(tokenizer, "", " Klaas kukkus").start == 1
 
 
 @pytest.mark.parametrize("penalty", [1.0, 9.0])
 def test_what_is_written_in_batches_is_what_is_written_of_each_alone(model, monkeypatch, penalty):
     decoder, tokenizer = model
     monkeypatch.setattr(decoder.network.generation_config, "repetition_penalty", penalty)  # the model's own wish
-    prompts = [encoded(tokenizer, choice_prompt(XCOPA, row, swapped=swap)) for row in ROWS for swap in (False, True)]
-    written = generate(decoder, tokenizer, prompts, 6)
+    prompts = [
+        encode_beginning(tokenizer, choice_prompt(XCOPA, row, swapped=swap)) for row in ROWS for swap in (False, True)
+    ]
+    written = generate(Speaker(decoder, tokenizer), prompts, 6)
     for ids, text in zip(prompts, written, strict=True):
         kept = list(ids)
         for _ in range(6):  # the slow obvious twin: the likeliest token, one at a time
@@ -133,7 +136,7 @@ def test_what_is_written_in_batches_is_what_is_written_of_each_alone(model, monk
                 kept.pop()
                 break
         assert text == tokenizer.decode(kept[len(ids) :])
-    found = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading("generate", swap=True, new_tokens=6), longest=None)
+    found = answer(Speaker(decoder, tokenizer), XCOPA, "et", ROWS, Reading("generate", swap=True, new_tokens=6))
     assert [text for row in found.texts for text in row] == written
     for row, chosen in zip(found.texts, found.chosen, strict=True):
         first, second = (number_in(text, 2) for text in row)
@@ -142,23 +145,23 @@ def test_what_is_written_in_batches_is_what_is_written_of_each_alone(model, monk
 
 def test_a_text_longer_than_the_context_is_named_or_cut(model):
     decoder, tokenizer = model
-    sizes = [len(encoded(tokenizer, choice_prompt(XCOPA, row))) for row in ROWS]
+    sizes = [len(encode_beginning(tokenizer, choice_prompt(XCOPA, row))) for row in ROWS]
     longest = max(sizes)  # one token more is needed, for the number
     worst = ROWS[sizes.index(longest)]["id"]
     with pytest.raises(
         DataError, match=f"Row {worst} of xcopa in et has {longest + 1} tokens, and the model's context"
     ):
-        answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(), longest=longest)
-    found = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading(truncate=True), longest=longest)
+        answer(Speaker(decoder, tokenizer, longest), XCOPA, "et", ROWS, Reading())
+    found = answer(Speaker(decoder, tokenizer, longest), XCOPA, "et", ROWS, Reading(truncate=True))
     assert found.cut == [worst]
     assert len(found.chosen) == len(ROWS)
     row = ROWS[sizes.index(longest)]
-    ids = encoded(tokenizer, choice_prompt(XCOPA, row))[1:]
+    ids = encode_beginning(tokenizer, choice_prompt(XCOPA, row))[1:]
     with torch.no_grad():
         next_ = torch.log_softmax(decoder.network(input_ids=torch.tensor([ids])).logits[0, -1], dim=-1)
     both = [float(next_[tokenizer.token_to_id(number)]) for number in "12"]
     assert found.scores[ROWS.index(row)] == pytest.approx(both, abs=1e-4)
-    written = answers(decoder, tokenizer, XCOPA, "et", ROWS, Reading("generate", truncate=True), longest=longest)
+    written = answer(Speaker(decoder, tokenizer, longest), XCOPA, "et", ROWS, Reading("generate", truncate=True))
     assert worst in written.cut
 
 

@@ -25,7 +25,8 @@ def rows_of(name):
 
 @pytest.mark.parametrize("name", sorted(RECORD["said"]))
 def test_texts_scores_and_answers_are_the_harness_s_item_by_item(name, bloom):
-    from mslt_cli.evaluation.choices import Reading, answers
+    from mslt_cli.evaluation.choices import Speaker, answer
+    from mslt_cli.evaluation.reading import Reading
     from mslt_cli.models.decoder import load_decoder
     from mslt_cli.models.tokenizer import read_tokenizer
 
@@ -36,7 +37,7 @@ def test_texts_scores_and_answers_are_the_harness_s_item_by_item(name, bloom):
     for row, item in zip(rows, theirs, strict=True):
         assert [list(pair) for pair in filled_in(task, row, code)] == item["arguments"]
     decoder = load_decoder(bloom, device="cpu")
-    found = answers(decoder, read_tokenizer(bloom), task, code, rows, Reading("options"), longest=None)
+    found = answer(Speaker(decoder, read_tokenizer(bloom)), task, code, rows, Reading("options"))
     for scores, chosen, row, item in zip(found.scores, found.chosen, rows, theirs, strict=True):
         assert scores == pytest.approx(item["scores"], abs=1e-4)
         assert (chosen == [row["label"]]) == bool(item["right"])

@@ -4,8 +4,8 @@ import pytest
 from tiny_bloom import fill, make_tokenizer, texts_of_items
 
 from mslt_cli.errors import ModelError
-from mslt_cli.evaluation import likelihood
 from mslt_cli.evaluation.likelihood import Text, log_likelihoods
+from mslt_cli.models import batching
 from mslt_cli.models.decoder import load_decoder
 
 torch = pytest.importorskip("torch")
@@ -117,7 +117,7 @@ def test_what_texts_have_in_common_goes_through_the_model_once(bloom, monkeypatc
 def test_the_size_of_batches_changes_nothing(bloom, monkeypatch, most):
     decoder = load_decoder(bloom, device="cpu")
     usual = log_likelihoods(decoder, made_items())
-    monkeypatch.setitem(likelihood.BATCH_TOKENS, "cpu", most)
+    monkeypatch.setitem(batching.BATCH_TOKENS, "cpu", most)
     for one, other in zip(usual, log_likelihoods(decoder, made_items()), strict=True):
         assert one == pytest.approx(other, abs=1e-4)
 

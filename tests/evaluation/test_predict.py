@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mslt_cli.data.encoding import Encoded
 from mslt_cli.errors import ModelError
 from mslt_cli.evaluation.predict import NO_LABEL, predict
-from mslt_cli.training.encoding import Encoded
 
 torch = pytest.importorskip("torch")
 
@@ -69,7 +69,7 @@ def test_what_does_not_fit_into_memory_is_halved():
     classifier = Digits(False, most=2)
     assert predict(classifier, encoded(ROWS), None) == [sum(row) % 4 for row in ROWS]
     assert max(classifier.sizes) == 2
-    with pytest.raises(ModelError, match="too little memory for an example of 12 tokens"):
+    with pytest.raises(ModelError, match="too little memory for a text of 12 tokens"):
         predict(Digits(False, most=0), encoded(ROWS), None)
 
 

@@ -7,11 +7,11 @@ import textwrap
 import pytest
 from tiny_bloom import fill, make_bloom
 
+from mslt_cli.data.examples import Example, collate
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import decoder as decoders
 from mslt_cli.models.decoder import adapted_layers, eos_id, linear_layers, load_decoder, longest_text, write_merged
 from mslt_cli.models.folder import check_model_folder
-from mslt_cli.training.batches import Example, collate
 from mslt_cli.training.settings import Adapter
 
 torch = pytest.importorskip("torch")

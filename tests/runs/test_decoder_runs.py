@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from tiny_bloom import ITEMS, make_bloom
 
+from mslt_cli.data.examples import collate
 from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import MsltError, UsageError
 from mslt_cli.evaluation.metrics import wilson
@@ -21,7 +22,6 @@ from mslt_cli.runs.experiment import train
 from mslt_cli.runs.index import find_run, index_runs
 from mslt_cli.store.db import open_store
 from mslt_cli.tasks import find_task
-from mslt_cli.training.batches import collate
 from mslt_cli.training.loop import Training
 from mslt_cli.training.settings import override, preset
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mslt_cli.data.examples import Example
 from mslt_cli.errors import ModelError
 from mslt_cli.progress import Progress
-from mslt_cli.training.batches import Example
 from mslt_cli.training.loop import DivergedError, Training, rate_factor
 from mslt_cli.training.settings import Settings
 

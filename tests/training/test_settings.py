@@ -1,7 +1,7 @@
 import pytest
 
 from mslt_cli.errors import UnknownNameError, UsageError
-from mslt_cli.training.settings import Settings, override, preset
+from mslt_cli.training.settings import Adapter, Settings, override, preset
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,42 @@ def test_steps_by_hand():
     assert Settings(epochs=3).total_steps(600) == 114
     assert Settings(epochs=0.5).total_steps(600) == 19
     assert Settings(epochs=None, steps=7).total_steps(600) == 7
+
+
+def test_every_preset_for_instructions_is_the_paper_s():
+    for name in ("default", "paper", "paper-printed"):
+        s = preset(name, "bactrian", "bloom-7b1", kind="instruction")
+        assert (s.batch_size, s.steps, s.epochs, s.learning_rate, s.max_length) == (12, 5000, None, 3e-4, 512)
+        assert s.adapter == Adapter(rank=64, alpha=16, dropout=0.05, targets=(), four_bit=True)
+        assert s.spacing == "bactrian"
+        assert s.check() == Settings.from_json(s.as_json()) == s
+
+
+def test_settings_of_encoders_are_written_as_before_there_were_decoders():
+    assert not {"adapter", "spacing"} & Settings().as_json().keys()
+    assert Settings.from_json(Settings().as_json()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "given", "what"),
+    [
+        ({"rank": 0}, {}, "--lora-rank is 0"),
+        ({"alpha": -1}, {}, "--lora-alpha is -1"),
+        ({"dropout": 1.0}, {}, "--lora-dropout is 1"),
+        ({}, {"spacing": "wide"}, "--spacing is 'wide'"),
+        ({}, {"head": "cls"}, "--head is for encoders"),
+        ({}, {"choose": "best"}, "--choose is for encoders"),
+        ({}, {"average_checkpoints": 3}, "--average-checkpoints is for encoders"),
+    ],
+)
+def test_values_that_make_no_sense_are_told(adapter, given, what):
+    with pytest.raises(UsageError, match=what):
+        override(preset("default", "bactrian", "x", kind="instruction"), given, adapter)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "given"), [({"rank": 8}, {}), ({"four_bit": False}, {}), ({}, {"spacing": "printed"})]
+)
+def test_encoders_have_no_adapter(adapter, given):
+    with pytest.raises(UsageError, match="--lora-…, --no-4bit and --spacing are for instructions"):
+        override(Settings(), given, adapter)

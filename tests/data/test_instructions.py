@@ -4,13 +4,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mslt_cli.data.encoding import RowEncoder
+from mslt_cli.data.examples import IGNORED, collate, next_token_examples
 from mslt_cli.data.prepared import Record
 from mslt_cli.models.tokenizer import read_tokenizer
 from mslt_cli.tasks import find_task
 from mslt_cli.tasks.prompts import instruction_prompt
-from mslt_cli.training.batches import IGNORED, collate, next_token_examples
-from mslt_cli.training.encoding import encode, encoded_split
-from mslt_cli.training.settings import Adapter, Settings, override, preset
 
 pytest.importorskip("tokenizers")
 
@@ -32,7 +31,7 @@ def tokenizer(bloom):
 
 
 def made(tokenizer, max_length=512, spacing="bactrian", eos=EOS, rows=ROWS):
-    encoded = encode(TASK, rows, tokenizer, max_length, eos_id=eos, spacing=spacing)
+    encoded = RowEncoder(tokenizer, max_length, eos, spacing).encode(TASK, rows)
     return encoded, next_token_examples(encoded, encoded.first_segments().tolist())
 
 
@@ -104,51 +103,8 @@ def test_the_cache_tells_spacings_apart(tokenizer, tmp_path, monkeypatch):
     sums = {"sha256": "0" * 64, "content_sha256": "1" * 64}
     record = Record("bactrian", "deu", "de", "train", 4, 4, "train.parquet", 9, origin={}, **sums)
     first = [
-        encoded_split(TASK, record, ROWS, tokenizer, "f" * 64, 512, eos_id=EOS, spacing=spacing).ids.tolist()
+        RowEncoder(tokenizer, 512, EOS, spacing).encode_split(TASK, record, ROWS, "f" * 64).ids.tolist()
         for spacing in ("bactrian", "printed", "bactrian")
     ]
     assert first[0] == first[2] != first[1]
     assert len(list(tmp_path.rglob("*.npz"))) == 2
-
-
-def test_every_preset_for_instructions_is_the_paper_s():
-    for name in ("default", "paper", "paper-printed"):
-        s = preset(name, "bactrian", "bloom-7b1", kind="instruction")
-        assert (s.batch_size, s.steps, s.epochs, s.learning_rate, s.max_length) == (12, 5000, None, 3e-4, 512)
-        assert s.adapter == Adapter(rank=64, alpha=16, dropout=0.05, targets=(), four_bit=True)
-        assert s.spacing == "bactrian"
-        assert s.check() == Settings.from_json(s.as_json()) == s
-
-
-def test_settings_of_encoders_are_written_as_before_there_were_decoders():
-    assert not {"adapter", "spacing"} & Settings().as_json().keys()
-    assert Settings.from_json(Settings().as_json()) == Settings()
-
-
-@pytest.mark.parametrize(
-    ("adapter", "given", "what"),
-    [
-        ({"rank": 0}, {}, "--lora-rank is 0"),
-        ({"alpha": -1}, {}, "--lora-alpha is -1"),
-        ({"dropout": 1.0}, {}, "--lora-dropout is 1"),
-        ({}, {"spacing": "wide"}, "--spacing is 'wide'"),
-        ({}, {"head": "cls"}, "--head is for encoders"),
-        ({}, {"choose": "best"}, "--choose is for encoders"),
-        ({}, {"average_checkpoints": 3}, "--average-checkpoints is for encoders"),
-    ],
-)
-def test_values_that_make_no_sense_are_told(adapter, given, what):
-    from mslt_cli.errors import UsageError
-
-    with pytest.raises(UsageError, match=what):
-        override(preset("default", "bactrian", "x", kind="instruction"), given, adapter)
-
-
-@pytest.mark.parametrize(
-    ("adapter", "given"), [({"rank": 8}, {}), ({"four_bit": False}, {}), ({}, {"spacing": "printed"})]
-)
-def test_encoders_have_no_adapter(adapter, given):
-    from mslt_cli.errors import UsageError
-
-    with pytest.raises(UsageError, match="--lora-…, --no-4bit and --spacing are for instructions"):
-        override(Settings(), given, adapter)

@@ -4,12 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mslt_cli.data.encoding import RowEncoder
 from mslt_cli.data.prepared import Record
 from mslt_cli.errors import UsageError
 from mslt_cli.models.tokenizer import read_tokenizer
 from mslt_cli.tasks import find_task
-from mslt_cli.training import encoding
-from mslt_cli.training.encoding import encode, encoded_split
 
 tokenizers = pytest.importorskip("tokenizers")
 
@@ -36,7 +35,7 @@ def carriers(made, segment=0):
 
 def test_a_label_goes_to_the_first_piece_that_is_not_a_lone_mark(tokenizer):
     words = ["北", "京", "，", "Paris", "schläft", "unglaublich"]
-    made = encode(WORDS, tagged(words), tokenizer, 128)
+    made = RowEncoder(tokenizer, 128).encode(WORDS, tagged(words))
     found = carriers(made)
     assert [word for word, _ in found] == list(range(6))
     assert BARE in made.ids.tolist()  # some of these words do start with one
@@ -47,13 +46,13 @@ def test_a_label_goes_to_the_first_piece_that_is_not_a_lone_mark(tokenizer):
 
 
 def test_a_word_without_any_token_is_left_out(tokenizer):
-    made = encode(WORDS, tagged(["a", "\u200b", "b"]), tokenizer, 128)
+    made = RowEncoder(tokenizer, 128).encode(WORDS, tagged(["a", "\u200b", "b"]))
     assert [word for word, _ in carriers(made)] == [0, 2]
 
 
 def test_words_that_are_too_many_go_on_in_a_further_segment(tokenizer):
     words = [f"word{i}" for i in range(100)]
-    made = encode(WORDS, tagged(["short"], words, ["short"]), tokenizer, 32)
+    made = RowEncoder(tokenizer, 32).encode(WORDS, tagged(["short"], words, ["short"]))
     assert made.cut == 1
     assert made.lengths.max() <= 32
     assert made.row[0] == 0 and made.row[-1] == 2 and (made.row == 1).sum() > 3
@@ -63,7 +62,7 @@ def test_words_that_are_too_many_go_on_in_a_further_segment(tokenizer):
 
 
 def test_a_single_word_that_is_too_long_keeps_its_label(tokenizer):
-    made = encode(WORDS, tagged(["a", "x1y2z3" * 60, "b"]), tokenizer, 16)
+    made = RowEncoder(tokenizer, 16).encode(WORDS, tagged(["a", "x1y2z3" * 60, "b"]))
     assert made.lengths.max() <= 16
     assert [word for s in range(len(made.row)) for word, _ in carriers(made, s)] == [0, 1, 2]
 
@@ -72,18 +71,21 @@ def test_pairs_are_cut_to_the_length_from_the_longer_side(tokenizer):
     frame = pl.DataFrame(
         {"text": ["a " * 100, "kurz"], "text_pair": ["b", None]}, schema_overrides={"text_pair": pl.String}
     )
-    made = encode(TEXTS, frame, tokenizer, 20)
+    made = RowEncoder(tokenizer, 20).encode(TEXTS, frame)
     assert made.lengths.tolist() == [20, 3]
     assert made.cut == 1
     first = [tokenizer.id_to_token(i) for i in made.ids[:20].tolist()]
     assert first[-4:] == ["</s>", "</s>", "▁b", "</s>"]
     with pytest.raises(UsageError, match="leave no room"):
-        encode(TEXTS, frame, tokenizer, 5)
+        RowEncoder(tokenizer, 5).encode(TEXTS, frame)
 
 
 def test_the_head_is_that_of_the_whole(tokenizer):
     rows = [["a", "b"], [f"word{i}" for i in range(60)], ["c"]]
-    whole, head = encode(WORDS, tagged(*rows), tokenizer, 32), encode(WORDS, tagged(*rows[:2]), tokenizer, 32)
+    whole, head = (
+        RowEncoder(tokenizer, 32).encode(WORDS, tagged(*rows)),
+        RowEncoder(tokenizer, 32).encode(WORDS, tagged(*rows[:2])),
+    )
     for name in ("ids", "starts", "row", "positions", "words", "word_starts"):
         assert getattr(whole.head(2), name).tolist() == getattr(head, name).tolist(), name
 
@@ -96,7 +98,7 @@ def test_words_are_told_apart_by_a_tokenizer_that_writes_them_together():
         vocab_size=300, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
     made.train_from_iterator(["new york is new", "in new york"], trainer)
-    found = carriers(encode(WORDS, tagged(["new", "york", "é"]), made, 64))
+    found = carriers(RowEncoder(made, 64).encode(WORDS, tagged(["new", "york", "é"])))
     assert [word for word, _ in found] == [0, 1, 2]
     assert made.id_to_token(found[0][1])[0] == "n"
     assert made.id_to_token(found[1][1]).startswith(("Ġy", "y"))
@@ -109,17 +111,17 @@ def record(sha="a" * 64):
 def test_token_ids_are_made_once(tokenizer, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     frame = tagged(["a", "b"], ["北", "京"])
-    first = encoded_split(WORDS, record(), frame, tokenizer, "t" * 64, 128)
+    first = RowEncoder(tokenizer, 128).encode_split(WORDS, record(), frame, "t" * 64)
     (path,) = tmp_path.rglob("*.npz")
-    monkeypatch.setattr(encoding, "encode", lambda *_, **__: pytest.fail("it tokenizes"))
-    again = encoded_split(WORDS, record(), frame, tokenizer, "t" * 64, 128)
+    monkeypatch.setattr(RowEncoder, "encode", lambda *_, **__: pytest.fail("it tokenizes"))
+    again = RowEncoder(tokenizer, 128).encode_split(WORDS, record(), frame, "t" * 64)
     for name in ("ids", "types", "starts", "row", "positions", "words", "word_starts"):
         assert getattr(again, name).tolist() == getattr(first, name).tolist(), name
     monkeypatch.undo()
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     path.write_bytes(path.read_bytes()[:-200])  # cut short: made anew
-    assert encoded_split(WORDS, record(), frame, tokenizer, "t" * 64, 128).ids.tolist() == first.ids.tolist()
+    assert RowEncoder(tokenizer, 128).encode_split(WORDS, record(), frame, "t" * 64).ids.tolist() == first.ids.tolist()
     # Other rows, another tokenizer, another length: other files.
     for sha, model, length in (("c" * 64, "t" * 64, 128), ("a" * 64, "u" * 64, 128), ("a" * 64, "t" * 64, 64)):
-        encoded_split(WORDS, record(sha), frame, tokenizer, model, length)
+        RowEncoder(tokenizer, length).encode_split(WORDS, record(sha), frame, model)
     assert len(list(tmp_path.rglob("*.npz"))) == 4

@@ -1,0 +1,90 @@
+"""Token ids with their labels, and how they are padded into a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.data.encoding import Encoded
+
+IGNORED = -100
+"""The label of a token that carries none; torch's cross-entropy passes over it."""
+NO_LABELS: NDArray[np.int64] = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One segment with its labels."""
+
+    ids: NDArray[np.int32]
+    types: NDArray[np.uint8]
+    positions: NDArray[np.int32]
+    """Token classification and instructions: where the labels go; else empty."""
+    labels: NDArray[np.int64]
+    """One label for each position, or a single one for the whole segment."""
+
+
+def labelled_examples(encoded: Encoded, labels: Sequence[Any] | None, segments: Sequence[int]) -> list[Example]:
+    """Put segments and labels together.
+
+    Args:
+        encoded: the split.
+        labels: by row: a number, or the list of the words' numbers; None where they are not known.
+        segments: which ones; `Encoded.first_segments` has one for each row.
+    """
+    examples = []
+    for s in segments:
+        tokens = slice(encoded.starts[s], encoded.starts[s + 1])
+        carriers = slice(encoded.word_starts[s], encoded.word_starts[s + 1])
+        positions, own = encoded.positions[carriers], NO_LABELS
+        if labels is None:
+            positions = positions[:0]
+        elif np.ndim(of_row := labels[encoded.row[s]]):
+            own = np.asarray(of_row, np.int64)[encoded.words[carriers]]
+        else:
+            own = np.array([of_row], np.int64)
+        examples.append(Example(encoded.ids[tokens], encoded.types[tokens], positions, own))
+    return examples
+
+
+def next_token_examples(encoded: Encoded, segments: Sequence[int]) -> list[Example]:
+    """Examples of instructions, where each position before a token of the answer has that token's id as its label."""
+    examples = []
+    for s in segments:
+        tokens = slice(encoded.starts[s], encoded.starts[s + 1])
+        ids = encoded.ids[tokens]
+        positions = encoded.positions[encoded.word_starts[s] : encoded.word_starts[s + 1]]
+        examples.append(Example(ids, encoded.types[tokens], positions, ids[positions + 1].astype(np.int64)))
+    return examples
+
+
+def collate(examples: Sequence[Example], pad_id: int, *, multiple: int = 1) -> dict[str, NDArray[np.int64]]:
+    """Pad a batch to its longest example.
+
+    Args:
+        examples: n of them.
+        pad_id: the token id that fills up.
+        multiple: the length is rounded up to one of its multiples: 8 suits GPUs.
+
+    Returns:
+        `input_ids`, `attention_mask` and `token_type_ids`, shape (n, longest) each; `labels`, shape (n,), or
+        (n, longest) with IGNORED where a token carries none.
+    """
+    longest = -(-max(len(example.ids) for example in examples) // multiple) * multiple
+    shape = (len(examples), longest)
+    ids, attended = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
+    types = np.zeros(shape, np.int64)
+    by_token = any(len(example.positions) for example in examples)
+    labels = np.full(shape if by_token else len(examples), IGNORED, np.int64)
+    for i, example in enumerate(examples):
+        size = len(example.ids)
+        ids[i, :size], attended[i, :size], types[i, :size] = example.ids, 1, example.types
+        if by_token:
+            labels[i, example.positions] = example.labels
+        elif len(example.labels):
+            labels[i] = example.labels[0]
+    return {"input_ids": ids, "attention_mask": attended, "token_type_ids": types, "labels": labels}

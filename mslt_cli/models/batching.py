@@ -1,0 +1,87 @@
+"""Batches of texts of like length for inference; a batch that does not fit into the device's memory is halved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from mslt_cli.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+Result = TypeVar("Result")
+BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
+"""Tokens in a batch, padding included, by type of device."""
+NOT_FINITE = "The model gives no finite numbers: its weights are damaged, or the training diverged."
+
+
+def batch_tokens(device: torch.device) -> int:
+    """Tokens in a batch, padding included, that suit a device."""
+    return BATCH_TOKENS.get(device.type, BATCH_TOKENS["cpu"])
+
+
+def length_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Put texts of like length together, longest first, ties in the order of the texts.
+
+    Args:
+        lengths: in tokens, one for each text.
+        most: tokens in a batch once all of it is padded to its longest; a longer text is a batch of its own.
+
+    Yields:
+        Positions of the texts in `lengths`.
+    """
+    batch: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > most:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def compute_batches(
+    batches: Iterable[list[int]], compute: Callable[[list[int]], Result], lengths: Sequence[int]
+) -> Iterator[tuple[list[int], Result]]:
+    """Compute batch after batch; one that does not fit into memory is computed in halves.
+
+    Args:
+        batches: positions of texts, as `length_batches` yields them.
+        compute: gets a batch.
+        lengths: of all texts, in tokens; for the error.
+
+    Raises:
+        ModelError: a single text does not fit into memory.
+    """
+    import torch
+
+    waiting = [*batches][::-1]
+    while waiting:
+        batch = waiting.pop()
+        try:
+            result = compute(batch)
+        except torch.OutOfMemoryError as error:
+            if len(batch) == 1:
+                raise ModelError(
+                    f"The device has too little memory for a text of {lengths[batch[0]]} tokens. Use the CPU."
+                ) from error
+            half = len(batch) // 2
+            waiting += [batch[half:], batch[:half]]
+            continue
+        yield batch, result
+
+
+@contextmanager
+def inference(device: torch.device, precision: str = "fp32") -> Iterator[None]:
+    """Compute without gradients.
+
+    Args:
+        device: where the model is.
+        precision: fp32, or bf16 where torch takes it to be safe.
+    """
+    import torch
+
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        yield
