@@ -146,15 +146,16 @@ def report(
             raise UsageError(
                 f"--out is for tables and figures; `mslt report {names} --format csv > FILE` writes a file."
             )
-        from mslt_cli.show.stored_runs import show_diff, show_run, show_run_list
+        from mslt_cli.reports.run_lists import compare_settings_and_scores, list_runs, read_run_details
+        from mslt_cli.show.stored_runs import show_difference, show_run, show_run_list
 
         with open_with_results(path) as opened:
             if names == "runs":
-                show_run_list(opened, form, tasks=tasks, models=models, examples=examples, source=source)
+                show_run_list(list_runs(opened, tasks=tasks, models=models, examples=examples, source=source), form)
             elif names == "run":
-                show_run(opened, named, form)
+                show_run(read_run_details(opened, named), form)
             else:
-                show_diff(opened, named, form)
+                show_difference(compare_settings_and_scores(opened, named), form)
         return
     if named:
         raise UsageError(f"`mslt report {names}` takes no further names; {named[0]!r} is one.")
