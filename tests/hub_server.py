@@ -273,6 +273,12 @@ class _Handler(BaseHTTPRequestHandler):
     name: str
     strike: Fault | None
 
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError:  # the client has gone
+            self.close_connection = True
+
     def do_GET(self) -> None:
         token = self.headers.get("Authorization")
         line = unquote(self.path)

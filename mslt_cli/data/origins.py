@@ -19,8 +19,9 @@ from mslt_cli.data.local import Folder
 from mslt_cli.data.prepared import records
 from mslt_cli.errors import DataError
 from mslt_cli.files import sha256_of
-from mslt_cli.hub import hub
-from mslt_cli.progress import QUIET, Progress
+from mslt_cli.hub.repository import Repository
+from mslt_cli.hub.snapshot import Snapshot
+from mslt_cli.progress import Progress
 from mslt_cli.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -132,13 +133,10 @@ class FromHub:
     def __init__(self, task: Task, revision: str | None, workers: int, progress: Progress, again: str) -> None:
         if task.hub is None:
             raise DataError(f"{task.name} names no repository on the hub. Give --from PATH.")
-        self.task = task
-        self.hub, self.workers, self.progress, self.again = task.hub, workers, progress, again
+        self.task, self.hub = task, task.hub
         wanted = revision or task.hub.revision or self._kept() or task.hub.branch
-        repository = hub.Repository("dataset", task.hub.repository, wanted)
-        self.commit = hub.commit_of(repository, progress=progress, again=again)
-        self.repository = hub.Repository("dataset", task.hub.repository, self.commit)
-        self.listed = [file.path for file in hub.list_files(self.repository, progress=progress, again=again)]
+        repository = Repository("dataset", task.hub.repository, wanted)
+        self.snapshot = Snapshot(repository, progress=progress, workers=workers, again=again)
         self.files: dict[str, Path] = {}
 
     def has(self, language: str, split: str) -> bool:
@@ -146,7 +144,7 @@ class FromHub:
 
     def download(self, jobs: Sequence[tuple[str, str]]) -> None:
         """Bring what these languages and splits take, all at once."""
-        self._download([path for job in jobs for path in self._paths(*job)], self.progress)
+        self._download([path for job in jobs for path in self._paths(*job)])
 
     def rows(self, language: str, split: str) -> pl.DataFrame:
         paths = self._paths(language, split)
@@ -157,14 +155,14 @@ class FromHub:
     def about(self, language: str, split: str) -> dict[str, Any]:
         return {
             "kind": "hub",
-            "repository": self.repository.name,
-            "revision": self.commit,
+            "repository": self.snapshot.repository.name,
+            "revision": self.snapshot.commit,
             "files": [{"path": path, "sha256": sha256_of(self.files[path])} for path in self._paths(language, split)],
         }
 
-    def _download(self, paths: Sequence[str], progress: Progress = QUIET) -> None:
+    def _download(self, paths: Sequence[str]) -> None:
         if new := [path for path in dict.fromkeys(paths) if path not in self.files]:
-            self.files |= hub.download(self.repository, new, progress=progress, workers=self.workers, again=self.again)
+            self.files |= self.snapshot.download(new)
 
     def _kept(self) -> str | None:
         """The commit of what is in the cache already, so that all languages are of one."""
@@ -178,7 +176,8 @@ class FromHub:
         codes = self.task.languages[language]
         code = codes[min(self.hub.spelling, len(codes) - 1)]
         pattern = self.hub.path.replace("{lang}", code).replace("{split}", split)
-        return [p for p in self.listed if fnmatch.fnmatchcase(p, pattern) and p.count("/") == pattern.count("/")]
+        depth = pattern.count("/")
+        return [p for p in self.snapshot.files if fnmatch.fnmatchcase(p, pattern) and p.count("/") == depth]
 
 
 Origin = FromPackage | FromFolder | FromHub

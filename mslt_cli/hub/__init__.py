@@ -1,1 +1,1 @@
-"""The Hugging Face hub: what it lists, and files out of it, resumed and verified."""
+"""The Hugging Face hub: one commit of a repository, its list of files, and those files in the hub cache."""

@@ -1,4 +1,4 @@
-"""A repository of the hub, its files, and which of their paths may be put in a folder of ours."""
+"""A repository of the hub and its files; which names and paths are safe to use below a folder of ours."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mslt_cli.errors import FetchError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-LONGEST_NAME_BYTES = 255
-"""What file systems take."""
+MAX_NAME_BYTES = 255
+"""The longest file name that common file systems accept."""
 
 
 @dataclass(frozen=True)
@@ -22,58 +22,59 @@ class Repository:
     name: str
     """With its owner: "facebook/xnli"."""
     revision: str = "main"
-    """A commit (40 hex digits: it stands for itself), a branch, or "refs/convert/parquet"."""
+    """A commit (40 hex digits), a branch, or "refs/convert/parquet"."""
 
     def __str__(self) -> str:
         return f"{'data set' if self.kind == 'dataset' else 'model'} {self.name}"
 
-    @property
-    def pinned(self) -> bool:
-        """Whether the revision is a commit, so that its files never change."""
-        return COMMIT.fullmatch(self.revision) is not None
+    def check(self) -> None:
+        """Refuse a name that no repository has, and a revision that could not be a file name in the cache.
+
+        Raises:
+            FetchError: names what is wrong.
+        """
+        from huggingface_hub.errors import HFValidationError
+        from huggingface_hub.file_download import repo_folder_name
+
+        try:
+            repo_folder_name(repo_id=self.name, repo_type=self.kind)
+        except HFValidationError:
+            raise FetchError(f"There can be no {self} on the hub. Names look like facebook/xnli.") from None
+        if not _stays_inside(self.revision):
+            raise FetchError(f"The {self} can have no revision {self.revision!r}. Give a branch or a commit.")
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file as the hub states it."""
+    """A file as the hub lists it."""
 
     path: str
     """From the root of the repository, with forward slashes."""
     size_bytes: int
     checksum: str
-    """SHA-256 (64 hex digits) of large files, git's SHA-1 of a blob (40 hex digits) of the others."""
+    """SHA-256 (64 hex digits) of large files, git's SHA-1 of the blob (40 hex digits) of the others."""
 
 
 def check_path(repository: Repository, path: str) -> None:
-    """Refuse a path that could name something outside the folder that it is put in, on any system, or nothing.
+    """Refuse a path that could name something outside the folder that it is put in, on any operating system.
 
     Raises:
         FetchError: names the repository and the path.
     """
-    if _leaves(path):
+    if not _stays_inside(path):
         raise FetchError(
-            f"{path!r} of the {repository} is no path that a file may have here: it could lead out of the cache. "
+            f"{path!r} of the {repository} is not a path that mslt accepts: it could lead out of the cache. "
             "Nothing is written; report it to the owners of the repository."
         )
 
 
-def check_revision(repository: Repository) -> None:
-    """Refuse a revision that could not be kept in the cache: branches are files there.
-
-    Raises:
-        FetchError: names the revision.
-    """
-    if _leaves(repository.revision):
-        raise FetchError(f"The {repository} can have no revision {repository.revision!r}. Give a branch or a commit.")
-
-
-def _leaves(path: str) -> bool:
+def _stays_inside(path: str) -> bool:
     try:
         names = [name.encode() for name in path.split("/")]
     except UnicodeEncodeError:  # half of a surrogate pair
-        return True
+        return False
     return (
-        any(name in (b"", b".", b"..") or len(name) > LONGEST_NAME_BYTES for name in names)
-        or re.match(r"[A-Za-z]:", path) is not None
-        or any(c == "\\" or ord(c) < 32 or 127 <= ord(c) < 160 for c in path)
+        all(name not in (b"", b".", b"..") and len(name) <= MAX_NAME_BYTES for name in names)
+        and re.match(r"[A-Za-z]:", path) is None
+        and not any(c == "\\" or ord(c) < 32 or 127 <= ord(c) < 160 for c in path)
     )

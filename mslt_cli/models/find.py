@@ -87,18 +87,21 @@ def _built(name: str, tokenizer_only: bool, force: bool, progress: Progress) -> 
 def _from_hub(
     name: str, repository: str, revision: str | None, tokenizer_only: bool, workers: int, progress: Progress
 ) -> Model:
-    from mslt_cli.hub import hub
+    from mslt_cli.hub.repository import Repository
+    from mslt_cli.hub.snapshot import Snapshot
 
-    again = f"mslt fetch model {name}"
-    commit = hub.commit_of(hub.Repository("model", repository, revision or "main"), again=again)
-    pinned = hub.Repository("model", repository, commit)
-    listed = [file.path for file in hub.list_files(pinned, again=again)]
-    wanted = choose_files(listed, tokenizer_only=tokenizer_only, name=repository)
-    files = hub.download(pinned, wanted, progress=progress, workers=workers, again=again)
+    snapshot = Snapshot(
+        Repository("model", repository, revision or "main"),
+        progress=progress,
+        workers=workers,
+        again=f"mslt fetch model {name}",
+    )
+    wanted = choose_files(list(snapshot.files), tokenizer_only=tokenizer_only, name=repository)
+    files = snapshot.download(wanted)
     folder = next(iter(files.values())).parent
     checked = check_model_folder(folder, tokenizer_only=tokenizer_only)
-    _keep(repository, commit)
-    return Model(name, checked, commit)
+    _keep(repository, snapshot.commit)
+    return Model(name, checked, snapshot.commit)
 
 
 def _pins() -> Path:
