@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -134,20 +134,30 @@ def marked(text: str, marks: Sequence[int]) -> str:
     return " ".join([text, *(f"[{mark}]" for mark in marks)])
 
 
-class Footnotes:
-    """Numbers texts as they are first used."""
+class Draft:
+    """A table while it is made: its columns and notes, and footnotes numbered as they are first used."""
 
-    def __init__(self) -> None:
-        self.texts: list[str] = []
+    def __init__(self, name: str, title: str, *heads: Head) -> None:
+        self.name, self.title = name, title
+        self.heads = list(heads)
+        self.notes: list[str] = []
+        self.footnotes: list[str] = []
 
     def mark(self, texts: Sequence[str]) -> tuple[int, ...]:
-        """Numbers of these texts."""
-        for text in texts:
-            if text not in self.texts:
-                self.texts.append(text)
-        return tuple(self.texts.index(text) + 1 for text in texts)
+        """The numbers of these footnotes."""
+        self.footnotes += [text for text in texts if text not in self.footnotes]
+        return tuple(self.footnotes.index(text) + 1 for text in texts)
+
+    def finish(
+        self, rows: Iterable[Mapping[str, Cell]], *, chart: Chart | None = None, commands: tuple[str, ...] = ()
+    ) -> Table:
+        """The table; a row without a cell for a column gets a dash there."""
+        missing = Cell(None, NONE)
+        filled = tuple({head.key: row.get(head.key, missing) for head in self.heads} for row in rows)
+        notes, footnotes = tuple(self.notes), tuple(self.footnotes)
+        return Table(self.name, self.title, tuple(self.heads), filled, notes, footnotes, chart, commands)
 
 
-def percent(value: float) -> str:
+def percent(share: float) -> str:
     """0..1 → "65.48"."""
-    return f"{100 * value:.2f}"
+    return f"{100 * share:.2f}"

@@ -2,215 +2,202 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Footnotes, Head, LineChart, Panel, Step, Table, percent
-from mslt_cli.reports.material import (
-    Material,
-    commands_of,
-    grid_notes,
-    mean_cell,
-    nothing_trained,
-    origin_of,
-    published_notes,
-    source_of,
-    whole,
-    with_combinations,
-)
-from mslt_cli.reports.paper_tables import criteria_cells, published_cell
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, LineChart, Panel, Step, Table, percent
+from mslt_cli.reports.grid import Grid, Group
+from mslt_cli.reports.material import Material
+from mslt_cli.reports.score_cells import count_cell, end_cells, mean_cell, published_cell, series_cell, trained_cell
 from mslt_cli.store.probes import StoredProbe
+
+MOST_NAMED = 6
+"""Languages of a probe that are named; of more it says how many."""
 
 
 def fig3(material: Material) -> Table:
     """How mixed the languages are in models and runs, as `mslt probe` measured it."""
+    title = "How far training mixes the languages"
     probes = [row for row in material.probes if not row.a]
     if not probes:
-        line = "The paper prints Figure 3 as maps, without numbers, and no probes of your own are asked for or stored: "
-        line += "`mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures how mixed languages are."
-        return Table("fig3", "How far training mixes the languages", (Head("model", right=False),), (), (line,))
-    last: dict[tuple[Any, ...], int] = {}
-    called: dict[str, set[str]] = {}
-    for row in probes:
-        called.setdefault(row.label, set()).add(row.weights_sha256)
-        key = _same_probe(row)
-        last[key] = max(last.get(key, 0), row.layer)
-    heads = [
-        *(
-            Head("model", right=False, label=True),
-            Head("metric", right=False, label=True),
-            Head("value"),
-            Head("low"),
-            Head("high"),
-        ),
-        *(Head("layer"), Head("corpus", right=False), Head("languages", right=False), Head("n", "sentences")),
-        *(Head("how", right=False), Head("run_id", "run", right=False)),
+        draft = Draft("fig3", title, Head("model", right=False))
+        draft.notes.append(
+            "The paper prints Figure 3 as maps, without numbers, and no probes of your own are asked for or stored: "
+            "`mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures how mixed languages are."
+        )
+        return draft.finish([])
+    draft = Draft(
+        "fig3",
+        title,
+        Head("model", right=False, label=True),
+        Head("metric", right=False, label=True),
+        Head("value"),
+        Head("low"),
+        Head("high"),
+        Head("layer"),
+        Head("corpus", right=False),
+        Head("languages", right=False),
+        Head("n", "sentences"),
+        Head("how", right=False),
+        Head("run_id", "run", right=False),
+    )
+    draft.notes += [
+        "cka, retrieval: higher = more mixed; langid, centroid: lower = more mixed. 95 % intervals over sentences.",
+        "The paper prints Figure 3 as maps; `mslt probe … --out figure3.pdf` draws them.",
     ]
+    last_layers: dict[tuple[Any, ...], int] = {}
+    weights: dict[str, set[str]] = {}
+    for row in probes:
+        weights.setdefault(row.label, set()).add(row.weights_sha256)
+        last_layers[_all_but_layer(row)] = max(last_layers.get(_all_but_layer(row), 0), row.layer)
     rows: list[dict[str, Cell]] = []
     panels: dict[str, list[tuple[str, tuple[Dot, ...]]]] = {}
     layers: dict[str, set[int]] = {}
     for row in probes:
-        if row.layer != last[_same_probe(row)]:
+        if row.layer != last_layers[_all_but_layer(row)]:
             continue
-        source = f"`mslt probe`, {row.pooling}, layer {row.layer}; mslt {row.mslt_version}, {row.measured_at[:10]}"
-        source += f"; run {row.run_id}" if row.run_id else ""
-        named = material.named(row.languages)
         label = row.label
-        if len(called[label]) > 1:  # two runs of one combination, with other budgets
+        if len(weights[label]) > 1:  # two runs of one combination, with other budgets
             label += f" {row.run_id[:6] or row.weights_sha256[:6]}"
-        rows.append(
-            {
-                "model": Cell(row.label, label, "measured", source),
-                "metric": Cell(row.metric, row.metric),
-                "value": Cell(row.value, f"{row.value:.3f}", "measured", source),
-                "low": Cell(row.low, "" if row.low is None else f"{row.low:.3f}", "measured", source),
-                "high": Cell(row.high, "" if row.high is None else f"{row.high:.3f}", "measured", source),
-                "layer": Cell(row.layer, str(row.layer)),
-                "corpus": Cell(row.corpus, f"{row.corpus} {row.split}"),
-                "languages": Cell(named, named if len(row.languages) <= 6 else f"{len(row.languages)} languages"),
-                "n": Cell(row.n, f"{row.n:,}"),
-                "how": Cell(row.pooling, row.pooling),
-                "run_id": Cell(row.run_id or None, row.run_id),
-            }
-        )
-        what = f"{row.metric}, {row.n:,} sentences of {row.corpus}, "
-        what += named if len(row.languages) <= 6 else f"{len(row.languages)} languages"
-        what += f" ({row.pooling})" if row.pooling != "mean" else ""
-        panels.setdefault(what, []).append((label, (Dot("", row.value, row.low, row.high),)))
-        layers.setdefault(what, set()).add(row.layer)
-    titles = {what: f"{what}; layer {' and '.join(map(str, sorted(layers[what])))}" for what in panels}
-    chart = DotChart("value", tuple(Panel(titles[what], tuple(reversed(lines))) for what, lines in panels.items()))
-    notes = (
-        "cka, retrieval: higher = more mixed; langid, centroid: lower = more mixed. 95 % intervals over sentences.",
-        "The paper prints Figure 3 as maps; `mslt probe … --out figure3.pdf` draws them.",
-    )
-    return Table("fig3", "How far training mixes the languages", tuple(heads), whole(heads, rows), notes, (), chart)
+        named = material.named(row.languages)
+        languages = named if len(row.languages) <= MOST_NAMED else f"{len(row.languages)} languages"
+        rows.append(_probe_row(row, label, Cell(named, languages)))
+        panel = f"{row.metric}, {row.n:,} sentences of {row.corpus}, {languages}"
+        panel += f" ({row.pooling})" if row.pooling != "mean" else ""
+        panels.setdefault(panel, []).append((label, (Dot("", row.value, row.low, row.high),)))
+        layers.setdefault(panel, set()).add(row.layer)
+    titles = {panel: f"{panel}; layer {' and '.join(map(str, sorted(layers[panel])))}" for panel in panels}
+    drawn = tuple(Panel(titles[panel], tuple(reversed(lines))) for panel, lines in panels.items())
+    return draft.finish(rows, chart=DotChart("value", drawn))
+
+
+def _all_but_layer(row: StoredProbe) -> tuple[Any, ...]:
+    return (row.weights_sha256, row.corpus, row.split, row.languages, row.n, row.pooling, row.metric)
+
+
+def _probe_row(row: StoredProbe, label: str, languages: Cell) -> dict[str, Cell]:
+    source = f"`mslt probe`, {row.pooling}, layer {row.layer}; mslt {row.mslt_version}, {row.measured_at[:10]}"
+    source += f"; run {row.run_id}" if row.run_id else ""
+    numbers = {"value": row.value, "low": row.low, "high": row.high}
+    return {
+        "model": Cell(row.label, label, "measured", source),
+        "metric": Cell(row.metric, row.metric),
+        **{key: Cell(x, "" if x is None else f"{x:.3f}", "measured", source) for key, x in numbers.items()},
+        "layer": Cell(row.layer, str(row.layer)),
+        "corpus": Cell(row.corpus, f"{row.corpus} {row.split}"),
+        "languages": languages,
+        "n": Cell(row.n, f"{row.n:,}"),
+        "how": Cell(row.pooling, row.pooling),
+        "run_id": Cell(row.run_id or None, row.run_id),
+    }
 
 
 def fig4(material: Material) -> Table:
     """Score by number of source languages, under one budget: the mean over combinations, and their spread."""
-    heads, series = [Head("k", "source languages", label=True)], []
-    lines: list[str] = []
+    title = "Score by number of source languages, under one budget; ± is the spread over combinations"
+    draft = Draft("fig4", title, Head("k", "source languages", label=True))
+    request = material.request
+    series = []
     rows: dict[int, dict[str, Cell]] = {}
     for grid in material.grids:
         sizes = sorted({len(languages) for languages in grid.trained})
-        steps = []
-        pools = {}
-        for k in sizes:
-            some = grid.of_size(k, material.pool, material.include)
-            if not some:
-                continue
-            pools[k] = {x for trained in some for x in trained.languages}
-            cell = mean_cell(grid, some, f"{k} source languages")
-            rows.setdefault(k, {"k": Cell(k, str(k), "computed")})[grid.name.key] = cell
-            values = np.array([trained.mean for trained in some])
-            spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-            mean = float(values.mean())
-            steps.append(Step(k, 100 * mean, 100 * (mean - spread), 100 * (mean + spread), len(some)))
-        if not steps:
-            lines.append(nothing_trained(material, grid, material.k, material.include))
+        by_size = {k: grid.group(k, request.pool, request.include) for k in sizes}
+        groups = {k: group for k, group in by_size.items() if group.trained}
+        if not groups:
+            draft.notes.append(material.nothing_trained(grid, request.k, request.include))
             continue
-        heads.append(Head(grid.name.key, grid.label))
-        series.append((grid.label, tuple(steps)))
-        lines += grid_notes(material, grid, sizes=list(pools))
-        if len({frozenset(pool) for pool in pools.values()}) > 1:
-            common = set.intersection(*pools.values())
-            hint = (
-                f" --pool {material.named(sorted(common))} compares like with like."
-                if len(common) >= max(pools)
-                else ""
-            )
+        draft.heads.append(Head(grid.name.key, grid.label))
+        for k, group in groups.items():
+            rows.setdefault(k, {"k": count_cell(k)})[grid.name.key] = mean_cell(group, f"{k} source languages")
+        series.append((grid.label, tuple(_step(k, group) for k, group in groups.items())))
+        draft.notes += material.grid_notes(grid, sizes=list(groups))
+        pools = {k: {x for trained in group.trained for x in trained.languages} for k, group in groups.items()}
+        if len(set(map(frozenset, pools.values()))) > 1:
+            common = sorted(set.intersection(*pools.values()))
+            hint = f" --pool {material.named(common)} compares like with like." if len(common) >= max(pools) else ""
             parts = ", ".join(f"of {k} on {len(pool)}" for k, pool in pools.items())
-            lines.append(f"{grid.label}: groups draw on different numbers of languages ({parts}).{hint}")
+            draft.notes.append(f"{grid.label}: groups draw on different numbers of languages ({parts}).{hint}")
     if not series:
-        lines.append("The paper prints Figure 4 without its numbers: there is nothing published to show.")
+        draft.notes.append("The paper prints Figure 4 without its numbers: there is nothing published to show.")
     chart = LineChart("source languages", "score, %", tuple(series)) if series else None
-    ordered = [rows[k] for k in sorted(rows)]
-    title = "Score by number of source languages, under one budget; ± is the spread over combinations"
-    return Table("fig4", title, tuple(heads), whole(heads, ordered), tuple(lines), (), chart, commands_of(material))
+    return draft.finish([rows[k] for k in sorted(rows)], chart=chart, commands=material.commands)
+
+
+def _step(k: int, group: Group) -> Step:
+    sd = group.sd or 0.0
+    return Step(k, 100 * group.mean, 100 * (group.mean - sd), 100 * (group.mean + sd), len(group.trained))
 
 
 def fig5(material: Material) -> Table:
     """The best and the worst combination against a single source."""
-    notes, panels = Footnotes(), []
-    lines: list[str] = []
-    heads = [
-        *(Head("series", "task", right=False, label=True), Head("worst"), Head("random", "mean of all"), Head("best")),
-        *(Head("sslt", "single source"), Head("gap", "best − worst")),
-        *([Head("base", "as it is")] if any(grid.baseline for grid in material.grids) else []),
-    ]
-    rows: list[dict[str, Cell]] = []
-    ends = {(row.task, row.method): row for row in material.of_paper(1) if row.method in ("min", "max")}
-    for task in dict.fromkeys(task for task, _ in ends):
+    base = [Head("base", "as it is")] if any(grid.baseline for grid in material.grids) else []
+    draft = Draft(
+        "fig5",
+        f"The best and the worst combination of {material.request.k} against a single source",
+        Head("series", "task", right=False, label=True),
+        Head("worst"),
+        Head("random", "mean of all"),
+        Head("best"),
+        Head("sslt", "single source"),
+        Head("gap", "best − worst"),
+        *base,
+    )
+    ends = {(row.task, row.method): row for row in material.printed(1) if row.method in ("min", "max")}
+    tasks = list(dict.fromkeys(task for task, _ in ends))
+    draft.notes += material.paper_notes(tasks)
+    rows = []
+    for task in tasks:
         low, high = ends[task, "min"], ends[task, "max"]
-        marks = notes.mark(material.footnotes(5, ""))
+        marks = draft.mark(material.footnotes(5, ""))
         gap = (high.score_percent or 0) - (low.score_percent or 0)
         rows.append(
             {
-                "series": Cell(f"{task}.published", f"{task} (paper)", "published", low.source, {}, marks),
+                "series": Cell(f"{task}.published", f"{task} (paper)", "published", low.source, marks=marks),
                 "worst": published_cell(low),
                 "best": published_cell(high),
                 "gap": Cell(round(gap, 2), f"{gap:.2f}", "computed", "of the two published numbers"),
             }
         )
-    for grid, some in with_combinations(material, lines):
-        cells = criteria_cells(material, grid, some, {})
-        singles = grid.of_size(1, material.pool)
-        english = [trained for trained in singles if trained.languages == ("eng",)]
-        single = Cell()
-        if english:
-            single = Cell(
-                *(100 * english[0].mean, f"{percent(english[0].mean)} (en)", origin_of(grid)),
-                f"SSLT(en): {source_of(english[0].runs, grid)}",
-            )
-        elif singles:
-            single = mean_cell(grid, singles, "single sources, for English is not among them")
-            single = replace(single, text=f"{single.text} (mean of {len(singles)})")
-        else:
-            lines.append(f"{grid.label}: no single source was trained. `mslt train … --all-combinations -k 1` does.")
-        base = Cell()
-        if grid.baseline is not None:
-            run, mean = grid.baseline
-            base = Cell(100 * mean, percent(mean), origin_of(grid), f"without training: {source_of([run], grid)}")
+    for group in material.groups(draft):
+        grid = group.grid
+        cells = end_cells(group)
         gap = cells["max"].value - cells["min"].value
-        rows.append(
-            {
-                "series": Cell(grid.name.key, grid.label, origin_of(grid)),
-                "worst": cells["min"],
-                "random": cells["random"],
-                "best": cells["max"],
-                "sslt": single,
-                "base": base,
-                "gap": Cell(gap, f"{gap:.2f}", "computed", "of the two means"),
-            }
-        )
-        lines += grid_notes(material, grid)
-    shown = []
-    for row in reversed(rows):
-        dots = [
-            Dot(series, float(row[key].value))
-            for series, key in (
-                ("worst", "worst"),
-                ("mean of all", "random"),
-                ("best", "best"),
-                ("single source", "sslt"),
-                ("as it is", "base"),
+        row = {
+            "series": series_cell(grid),
+            "worst": cells["min"],
+            "random": cells["random"],
+            "best": cells["max"],
+            "sslt": _single_source_cell(grid, material.request.pool),
+            "base": Cell(),
+            "gap": Cell(gap, f"{gap:.2f}", "computed", "of the two means"),
+        }
+        if grid.baseline is not None:
+            row["base"] = trained_cell(grid, grid.baseline, percent(grid.baseline.mean), "without training")
+        rows.append(row)
+        if row["sslt"].value is None:
+            draft.notes.append(
+                f"{grid.label}: no single source was trained. `mslt train … --all-combinations -k 1` does."
             )
-            if key in row and isinstance(row[key].value, float)
-        ]
-        shown.append((row["series"].text, tuple(dots)))
-    if shown:
-        panels.append(Panel("", tuple(shown)))
-    chart = DotChart("score, %", tuple(panels), joined=True) if panels else None
-    lines = [*published_notes(material, [task for task, method in ends if method == "min"]), *lines]
-    title = f"The best and the worst combination of {material.k} against a single source"
-    return Table(
-        "fig5", title, tuple(heads), whole(heads, rows), tuple(lines), tuple(notes.texts), chart, commands_of(material)
+        draft.notes += material.grid_notes(grid)
+    lines = tuple((row["series"].text, _dots(row)) for row in reversed(rows))
+    chart = DotChart("score, %", (Panel("", lines),), joined=True) if lines else None
+    return draft.finish(rows, chart=chart, commands=material.commands)
+
+
+def _single_source_cell(grid: Grid, pool: Sequence[str]) -> Cell:
+    """What training on English alone scores; of all single sources the mean, where English is not among them."""
+    singles = grid.group(1, pool)
+    if english := singles.by_languages.get(("eng",)):
+        return trained_cell(grid, english, f"{percent(english.mean)} (en)", "SSLT(en)")
+    if not singles.trained:
+        return Cell()
+    cell = mean_cell(singles, "single sources, for English is not among them")
+    return replace(cell, text=f"{cell.text} (mean of {len(singles.trained)})")
+
+
+def _dots(row: dict[str, Cell]) -> tuple[Dot, ...]:
+    series = {"worst": "worst", "random": "mean of all", "best": "best", "sslt": "single source", "base": "as it is"}
+    return tuple(
+        Dot(name, row[key].value) for key, name in series.items() if key in row and isinstance(row[key].value, float)
     )
-
-
-def _same_probe(row: StoredProbe) -> tuple[Any, ...]:
-    """All but the layer."""
-    return (row.weights_sha256, row.corpus, row.split, row.languages, row.n, row.pooling, row.metric)

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mslt_cli.criteria import CRITERIA
-from mslt_cli.reports.cells import (
-    Cell,
-    Dot,
-    DotChart,
-    Footnotes,
-    Head,
-    Panel,
-    Table,
-    percent,
-)
-from mslt_cli.reports.grid import Grid, Trained, contenders
-from mslt_cli.reports.material import (
-    Choice,
-    Material,
-    commands_of,
-    grid_notes,
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, Panel, Table, percent
+from mslt_cli.reports.choices import Choice, choice_notes
+from mslt_cli.reports.grid import Group, Trained, compare_with_best
+from mslt_cli.reports.material import Material
+from mslt_cli.reports.score_cells import (
+    choice_cell,
+    count_cell,
+    criterion_cell,
+    end_cells,
     mean_cell,
-    origin_of,
-    pool_of,
-    published_notes,
+    published_cell,
     score_cell,
-    source_of,
-    whole,
-    with_combinations,
 )
-from mslt_cli.store.results import Published
+from mslt_cli.reports.task_facts import guess_accuracy
 
-METHODS = ("size", "vocab", "embedding", "l2v-syntax", "l2v-phonology", "l2v-inventory", "l2v-family", "l2v-geography")
-"""The criteria of Tables 1 and 2, in their order."""
 DIVERSE = ("embedding", "l2v-syntax", "l2v-phonology", "l2v-inventory", "l2v-family", "l2v-geography")
-"""Those of Table 6."""
+"""The criteria of Table 6."""
+METHODS = ("size", "vocab", *DIVERSE)
+"""The criteria of Tables 1 and 2, in their order."""
+CRITERION = Head("method", "criterion", right=False, label=True)
 TIED = "≈ "
 """Marks what can't be told from the best combination."""
 NEAR = 5.0
@@ -49,313 +38,246 @@ MOST, LEAST = "least-similar", "most-similar"
 
 def table1(material: Material) -> Table:
     """Criteria × tasks: the score of what each criterion chooses, and its rank among all trained combinations."""
-    return _criteria_table(
-        material, "table1", (), "Score of each criterion's choice, and its rank among all combinations"
-    )
+    title = "Score of each criterion's choice, and its rank among all combinations"
+    return _criteria_table(material, 1, title, material.request.include)
 
 
 def table2(material: Material) -> Table:
     """The same with a language in every combination; the paper prints ranks alone."""
-    include = material.include or ("eng",)
-    title = f"The same, with {material.named(include)} in every combination"
-    return _criteria_table(material, "table2", include, title)
+    include = material.request.include or ("eng",)
+    return _criteria_table(material, 2, f"The same, with {material.named(include)} in every combination", include)
 
 
-def _criteria_table(material: Material, name: str, include: tuple[str, ...], title: str) -> Table:
-    number, notes = int(name[-1]), Footnotes()
-    include = include or material.include
-    published = material.of_paper(number)
-    tasks = list(dict.fromkeys(row.task for row in published))
-    heads = [Head("method", "criterion", right=False, label=True)]
-    heads += [
-        Head(f"{task}.published", f"{task} (paper)", marks=notes.mark(material.footnotes(number, task)))
-        for task in tasks
-    ]
-    heads += [Head(grid.name.key, grid.label) for grid in material.grids]
-    rows: dict[str, dict[str, Cell]] = {
-        method: {"method": _criterion_cell(method)} for method in ("min", *METHODS, "random", "max")
-    }
-    for row in published:
+def _criteria_table(material: Material, number: int, title: str, include: Sequence[str]) -> Table:
+    draft = Draft(f"table{number}", title, CRITERION)
+    rows = {method: {CRITERION.key: criterion_cell(method)} for method in ("min", *METHODS, "random", "max")}
+    printed = material.printed(number)
+    tasks = list(dict.fromkeys(row.task for row in printed))
+    draft.heads += [material.printed_head(draft, number, task) for task in tasks]
+    draft.heads += [Head(grid.name.key, grid.label) for grid in material.grids]
+    for row in printed:
         rows[row.method][f"{row.task}.published"] = published_cell(row)
-    lines = published_notes(material, tasks) if number == 1 else []
-    for grid, some in with_combinations(material, lines, include):
-        choices = {choice.criterion: choice for choice in material.choose(grid, pool_of(material, grid), include)}
-        for method, cell in criteria_cells(material, grid, some, choices).items():
+    draft.notes += material.paper_notes(tasks) if number == 1 else []
+    for group in material.groups(draft, include):
+        grid = group.grid
+        choices = material.choose(grid, include)
+        for method, cell in (end_cells(group) | _choice_cells(group, choices)).items():
             rows[method][grid.name.key] = cell
-        lines += grid_notes(material, grid, include=include)
-        lines += said_of_choices(choices.values(), METHODS)
-        lines.append(f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).")
+        draft.notes += material.grid_notes(grid, include=include)
+        draft.notes += choice_notes(choices, METHODS)
+        draft.notes.append(f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).")
     # A line that nobody has a number for is left out.
-    kept = [cells for cells in rows.values() if len(cells) > 1]
-    return Table(
-        name, title, tuple(heads), whole(heads, kept), tuple(lines), tuple(notes.texts), None, commands_of(material)
-    )
+    return draft.finish([cells for cells in rows.values() if len(cells) > 1], commands=material.commands)
 
 
-def criteria_cells(
-    material: Material, grid: Grid, some: Sequence[Trained], choices: dict[str, Choice]
-) -> dict[str, Cell]:
-    """A grid's column of Table 1: the ends, the mean, and what each criterion's choice scores."""
-    ranks = dict(zip((trained.languages for trained in some), grid.ranks(some), strict=True))
-    by_name = {trained.languages: trained for trained in some}
-    ordered = sorted(some, key=lambda trained: (-trained.mean, trained.languages))
-    best, worst = ordered[0], ordered[-1]
-    cells = {
-        "min": score_cell(grid, worst, ranks[worst.languages], len(some), material.named),
-        "max": score_cell(grid, best, ranks[best.languages], len(some), material.named),
-        "random": mean_cell(grid, some, "the mean over all combinations: what a random one scores on average"),
-    }
-    tied = {one.trained.languages for one in contenders(grid, some, intervals=False) if one.tied}
-    for method in METHODS:
-        choice = choices.get(method)
-        if choice is None or choice.problem:
+def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
+    """What the choice of each criterion scores, and a mark where it can't be told from the best combination."""
+    tied = {one.trained.languages for one in compare_with_best(group, intervals=False) if one.tied}
+    cells = {}
+    for choice in choices:
+        if choice.criterion not in METHODS or choice.problem:
             continue
-        cell = chosen_cell(material, grid, choice, choice.most, by_name, ranks)
+        cell = choice_cell(group, choice, choice.most)
         if "rank" in cell.more:
-            alike = choice.most[0] in tied
-            text = (TIED if alike and cell.more["rank"] > 1 else "") + cell.text
-            cell = replace(cell, text=text, more={**cell.more, "tied_for_best": alike})
-        cells[method] = cell
+            is_tied = choice.most[0] in tied
+            text = (TIED if is_tied and cell.more["rank"] > 1 else "") + cell.text
+            cell = replace(cell, text=text, more={**cell.more, "tied_for_best": is_tied})
+        cells[choice.criterion] = cell
     return cells
 
 
-def chosen_cell(
-    material: Material,
-    grid: Grid,
-    choice: Choice,
-    chosen: tuple[tuple[str, ...], ...],
-    by_name: dict[tuple[str, ...], Trained],
-    ranks: dict[tuple[str, ...], int],
-) -> Cell:
-    """The score of what a criterion chose: "61.36 (9)"; the mean where several combinations tie, "60.12 (5 tie)"."""
-    names = [material.named(languages) for languages in chosen]
-    why = f"{choice.criterion} ({choice.evidence}) chooses {names[0]}"
-    why += f" or another of {len(names)} that tie" if len(names) > 1 else ""
-    trained = [by_name[languages] for languages in chosen if languages in by_name]
-    if not trained:
-        return Cell(None, "not trained", "computed", why, {"languages": names[0], "tied": len(names)})
-    if len(chosen) == 1:
-        cell = score_cell(grid, trained[0], ranks[chosen[0]], len(ranks), material.named)
-        return replace(cell, source=f"{why}. {cell.source}", more={**cell.more, "tied": 1})
-    mean = float(np.mean([one.mean for one in trained]))
-    runs = [run for one in trained for run in one.runs]
-    how = f"the mean over the {len(trained)} of them that were trained"
-    return Cell(
-        *(100 * mean, f"{percent(mean)} ({len(names)} tie)", origin_of(grid)),
-        f"{why}: {how}. {source_of(runs, grid)}",
-        {"languages": names[0], "tied": len(names)},
-    )
+@dataclass(frozen=True)
+class _BestColumn:
+    """A column of Table 3, the best combination first."""
 
-
-def said_of_choices(choices: Iterable[Choice], criteria: Collection[str]) -> list[str]:
-    """Which criteria are left out and why, and of which several combinations tie."""
-    mine = [choice for choice in choices if choice.criterion in criteria]
-    lines = [choice.problem for choice in mine if choice.problem]
-    if tied := [f"{choice.criterion} ({len(choice.most)})" for choice in mine if len(choice.most) > 1]:
-        lines.append(f"Several combinations tie under {', '.join(tied)}: the mean over them is shown.")
-    return lines
+    head: Head
+    combinations: list[tuple[str, ...]]
+    """Languages as the user reads them."""
+    cells: list[Cell]
 
 
 def table3(material: Material) -> tuple[Table, Table]:
     """The best combinations of each task; and how often each language is in them."""
-    notes = Footnotes()
-    columns: list[tuple[Head, list[tuple[tuple[str, ...], Cell]]]] = []
-    published = material.of_paper(3)
-    for task in dict.fromkeys(row.task for row in published):
-        ordered = sorted((row for row in published if row.task == task), key=lambda row: row.rank or 0)
-        found = []
-        for row in ordered[: material.top]:
-            named = ",".join(row.languages)
-            found.append((row.languages, Cell(named, named, "published", row.source)))
-        marks = notes.mark(material.footnotes(3, task))
-        columns.append((Head(f"{task}.published", f"{task} (paper)", right=False, marks=marks), found))
-    lines: list[str] = []
-    for grid, some in with_combinations(material, lines):
-        found = []
-        ranked = sorted(zip(grid.ranks(some), some, strict=True), key=lambda pair: (pair[0], pair[1].languages))
-        for rank, trained in ranked[: material.top]:
-            cell = score_cell(grid, trained, rank, len(some), material.named)
-            named = material.named(trained.languages)
-            more = {"score": cell.value, "rank": rank}
-            codes = tuple(material.code.get(x, x) for x in trained.languages)
-            found.append((codes, Cell(named, f"{named}  {percent(trained.mean)}", cell.origin, cell.source, more)))
-        columns.append((Head(grid.name.key, grid.label, right=False), found))
-        lines += grid_notes(material, grid)
-    rows = []
-    for i in range(max([len(found) for _, found in columns], default=0)):
-        of_rank = {"rank": Cell(i + 1, str(i + 1), "computed")}
-        rows.append(of_rank | {head.key: found[i][1] for head, found in columns if i < len(found)})
-    heads = (Head("rank", label=True), *(head for head, _ in columns))
-    title = f"The best {len(rows)} combinations"
-    best = Table(
-        "table3", title, heads, whole(heads, rows), tuple(lines), tuple(notes.texts), None, commands_of(material)
-    )
-    return best, _languages_in(columns, len(rows))
+    draft = Draft("table3", "", Head("rank", label=True))
+    top = material.request.top
+    printed = material.printed(3)
+    columns = []
+    for task in dict.fromkeys(row.task for row in printed):
+        best = sorted((row for row in printed if row.task == task), key=lambda row: row.rank or 0)[:top]
+        columns.append(
+            _BestColumn(
+                material.printed_head(draft, 3, task, right=False),
+                [row.languages for row in best],
+                [Cell(",".join(row.languages), ",".join(row.languages), "published", row.source) for row in best],
+            )
+        )
+    for group in material.groups(draft):
+        column = _BestColumn(Head(group.grid.name.key, group.grid.label, right=False), [], [])
+        for trained in group.ranked[:top]:
+            cell = score_cell(group, trained)
+            named, more = cell.more["languages"], {"score": cell.value, "rank": cell.more["rank"]}
+            column.combinations.append(tuple(named.split(",")))
+            column.cells.append(replace(cell, value=named, text=f"{named}  {percent(trained.mean)}", more=more))
+        columns.append(column)
+        draft.notes += material.grid_notes(group.grid)
+    rows: list[dict[str, Cell]] = []
+    for i in range(max([len(column.cells) for column in columns], default=0)):
+        row = {column.head.key: column.cells[i] for column in columns if i < len(column.cells)}
+        rows.append({"rank": count_cell(i + 1), **row})
+    draft.title = f"The best {len(rows)} combinations"
+    draft.heads += [column.head for column in columns]
+    return draft.finish(rows, commands=material.commands), _languages_of(columns, len(rows))
 
 
-def _languages_in(columns: Sequence[tuple[Head, Sequence[tuple[tuple[str, ...], Cell]]]], top: int) -> Table:
+def _languages_of(columns: Sequence[_BestColumn], top: int) -> Table:
     """How often each language is in the best combinations: of the paper's tasks together, and of each column."""
-    counts: dict[str, dict[str, int]] = {}
-    papers = [head.key for head, _ in columns if head.key.endswith(".published")]
-    for head, found in columns:
-        for language in (language for languages, _ in found for language in languages):
-            counts.setdefault(language, {}).setdefault(head.key, 0)
-            counts[language][head.key] += 1
-    heads = [Head("language", right=False, label=True), *([Head("paper", "paper, all tasks")] if papers else [])]
-    heads += [Head(head.key, head.text) for head, _ in columns]
-    rows = []
-    for language, by_column in counts.items():
-        row = {"language": Cell(language, language), "paper": _count(sum(by_column.get(key, 0) for key in papers))}
-        rows.append(row | {head.key: _count(by_column.get(head.key, 0)) for head, _ in columns})
-    keys = ["paper"] if papers else [head.key for head, _ in columns]
-    rows.sort(key=lambda row: (*(-row[key].value for key in keys), row["language"].value))
-    return Table(
-        "languages", f"How often each language is in the best {top} combinations", tuple(heads), whole(heads, rows)
+    draft = Draft(
+        "languages",
+        f"How often each language is in the best {top} combinations",
+        Head("language", right=False, label=True),
     )
-
-
-def _count(n: int) -> Cell:
-    return Cell(n, str(n), "computed", "times in the best combinations above")
+    counts = {column.head.key: Counter(x for languages in column.combinations for x in languages) for column in columns}
+    if of_paper := [counts[key] for key in counts if key.endswith(".published")]:
+        draft.heads.append(Head("paper", "paper, all tasks"))
+        counts = {"paper": sum(of_paper, Counter()), **counts}
+    draft.heads += [Head(column.head.key, column.head.text) for column in columns]
+    first = ["paper"] if of_paper else list(counts)
+    languages = {language for count in counts.values() for language in count}
+    ordered = sorted(languages, key=lambda language: (*(-counts[key][language] for key in first), language))
+    source = "times in the best combinations above"
+    return draft.finish(
+        {"language": Cell(x, x), **{key: count_cell(count[x], source) for key, count in counts.items()}}
+        for x in ordered
+    )
 
 
 def table4(material: Material) -> Table:
     """Mean score by the number of distinct writing systems in a combination."""
-    notes = Footnotes()
-    lines: list[str] = []
-    published = material.of_paper(4)
-    tasks = dict.fromkeys(row.task for row in published)
-    heads = [Head("scripts", "writing systems", label=True)]
-    heads += [
-        Head(f"{task}.published", f"{task} (paper)", marks=notes.mark(material.footnotes(4, task))) for task in tasks
-    ]
-    heads += [Head(grid.name.key, grid.label) for grid in material.grids]
+    title = "Mean score by the number of distinct writing systems; ± is the spread over combinations"
+    draft = Draft("table4", title, Head("scripts", "writing systems", label=True))
+    printed = material.printed(4)
+    draft.heads += [material.printed_head(draft, 4, task) for task in dict.fromkeys(row.task for row in printed)]
+    draft.heads += [Head(grid.name.key, grid.label) for grid in material.grids]
     rows: dict[int, dict[str, Cell]] = {}
-    for row in published:
+    for row in printed:
         case = int(row.selection[-1])
         rows.setdefault(case, {})[f"{row.task}.published"] = published_cell(row)
-    for grid, some in with_combinations(material, lines):
-        if unknown := {x for trained in some for x in trained.languages if not material.script.get(x)}:
-            lines.append(
-                f"The script of {material.named(sorted(unknown))} is not known: combinations with it are left out."
-            )
-        groups: dict[int, list[Trained]] = {}
-        for trained in some:
-            if not unknown & set(trained.languages):
-                groups.setdefault(len({material.script[x] for x in trained.languages}), []).append(trained)
-        for scripts, group in groups.items():
-            rows.setdefault(scripts, {})[grid.name.key] = mean_cell(grid, group, f"{scripts} distinct scripts")
-        lines += grid_notes(material, grid)
-    for scripts, cells in rows.items():
-        cells["scripts"] = Cell(scripts, str(scripts), "computed", "distinct ISO 15924 scripts (data/langs)")
-    title = "Mean score by the number of distinct writing systems; ± is the spread over combinations"
-    ordered = [rows[scripts] for scripts in sorted(rows)]
-    return Table(
-        "table4",
-        title,
-        tuple(heads),
-        whole(heads, ordered),
-        tuple(lines),
-        tuple(notes.texts),
-        None,
-        commands_of(material),
-    )
+    for group in material.groups(draft):
+        every = {language for trained in group.trained for language in trained.languages}
+        if unknown := sorted(language for language in every if not material.script.get(language)):
+            named = material.named(unknown)
+            draft.notes.append(f"The script of {named} is not known: combinations with it are left out.")
+        for scripts, some in _split_by_scripts(group, material.script).items():
+            cell = mean_cell(some, f"{scripts} distinct scripts")
+            rows.setdefault(scripts, {})[group.grid.name.key] = cell
+        draft.notes += material.grid_notes(group.grid)
+    source = "distinct ISO 15924 scripts (data/langs)"
+    ordered = [{"scripts": count_cell(scripts, source), **rows[scripts]} for scripts in sorted(rows)]
+    return draft.finish(ordered, commands=material.commands)
+
+
+def _split_by_scripts(group: Group, script: Mapping[str, str]) -> dict[int, Group]:
+    """The combinations by their number of distinct scripts, without those whose scripts are not all known."""
+    by_count: dict[int, list[Trained]] = {}
+    for trained in group.trained:
+        scripts = {script.get(language) for language in trained.languages}
+        if all(scripts):
+            by_count.setdefault(len(scripts), []).append(trained)
+    return {count: Group(group.grid, tuple(some)) for count, some in by_count.items()}
 
 
 def table6(material: Material) -> Table:
     """The least against the most diverse combination, by criterion."""
-    return _similarity(material, "table6", "The most diverse combination against the least diverse one")
+    draft = Draft("table6", "The most diverse combination against the least diverse one", CRITERION)
+    columns = _diversity_columns(material, draft)
+    rows = _diversity_rows(columns)
+    for column in columns:
+        keys = {end: f"{column.key}.{end}" for end in (LEAST, MOST)}
+        draft.heads += [
+            Head(keys[LEAST], f"{column.label}: least", marks=column.marks),
+            Head(keys[MOST], "most diverse"),
+        ]
+        for method, row in rows.items():
+            row |= {keys[end]: cell for end, cell in column.ends.get(method, {}).items()}
+    return draft.finish(rows.values(), commands=material.commands)
 
 
 def fig6(material: Material) -> Table:
     """Table 6 as a figure: what diversity gains under each criterion."""
-    table = _similarity(material, "fig6", "Points that the most diverse combination gains over the least diverse one")
-    pairs = [table.heads[i : i + 2] for i in range(1, len(table.heads), 2)]
-    rows, panels = [], []
-    heads = [table.heads[0], *(Head(*_of_both(low), marks=low.marks) for low, _ in pairs)]
-    for row in table.rows:
-        cells = {"method": row["method"]}
-        for low, high in pairs:
-            ends = [row[head.key] for head in (low, high)]
-            key, _ = _of_both(low)
-            if all(isinstance(end.value, float) for end in ends):
-                gain = float(ends[1].value) - float(ends[0].value)
-                source = f"{ends[1].source or 'the most diverse'} less {ends[0].source or 'the least diverse'}"
-                more = {"least_diverse": ends[0].value, "most_diverse": ends[1].value}
-                cells[key] = Cell(round(gain, 10), f"{gain:+.2f}", "computed", source, more)
-        rows.append(cells)
-    for low, high in pairs:
+    draft = Draft("fig6", "Points that the most diverse combination gains over the least diverse one", CRITERION)
+    columns = _diversity_columns(material, draft)
+    rows = _diversity_rows(columns)
+    panels = []
+    for column in columns:
+        draft.heads.append(Head(column.key, column.label, marks=column.marks))
         lines = []
-        for row in reversed(table.rows):
-            both = (("least diverse", row[low.key].value), ("most diverse", row[high.key].value))
-            dots = tuple(Dot(series, float(value)) for series, value in both if isinstance(value, float))
-            lines.append((row["method"].text, dots))
+        for method, row in reversed(rows.items()):
+            ends = {end: cell for end, cell in column.ends.get(method, {}).items() if isinstance(cell.value, float)}
+            named = (("least diverse", ends.get(LEAST)), ("most diverse", ends.get(MOST)))
+            lines.append((row[CRITERION.key].text, tuple(Dot(name, end.value) for name, end in named if end)))
+            if len(ends) == 2:
+                row[column.key] = _gain_cell(ends[LEAST], ends[MOST])
         values = [dot.value for _, dots in lines for dot in dots]
-        key, title = _of_both(low)
-        chance = material.chance.get(key.split(".")[0])
+        chance = guess_accuracy(column.task)
         near = chance is not None and values and 100 * chance > min(values) - NEAR
-        panels.append(Panel(title, tuple(lines), (), (("a guess", 100 * chance),) if near and chance else ()))
+        panels.append(Panel(column.label, tuple(lines), (), (("a guess", 100 * chance),) if near and chance else ()))
     chart = DotChart("score, %", tuple(panels), joined=True) if panels else None
-    return replace(table, heads=tuple(heads), rows=whole(heads, rows), chart=chart)
+    return draft.finish(rows.values(), chart=chart, commands=material.commands)
 
 
-def _of_both(low: Head) -> tuple[str, str]:
-    """Key and text of the column that stands for a pair of Table 6's."""
-    return low.key.removesuffix(f".{LEAST}"), low.text.removesuffix(": least")
+def _gain_cell(least: Cell, most: Cell) -> Cell:
+    gain = float(most.value) - float(least.value)
+    source = f"{most.source or 'the most diverse'} less {least.source or 'the least diverse'}"
+    more = {"least_diverse": least.value, "most_diverse": most.value}
+    return Cell(round(gain, 10), f"{gain:+.2f}", "computed", source, more)
 
 
-def _similarity(material: Material, name: str, title: str) -> Table:
-    notes = Footnotes()
-    published = material.of_paper(6)
-    heads = [Head("method", "criterion", right=False, label=True)]
-    rows: dict[str, dict[str, Cell]] = {method: {"method": _criterion_cell(method)} for method in (*DIVERSE, "average")}
-    for task in dict.fromkeys(row.task for row in published):
-        marks = notes.mark(material.footnotes(6, task))
-        heads += [
-            Head(f"{task}.{LEAST}", f"{task} (paper): least", marks=marks),
-            Head(f"{task}.{MOST}", "most diverse"),
-        ]
-        for row in published:
+@dataclass(frozen=True)
+class _DiversityColumn:
+    """A task of the paper, or a grid, in Table 6: by method, the cells of both ends, MOST and LEAST."""
+
+    task: str
+    key: str
+    label: str
+    marks: tuple[int, ...] = ()
+    ends: dict[str, dict[str, Cell]] = field(default_factory=dict)
+
+
+def _diversity_columns(material: Material, draft: Draft) -> list[_DiversityColumn]:
+    printed = material.printed(6)
+    tasks = list(dict.fromkeys(row.task for row in printed))
+    columns = []
+    for task in tasks:
+        head = material.printed_head(draft, 6, task)
+        column = _DiversityColumn(task, task, head.text, head.marks)
+        for row in printed:
             if row.task == task:
-                rows[row.method][f"{task}.{row.selection}"] = published_cell(row)
-    lines = published_notes(material, list(dict.fromkeys(row.task for row in published)))
-    for grid, some in with_combinations(material, lines):
-        keys = {least: f"{grid.name.key}.{LEAST if least else MOST}" for least in (True, False)}
-        heads += [Head(keys[True], f"{grid.label}: least"), Head(keys[False], "most diverse")]
-        by_name = {trained.languages: trained for trained in some}
-        ranks = dict(zip(by_name, grid.ranks(some), strict=True))
-        choices = {c.criterion: c for c in material.choose(grid, pool_of(material, grid), material.include)}
-        for least, key in keys.items():
-            values = []
-            for method in DIVERSE:
-                choice = choices.get(method)
-                if choice is None or choice.problem:
-                    continue
-                cell = chosen_cell(material, grid, choice, choice.of(least), by_name, ranks)
-                rows[method][key] = cell
-                values += [cell.value] if cell.value is not None else []
-            if values:
+                column.ends.setdefault(row.method, {})[row.selection] = published_cell(row)
+        columns.append(column)
+    draft.notes += material.paper_notes(tasks)
+    for group in material.groups(draft):
+        grid = group.grid
+        column = _DiversityColumn(grid.about.task, grid.name.key, grid.label)
+        choices = material.choose(grid, material.request.include)
+        by_name = {choice.criterion: choice for choice in choices if not choice.problem}
+        shown = [by_name[method] for method in DIVERSE if method in by_name]
+        averages = {}
+        for end in (LEAST, MOST):
+            cells = {x.criterion: choice_cell(group, x, x.most if end == MOST else x.least) for x in shown}
+            for method, cell in cells.items():
+                column.ends.setdefault(method, {})[end] = cell
+            if values := [cell.value for cell in cells.values() if cell.value is not None]:
                 mean = float(np.mean(values))
-                rows["average"][key] = Cell(
-                    mean, f"{mean:.2f}", "computed", f"mean of the {len(values)} criteria above"
-                )
-        lines += grid_notes(material, grid)
-        lines += said_of_choices(choices.values(), DIVERSE)
-    kept = [cells for cells in rows.values() if len(cells) > 1]
-    return Table(
-        name, title, tuple(heads), whole(heads, kept), tuple(lines), tuple(notes.texts), None, commands_of(material)
-    )
+                source = f"mean of the {len(values)} criteria above"
+                averages[end] = Cell(mean, f"{mean:.2f}", "computed", source)
+        column.ends["average"] = averages
+        columns.append(column)
+        draft.notes += material.grid_notes(grid)
+        draft.notes += choice_notes(choices, DIVERSE)
+    return columns
 
 
-def _criterion_cell(method: str) -> Cell:
-    known = CRITERIA.get(method)
-    words = {"min": "worst of all", "max": "best of all", "random": "a random one, on average", "average": "average"}
-    return Cell(method, words.get(method, method), "", f"{known.summary}; {known.source}" if known else "")
-
-
-def published_cell(row: Published) -> Cell:
-    """A printed cell: "85.69 (3)", or a rank alone."""
-    if row.score_percent is None:
-        return Cell(row.rank, str(row.rank), "published", row.source, {"rank": row.rank, "out_of": row.out_of})
-    rank = f" ({row.rank})" if row.rank is not None else ""
-    more = {} if row.rank is None else {"rank": row.rank, "out_of": row.out_of}
-    return Cell(row.score_percent, f"{row.score_percent:.2f}{rank}", "published", row.source, more)
+def _diversity_rows(columns: Sequence[_DiversityColumn]) -> dict[str, dict[str, Cell]]:
+    """A line for each method that somebody has a number for."""
+    methods = [method for method in (*DIVERSE, "average") if any(column.ends.get(method) for column in columns)]
+    return {method: {CRITERION.key: criterion_cell(method)} for method in methods}

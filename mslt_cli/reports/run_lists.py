@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mslt_cli.errors import UnknownNameError, UsageError
-from mslt_cli.reports.grid import flat
+from mslt_cli.reports.comparable import flatten
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.runs import StoredRun, StoredScore, find_runs, stored_scores
@@ -52,7 +52,7 @@ class DetailedRun:
     @property
     def settings(self) -> dict[str, Any]:
         """What determined it and what it ran on, by dotted name: "settings.adapter.rank", "environment.torch"."""
-        return flat({**self.run.identity, "environment": self.run.environment})
+        return flatten({**self.run.identity, "environment": self.run.environment})
 
 
 @dataclass(frozen=True)

@@ -20,30 +20,16 @@ TERMS = 40
 
 
 @dataclass(frozen=True)
-class Correlation:
-    """A rank correlation."""
+class Estimate:
+    """A rank correlation, or the difference of two combinations."""
 
     value: float
-    """−1..1; nan where one side is all alike."""
-    low: float
-    """95 % interval; nan where there are too few."""
-    high: float
-    n: int
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One combination less another, paired over targets and seeds."""
-
-    value: float
-    """In the unit of the scores."""
-    low: float
-    """95 % interval; nan where nothing can be told (one target and one seed)."""
-    high: float
-    p: float
-    """Two-sided."""
-    seeds: int
-    """Those that both have."""
+    """A correlation is −1..1, and nan where one side is all alike; a difference has the unit of the scores."""
+    low: float = math.nan
+    """95 % interval; nan where there is too little to go by."""
+    high: float = math.nan
+    p: float = math.nan
+    """Of a difference, two-sided."""
 
 
 def average_ranks(values: Sequence[float] | Floats) -> Floats:
@@ -58,7 +44,7 @@ def average_ranks(values: Sequence[float] | Floats) -> Floats:
     return ranks
 
 
-def spearman(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Correlation:
+def spearman(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Estimate:
     """Spearman's ρ: do two sets of values order things alike?
 
     Args:
@@ -73,10 +59,10 @@ def spearman(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Correl
     scale = math.sqrt(float(a @ a) * float(b @ b))
     value = float(a @ b) / scale if scale else math.nan
     n = len(a)
-    return _with_interval(value, math.sqrt((1 + value**2 / 2) / (n - 3)) if n > 3 else math.nan, n)
+    return _fisher_interval(value, math.sqrt((1 + value**2 / 2) / (n - 3)) if n > 3 else math.nan)
 
 
-def kendall(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Correlation:
+def kendall(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Estimate:
     """Kendall's τ-b: how much more often do two sets of values order a pair alike than the other way round?
 
     Args:
@@ -95,19 +81,20 @@ def kendall(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Correla
         untied_a += int(np.count_nonzero(of_a))
         untied_b += int(np.count_nonzero(of_b))
     value = alike / math.sqrt(untied_a * untied_b) if untied_a and untied_b else math.nan
-    return _with_interval(value, math.sqrt(0.437 / (n - 4)) if n > 4 else math.nan, n)
+    return _fisher_interval(value, math.sqrt(0.437 / (n - 4)) if n > 4 else math.nan)
 
 
-def _with_interval(value: float, error: float, n: int) -> Correlation:
+def _fisher_interval(value: float, error: float) -> Estimate:
+    """A correlation with its interval, from the standard error of Fisher's z."""
     if math.isnan(value) or math.isnan(error):
-        return Correlation(value, math.nan, math.nan, n)
+        return Estimate(value)
     if abs(value) >= 1 - 1e-12:
-        return Correlation(round(value), round(value), round(value), n)
+        return Estimate(round(value), round(value), round(value))
     z = math.atanh(value)
-    return Correlation(value, math.tanh(z - Z * error), math.tanh(z + Z * error), n)
+    return Estimate(value, math.tanh(z - Z * error), math.tanh(z + Z * error))
 
 
-def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats], *, interval: bool = True) -> Difference:
+def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats], *, interval: bool = True) -> Estimate:
     """One combination's mean less another's, with a test that takes targets and seeds for samples of more.
 
     What two runs of one seed and target share cancels out. The variance of the mean is that of the means of the
@@ -137,35 +124,32 @@ def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats], *, inter
         if len(means) > 1
     ]
     if not parts:
-        return Difference(value, math.nan, math.nan, math.nan, len(common))
+        return Estimate(value)
     variance = sum(part for part, _ in parts)
     if variance < 1e-24:
-        return Difference(value, value, value, 1.0 if abs(value) < 1e-12 else 0.0, len(common))
+        return Estimate(value, value, value, 1.0 if abs(value) < 1e-12 else 0.0)
     freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
     error = math.sqrt(variance)
     half = student_quantile(1 - ALPHA / 2, freedom) * error if interval else math.nan
-    return Difference(value, value - half, value + half, student_p(value / error, freedom), len(common))
+    return Estimate(value, value - half, value + half, student_p(value / error, freedom))
 
 
-def tied_for_best(means: Sequence[float], differences: Sequence[Difference]) -> tuple[list[float], list[bool]]:
+def tied_for_best(differences: Sequence[Estimate]) -> tuple[list[float], list[bool]]:
     """Which combinations cannot be told from the best one.
 
     Args:
-        means: of each combination.
-        differences: of the best one less each combination; the best one's own is among them.
+        differences: of the best one less each of the others.
 
     Returns:
-        p of each, corrected by Holm over all but the best; and whether it is tied with it. What cannot be tested is.
+        p of each, corrected by Holm; and whether it is tied with the best one. What cannot be tested is.
     """
-    best = int(np.argmax(means))
-    others = [i for i, d in enumerate(differences) if i != best and not math.isnan(d.p)]
-    corrected = [math.nan] * len(means)
-    for i, p in zip(others, holm([differences[i].p for i in others]), strict=True):
-        corrected[i] = p
+    tested = [difference.p for difference in differences if not math.isnan(difference.p)]
+    holm_p = iter(holm(tested))
+    corrected = [math.nan if math.isnan(difference.p) else next(holm_p) for difference in differences]
     return corrected, [math.isnan(p) or p >= ALPHA for p in corrected]
 
 
-def detectable(half_widths: Sequence[float]) -> float:
+def detectable_difference(half_widths: Sequence[float] | Floats) -> float:
     """The least difference between two combinations' means over targets that the number of test rows lets one see.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mslt_cli.reports.grid import flat
+from mslt_cli.reports.comparable import flatten
 from mslt_cli.reports.run_lists import DetailedRun, ListedRun, RunDifference, TransferMean, short_text
 from mslt_cli.show.rows import Column, Output, plural, show, show_rows, signed, thousands, two_decimals
 
@@ -98,7 +98,7 @@ def show_run(details: DetailedRun, form: str) -> None:
         for score in details.scores
     ]
     if form == "table":
-        settings = flat({"identity": run.identity, "environment": run.environment})
+        settings = flatten({"identity": run.identity, "environment": run.environment})
         pairs = [
             {"what": name, "value": short_text(value)}
             for name, value in (facts | settings).items()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mslt_cli.reports.statistics import (
-    Difference,
+    Estimate,
     average_ranks,
-    detectable,
+    detectable_difference,
     incomplete_beta,
     kendall,
     paired_difference,
@@ -86,9 +86,9 @@ def test_only_seeds_that_both_have_are_paired():
     a = {0: np.array([0.7, 0.6]), 1: np.array([0.5, 0.4])}
     b = {1: np.array([0.4, 0.2]), 2: np.array([0.0, 0.0])}
     found = paired_difference(a, b)
-    assert (found.value, found.seeds) == (pytest.approx(0.15), 1)
+    assert found.value == pytest.approx(0.15)  # of seed 1 alone: 0.5 − 0.4 and 0.4 − 0.2
     apart = paired_difference({0: a[0]}, {2: b[2]})
-    assert (apart.value, apart.seeds) == (pytest.approx(0.65), 0)
+    assert apart.value == pytest.approx(0.65)  # no seed is common: the mean of each
 
 
 def test_seeds_that_differ_widen_the_interval():
@@ -121,17 +121,20 @@ def test_without_anything_to_compare_nothing_is_claimed():
 
 
 def test_the_best_is_tied_with_what_holm_leaves():
-    def of(p):
-        return Difference(0.1, 0.0, 0.2, p, 1)
+    def with_p(*values):
+        return [Estimate(0.1, 0.0, 0.2, p) for p in values]
 
-    # Best is number 1. Holm: 0.001 · 3, 0.02 · 2, 0.3 · 1.
-    corrected, tied = tied_for_best([0.5, 0.9, 0.6, 0.8], [of(0.02), of(1.0), of(0.001), of(0.3)])
-    assert corrected[0] == pytest.approx(0.04) and corrected[2] == pytest.approx(0.003) and corrected[3] == 0.3
-    assert tied == [False, True, False, True]
-    assert tied_for_best([0.5, 0.9], [of(math.nan), of(math.nan)])[1] == [True, True]
+    # Holm: 0.001 · 3, 0.02 · 2, 0.3 · 1.
+    corrected, tied = tied_for_best(with_p(0.02, 0.001, 0.3))
+    assert corrected == pytest.approx([0.04, 0.003, 0.3])
+    assert tied == [False, False, True]
+    # What cannot be tested is tied, and is not counted: 0.02 · 2, 0.04 · 1.
+    corrected, tied = tied_for_best(with_p(0.02, math.nan, 0.04))
+    assert corrected == pytest.approx([0.04, math.nan, 0.04], nan_ok=True)
+    assert tied == [False, True, False]
 
 
 def test_detectable_difference_by_hand():
     # 500 items, 9 languages, 70 % right: √(0.7 · 0.3 / 500) is 2.05 points, 0.683 on the mean of 9; times 1.96 √2.
     half = 1.959964 * math.sqrt(0.21 / 500)
-    assert 100 * detectable([half] * 9) == pytest.approx(1.894, abs=1e-3)
+    assert 100 * detectable_difference([half] * 9) == pytest.approx(1.894, abs=1e-3)

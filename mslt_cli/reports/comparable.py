@@ -1,0 +1,268 @@
+"""From stored runs and scores to a grid: which runs are asked for, which can be compared, and on which targets."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mslt_cli.errors import DataError, UnknownNameError, UsageError
+from mslt_cli.reports.grid import Combination, Draw, Grid, GridName, Trained, draw_of, name_seeds
+from mslt_cli.reports.task_facts import usual_sources
+from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore
+
+PAPER_K = 3
+"""Languages in the combinations of the paper's tables."""
+ORIGINS = {"published": None, "runs": "own", "shipped": "shipped", "both": "own"}
+"""By source, whose runs a report shows."""
+RECIPE = ("task", "model", "pairing", "oversample", "settings")
+"""Parts of a run's identity that have to be the same in one grid; its data differ with its sources."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a report is asked for; see `views.report`."""
+
+    source: str
+    tasks: tuple[str, ...]
+    models: tuple[str, ...]
+    metric: str | None
+    examples: int | None
+    where: Mapping[str, str]
+    mix_budgets: bool
+    k: int
+    top: int
+    include: tuple[str, ...]
+    """ISO 639-3."""
+    pool: tuple[str, ...]
+    """ISO 639-3; empty = all that grids were trained on."""
+
+    @property
+    def origin(self) -> str | None:
+        """Whose runs are shown; None = nobody's."""
+        return ORIGINS[self.source]
+
+    def is_printed(self, *, with_english: bool) -> bool:
+        """Whether the paper prints what is asked for: three languages out of its seven, in Table 2 with English."""
+        return self.k == PAPER_K and not self.pool and (not self.include or (with_english and self.include == ("eng",)))
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A run and what it scored in the evaluation of a grid, by target."""
+
+    run: StoredRun
+    scores: Mapping[str, StoredScore]
+
+
+def make_grid(
+    about: StoredEvaluation,
+    name: GridName,
+    runs: Iterable[StoredRun],
+    scores: Iterable[StoredScore],
+    request: Request,
+    code: Mapping[str, str],
+) -> Grid | None:
+    """Put together what was scored in one way with one model.
+
+    Args:
+        about: task, split, scoring, metric, model, and whose runs.
+        name: see `name_grids`.
+        runs: any; those of another model or origin are passed over.
+        scores: of that evaluation.
+        request: which of the runs are compared.
+        code: ISO 639-3 → how the user reads a language.
+
+    Returns:
+        None where no combination was trained.
+
+    Raises:
+        UnknownNameError: `request.where` names no part of their recipe.
+        UsageError: the runs differ in budget or recipe, and it is not said which are meant.
+        DataError: the combinations have no target in common that none of them was trained on.
+    """
+    by_run: dict[str, dict[str, StoredScore]] = {}
+    for score in scores:
+        by_run.setdefault(score.run_id, {})[score.target] = score
+    results = [
+        _Result(run, by_run[run.run_id])
+        for run in runs
+        if (run.model, run.origin) == (about.model, about.origin) and run.run_id in by_run
+    ]
+    matching = [x for x in results if x.run.kind == "train" and x.run.sources and _matches(x.run, request.where)]
+    trained = [x for x in matching if not x.run.unequal]
+    notes = []
+    if unequal := len(matching) - len(trained):
+        notes.append(f"left out, for their sources have unequal shares: {_count_runs(unequal)}")
+    if request.examples is not None:
+        trained = [x for x in trained if x.run.examples == request.examples]
+    if not trained:
+        return None
+    _require_one_budget(name.label, [x.run for x in trained], request.mix_budgets)
+    _require_one_recipe(name.label, [x.run for x in trained], request.mix_budgets)
+    targets, left_out = _common_targets([x.scores for x in trained], code)
+    groups: dict[Combination, list[_Result]] = {}
+    for result in trained:
+        groups.setdefault(result.run.sources, []).append(result)
+    ordered = sorted(groups, key=lambda combination: (len(combination), combination))
+    made = {combination: _gather_seeds(combination, groups[combination], targets) for combination in ordered}
+    notes += [*left_out, *_seed_notes(made, code)]
+    budgets = tuple(sorted({x.run.examples or 0 for x in trained}))
+    if len(budgets) > 1:
+        notes.append(f"budgets are mixed ({', '.join(f'{n:,}' for n in budgets)} examples): differences may be theirs")
+    untrained = [x for x in results if x.run.kind == "eval" and set(targets) <= set(x.scores)]
+    rows = {x.scores[target].rows for x in trained for target in targets}
+    return Grid(
+        about=about,
+        name=name,
+        examples=budgets,
+        targets=targets,
+        trained=made,
+        baseline=_gather_seeds((), untrained[:1], targets) if untrained else None,
+        rows=(min(rows), max(rows)),
+        notes=tuple(notes),
+        candidates=usual_sources(trained[0].run.task),
+        code=code,
+    )
+
+
+def _matches(run: StoredRun, where: Mapping[str, str]) -> bool:
+    """Whether a run's recipe has these values. A single source is paired with nothing, so it has any pairing.
+
+    Raises:
+        UnknownNameError: a recipe has no such part.
+    """
+    if not where:
+        return True
+    recipe = _recipe(run)
+    for name in where:
+        if name.replace("-", "_") not in recipe:
+            raise UnknownNameError("setting of these runs", name, list(recipe))
+    values = {name: recipe[name.replace("-", "_")] for name in where}
+    return all(
+        _as_text(values[name]) == _as_text(value) or (name == "pairing" and values[name] is None)
+        for name, value in where.items()
+    )
+
+
+def _recipe(run: StoredRun) -> dict[str, Any]:
+    """What two runs of one grid share, as users name it: {"learning_rate": 1e-4, "adapter.rank": 8, "pairing": …}."""
+    parts = flatten({part: run.identity.get(part) for part in RECIPE})
+    return {part.removeprefix("settings."): value for part, value in parts.items()}
+
+
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one: {"settings.adapter.rank": 8}."""
+    flat: dict[str, Any] = {}
+    for name, value in nested.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return flat
+
+
+def _as_text(value: Any) -> str:
+    """Numbers as one writes them: 1e-4 and 0.0001 are the same."""
+    try:
+        return f"{float(value):g}"
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _count_runs(n: int) -> str:
+    return "1 run" if n == 1 else f"{n:,} runs"
+
+
+def _require_one_budget(label: str, runs: Sequence[StoredRun], mixed: bool) -> None:
+    counts = Counter(run.examples or 0 for run in runs)
+    if len(counts) > 1 and not mixed:
+        listed = ", ".join(f"{n:,} ({_count_runs(count)})" for n, count in sorted(counts.items()))
+        raise UsageError(
+            f"The runs of {label} have different budgets, and combinations are comparable under one only: {listed} "
+            f"examples. Choose with --examples {counts.most_common(1)[0][0]}, or force it with --mix-budgets."
+        )
+
+
+def _require_one_recipe(label: str, runs: Sequence[StoredRun], mixed: bool) -> None:
+    """All else that determines a run, but for its sources, data and seeds, is the same."""
+    recipes: dict[str, list[StoredRun]] = {}
+    for run in runs:  # thousands of runs have a handful of recipes
+        recipes.setdefault(json.dumps([run.identity.get(part) for part in RECIPE], sort_keys=True), []).append(run)
+    counts: dict[str, Counter[str]] = {}
+    for alike in recipes.values():
+        for part, value in _recipe(alike[0]).items():
+            if (mixed and part == "steps") or (part == "pairing" and value is None):
+                continue  # steps follow from the budget; a single source is paired with nothing
+            counts.setdefault(part, Counter())[_as_text(value)] += len(alike)
+    for part, values in counts.items():
+        if len(values) > 1:
+            ordered = values.most_common()
+            listed = ", ".join(f"{value} ({_count_runs(count)})" for value, count in ordered)
+            raise UsageError(
+                f"The runs of {label} differ in {part}: {listed}. Choose with --where {part}={ordered[0][0]}."
+            )
+
+
+def _common_targets(
+    scores: Sequence[Mapping[str, StoredScore]], code: Mapping[str, str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """The targets that all runs were evaluated on, on the same rows, and none was trained on; and why others are not.
+
+    Raises:
+        DataError: there is none.
+    """
+    every = sorted(set().union(*scores), key=lambda target: code.get(target, target))
+    trained_on = {target for of_run in scores for target, score in of_run.items() if not score.unseen}
+    common = [target for target in every if all(target in of_run for of_run in scores)]
+    alike = [target for target in common if len({of_run[target].data_sha256 for of_run in scores}) == 1]
+    unseen = [target for target in alike if target not in trained_on]
+    notes = []
+    for before, after, why in (
+        (every, common, "not all runs were evaluated on them"),
+        (common, alike, "not all runs were evaluated on the same rows"),
+        (alike, unseen, "some runs were trained on them"),
+    ):
+        if lost := [code.get(target, target) for target in before if target not in after]:
+            notes.append(f"left out, for {why}: {', '.join(lost)}")
+    if not unseen:
+        raise DataError(
+            "The runs have no target in common that none of them was trained on. Evaluate them on the same targets "
+            "with `mslt eval RUN --targets …`."
+        )
+    return tuple(unseen), notes
+
+
+def _gather_seeds(combination: Combination, results: Sequence[_Result], targets: Sequence[str]) -> Trained:
+    """One run for each draw, the newest; results come newest first."""
+    by_draw: dict[Draw, _Result] = {}
+    for result in results:
+        by_draw.setdefault(draw_of(result.run), result)
+    ordered = dict(sorted(by_draw.items(), key=lambda item: item[0]))
+    first = next(iter(ordered.values())).scores
+    return Trained(
+        languages=combination,
+        runs=tuple(result.run for result in ordered.values()),
+        scores={
+            draw: np.array([result.scores[target].value for target in targets]) for draw, result in ordered.items()
+        },
+        half_widths=np.array([(first[target].high - first[target].low) / 2 for target in targets]),
+    )
+
+
+def _seed_notes(made: Mapping[Combination, Trained], code: Mapping[str, str]) -> list[str]:
+    """What the seeds let a reader conclude."""
+    by_draws: dict[tuple[Draw, ...], list[Combination]] = {}
+    for combination, trained in made.items():
+        by_draws.setdefault(trained.draws, []).append(combination)
+    if len(by_draws) == 1:
+        alone = len(next(iter(by_draws))) == 1
+        return ["one seed each: the luck of seeds is in the differences, and no test can see it"] if alone else []
+    mixed = len({examples for draws in by_draws for _, _, examples in draws}) > 1
+    parts = []
+    for draws, alike in sorted(by_draws.items(), key=lambda item: -len(item[1])):
+        whose = ",".join(code.get(x, x) for x in alike[0]) if len(alike) == 1 else f"{len(alike)} combinations"
+        budgets = map(str, sorted({examples for _, _, examples in draws}))
+        parts.append(f"{name_seeds(draws)} of {whose}" + (f" with {' and '.join(budgets)} examples" if mixed else ""))
+    return [f"seeds differ: {'; '.join(parts)}. Means are over those that each has, tests over common ones"]

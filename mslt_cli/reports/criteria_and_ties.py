@@ -1,0 +1,166 @@
+"""What the paper lacks: how well criteria foretell scores, and which combinations can't be told from the best."""
+
+from __future__ import annotations
+
+import math
+
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, Panel, Table, percent
+from mslt_cli.reports.choices import Choice, choice_notes
+from mslt_cli.reports.grid import Contender, Group, compare_with_best
+from mslt_cli.reports.material import Material, guess_of
+from mslt_cli.reports.paper_tables import NEAR
+from mslt_cli.reports.score_cells import choice_cell, count_cell, criterion_cell, describe_runs, score_cell, series_cell
+from mslt_cli.reports.statistics import Estimate, kendall, spearman
+
+MOST_CONTENDERS = 40
+"""Combinations that `best` lists; of more it lists the first, and says how many there are."""
+
+
+def criteria(material: Material) -> Table:
+    """How well each criterion orders the combinations that were trained, and what its choice costs."""
+    draft = Draft(
+        "criteria",
+        "How well each criterion foretells what combinations score",
+        Head("series", "task", right=False, label=True),
+        Head("criterion", right=False, label=True),
+        Head("choice", right=False),
+        Head("score", "score (rank)"),
+        Head("regret"),
+        Head("random", "random does as well"),
+        Head("spearman"),
+        Head("kendall"),
+        Head("n"),
+    )
+    rows: list[dict[str, Cell]] = []
+    panels = []
+    for group in material.groups(draft):
+        choices = material.choose(group.grid, material.request.include)
+        mine = [_criterion_row(material, group, choice) for choice in choices if not choice.problem]
+        rows += mine
+        panels.append(_criteria_panel(group, mine))
+        draft.notes += [*material.grid_notes(group.grid), *choice_notes(choices)]
+    draft.notes.append(
+        "regret: points that its choice lies below the best; random does as well: share of combinations that score "
+        "at least as much; correlations of criterion and score over combinations, with 95 % intervals. These "
+        "share languages, so the intervals are somewhat too narrow."
+        if rows
+        else "Published numbers hold no scores of single combinations: correlations need runs."
+    )
+    chart = DotChart("score, %", tuple(panels)) if panels else None
+    return draft.finish(rows, chart=chart, commands=material.commands)
+
+
+def _criteria_panel(group: Group, rows: list[dict[str, Cell]]) -> Panel:
+    """The score of each criterion's choice, before the scores of all combinations."""
+    scores = 100 * group.means
+    chosen = [(row["criterion"].value, row["score"].value) for row in reversed(rows)]
+    lines = tuple((name, (Dot("its choice", value),)) for name, value in chosen if isinstance(value, float))
+    marks = [("mean of all", 100 * group.mean)]
+    if (chance := guess_of(group.grid)) is not None and 100 * chance > scores.min() - NEAR:
+        marks.append(("a guess", 100 * chance))
+    return Panel(group.grid.label, lines, tuple(scores), tuple(marks))
+
+
+def _criterion_row(material: Material, group: Group, choice: Choice) -> dict[str, Cell]:
+    ranked = [trained for trained in group.trained if trained.languages in choice.values]
+    values, means = [choice.values[trained.languages] for trained in ranked], [trained.mean for trained in ranked]
+    source = f"{choice.criterion} ({choice.evidence}) against scores of {len(ranked)} combinations"
+    named, ties = material.named(choice.most[0]), len(choice.most)
+    others = f" +{ties - 1} that tie" if ties > 1 else ""
+    score = choice_cell(group, choice, choice.most)
+    row = {
+        "series": series_cell(group.grid),
+        "criterion": criterion_cell(choice.criterion, "computed"),
+        "choice": Cell(named, named + others, "computed", choice.evidence, {"tied": ties}),
+        "score": score,
+        "spearman": _correlation_cell(spearman(values, means), source),
+        "kendall": _correlation_cell(kendall(values, means), source),
+        "n": count_cell(len(ranked)),
+    }
+    if score.value is not None:
+        scores = 100 * group.means
+        regret, as_good = float(scores.max()) - score.value, float((scores >= score.value - 1e-9).mean())
+        row["regret"] = Cell(regret, f"{regret:.2f}", "computed", "the best trained combination less this one, points")
+        row["random"] = Cell(as_good, f"{100 * as_good:.0f} %", "computed", "combinations that score at least as much")
+    return row
+
+
+def _correlation_cell(correlation: Estimate, source: str) -> Cell:
+    value, low, high = correlation.value, correlation.low, correlation.high
+    if math.isnan(value):
+        return Cell(None, "–", "computed", source)
+    if math.isnan(low):
+        return Cell(value, f"{value:+.2f}", "computed", source)
+    return Cell(value, f"{value:+.2f} [{low:+.2f}, {high:+.2f}]", "computed", source, {"low": low, "high": high})
+
+
+def best(material: Material) -> Table:
+    """All combinations in order, and which of them cannot be told from the best one."""
+    draft = Draft(
+        "best",
+        "Which combinations can be told from the best one",
+        Head("series", "task", right=False, label=True),
+        Head("rank", label=True),
+        Head("languages", right=False, label=True),
+        Head("score"),
+        Head("behind", "best less this"),
+        Head("p", "p, Holm"),
+        Head("tied", right=False),
+        Head("seeds"),
+    )
+    rows: list[dict[str, Cell]] = []
+    panels = []
+    for group in material.groups(draft):
+        label, n = group.grid.label, len(group.trained)
+        contenders = compare_with_best(group)
+        tied = sum(contender.tied for contender in contenders)
+        listed = contenders[:MOST_CONTENDERS]
+        rows += [_contender_row(group, contender, is_best=contender is contenders[0]) for contender in listed]
+        lines = ((group.grid.named(contender.trained.languages), (_contender_dot(contender),)) for contender in listed)
+        panels.append(Panel(label, tuple(reversed(tuple(lines)))))
+        draft.notes += material.grid_notes(group.grid)
+        draft.notes.append(
+            f"{label}: {tied} of {n} combinations can't be told from the best one (paired over targets "
+            "and seeds, both taken as samples; p two-sided, Holm's correction, 5 %)."
+        )
+        if n > MOST_CONTENDERS:
+            draft.notes.append(f"{label}: the first {MOST_CONTENDERS} of {n} are listed.")
+    if not rows:
+        draft.notes.append(
+            "Published numbers have no scores by language and seed: whether they differ can't be tested."
+        )
+    chart = DotChart("points below the best", tuple(panels)) if panels else None
+    return draft.finish(rows, chart=chart, commands=material.commands)
+
+
+def _contender_row(group: Group, contender: Contender, *, is_best: bool) -> dict[str, Cell]:
+    grid, trained, behind, p = group.grid, contender.trained, contender.behind, contender.p_holm
+    named = grid.named(trained.languages)
+    source = f"{named}: {describe_runs(grid, trained.runs)}"
+    score = score_cell(group, trained)
+    low, high = 100 * behind.low, 100 * behind.high
+    known = not math.isnan(low)
+    interval = f" [{low:+.2f}, {high:+.2f}]" if known and not is_best else ""
+    p_text = "" if math.isnan(p) else f"{p:.3f}" if p >= 0.001 else "<0.001"
+    return {
+        "series": series_cell(grid),
+        "rank": count_cell(contender.rank),
+        "languages": Cell(named, named, grid.origin, source),
+        "score": Cell(score.value, percent(trained.mean), score.origin, source),
+        "behind": Cell(
+            100 * behind.value,
+            f"{100 * behind.value:+.2f}{interval}",
+            "computed",
+            source,
+            {"low": low, "high": high} if known else {},
+        ),
+        "p": Cell(None if math.isnan(p) else p, p_text, "computed", source),
+        "tied": Cell(contender.tied, "tied for best" if contender.tied else "", "computed"),
+        "seeds": count_cell(len(trained.draws), source),
+    }
+
+
+def _contender_dot(contender: Contender) -> Dot:
+    behind = contender.behind
+    low, high = (None, None) if math.isnan(behind.low) else (-100 * behind.high, -100 * behind.low)
+    return Dot("tied for best" if contender.tied else "told from the best", -100 * behind.value, low, high)
