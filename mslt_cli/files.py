@@ -1,20 +1,21 @@
-"""The cache folder, and how files get into it: whole or not at all."""
+"""Files that are written whole or not at all, and the cache folder that most of them are in."""
 
 from __future__ import annotations
 
 import errno
 import glob
 import hashlib
+import json
 import os
 import platform
 import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mslt_cli.errors import FetchError
+from mslt_cli.errors import FetchError, MsltError
 
 LEFT_BY = re.compile(r"~(?P<host>[^~]*)~(?P<process>\d+)~[0-9a-f]+\.part$")
 """In the name of what is being written: which machine and process writes it."""
@@ -41,24 +42,55 @@ def cache_home() -> Path:
     return (Path(base).expanduser() if base else Path.home() / ".cache") / "huggingface" / "mslt"
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file of the user's; whoever reads it meanwhile sees the old one, or none.
+
+    Raises:
+        MsltError: it cannot be written; says why.
+    """
+    try:
+        if path.exists() and not path.is_file():  # /dev/stdout and its like: nothing to put in their place
+            path.write_bytes(data)
+            return
+        with _replacement(path) as part:
+            part.write_bytes(data)
+    except OSError as error:
+        raise MsltError(f"{path} cannot be written: {error.strerror}.") from error
+
+
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` when the block ends well.
+    """Yield a path beside `path`, in the cache, to write to; it takes the place of `path` when the block ends well.
 
     Whoever reads `path` sees the old file or the whole new one, whatever ends the block.
 
     Raises:
         FetchError: the folder cannot be written; says why.
     """
-    with writable(path.parent):
-        part = _beside(path)
-        part.touch()
-        try:
-            yield part
-            _flush(part)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+    with writable(path.parent), _replacement(path) as part:
+        yield part
+
+
+def recall(path: Path, key: str) -> str | None:
+    """The value that `remember` stored under a key; None if there is none, or the file is damaged."""
+    value = _read_notes(path).get(key)
+    return value if isinstance(value, str) else None
+
+
+def remember(path: Path, key: str, value: str) -> None:
+    """Store a value under a key in a JSON file of the cache; a cache that cannot be written stays as it is."""
+    notes = _read_notes(path)
+    if notes.get(key) != value:
+        with suppress(FetchError), new_file(path) as part:
+            part.write_text(json.dumps(notes | {key: value}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read_notes(path: Path) -> dict[str, object]:
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return notes if isinstance(notes, dict) else {}
 
 
 @contextmanager
@@ -112,6 +144,18 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _replacement(path: Path) -> Iterator[Path]:
+    part = _beside(path)
+    part.touch()
+    try:
+        yield part
+        _flush(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _beside(path: Path) -> Path:

@@ -196,7 +196,7 @@ def report(
         else:
             typer.echo(text_of(tables, form), nl=False)
         return
-    from mslt_cli.show.output_files import write_whole
+    from mslt_cli.files import write_whole
     from mslt_cli.show.probe_figure import require_figure
 
     if suffix == ".html":

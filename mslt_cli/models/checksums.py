@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from mslt_cli.errors import FetchError
-from mslt_cli.files import cache_home, new_file
+from mslt_cli.files import cache_home, recall, remember
 from mslt_cli.models.folder import check_model_folder, weights_sha256
 
 
@@ -16,21 +14,11 @@ def weights_checksum(folder: Path) -> str:
     Raises:
         ModelError: there are no weights that can be loaded.
     """
-    parts = []
-    for path in check_model_folder(folder).weights:
-        stat = path.stat()
-        parts.append(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}")
-    key, kept = "\n".join(parts), cache_home() / "models" / "checksums.json"
-    try:
-        known = json.loads(kept.read_text(encoding="utf-8"))
-        if isinstance(found := known.get(key), str):
-            return found
-    except (OSError, ValueError, AttributeError):
-        known = {}
-    checksum = weights_sha256(folder)
-    try:
-        with new_file(kept) as part:
-            part.write_text(json.dumps(known | {key: checksum}, indent=1) + "\n", encoding="utf-8")
-    except FetchError:  # it costs a second the next time
-        pass
+    stats = [(path.resolve(), path.stat()) for path in check_model_folder(folder).weights]
+    key = "\n".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
+    notes = cache_home() / "models" / "checksums.json"
+    checksum = recall(notes, key)
+    if checksum is None:
+        checksum = weights_sha256(folder)
+        remember(notes, key, checksum)
     return checksum

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from mslt_cli.errors import FetchError, UnknownNameError, UsageError
-from mslt_cli.files import cache_home, new_file, new_folder
+from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.files import cache_home, new_folder, recall, remember
+from mslt_cli.hub.repository import Repository
+from mslt_cli.hub.snapshot import Snapshot
 from mslt_cli.models import MODELS
 from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files
 from mslt_cli.progress import QUIET, Progress
@@ -18,7 +19,7 @@ class Model:
     """A model that is on this machine."""
 
     name: str
-    """As the store knows it: a row of MODELS, a name on the hub, or the path of a folder."""
+    """Its row of MODELS, its name on the hub, or the path of its folder; the store knows it by this."""
     files: ModelFiles
     revision: str
     """Commit on the hub, or version of the package; empty for the user's own folder."""
@@ -54,19 +55,28 @@ def fetch_model(
         FetchError: the hub cannot be reached or refuses, or the cache cannot be written.
         MissingPackageError: the package that carries the weights is not installed.
     """
-    known = MODELS.get(name.strip().casefold())
-    local = known.repo_id is None if known is not None else is_path(name)
-    if revision is not None and local:
-        raise UsageError("--revision is of the hub, and this model does not come from there. Leave it out.")
-    if known is not None and known.repo_id is None:
-        return _built(known.name, tokenizer_only, force, progress)
-    if known is None and is_path(name):
-        return Model(name, check_model_folder(Path(name), tokenizer_only=tokenizer_only), "")
-    if known is None and "/" not in name:
+    row = MODELS.get(name.strip().casefold())
+    if row is None and "/" not in name and not is_path(name):
         raise UnknownNameError("model", name, [*MODELS, "org/name of the hub", "./folder"])
-    repository = known.repo_id if known is not None and known.repo_id else name
-    pinned = revision or (known.revision if known is not None else None) or _kept(repository)
-    return _from_hub(known.name if known else name, repository, pinned, tokenizer_only, workers, progress)
+    repo_id = row.repo_id if row is not None else None if is_path(name) else name
+    if repo_id is None:
+        if revision is not None:
+            raise UsageError("--revision is for models on the hub, and this one does not come from there. Leave it out.")
+        if row is not None:
+            return _build(row.name, tokenizer_only, force, progress)
+        return Model(name, check_model_folder(Path(name).expanduser(), tokenizer_only=tokenizer_only), "")
+
+    known_as = row.name if row is not None else name
+    # The commit of the first fetch is kept, so that a model stays the same until the user says otherwise.
+    commits = cache_home() / "models" / "revisions.json"
+    wanted = revision or (row.revision if row is not None else None) or recall(commits, repo_id) or "main"
+    repository = Repository("model", repo_id, wanted)
+    snapshot = Snapshot(repository, progress=progress, workers=workers, again=f"mslt fetch model {known_as}")
+    chosen = choose_files(list(snapshot.files), tokenizer_only=tokenizer_only, name=repo_id)
+    files = snapshot.download(chosen)
+    checked = check_model_folder(files[chosen[0]].parent, tokenizer_only=tokenizer_only)
+    remember(commits, repo_id, snapshot.commit)
+    return Model(known_as, checked, snapshot.commit)
 
 
 def is_path(name: str) -> bool:
@@ -74,7 +84,7 @@ def is_path(name: str) -> bool:
     return name.startswith((".", "/", "~")) or Path(name).is_dir()
 
 
-def _built(name: str, tokenizer_only: bool, force: bool, progress: Progress) -> Model:
+def _build(name: str, tokenizer_only: bool, force: bool, progress: Progress) -> Model:
     from mslt_cli.models.e5_small import PACKAGE_VERSION, build_e5_small
 
     folder = cache_home() / "models" / f"{name}-{PACKAGE_VERSION}"
@@ -82,51 +92,3 @@ def _built(name: str, tokenizer_only: bool, force: bool, progress: Progress) -> 
         with new_folder(folder, replace=force) as part:
             build_e5_small(part, progress=progress)
     return Model(name, check_model_folder(folder, tokenizer_only=tokenizer_only), PACKAGE_VERSION)
-
-
-def _from_hub(
-    name: str, repository: str, revision: str | None, tokenizer_only: bool, workers: int, progress: Progress
-) -> Model:
-    from mslt_cli.hub.repository import Repository
-    from mslt_cli.hub.snapshot import Snapshot
-
-    snapshot = Snapshot(
-        Repository("model", repository, revision or "main"),
-        progress=progress,
-        workers=workers,
-        again=f"mslt fetch model {name}",
-    )
-    wanted = choose_files(list(snapshot.files), tokenizer_only=tokenizer_only, name=repository)
-    files = snapshot.download(wanted)
-    folder = next(iter(files.values())).parent
-    checked = check_model_folder(folder, tokenizer_only=tokenizer_only)
-    _keep(repository, snapshot.commit)
-    return Model(name, checked, snapshot.commit)
-
-
-def _pins() -> Path:
-    return cache_home() / "models" / "revisions.json"
-
-
-def _kept(repository: str) -> str | None:
-    """The commit of an earlier fetch, so that a model stays the same until the user says otherwise."""
-    try:
-        known = json.loads(_pins().read_text(encoding="utf-8"))
-        commit = known[repository]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return commit if isinstance(commit, str) else None
-
-
-def _keep(repository: str, commit: str) -> None:
-    try:
-        known = json.loads(_pins().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    if known.get(repository) == commit:
-        return
-    try:
-        with new_file(_pins()) as part:
-            part.write_text(json.dumps(known | {repository: commit}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    except FetchError:  # the model is there all the same
-        return

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mslt_cli.errors import MissingPackageError, UsageError
-from mslt_cli.show.output_files import write_whole
+from mslt_cli.files import write_whole
 
 COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F", "#7F7F7F", "#5E3C99"),

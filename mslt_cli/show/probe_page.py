@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.show.output_files import write_whole
+from mslt_cli.files import write_whole
 from mslt_cli.show.probe_figure import colour
 
 TEMPLATE = Path(__file__).with_suffix(".html")

@@ -7,8 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from mslt_cli.files import write_whole
 from mslt_cli.reports.cells import Chart, DotChart, LineChart, Panel, Table
-from mslt_cli.show.output_files import write_whole
 from mslt_cli.show.probe_figure import COLOURS, MARKERS, fonts_for, plain
 
 PANEL_WIDTH, LINE_HEIGHT = 3.4, 0.24

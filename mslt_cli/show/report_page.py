@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mslt_cli import __version__
+from mslt_cli.files import write_whole
 from mslt_cli.reports.cells import Cell, Head, Table
-from mslt_cli.show.output_files import write_whole
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 
