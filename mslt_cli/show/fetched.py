@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.show.rows import Column, show_rows
+from mslt_cli.show.rows import Column, Output, show, show_rows
 
 if TYPE_CHECKING:
     from mslt_cli.data.prepared import Record
     from mslt_cli.data.splits import FetchReport
     from mslt_cli.measuring.language_means import EmbeddingReport
     from mslt_cli.measuring.vocabularies import VocabularyReport
+    from mslt_cli.models.find import Model
     from mslt_cli.tasks.task import Task
 
 
@@ -131,6 +133,24 @@ def _place(origin: Mapping[str, Any]) -> str:
     if origin["kind"] == "package":
         return f"{origin['package']} {origin['revision']}"
     return str(origin["path"])
+
+
+def show_model(model: Model, form: str) -> None:
+    """Print where a model is; lines are its folder alone."""
+    size_bytes = sum(path.stat().st_size for path in model.files.weights)
+    row = {
+        "model": model.name,
+        "type": model.files.config.get("model_type"),
+        "revision": model.revision or None,
+        "weights_bytes": size_bytes or None,
+        "folder": str(model.folder),
+    }
+    if form == "table":
+        weights = f"{size_bytes / 1e6:,.0f} MB of weights" if size_bytes else "tokenizer only"
+        revision = f", {model.revision[:12]}" if model.revision else ""
+        sys.stdout.write(f"{model.name}: {row['type'] or 'model'}, {weights}{revision}\n{model.folder}\n")
+    else:
+        show(Output([Column(name) for name in row], [row], row, line="folder"), form)
 
 
 def show_vocabularies(report: VocabularyReport, code_of: Mapping[str, str], form: str) -> None:

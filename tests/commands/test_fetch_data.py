@@ -185,6 +185,12 @@ def test_a_models_tokenizer_comes_from_the_hub_without_its_pickled_weights(mslt)
         hub.add("model", "me/tiny", files, lfs={"pytorch_model.bin"})
         done = mslt("fetch", "model", "me/tiny", "--tokenizer-only", HF_ENDPOINT=hub.url)
         assert "me/tiny: bert, tokenizer only" in done.stdout
+        tokenizer = ("fetch", "model", "me/tiny", "--tokenizer-only")
+        answer = json.loads(mslt(*tokenizer, "--json", HF_ENDPOINT=hub.url).stdout)
+        assert list(answer) == ["model", "type", "revision", "weights_bytes", "folder"]
+        assert (answer["model"], answer["type"], answer["weights_bytes"]) == ("me/tiny", "bert", None)
+        assert mslt(*tokenizer, "--format", "lines", HF_ENDPOINT=hub.url).stdout == answer["folder"] + "\n"
+        assert done.stdout.splitlines()[1] == answer["folder"] and answer["revision"] in answer["folder"]
         assert hub.downloads() == ["config.json", "tokenizer.json"]
         refused = mslt("fetch", "model", "me/tiny", code=1, HF_ENDPOINT=hub.url)
         assert "pickled weights, which mslt never loads: pytorch_model.bin" in refused.stderr
@@ -300,7 +306,7 @@ def test_a_narrow_terminal_gets_fewer_columns_and_whole_words():
     ("words", "says"),
     [
         (["data", "--task", "cldr", "--revision", "main"], "--revision is of the hub, and these data do not come from"),
-        (["model", "e5-small", "--revision", "main"], "--revision is of the hub, and this model does not come from"),
+        (["model", "e5-small", "--revision", "main"], "--revision is for models on the hub, and this one is not"),
         (["data", "--task", "xnly"], "There is no task 'xnly'. Did you mean xnli?"),
         (["data", "--task", "xnli", "--langs", "fi"], "xnli has no data in 'fi'. It has ar, bg, de,"),
         (["data", "--task", "xnli", "--langs", "Germn"], "There is no language 'Germn'. Did you mean German"),
