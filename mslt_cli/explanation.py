@@ -72,7 +72,7 @@ def explain_best(found: Selection) -> Explanation:
 def _one_more(found: Selection, items: Any) -> tuple[tuple[str, str, float, float], ...]:
     objective = found.evidence[0].objective
     others = np.setdiff1d(np.arange(len(found.pool)), items)
-    if not len(others) or found.evidence[0].criterion.reads == "nothing":
+    if not len(others) or found.evidence[0].criterion.kind == "chance":
         return ()
     sets = np.concatenate([np.repeat(items[None], len(others), axis=0), others[:, None]], axis=1)
     values = objective.values(sets)

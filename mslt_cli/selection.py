@@ -6,26 +6,38 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import Criterion
-from mslt_cli.criteria.evidence import Aim, Evidence, Measured
-from mslt_cli.criteria.gathering import finished, gather, quotas, with_known_quotas
-from mslt_cli.criteria.measurements import table_of
-from mslt_cli.criteria.own_vectors import OwnVectors
-from mslt_cli.criteria.request import aim_of, criteria_of, members_of, names_in, positions, without, without_targets
-from mslt_cli.errors import UsageError
-from mslt_cli.languages.pools import Member, Pool
+from mslt_cli.criteria import OWN_VECTORS, Criterion
+from mslt_cli.criteria.evidence import Evidence, Question, Reader, open_reader
+from mslt_cli.criteria.quotas import Quotas
+from mslt_cli.criteria.request import (
+    Aim,
+    Candidates,
+    Measured,
+    find_positions,
+    members_of,
+    names_in,
+    read_aim,
+    read_criteria,
+)
+from mslt_cli.errors import MissingFactsError, UsageError
+from mslt_cli.languages.pools import Pool
 from mslt_cli.search.competition import competition_ranks
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.exhaustive import all_sets
 from mslt_cli.search.objective import Lot, Objective
 from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, Ranking, Row, rank
-from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
+from mslt_cli.store.languages import resolver
+
+if TYPE_CHECKING:
+    from mslt_cli.criteria.own_vectors import OwnVectorReader
+    from mslt_cli.languages.resolver import Resolver
 
 Floats = NDArray[np.float64]
 
@@ -107,19 +119,12 @@ def select(
     combine: str | None = None,
     max_per_family: int | None = None,
     distinct_scripts_only: bool = False,
-    model: str | None = None,
-    task: str | None = None,
-    corpus: str | None = None,
-    split: str | None = None,
-    limit: int | None = None,
-    layer: int | None = None,
-    prefix: str = "",
-    special_tokens: bool = True,
+    measured: Measured | None = None,
     vectors: Path | None = None,
     seed: int = 0,
     top: int = 10,
     time_limit: float = 8.0,
-    read_stdin: Callable[[], str] = sys.stdin.read,
+    read_stdin: Callable[[], str] | None = None,
 ) -> Selection:
     """Rank the k-language combinations of a pool by one or more criteria.
 
@@ -138,20 +143,12 @@ def select(
         combine: "borda" ranks by the mean rank over all criteria.
         max_per_family: at most so many languages of one top-level family.
         distinct_scripts_only: no two languages of one writing system.
-        model: whose pretraining sizes, vocabularies and embeddings are read. Default: xlm-r for sizes, for the others
-            the one that is stored.
-        task: whose vocabularies `vocab` reads.
-        corpus: whose embeddings `embedding` reads.
-        split: of the task or corpus; default: train, or what is stored.
-        limit: the measurement of that many rows a language; default: of all.
-        layer: of the embeddings; default: the last.
-        prefix: of the sentences that were embedded.
-        special_tokens: whether these count in the embeddings.
+        measured: which measurements of which model `size`, `vocab` and `embedding` read; default: what is stored.
         vectors: a CSV file, languages × features or a square matrix of distances.
         seed: of `random`, and of the random combinations that the best is compared with.
         top: how many combinations to return.
         time_limit: seconds after which a search returns the best found, with the proven gap.
-        read_stdin: gives the text for the pool `-`.
+        read_stdin: gives the text for the pool `-`; default: standard input.
 
     Raises:
         UnknownNameError: an unknown language, pool, criterion or model.
@@ -166,32 +163,40 @@ def select(
         raise UsageError(f"--maximize is {maximize!r}; it can be sum or min.")
     if not time_limit > 0:
         raise UsageError(f"--time-limit is {time_limit:g}; it has to be more than 0 seconds.")
-    own = OwnVectors.read(store, vectors) if vectors is not None else None
-    rows = criteria_of(by, own is not None)
-    if model is not None and not any(row.reads in ("vocabulary", "embeddings") for row in rows):
-        table_of(store, model)
-    aim = aim_of(store, target, objective, cover_share, maximize == "min")
-    members = members_of(store, pool, read_stdin)
-    if own is not None and pool == "paper":
-        members = [Member(label, facts.resolver(store).resolve(label)) for label in own.labels]
-    notes: list[str] = []
-    candidates = without(store, Pool.of(members), exclude, notes)
-    candidates = without_targets(candidates, aim, notes)
-    candidates = with_known_quotas(candidates, max_per_family, distinct_scripts_only, notes)
-    which = Measured(model, task, corpus, split, limit, layer, prefix, special_tokens)
-    candidates, evidence = gather(store, candidates, rows, aim, which, own, notes)
-    caps = quotas(candidates, max_per_family, distinct_scripts_only)
-    fixed = positions(store, candidates, include)
-    _check_sizes(candidates, k, fixed)
-    wanted = Wanted(len(candidates), k, fixed, caps)
+    language = resolver(store)
+    own_vectors = _read_own_vectors(vectors, language)
+    criteria = read_criteria(by, own_vectors is not None)
+    measured = measured or Measured()
+    if measured.model is not None and not {row.kind for row in criteria} & {"vocabulary", "embedding"}:
+        from mslt_cli.criteria.pretraining import find_table
+
+        find_table(store, measured.model)
+    aim = read_aim(names_in(target), language, objective=objective, share=cover_share, smallest=maximize == "min")
+    if own_vectors is not None and pool == "paper":
+        candidates = Candidates(own_vectors.members)
+    else:
+        candidates = Candidates(members_of(store, pool, read_stdin or sys.stdin.read))
+    candidates.exclude(names_in(exclude), language)
+    candidates.leave_out_targets(aim)
+    quotas = Quotas(max_per_family, distinct_scripts_only)
+    quotas.leave_out_unknown(candidates)
+    readers = [
+        own_vectors if own_vectors is not None and row is OWN_VECTORS else open_reader(store, row, measured)
+        for row in criteria
+    ]
+    _require_facts(readers, candidates, aim)
+    chosen_from = candidates.pool
+    fixed = find_positions(chosen_from, names_in(include), language)
+    _check_sizes(chosen_from, k, fixed)
+    wanted = Wanted(len(chosen_from), k, fixed, quotas.caps(chosen_from))
     if wanted.total > ENUMERATE_UP_TO and top > MOST_ROWS:
         raise UsageError(f"--top is {top}; out of {wanted.total:,} combinations it can be at most {MOST_ROWS:,}.")
-    notes += _unread(rows, aim, which)
-    evidence = [finished(item, wanted, seed) for item in evidence]
+    question = Question(chosen_from, aim, wanted, seed)
+    evidence = tuple(reader.evidence(question) for reader in readers)
     if combine is None:
         ranking = rank(evidence[0].objective, wanted, top=top, least=least, time_limit=time_limit)
     else:
-        ranking = _borda(evidence, wanted, top, least, combine)
+        ranking = _rank_by_borda(evidence, wanted, top=top, least=least, combine=combine)
     if not ranking.rows and not ranking.exact:
         raise UsageError(
             f"No combination of {k} languages that keeps to the quotas was found in {time_limit:g} s. "
@@ -199,45 +204,63 @@ def select(
         )
     if not ranking.rows:
         raise UsageError(f"No combination of {k} languages out of this pool keeps to the quotas.")
-    best = ranking.rows[0].items
     return Selection(
-        candidates,
-        k,
-        tuple(sorted(candidates.labels[i] for i in fixed)),
-        tuple(names_in(exclude)),
-        tuple(row.name for row in rows),
-        least,
-        maximize,
-        combine,
-        aim,
-        bool(caps),
-        len(ranking.values) if ranking.values is not None else wanted.total,
-        ranking.exact,
-        ranking.proof,
-        ranking.gap,
-        _results(candidates, evidence, ranking, least, combine, aim),
-        tuple(evidence),
-        _percentile(evidence[0].objective, wanted, ranking, least, seed) if combine is None else None,
-        tuple(notes),
-        best,
+        pool=chosen_from,
+        k=k,
+        include=tuple(sorted(chosen_from.labels[i] for i in fixed)),
+        exclude=tuple(names_in(exclude)),
+        by=tuple(row.name for row in criteria),
+        least=least,
+        maximize=maximize,
+        combine=combine,
+        aim=aim,
+        quotas=bool(wanted.caps),
+        combinations=len(ranking.values) if ranking.values is not None else wanted.total,
+        exact=ranking.exact,
+        proof=ranking.proof,
+        gap=ranking.gap,
+        results=_results(question, evidence, ranking, least=least, combine=combine),
+        evidence=evidence,
+        percentile=_percentile(evidence[0].objective, question, ranking, least=least) if combine is None else None,
+        notes=(*candidates.notes, *_notes_on_unread(criteria, aim, measured)),
+        best=ranking.rows[0].items,
     )
 
 
-def _unread(rows: Sequence[Criterion], aim: Aim, which: Measured) -> list[str]:
+def _read_own_vectors(path: Path | None, language: Resolver) -> OwnVectorReader | None:
+    if path is None:
+        return None
+    from mslt_cli.criteria.own_vectors import OwnVectorReader
+
+    return OwnVectorReader(path, language)
+
+
+def _require_facts(readers: Sequence[Reader], candidates: Candidates, aim: Aim) -> None:
+    """Leave out the languages that lack what a criterion reads; for targets it is an error."""
+    for reader in readers:
+        candidates.leave_out(reader.lacking(candidates.pool.members), reader.lack)
+        if lacking := reader.lacking(aim.targets):
+            names = ", ".join(f"{aim.targets[i].language.name} ({aim.targets[i].label})" for i in lacking)
+            has = "has" if len(lacking) == 1 else "have"
+            raise MissingFactsError(f"{names} of --target {has} {reader.lack}. Choose other targets.")
+    if not len(candidates.pool):
+        raise UsageError("No language is left in the pool.")
+
+
+def _notes_on_unread(criteria: Sequence[Criterion], aim: Aim, measured: Measured) -> list[str]:
     """Notes on what was asked for and none of the criteria reads."""
-    reads = {row.reads for row in rows}
-    either, embedding = {"vocabulary", "embeddings"}, {"embeddings"}
-    options = (
-        *(("--task", which.task, either), ("--split", which.split, either), ("--limit", which.limit, either)),
-        *(("--corpus", which.corpus, embedding), ("--layer", which.layer, embedding)),
-        ("--prefix", which.prefix or None, embedding),
-    )
+    kinds = {row.kind for row in criteria}
+    unread = []
+    if not kinds & {"vocabulary", "embedding"}:
+        unread += [("--task", measured.task), ("--split", measured.split), ("--limit", measured.limit)]
+    if "embedding" not in kinds:
+        unread += [("--corpus", measured.corpus), ("--layer", measured.layer), ("--prefix", measured.prefix or None)]
     notes = [
         f"{option} has no effect: none of these criteria reads what models measured."
-        for option, given, readers in options
-        if given is not None and not reads & readers
+        for option, given in unread
+        if given is not None
     ]
-    if aim.targets and not reads & {"vectors", "vocabulary", "embeddings"}:
+    if aim.targets and not kinds & {"typology", "own_vectors", "vocabulary", "embedding"}:
         notes.append("the targets are left out of the pool and no more: no criterion here says how near they are.")
     return notes
 
@@ -252,64 +275,63 @@ def _check_sizes(pool: Pool, k: int, fixed: tuple[int, ...]) -> None:
         raise UsageError(f"--include names {len(fixed)} languages, more than the {k} of -k.")
 
 
-# -- results ---------------------------------------------------------------------------------------
-
-
 def _results(
-    pool: Pool, evidence: Sequence[Evidence], ranking: Ranking, least: bool, combine: str | None, aim: Aim
+    question: Question, evidence: Sequence[Evidence], ranking: Ranking, *, least: bool, combine: str | None
 ) -> tuple[Result, ...]:
-    chosen = np.array([row.items for row in ranking.rows], dtype=np.int64)
-    scores = {item.criterion.name: item.objective.values(chosen) for item in evidence}
+    """The ranked combinations with their value, rank and nearness under each criterion."""
+    pool = question.pool
+    sets = np.array([row.items for row in ranking.rows], dtype=np.int64)
+    scores = {item.criterion.name: item.objective.values(sets).tolist() for item in evidence}
+    if combine is not None:
+        scores = {combine: [row.value for row in ranking.rows]} | scores
     ranks: dict[str, list[int | None]] = {}
-    listed = {tuple(row): i for i, row in enumerate(ranking.sets.tolist())} if ranking.sets is not None else {}
-    for number, item in enumerate(evidence):
-        if number == 0 and combine is None:
+    place = {tuple(row): i for i, row in enumerate(ranking.sets.tolist())} if ranking.sets is not None else {}
+    for item in evidence:
+        if item is evidence[0] and combine is None:
             ranks[item.criterion.name] = [row.rank for row in ranking.rows]
         elif ranking.sets is None:
             ranks[item.criterion.name] = [None] * len(ranking.rows)
         else:
-            every, _ = competition_ranks(item.objective.values(ranking.sets), least=least)
-            ranks[item.criterion.name] = [int(every[listed[row.items]]) for row in ranking.rows]
-    toward = {item.criterion.name: _toward(pool, item, chosen, aim) for item in evidence if item.toward is not None}
-    results = []
-    for number, row in enumerate(ranking.rows):
-        members = [pool.members[i] for i in row.items]
-        values = {name: float(column[number]) for name, column in scores.items()}
-        if combine is not None:
-            values = {combine: row.value} | values
-        results.append(
-            Result(
-                row.rank,
-                row.tied,
-                tuple(m.label for m in members),
-                tuple(m.language.name for m in members),
-                values,
-                {name: column[number] for name, column in ranks.items()},
-                {name: rows[number] for name, rows in toward.items()},
-            )
+            all_ranks, _ = competition_ranks(item.objective.values(ranking.sets), least=least)
+            ranks[item.criterion.name] = [int(all_ranks[place[row.items]]) for row in ranking.rows]
+    toward = {item.criterion.name: _toward(question, item, sets) for item in evidence if item.toward is not None}
+    return tuple(
+        Result(
+            rank=row.rank,
+            tied=row.tied,
+            languages=tuple(pool.members[i].label for i in row.items),
+            names=tuple(pool.members[i].language.name for i in row.items),
+            scores={name: values[number] for name, values in scores.items()},
+            ranks={name: values[number] for name, values in ranks.items()},
+            toward={name: values[number] for name, values in toward.items()},
         )
-    return tuple(results)
+        for number, row in enumerate(ranking.rows)
+    )
 
 
-def _toward(pool: Pool, evidence: Evidence, chosen: NDArray[np.int64], aim: Aim) -> list[dict[str, Toward]]:
+def _toward(question: Question, evidence: Evidence, sets: NDArray[np.int64]) -> list[dict[str, Toward]]:
     """How each combination stands to each target."""
-    labels = [target.label for target in aim.targets]
+    labels = [target.label for target in question.aim.targets]
     if isinstance(evidence.toward, Nearest):
-        similarity = evidence.toward.similarity[chosen]  # (b, k, T)
+        similarity = evidence.toward.similarity[sets]  # (b, k, T)
         nearest, values = similarity.argmax(axis=1), similarity.max(axis=1)  # (b, T)
         return [
             {
-                label: Toward(float(values[row, t]), pool.labels[items[nearest[row, t]]])
+                label: Toward(float(values[row, t]), question.pool.labels[items[nearest[row, t]]])
                 for t, label in enumerate(labels)
             }
-            for row, items in enumerate(chosen)
+            for row, items in enumerate(sets)
         ]
-    shares = evidence.toward.shares(chosen) if evidence.toward is not None else np.zeros((0, 0))
+    shares = evidence.toward.shares(sets) if evidence.toward is not None else np.zeros((0, 0))
     return [{label: Toward(float(share), None) for label, share in zip(labels, row, strict=True)} for row in shares]
 
 
-def _borda(evidence: Sequence[Evidence], wanted: Wanted, top: int, least: bool, combine: str) -> Ranking:
-    """Rank by the mean of the ranks under all criteria, lowest first."""
+def _rank_by_borda(evidence: Sequence[Evidence], wanted: Wanted, *, top: int, least: bool, combine: str) -> Ranking:
+    """Rank by the mean of the ranks under all criteria, lowest first.
+
+    Raises:
+        UsageError: it is another way to combine, or there is nothing to combine, or too much to list.
+    """
     if combine != "borda":
         raise UsageError(f"--combine is {combine!r}; it can be borda.")
     if len(evidence) < 2:
@@ -327,13 +349,13 @@ def _borda(evidence: Sequence[Evidence], wanted: Wanted, top: int, least: bool, 
     return Ranking(rows, True, "enumerated", 0.0, sets, mean)
 
 
-def _percentile(objective: Objective, wanted: Wanted, ranking: Ranking, least: bool, seed: int) -> float | None:
+def _percentile(objective: Objective, question: Question, ranking: Ranking, *, least: bool) -> float | None:
     """Share of random combinations that the best one beats, in percent."""
     values = ranking.values
     if values is None:
         if isinstance(objective, Lot):
             return None
-        values = objective.values(random_sets(wanted, RANDOM_SAMPLE, seed))
+        values = objective.values(random_sets(question.wanted, RANDOM_SAMPLE, question.seed))
     if not len(values):
         return None
     best = ranking.rows[0].value

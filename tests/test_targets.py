@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
 from mslt_cli.explanation import explain_best
 from mslt_cli.selection import select
@@ -15,6 +16,10 @@ IDS = {"eng": [0, 1, 2, 3], "deu": [2, 3, 4], "zho": [5, 6, 7, 8], "ind": [0, 1,
 # Unit vectors: cosine of id with en 0.8, with zh 0.6, with de 0.8 · 0.5 + 0.6 · √3/2.
 VECTORS = {"eng": (1, 0), "deu": (0.5, 3**0.5 / 2), "zho": (0, 1), "ind": (0.8, 0.6)}
 ID_DE = 0.4 + 0.3 * 3**0.5
+
+
+OF_TEST, WITH_PREFIX = Measured(split="test"), Measured(prefix="query: ")
+XLM_R_BASE = Measured(model="xlm-r-base")
 
 
 def vocabulary(iso, ids, model="tiny", task="cldr", split="train", tokenizer="t1", limit=0):
@@ -86,10 +91,10 @@ def test_embeddings_rank_by_their_angles(measured):
 
 def test_the_layer_that_is_asked_for_is_read(measured):
     # Layer 0 holds the vectors with their coordinates exchanged, so angles stay; the provenance says which it was.
-    found = select(measured, "en,de,zh", 2, by=["embedding"], layer=0)
+    found = select(measured, "en,de,zh", 2, by=["embedding"], measured=Measured(layer=0))
     assert "layer 0 of tiny on pud" in found.evidence[0].provenance
     with pytest.raises(UsageError, match="--layer is 2; tiny has layers 0"):
-        select(measured, "en,de,zh", 2, by=["embedding"], layer=2)
+        select(measured, "en,de,zh", 2, by=["embedding"], measured=Measured(layer=2))
 
 
 def test_the_nearest_source_of_each_target_is_named(measured):
@@ -171,8 +176,10 @@ def test_a_target_leaves_the_named_pool_and_nothing_else(measured):
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_said(measured, arguments, error, says):
+    which = Measured(**{name: arguments[name] for name in ("model", "task", "corpus") if name in arguments})
+    others = {name: value for name, value in arguments.items() if not hasattr(which, name)}
     with pytest.raises(error) as raised:
-        select(measured, **{"pool": "en,de,zh", "k": 2} | arguments)
+        select(measured, **{"pool": "en,de,zh", "k": 2} | others, measured=which)
     assert says in str(raised.value)
 
 
@@ -184,7 +191,7 @@ def test_of_several_measurements_one_has_to_be_named(writable):
         select(writable, "en,de,zh", 2, by=["vocab"])
     with pytest.raises(UsageError, match="Say which: --model, --corpus"):
         select(writable, "en,de,zh", 2, by=["embedding"])
-    found = select(writable, "en,de,zh", 2, by=["vocab", "embedding"], task="xnli", corpus="cldr")
+    found = select(writable, "en,de,zh", 2, by=["vocab", "embedding"], measured=Measured(task="xnli", corpus="cldr"))
     assert [r.scores["vocab"] for r in found.results] == [2 / 3] * 3  # one id each: 0, 2, 5
     assert "tiny on cldr" in found.evidence[1].provenance
 
@@ -195,12 +202,17 @@ def test_trials_stand_beside_the_real_measurement_and_can_be_asked_for(writable)
         save_vocabulary(writable, vocabulary(iso, [0, 1], split="test"))
         save_embeddings(writable, embeddings(iso, (1, 0), prefix="query: "))
     assert select(writable, "en,de,zh", 2, by=["vocab"]).results[0].scores["vocab"] == 8 / 9
-    assert select(writable, "en,de,zh", 2, by=["vocab"], limit=3).results[0].scores["vocab"] == 1.0
-    assert "cldr test" in select(writable, "en,de,zh", 2, by=["vocab"], split="test").evidence[0].provenance
+    assert select(writable, "en,de,zh", 2, by=["vocab"], measured=Measured(limit=3)).results[0].scores["vocab"] == 1.0
+    assert "cldr test" in select(writable, "en,de,zh", 2, by=["vocab"], measured=OF_TEST).evidence[0].provenance
     assert select(writable, "en,de,zh", 2, by=["embedding"]).results[0].scores["embedding"] == pytest.approx(1)
-    assert select(writable, "en,de,zh", 2, by=["embedding"], prefix="query: ").results[0].scores["embedding"] == 0
+    assert (
+        select(writable, "en,de,zh", 2, by=["embedding"], measured=Measured(prefix="query: "))
+        .results[0]
+        .scores["embedding"]
+        == 0
+    )
     with pytest.raises(MissingFactsError, match="--corpus pud --model e5-small --limit 9 --no-special-tokens"):
-        select(writable, "en,de", 2, by=["embedding"], corpus="pud", limit=9, special_tokens=False)
+        select(writable, "en,de", 2, by=["embedding"], measured=Measured(corpus="pud", limit=9, special_tokens=False))
 
 
 def test_the_split_that_is_trained_on_comes_before_others(writable):
@@ -219,11 +231,16 @@ def test_measurements_of_two_versions_of_a_model_are_not_compared(writable):
 
 
 def test_the_table_of_a_models_pretraining_is_found_by_the_models_name(measured):
-    assert select(measured, "en,de,zh", 2, by=["size"], model="xlm-r-base").evidence[0].provenance.endswith("of xlm-r")
+    assert select(measured, "en,de,zh", 2, by=["size"], measured=XLM_R_BASE).evidence[0].provenance.endswith("of xlm-r")
+
+
+def test_a_language_goes_before_a_task_of_the_same_name(measured):
+    # ISO 639-3 has pud, Aput Punan, and there is a task of that name, whose pool is task:pud.
+    assert select(measured, "pud,en,de", 3).results[0].names == ("German", "English", "Punan Aput")
 
 
 def test_what_no_criterion_reads_is_said(measured):
-    found = select(measured, "en,de,zh", 2, by=["size"], target="id", task="cldr", layer=3)
+    found = select(measured, "en,de,zh", 2, by=["size"], target="id", measured=Measured(task="cldr", layer=3))
     assert found.notes == (
         "--task has no effect: none of these criteria reads what models measured.",
         "--layer has no effect: none of these criteria reads what models measured.",

@@ -140,6 +140,7 @@ def select(
       mslt select --by vocab --by embedding --model e5-small --target sw
     """
     from mslt_cli import selection
+    from mslt_cli.criteria.request import Measured
     from mslt_cli.explanation import explain_best
     from mslt_cli.show.selections import show
     from mslt_cli.show.terminal import note
@@ -166,14 +167,7 @@ def select(
             combine=combine,
             max_per_family=max_per_family,
             distinct_scripts_only=distinct_scripts,
-            model=model,
-            task=task,
-            corpus=corpus,
-            split=split,
-            limit=limit,
-            layer=layer,
-            prefix=prefix,
-            special_tokens=special_tokens,
+            measured=Measured(model, task, corpus, split, limit, layer, prefix, special_tokens),
             vectors=vectors,
             seed=seed,
             top=top,

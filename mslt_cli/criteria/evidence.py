@@ -1,43 +1,33 @@
-"""What `select` is asked, and what is known in answer."""
+"""What is asked of a criterion, and what it knows in answer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.criteria import Criterion
-from mslt_cli.languages.pools import Member
+from mslt_cli.criteria.request import Aim, Measured
+from mslt_cli.errors import UsageError
+from mslt_cli.languages.pools import Member, Pool
+from mslt_cli.languages.resolver import Language
+from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest, TargetCoverage
 from mslt_cli.search.objective import Objective
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What a combination should do: be diverse, be near to the targets, or both."""
-
-    targets: tuple[Member, ...] = ()
-    cover: float = 0.0
-    """Share of nearness to the targets in the value, 0..1: 0 = diverse (the paper's), 1 = cover."""
-    smallest: bool = False
-    """Whether diversity is the smallest pair distance instead of their sum."""
+from mslt_cli.store.db import Store
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Which measurements of which model the criteria `vocab`, `embedding` and `size` read."""
+class Question:
+    """What is asked of every criterion, once the pool is settled."""
 
-    model: str | None = None
-    task: str | None = None
-    corpus: str | None = None
-    split: str | None = None
-    limit: int | None = None
-    layer: int | None = None
-    prefix: str = ""
-    special_tokens: bool = True
+    pool: Pool
+    aim: Aim
+    wanted: Wanted
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,7 +39,53 @@ class Evidence:
     unit: str
     provenance: str
     """Where its facts are from, with versions."""
-    measured: Floats | None = None
-    """Share of each language's vector that was observed, 0..1, shape (n,); None if it reads no vectors."""
+    measured: NDArray[np.float64] | None = None
+    """Share of each language's vector that was observed, 0..1, shape (n,); None if it reads no such vectors."""
     toward: Nearest | TargetCoverage | None = None
     """How the pool's languages stand to the targets, if there are any and the criterion can tell."""
+
+
+class Reader:
+    """Reads the facts of one criterion; each kind of criterion has its own, as `READER` of its file."""
+
+    criterion: Criterion
+    lack = ""
+    """What a language has that the facts say nothing of: "no known script"."""
+
+    def __init__(self, store: Store, criterion: Criterion, measured: Measured) -> None:
+        """Find the facts that are meant.
+
+        Raises:
+            MsltError: there are none, or it is not clear which are meant.
+        """
+        self.criterion = criterion
+
+    def knows(self, language: Language) -> bool:
+        """Whether there are facts about a language."""
+        return True
+
+    def lacking(self, members: Sequence[Member]) -> list[int]:
+        """Positions of the languages without facts."""
+        return [i for i, member in enumerate(members) if not self.knows(member.language)]
+
+    def evidence(self, question: Question) -> Evidence:
+        """What is known of the pool, all of whose languages have facts.
+
+        Raises:
+            UsageError: the criterion cannot do what the aim asks.
+        """
+        raise NotImplementedError
+
+    def refuse_cover(self, aim: Aim) -> None:
+        """Refuse to rank by nearness to the targets."""
+        if aim.cover:
+            raise UsageError(
+                f"{self.criterion.name} does not say how near languages are, so --objective cover cannot rank by it. "
+                "Use l2v-syntax, another l2v criterion, embedding or vocab."
+            )
+
+
+def open_reader(store: Store, criterion: Criterion, measured: Measured) -> Reader:
+    """Open the facts of a criterion; only its own file is imported."""
+    reader: Reader = import_module(f"mslt_cli.criteria.{criterion.kind}").READER(store, criterion, measured)
+    return reader

@@ -6,8 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mslt_cli.criteria import Criterion
+from mslt_cli.criteria.evidence import Evidence, Question, Reader
+from mslt_cli.criteria.request import Measured
+from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.languages.facts import PretrainingSize
+from mslt_cli.languages.resolver import Language
+from mslt_cli.models import MODELS
 from mslt_cli.search.objective import ItemSum
+from mslt_cli.store.db import Store
+from mslt_cli.store.languages import model_names, pretraining_sizes
+
+DEFAULT_MODEL = "xlm-r"
+"""Whose pretraining data `size` means if no model is named."""
 
 
 def size_unit(rows: Sequence[PretrainingSize]) -> str:
@@ -48,3 +59,48 @@ def pretraining_size(amounts: Sequence[float]) -> ItemSum:
         Lim et al. 2024, §5.3.1.
     """
     return ItemSum(np.array(amounts, dtype=np.float64))
+
+
+def find_table(store: Store, model: str) -> str:
+    """Return the name of a model's pretraining table: `xlm-r` for xlm-r-base.
+
+    Raises:
+        UnknownNameError: there is no such model.
+        MissingFactsError: its pretraining data is not known.
+    """
+    tables = model_names(store)
+    name = model.strip().casefold()
+    if name in tables:
+        return name
+    if name not in MODELS:
+        raise UnknownNameError("model", model, tables)
+    table = MODELS[name].pretraining
+    if table is None:
+        raise MissingFactsError(f"What {name} was trained on is not in our tables; they have {', '.join(tables)}.")
+    return table
+
+
+class SizeReader(Reader):
+    """Reads a model's table of pretraining data."""
+
+    def __init__(self, store: Store, criterion: Criterion, measured: Measured) -> None:
+        super().__init__(store, criterion, measured)
+        self.model = find_table(store, measured.model or DEFAULT_MODEL)
+        self.table = pretraining_sizes(store, self.model)
+        self.lack = f"no size in the pretraining table of {self.model}"
+
+    def size(self, language: Language) -> float | None:
+        """Pretraining data of a language; None = not in the table."""
+        return size_of(self.table, language.iso639_3, language.script_asked)
+
+    def knows(self, language: Language) -> bool:
+        return self.size(language) is not None
+
+    def evidence(self, question: Question) -> Evidence:
+        self.refuse_cover(question.aim)
+        amounts = [self.size(member.language) or 0.0 for member in question.pool.members]
+        provenance = f"pretraining table of {self.model}"
+        return Evidence(self.criterion, pretraining_size(amounts), size_unit(self.table), provenance)
+
+
+READER = SizeReader

@@ -1,16 +1,106 @@
-"""What the user names: a pool, languages that must or must not be in, targets, criteria."""
+"""What the user names: a pool, languages that must or must not be in, targets, quotas, criteria, measurements."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, criterion
-from mslt_cli.criteria.evidence import Aim
-from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, find_criterion
+from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
+from mslt_cli.languages.codes import fold
 from mslt_cli.languages.pools import Member, Pool, expand_files, split_names
+from mslt_cli.languages.resolver import Resolver
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
-from mslt_cli.tasks import TASKS
+from mslt_cli.tasks import TASKS, find_task
+
+MOST_NAMED = 5
+"""Languages that a message names before it says how many more there are."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a combination should do: be diverse, be near to the targets, or both."""
+
+    targets: tuple[Member, ...] = ()
+    cover: float = 0.0
+    """Share of nearness to the targets in the value, 0..1: 0 = diverse (the paper's), 1 = cover."""
+    smallest: bool = False
+    """Whether diversity is the smallest pair distance instead of their sum."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Which measurements of which model the criteria `vocab`, `embedding` and `size` read; None = what is stored."""
+
+    model: str | None = None
+    """Default of `size`: xlm-r."""
+    task: str | None = None
+    """Whose text `vocab` is about."""
+    corpus: str | None = None
+    """Whose sentences `embedding` is about."""
+    split: str | None = None
+    """Of the task or corpus. Default: train, or what is stored."""
+    limit: int | None = None
+    """Rows a language that were read. Default: all."""
+    layer: int | None = None
+    """Of the embeddings. Default: the last."""
+    prefix: str = ""
+    """Of the sentences that were embedded."""
+    special_tokens: bool = True
+    """Whether they count in the embeddings."""
+
+
+class Candidates:
+    """The pool on its way from what the user named to what can be ranked, and notes on what was left out."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.pool = Pool.of(members)
+        self.notes: list[str] = []
+
+    def exclude(self, names: Sequence[str], resolver: Resolver) -> None:
+        """Leave out the languages of --exclude."""
+        excluded: list[int] = []
+        for name in names:
+            code = resolver.resolve(name).iso639_3
+            if code in self.pool.codes:
+                excluded.append(self.pool.codes.index(code))
+            else:
+                self.notes.append(f"{name!r} of --exclude is not in the pool anyway.")
+        self.pool = self.pool.without(excluded)
+
+    def leave_out_targets(self, aim: Aim) -> None:
+        """Leave out the targets, on which nothing is trained.
+
+        Raises:
+            UsageError: the user named one as a source as well.
+        """
+        codes = {target.language.iso639_3 for target in aim.targets}
+        both = [i for i, code in enumerate(self.pool.codes) if code in codes]
+        if named := [self.pool.labels[i] for i in both if not self.pool.members[i].named]:
+            raise UsageError(
+                f"{', '.join(named)} cannot be source and target at once. Name it in --pool or in --target."
+            )
+        if both:
+            self.notes.append(f"left the targets {', '.join(self.pool.labels[i] for i in both)} out of the pool.")
+        self.pool = self.pool.without(both)
+
+    def leave_out(self, lacking: Sequence[int], lack: str) -> None:
+        """Leave out the languages at these positions if they come out of named pools.
+
+        Raises:
+            MissingFactsError: the user asked for one of them in particular.
+        """
+        members = [self.pool.members[i] for i in lacking]
+        asked = [f"{m.language.name} ({m.label})" for m in members if not m.named]
+        if asked:
+            more = f" and {len(asked) - MOST_NAMED} more" if len(asked) > MOST_NAMED else ""
+            has, them = ("has", "it") if len(asked) == 1 else ("have", "them")
+            raise MissingFactsError(f"{', '.join(asked[:MOST_NAMED])}{more} {has} {lack}. Drop {them} from the pool.")
+        if lacking:
+            labels = ", ".join([m.label for m in members[:MOST_NAMED]] + ["..."] * (len(members) > MOST_NAMED))
+            self.notes.append(f"left out {len(members)} of {len(self.pool)} languages with {lack}: {labels}")
+        self.pool = self.pool.without(lacking)
 
 
 def names_in(given: str | Sequence[str]) -> list[str]:
@@ -29,6 +119,7 @@ def members_of(store: Store, pool: str | Sequence[str], read_stdin: Callable[[],
     if not names:
         raise UsageError("The pool is empty. Give languages by comma (--pool ar,de,en), a pool's name, @file or -.")
     pools = {*facts.pool_names(store), *facts.model_names(store), "all"}
+    resolver = facts.resolver(store)
     members: list[Member] = []
     for name in names:
         if name.casefold() in pools:
@@ -40,10 +131,10 @@ def members_of(store: Store, pool: str | Sequence[str], read_stdin: Callable[[],
             ]
         elif name.startswith("task:"):
             members += _task_members(store, name.removeprefix("task:"), sorted(pools))
-        elif name.casefold() in TASKS:
+        elif name.casefold() in TASKS and not resolver.find(fold(name)):  # pud is a language as well
             raise UnknownNameError("pool or language", name, [f"task:{name.casefold()}"])
         else:
-            members.append(Member(name, facts.resolver(store).resolve(name)))
+            members.append(Member(name, resolver.resolve(name)))
     return members
 
 
@@ -51,11 +142,9 @@ def _task_members(store: Store, name: str, pools: Sequence[str]) -> list[Member]
     """The sources of a user's own task, or all its languages."""
     if not name.endswith(".toml"):
         raise UnknownNameError("pool", f"task:{name}", pools)
-    from mslt_cli.tasks import find_task
-
     task = find_task(name)
-    known = {language.iso639_3: language for language in facts.all_languages(store)}
-    return [Member(task.code(iso), known[iso], named=True) for iso in task.sources or task.languages]
+    languages = {language.iso639_3: language for language in facts.all_languages(store)}
+    return [Member(task.code(iso), languages[iso], named=True) for iso in task.sources or task.languages]
 
 
 def _codes_of(store: Store, pool: str) -> Sequence[str]:
@@ -66,22 +155,15 @@ def _codes_of(store: Store, pool: str) -> Sequence[str]:
     return facts.pool(store, pool)
 
 
-def without(store: Store, pool: Pool, exclude: str | Sequence[str], notes: list[str]) -> Pool:
-    """The pool less the languages of --exclude."""
-    gone: list[int] = []
-    for name in names_in(exclude):
-        code = facts.resolver(store).resolve(name).iso639_3
-        if code in pool.codes:
-            gone.append(pool.codes.index(code))
-        else:
-            notes.append(f"{name!r} of --exclude is not in the pool anyway.")
-    return pool.without(gone)
-
-
-def aim_of(
-    store: Store, target: str | Sequence[str], objective: str | None, share: float | None, smallest: bool
+def read_aim(
+    target: Sequence[str], resolver: Resolver, *, objective: str | None, share: float | None, smallest: bool
 ) -> Aim:
-    """The targets, and how much of the value is nearness to them."""
+    """The targets, and how much of the value is nearness to them.
+
+    Raises:
+        UnknownNameError: a target is no language.
+        UsageError: options that do not go together.
+    """
     if objective not in (None, "diverse", "cover"):
         raise UsageError(f"--objective is {objective!r}; it can be diverse or cover.")
     if share is not None and objective is not None:
@@ -90,32 +172,24 @@ def aim_of(
         raise UsageError(f"--lambda is {share:g}; it has to be between 0 (diverse) and 1 (cover).")
     cover = share if share is not None else float(objective == "cover")
     targets: dict[str, Member] = {}
-    for name in names_in(target):
-        member = Member(name, facts.resolver(store).resolve(name))
+    for name in target:
+        member = Member(name, resolver.resolve(name))
         targets.setdefault(member.language.iso639_3, member)
     if not targets and (share is not None or objective == "cover"):
         raise UsageError("Covering needs targets: --target id,ko.")
     return Aim(tuple(targets.values()), cover, smallest)
 
 
-def without_targets(pool: Pool, aim: Aim, notes: list[str]) -> Pool:
-    """A target is a language that nothing is trained on."""
-    codes = {target.language.iso639_3 for target in aim.targets}
-    both = [i for i, code in enumerate(pool.codes) if code in codes]
-    asked = [pool.labels[i] for i in both if not pool.members[i].named]
-    if asked:
-        raise UsageError(f"{', '.join(asked)} cannot be source and target at once. Name it in --pool or in --target.")
-    if both:
-        notes.append(f"left the targets {', '.join(pool.labels[i] for i in both)} out of the pool.")
-    return pool.without(both)
+def find_positions(pool: Pool, include: Sequence[str], resolver: Resolver) -> tuple[int, ...]:
+    """Where the languages of --include stand in the pool.
 
-
-def positions(store: Store, pool: Pool, include: str | Sequence[str]) -> tuple[int, ...]:
-    """Where the languages of --include stand in the pool."""
+    Raises:
+        UsageError: one is not in the pool, or is named twice.
+    """
     codes = {code: i for i, code in enumerate(pool.codes)}
     fixed: list[int] = []
-    for name in names_in(include):
-        language = facts.resolver(store).resolve(name)
+    for name in include:
+        language = resolver.resolve(name)
         if language.iso639_3 not in codes:
             raise UsageError(f"{name!r} of --include ({language.name}) is not in the pool. Add it to --pool.")
         if codes[language.iso639_3] in fixed:
@@ -124,18 +198,20 @@ def positions(store: Store, pool: Pool, include: str | Sequence[str]) -> tuple[i
     return tuple(sorted(fixed))
 
 
-def criteria_of(by: Sequence[str], own_vectors: bool) -> list[Criterion]:
-    """The criteria that are named; the default if none is."""
-    names = [name for text in by for name in split_names(text)] or [OWN_VECTORS.name if own_vectors else DEFAULT]
-    rows: list[Criterion] = []
+def read_criteria(by: Sequence[str], own_vectors: bool) -> list[Criterion]:
+    """The criteria that are named; the default if none is.
+
+    Raises:
+        UnknownNameError: there is no such criterion.
+        UsageError: one is named twice, or `vectors` without a file.
+    """
+    names = names_in(by) or [OWN_VECTORS.name if own_vectors else DEFAULT]
+    criteria: list[Criterion] = []
     for name in names:
-        if name == OWN_VECTORS.name:
-            if not own_vectors:
-                raise UsageError("--by vectors needs --vectors FILE.")
-            row = OWN_VECTORS
-        else:
-            row = criterion(name)
-        if row in rows:
-            raise UsageError(f"--by names {row.name} twice. Give it once.")
-        rows.append(row)
-    return rows
+        if name == OWN_VECTORS.name and not own_vectors:
+            raise UsageError("--by vectors needs --vectors FILE.")
+        criterion = OWN_VECTORS if name == OWN_VECTORS.name else find_criterion(name)
+        if criterion in criteria:
+            raise UsageError(f"--by names {criterion.name} twice. Give it once.")
+        criteria.append(criterion)
+    return criteria

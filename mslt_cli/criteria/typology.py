@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.search.objective import PairSum
+from mslt_cli.criteria import Criterion
+from mslt_cli.criteria.evidence import Evidence, Question, Reader
+from mslt_cli.criteria.request import Aim, Measured
+from mslt_cli.errors import UsageError
+from mslt_cli.languages.pools import Member
+from mslt_cli.search.covers import Nearest
+from mslt_cli.search.objective import Mixed, Objective, PairSum
+from mslt_cli.store.db import Store
+from mslt_cli.store.language_vectors import read_vectors, vector_set_info, without_vector
 
 
 def diversity(vectors: NDArray[Any], *, smallest: bool = False) -> PairSum:
@@ -66,3 +75,51 @@ def _distinct_rows(vectors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int6
     rows = packed.view(np.dtype((np.void, packed.dtype.itemsize * packed.shape[1]))).ravel()
     _, first, kind = np.unique(rows, return_index=True, return_inverse=True)
     return vectors[first], kind.ravel().astype(np.int64)
+
+
+def weigh(pairs: PairSum, toward: Nearest | None, aim: Aim, unit: str) -> tuple[Objective, str]:
+    """Return the objective over distances, over nearness to the targets, or over both; and its unit.
+
+    Raises:
+        UsageError: the aim asks for two things that do not go together.
+    """
+    if toward is None or not aim.cover:
+        return pairs, "smallest 1 − cosine" if aim.smallest and unit.startswith("sum of 1") else unit
+    if aim.cover == 1 and aim.smallest:
+        raise UsageError("--maximize min is about the distances of sources, and --objective cover has none.")
+    if aim.cover == 1:
+        return toward, "mean cosine of each target with its nearest source"
+    if aim.smallest:
+        raise UsageError("--maximize min and --lambda do not go together: the mix is of the mean distance.")
+    near, far = f"{aim.cover:g}", f"{1 - aim.cover:g}"
+    return Mixed(pairs, toward, aim.cover), f"{near} × nearness to the targets + {far} × mean distance"
+
+
+class VectorReader(Reader):
+    """Reads one of the store's sets of language vectors."""
+
+    def __init__(self, store: Store, criterion: Criterion, measured: Measured) -> None:
+        super().__init__(store, criterion, measured)
+        self.store = store
+        self.lack = f"no known {criterion.name} vector in URIEL"
+
+    def lacking(self, members: Sequence[Member]) -> list[int]:
+        codes = [member.language.iso639_3 for member in members]
+        missing = set(without_vector(self.store, self.criterion.vector_set, codes))
+        return [i for i, code in enumerate(codes) if code in missing]
+
+    def evidence(self, question: Question) -> Evidence:
+        vector_set, aim = self.criterion.vector_set, question.aim
+        info = vector_set_info(self.store, vector_set)
+        sources = read_vectors(self.store, vector_set, question.pool.codes)
+        toward = None
+        if aim.targets:
+            targets = read_vectors(self.store, vector_set, [target.language.iso639_3 for target in aim.targets])
+            toward = Nearest(cosines(sources.matrix, targets.matrix))
+        pairs = diversity(sources.matrix, smallest=aim.smallest)
+        objective, unit = weigh(pairs, toward, aim, self.criterion.unit)
+        provenance = f"{info.name} ({info.provider} {info.provider_version})"
+        return Evidence(self.criterion, objective, unit, provenance, sources.measured_share, toward)
+
+
+READER = VectorReader

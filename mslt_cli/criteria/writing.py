@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mslt_cli.criteria.evidence import Evidence, Question, Reader
+from mslt_cli.languages.resolver import Language
 from mslt_cli.search.objective import DistinctLabels
 
 SAME_SYSTEM = {"Hans": "Hani", "Hant": "Hani", "Latf": "Latn", "Latg": "Latn"}
@@ -27,3 +29,20 @@ def distinct_scripts(scripts: Sequence[str]) -> DistinctLabels:
         Lim et al. 2024, §6.1 (Cases 1 to 3 of Table 4).
     """
     return DistinctLabels(np.unique([writing_system(script) for script in scripts], return_inverse=True)[1])
+
+
+class ScriptReader(Reader):
+    """Reads each language's script."""
+
+    lack = "no known script"
+
+    def knows(self, language: Language) -> bool:
+        return language.script is not None
+
+    def evidence(self, question: Question) -> Evidence:
+        self.refuse_cover(question.aim)
+        scripts = [member.language.script or "" for member in question.pool.members]
+        return Evidence(self.criterion, distinct_scripts(scripts), self.criterion.unit, "data/langs")
+
+
+READER = ScriptReader

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import comb
 
 from mslt_cli.criteria import CRITERIA
+from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MsltError
 from mslt_cli.reports.grid import Combination, Grid
 from mslt_cli.search.best import TIE
@@ -54,7 +55,7 @@ class Chooser:
         task = next(iter(grid.trained.values())).runs[0].task
         question = (grid.about.model, task, pool, tuple(include))
         if question not in self.answers:
-            criteria = [row.name for row in CRITERIA.values() if row.reads != "nothing"]
+            criteria = [row.name for row in CRITERIA.values() if row.kind != "chance"]
             self.answers[question] = [self._ask(name, *question) for name in criteria]
         return self.answers[question]
 
@@ -65,7 +66,11 @@ class Chooser:
             problem = f"{criterion}: the pool has {total:,} combinations, which are not ranked here."
             return Choice(criterion, problem=problem)
         iso = {self.code.get(language, language): language for language in pool}
-        reads = CRITERIA[criterion].reads
+        kind = CRITERIA[criterion].kind
+        measured = Measured(
+            model=model if kind in ("pretraining", "vocabulary", "embedding") else None,
+            task=task if kind == "vocabulary" else None,
+        )
         try:
             selection = select(
                 self.store,
@@ -73,8 +78,7 @@ class Chooser:
                 self.k,
                 by=[criterion],
                 include=[self.code.get(language, language) for language in include],
-                model=model if reads in ("sizes", "vocabulary", "embeddings") else None,
-                task=task if reads == "vocabulary" else None,
+                measured=measured,
                 top=total,
             )
         except MsltError as error:

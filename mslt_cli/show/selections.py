@@ -149,8 +149,8 @@ def _named_languages(result: Result, form: str) -> str:
 
 def _score_text(selection: Selection, result: Result, name: str) -> str:
     """A score under a criterion, and unless the criterion alone ranks, the rank that it gives."""
-    reads = next((e.criterion.reads for e in selection.evidence if e.criterion.name == name), "")
-    decimals = {"scripts": 0, "sizes": 1}.get(reads, 4)
+    kind = next((e.criterion.kind for e in selection.evidence if e.criterion.name == name), "")
+    decimals = {"writing": 0, "pretraining": 1}.get(kind, 4)
     text = f"{result.scores[name]:.{decimals}f}"
     rank = result.ranks.get(name)
     alone = name == selection.by[0] and selection.combine is None

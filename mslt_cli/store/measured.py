@@ -60,6 +60,11 @@ class VocabularySet:
     """Rows a language, at most; 0 = all."""
     languages: int
 
+    @property
+    def data(self) -> str:
+        """Whose text was read."""
+        return self.task
+
 
 @dataclass(frozen=True)
 class EmbeddingSet:
@@ -73,6 +78,11 @@ class EmbeddingSet:
     limit: int
     last_layer: int
     languages: int
+
+    @property
+    def data(self) -> str:
+        """Whose text was read."""
+        return self.corpus
 
 
 @dataclass(frozen=True)

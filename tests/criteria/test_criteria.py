@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mslt_cli.criteria import CRITERIA, criterion
+from mslt_cli.criteria import CRITERIA, find_criterion
 from mslt_cli.criteria.pretraining import pretraining_size, size_of, size_unit
 from mslt_cli.criteria.typology import diversity
 from mslt_cli.criteria.writing import distinct_scripts
@@ -78,7 +78,7 @@ def test_the_papers_pool_has_its_three_cases_of_scripts():
 
 
 def test_short_names_hold_and_unknown_ones_are_told_the_nearest():
-    assert criterion("l2v-syn") is CRITERIA["l2v-syntax"]
-    assert criterion("L2V-Geo") is CRITERIA["l2v-geography"]
+    assert find_criterion("l2v-syn") is CRITERIA["l2v-syntax"]
+    assert find_criterion("L2V-Geo") is CRITERIA["l2v-geography"]
     with pytest.raises(UnknownNameError, match="There is no criterion 'l2v-sintax'. Did you mean l2v-syntax"):
-        criterion("l2v-sintax")
+        find_criterion("l2v-sintax")

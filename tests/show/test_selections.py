@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mslt_cli.criteria import CRITERIA
-from mslt_cli.criteria.evidence import Aim, Evidence
+from mslt_cli.criteria.evidence import Evidence
+from mslt_cli.criteria.request import Aim
 from mslt_cli.explanation import explain_best
 from mslt_cli.languages.pools import Member, Pool
 from mslt_cli.languages.resolver import Language

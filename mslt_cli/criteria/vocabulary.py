@@ -1,0 +1,83 @@
+"""Coverage of a model's vocabulary, as `mslt fetch vocab` measured it: `|∪_{L∈C} V_L| / |∪_{L∈pool} V_L|`.
+
+Source:
+    Lim et al. 2024, §5.3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.criteria import Criterion
+from mslt_cli.criteria.evidence import Evidence, Question, Reader
+from mslt_cli.criteria.request import Measured
+from mslt_cli.criteria.stored_sets import choose_set, range_text, require_model, require_one_version, task_name
+from mslt_cli.errors import UsageError
+from mslt_cli.languages.pools import Member
+from mslt_cli.languages.resolver import Language
+from mslt_cli.search.covers import Coverage, TargetCoverage
+from mslt_cli.search.objective import Objective
+from mslt_cli.store.db import Store
+from mslt_cli.store.measured import VocabularySet, read_vocabularies, vocabulary_sets
+
+
+class VocabularyReader(Reader):
+    """Reads the stored vocabularies of one model and task."""
+
+    def __init__(self, store: Store, criterion: Criterion, measured: Measured) -> None:
+        super().__init__(store, criterion, measured)
+        self.set = find_vocabulary_set(store, measured)
+        self.rows = read_vocabularies(store, self.set.model, self.set.task, self.set.split, self.set.limit)
+        self.fetch = f"mslt fetch vocab --model {self.set.model} --task {self.set.task}"
+        self.lack = f"no vocabulary of {self.set.model} on {self.set.task} (`{self.fetch} --langs …` measures it)"
+
+    def knows(self, language: Language) -> bool:
+        return language.iso639_3 in self.rows
+
+    def evidence(self, question: Question) -> Evidence:
+        aim = question.aim
+        if 0 < aim.cover < 1:
+            raise UsageError("--lambda mixes distances with nearness, and vocab has no distances. Leave it out.")
+        rows = [self.rows[code] for code in question.pool.codes]
+        tokenizers = [row.tokenizer_sha256 for row in rows]
+        require_one_version(tokenizers, "vocabularies", self.fetch)
+        ids = self._token_ids(question.pool.members)
+        toward = TargetCoverage(ids, self._token_ids(aim.targets)) if aim.targets else None
+        objective: Objective = Coverage(ids)
+        unit = self.criterion.unit
+        if aim.cover and toward is not None:
+            objective, unit = toward, "mean share of the targets' token ids"
+        provenance = (
+            f"vocabulary of {self.set.model} on {self.set.task} {self.set.split}"
+            f" ({range_text([row.examples for row in rows])} rows a language, tokenizer {tokenizers[0][:8]})"
+        )
+        return Evidence(self.criterion, objective, unit, provenance, toward=toward)
+
+    def _token_ids(self, members: Sequence[Member]) -> list[NDArray[np.int64]]:
+        return [np.flatnonzero(np.unpackbits(self.rows[m.language.iso639_3].token_bits)) for m in members]
+
+
+def find_vocabulary_set(store: Store, measured: Measured) -> VocabularySet:
+    """Return the one stored set of vocabularies that is meant.
+
+    Raises:
+        UnknownNameError: there is no such model.
+        MissingFactsError: none is stored for that model and task; says which command measures it.
+        UsageError: several are, and it is not said which.
+    """
+    sets = vocabulary_sets(store)
+    require_model(measured.model, sets)
+    return choose_set(
+        sets,
+        measured,
+        task_name(measured.task),
+        what="vocabularies",
+        option="--task",
+        command=f"vocab --task {measured.task or 'cldr'}",
+    )
+
+
+READER = VocabularyReader
