@@ -27,6 +27,8 @@ USUAL: dict[str, tuple[str, ...]] = {
 MISSING_LABELS = ("", "-1")
 """How data sets write that a row has no label."""
 MOST_CHOICES = 100
+TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+"""Types of columns that hold text; a column without any value is Null."""
 
 
 def spellings(task: Task, column: str) -> tuple[str, ...]:
@@ -41,6 +43,10 @@ def languages_in(task: Task, rows: pl.DataFrame) -> list[str] | None:
         return None
     codes_there = set(rows[column].unique())
     return [iso for iso, codes in task.languages.items() if codes_there & {iso, *codes}]
+
+
+def _language_column(task: Task, rows: pl.DataFrame) -> str | None:
+    return next((name for name in task.language_column if rows.schema.get(name) == pl.String), None)
 
 
 def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl.DataFrame:
@@ -89,13 +95,11 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
                 f"(looked for {', '.join(names)}; it has {', '.join(rows.columns)})."
             )
     frame = pl.DataFrame(columns)
+    raw.check_lengths(frame)
     if task.kind == "token-classification":
-        raw.require_same_lengths(frame)
         frame = frame.filter(pl.col("tokens").list.len() > 0)
         if not frame.height:
             raise DataError(f"{origin} has no words: they are withheld, or it is empty.")
-    if task.kind == "multiple-choice":
-        raw.require_choices(frame)
     return frame
 
 
@@ -107,10 +111,6 @@ def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     while renamed["id"].is_duplicated().any():  # again if there was a "7#2" already
         renamed = renamed.with_columns(distinct.alias("id"))
     return renamed, int((renamed["id"] != frame["id"]).sum())
-
-
-def _language_column(task: Task, rows: pl.DataFrame) -> str | None:
-    return next((name for name in task.language_column if rows.schema.get(name) == pl.String), None)
 
 
 @dataclass(frozen=True)
@@ -145,26 +145,25 @@ class _RawRows:
 
     def require(self, name: str, is_there: pl.Series) -> None:
         """Raises: DataError: the first row without a value."""
-        if not is_there.all() and not self.tolerant:
-            raise self.wrong(_first(~is_there), f"has no {name}")
+        if (row := _first(~is_there)) is not None and not self.tolerant:
+            raise self.wrong(row, f"has no {name}")
 
-    def require_same_lengths(self, frame: pl.DataFrame) -> None:
-        tokens, labels = frame["tokens"].list.len(), frame["labels"].list.len()
-        if (tokens != labels).any():
-            row = _first(tokens != labels)
-            raise self.wrong(row, f"has {tokens[row]} tokens and {labels[row]} labels")
-
-    def require_choices(self, frame: pl.DataFrame) -> None:
-        number = frame["choices"].list.len()
-        bad = (number < 2) | (frame["label"] >= number)
-        if bad.any():
-            row = _first(bad)
-            label = frame["label"][row] + self.task.first_label
-            raise self.wrong(row, f"has {number[row]} choices, and the label {label}")
+    def check_lengths(self, frame: pl.DataFrame) -> None:
+        """Raises: DataError: a row has not as many labels as tokens, or its label is the number of no choice."""
+        if self.task.kind == "token-classification":
+            tokens, labels = frame["tokens"].list.len(), frame["labels"].list.len()
+            if (row := _first(tokens != labels)) is not None:
+                raise self.wrong(row, f"has {tokens[row]} tokens and {labels[row]} labels")
+        if self.task.kind == "multiple-choice":
+            number = frame["choices"].list.len()
+            if (row := _first((number < 2) | (frame["label"] >= number))) is not None:
+                label = frame["label"][row] + self.task.first_label
+                raise self.wrong(row, f"has {number[row]} choices, and the label {label}")
 
 
-def _first(where: pl.Series) -> int:
-    return int(where.arg_true()[0])
+def _first(where: pl.Series) -> int | None:
+    """The first row of which it is true; None if there is none."""
+    return where.arg_max() if where.any() else None
 
 
 def _ids(raw: _RawRows) -> pl.Series:
@@ -177,8 +176,7 @@ def _ids(raw: _RawRows) -> pl.Series:
 
 
 def _texts_or_null(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
-    column = _categories_as_text(column)
-    if column.dtype not in (pl.String, pl.Null):
+    if not isinstance(column.dtype, TEXT_TYPES):
         raise raw.wrong_kind(column, "text")
     return column.cast(pl.String).alias(name)
 
@@ -200,13 +198,13 @@ def _text_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
 
 
 def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
-    column = _categories_as_text(column)
+    if isinstance(column.dtype, TEXT_TYPES):
+        column = column.cast(pl.String)
     numbers = column.to_frame().select(_label_number(raw, column, column.dtype, pl.col(column.name))).to_series()
     unknown = numbers.is_null()
     if raw.tolerant:
         unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
-    if unknown.any():
-        row = _first(unknown)
+    if (row := _first(unknown)) is not None:
         raise raw.wrong(row, _not_a_label(raw.task, column[row]))
     return numbers.alias(name)
 
@@ -217,9 +215,7 @@ def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
         raise raw.wrong_kind(column, "lists of labels")
     raw.require(name, column.is_not_null())
     numbers = column.list.eval(_label_number(raw, column, column.dtype.inner, pl.element()))
-    unknown = numbers.list.contains(None, nulls_equal=True)
-    if unknown.any():
-        row = _first(unknown)
+    if (row := _first(numbers.list.contains(None, nulls_equal=True))) is not None:
         raise raw.wrong(row, _not_a_label(raw.task, column[row][_first(numbers[row].is_null())]))
     return numbers.alias(name)
 
@@ -244,7 +240,7 @@ def _label_number(raw: _RawRows, column: pl.Series, dtype: Any, given: pl.Expr) 
         return given.str.strip_chars().replace_strict(places, default=None, return_dtype=pl.Int32)
     if dtype.is_float():  # whole numbers beside missing ones, as pandas has them
         given = pl.when(given == given.floor()).then(given)
-    elif not dtype.is_integer() and dtype != pl.Null:
+    elif not dtype.is_integer():
         raise raw.wrong_kind(column, "labels")
     number = given.cast(pl.Int64, strict=False) - first
     return pl.when(number.is_between(0, number_of_labels - 1)).then(number).cast(pl.Int32)
@@ -257,30 +253,23 @@ def _not_a_label(task: Task, given: object) -> str:
     return f"has the label {given!r}; {task.name} has {', '.join(task.labels)} ({task.first_label} to {last})"
 
 
-def _categories_as_text(column: pl.Series) -> pl.Series:
-    return column.cast(pl.String) if isinstance(column.dtype, (pl.Categorical, pl.Enum)) else column
-
-
 def _lists(raw: _RawRows, column: pl.Series, *, spaced: bool) -> pl.Series:
     """A column of lists, which text files write as JSON, as Python does, or (`spaced`) with blanks between members."""
     if column.dtype == pl.List(pl.Null):
         return column.cast(pl.List(pl.String))
     if column.dtype != pl.String:
         return column
-    lists: list[list[str]] = []
-    for row, value in enumerate(column):
-        text = (value or "").strip()
-        if text.startswith("[") and text.endswith("]"):
-            members = _read_list(text)
-        else:
-            members = text.split() if spaced or not text else None
-        if members is None:
-            raise raw.wrong(row, f"has {text[:60]!r} for {column.name}, which is no list")
-        lists.append(members)
+    lists = [_read_list((value or "").strip(), spaced=spaced) for value in column]
+    if None in lists:
+        row = lists.index(None)
+        raise raw.wrong(row, f"has {column[row].strip()[:60]!r} for {column.name}, which is no list")
     return pl.Series(column.name, lists, dtype=pl.List(pl.String))
 
 
-def _read_list(text: str) -> list[str] | None:
+def _read_list(text: str, *, spaced: bool) -> list[str] | None:
+    """The members of a list that is written as text; None if it cannot be read."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return text.split() if spaced or not text else None
     for read in (json.loads, ast.literal_eval):  # literal_eval reads literals, and runs nothing
         try:
             return [str(item) for item in read(text)]

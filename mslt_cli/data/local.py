@@ -19,7 +19,7 @@ NOT_DATA = re.compile(
     r"|(.*/)?(manifest|citation|dataset_infos?|dataset_dict|state)\.[a-z]+",
     re.IGNORECASE,
 )
-"""Files that lie beside data."""
+"""Files beside the data that are no data."""
 ALL_SPLIT_WORDS = frozenset(word for words in SPELLINGS.values() for word in words)
 
 
@@ -37,17 +37,17 @@ class PlacedFile:
 
 
 class Folder:
-    """The data files that a user points to with --from, or that a task of the user's own names.
+    """The data files that a user points to with --from, or that a user's own task names.
 
-    Patterns of the data set's own layout come first. Then names are read: the language is its code in the path part
-    nearest to the file's name, the split likewise.
+    The patterns of the data set's own layout come first. Otherwise, a file's language is the one whose code is in the
+    part of the path that is nearest to the file's name, and so is its split.
 
     Args:
-        path: a folder, a file or an archive; what is above it says nothing of language and split. None = where a task
-            of the user's own says.
-        task: whose data they are. The pattern of a user's own task is followed to the letter.
-        language: what files hold whose path names no language: the only one that is asked for.
-        split: likewise.
+        path: a folder, a file or an archive; its own name and what is above it name no split. None = where a user's own
+            task says.
+        task: the task of the data. The pattern of a user's own task is followed to the letter.
+        language: the language of files whose path names none; None = unknown.
+        split: the split of files whose path names none; None = unknown.
 
     Raises:
         DataError: there is nothing at the path, or no data file in it.
@@ -63,7 +63,7 @@ class Folder:
         self.path, self.task = path, task
         self._codes = {word.casefold(): iso for iso, codes in task.languages.items() for word in (iso, *codes)}
         self._words = {word: split for split in task.splits for word in task.spellings_of(split)}
-        # A folder that is called by a language's code alone holds that language, whatever is asked for.
+        # A folder whose name is a language's code holds that language, whatever is asked for.
         around = path if path.is_dir() else path.parent
         only = next(iter(task.languages)) if len(task.languages) == 1 else language
         self.language = next((iso for iso, codes in task.languages.items() if around.name in (iso, *codes)), only)
@@ -79,8 +79,7 @@ class Folder:
         """The files of one language and split, sorted; empty if there are none.
 
         Args:
-            language: ISO 639-3 code; None = files whose paths name no language. They may hold several, and say so in a
-                column.
+            language: ISO 639-3 code; None = files whose paths name no language: a column of theirs may name several.
             split: one of the task's.
 
         Raises:
@@ -97,7 +96,7 @@ class Folder:
 
     @cached_property
     def languages(self) -> list[str]:
-        """Those of the task's languages that the paths of files name, by their ISO 639-3 codes."""
+        """The languages (ISO 639-3) that the paths of files name."""
         return [iso for iso in self.task.languages if any(self.find(iso, split) for split in self.task.splits)]
 
     def _place(self, file: DataFile, around: Path) -> PlacedFile:
@@ -117,7 +116,7 @@ class Folder:
             any_word = "|".join(map(re.escape, sorted(words)))
             text = text.replace(rf"\{{{group}\}}", f"(?P<{group}>{any_word})", 1)
             text = text.replace(rf"\{{{group}\}}", f"(?P={group})")
-        # A task of the user's own says the whole path from its folder on.
+        # A user's own task gives the whole path from its folder on.
         pattern = re.compile(rf"{'^' if self.task.folder else '(?:^|/)'}{text}(?:\.gz)?$", re.IGNORECASE)
         files: dict[tuple[str | None, str], list[DataFile]] = {}
         for file in self.files:
@@ -130,7 +129,7 @@ class Folder:
 
 
 def _require_distinct(files: Sequence[DataFile]) -> list[DataFile]:
-    """Refuse files of one name: another format, or a machine translation in a folder beside."""
+    """Raises: DataError: two files have the same name, in two formats or in two folders (one a translation)."""
     by_name: dict[str, DataFile] = {}
     for file in files:
         if (other := by_name.setdefault(file.stem, file)) != file:
@@ -139,9 +138,9 @@ def _require_distinct(files: Sequence[DataFile]) -> list[DataFile]:
 
 
 def _nearest(parts: Iterable[str], meanings: Mapping[str, str]) -> str | None:
-    """What the word in the first part that has any stands for; None if it has several, or no part has one.
+    """The meaning of the word in the first part that has one; None if it has several, or no part has one.
 
-    Words stand between other signs than letters and digits, and the longest reading counts: zh-yue is not zh.
+    A word has no letter or digit before it and no letter after it. The longest reading counts: zh-yue is not zh.
     """
     for part in parts:
         words = [w for w in meanings if w in part and re.search(rf"(?<![a-z0-9]){re.escape(w)}(?![a-z])", part)]

@@ -1,9 +1,9 @@
-"""Prepared data in the cache: a parquet file under its checksum for each task, language and split, and a record of it.
+"""Prepared data in the cache: for each task, language and split a parquet file, and a record of it.
 
     HF_HOME/mslt/data/xnli/deu/test-0a1b2c3d4e5f.parquet
     HF_HOME/mslt/data/xnli/deu/test.json
 
-The record is written last and names its file, so whoever reads it finds a whole one.
+The record is written last and names its file, so a file that a record names is complete.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a prepared file."""
+    """A prepared file, its origin and its checksums."""
 
     task: str
     language: str
@@ -44,17 +44,17 @@ class Record:
     """Name of the parquet file beside the record."""
     size_bytes: int
     sha256: str
-    """Of the parquet file."""
+    """Checksum of the parquet file."""
     content_sha256: str
-    """Of the rows, whatever wrote the file."""
+    """Checksum of the rows, whatever library wrote the file."""
     origin: dict[str, Any]
-    """Where it came from: repository and commit, folder, or package; and the files with their checksums."""
+    """Repository and commit, folder, or package; and the files with their checksums."""
     repaired: dict[str, int] = field(default_factory=dict)
-    """Rows that each repair changed or dropped; a repair that is missing here was switched off."""
+    """Number of rows that each repair changed or dropped; a repair that is missing was switched off."""
     expected_rows: int | None = None
     prepared_at: str = ""
     version: str = ""
-    """Of mslt."""
+    """Version of mslt."""
     format: int = FORMAT
 
     @property
@@ -64,12 +64,12 @@ class Record:
 
 
 def task_folder(task: Task) -> Path:
-    """Where a task's prepared data lie."""
+    """The folder of a task's prepared data."""
     return cache_home() / "data" / task.key
 
 
 def read_record(task: Task, language: str, split: str) -> Record | None:
-    """The record of what is prepared; None if nothing is, or what is there is damaged or of another version."""
+    """The record of prepared data; None if there is none, or it is damaged or of another format."""
     folder = task_folder(task) / language
     try:
         record = Record(**json.loads((folder / f"{split}.json").read_text(encoding="utf-8")))
@@ -88,7 +88,7 @@ def records(task: Task) -> Iterator[Record]:
 
 
 def save(task: Task, frame: pl.DataFrame, record: dict[str, Any]) -> Record:
-    """Write rows and their record; `record` has all fields but those of the file.
+    """Write rows and their record; `record` has all fields of Record but those that describe the file.
 
     Raises:
         FetchError: the cache cannot be written.

@@ -1,4 +1,4 @@
-"""`fetch_data`: brings a task's data into the cache, from the hub, a folder, or a package, checked and repaired."""
+"""`fetch_data`: a task's data from the hub, a folder or a package into the cache, checked and repaired."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Job = tuple[str, str]
 
 @dataclass(frozen=True)
 class FetchedSplit:
-    """What became of one language and split."""
+    """One language and split that `fetch_data` was asked for."""
 
     record: Record
     new: bool
-    """Whether it was prepared now; if not, it was in the cache."""
+    """Whether it was prepared by this call; otherwise it was in the cache."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class FetchReport:
 
     task: Task
     fetched: tuple[FetchedSplit, ...]
-    """In the order of languages and splits that were asked for."""
+    """In the order of the languages and splits."""
     notes: tuple[str, ...]
     """What the user should know: rows that differ from what is expected, splits that are missing."""
 
@@ -54,20 +54,20 @@ def fetch_data(
     workers: int = 4,
     progress: Progress = QUIET,
 ) -> FetchReport:
-    """Bring a task's data into the cache. What is there already stays, so a stopped call goes on where it was.
+    """Bring a task's data into the cache. What is there already stays, so that a call that was stopped can be repeated.
 
     Args:
         task: a row of TASKS, or a user's own.
         languages: in any spelling. Default: the task's sources and targets; of a folder, all that are in it.
-        splits: default: all; one that a language lacks is then left out with a note.
+        splits: names of splits. Default: all; one that a language lacks is then left out with a note.
         from_path: read a folder, a file or an archive instead of the hub.
         force: prepare again what is in the cache.
         revision: commit, branch or tag on the hub instead of the pinned one.
-        workers: files that are downloaded at once.
-        progress: hears of downloads and of what is prepared.
+        workers: number of files to download at once.
+        progress: is told of downloads and of what is prepared.
 
     Raises:
-        DataError: a file is not what it should be, or a language or split is not to be had.
+        DataError: a file is not what it should be, or there is no data in a language or split.
         FetchError: the hub cannot be reached or refuses, or the cache cannot be written.
         UnknownNameError: the task has no such split, or there is no such language.
         MissingPackageError: a package that the data are made from is not installed.

@@ -1,7 +1,4 @@
-"""The tasks: data sets that models are trained, evaluated and probed on.
-
-`TASKS` names them all; `find_task` also takes the path of a user's own (see custom.py). Each is a file of its own.
-"""
+"""The tasks: data sets that models are trained, evaluated and probed on; one file each."""
 
 from __future__ import annotations
 

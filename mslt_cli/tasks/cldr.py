@@ -1,12 +1,12 @@
-"""CLDR: what kind of thing does a name name? The task that every machine can have, made from the PyPI package Babel.
+"""CLDR: is a name that of a territory, language, script, currency or unit? Made from the PyPI package Babel, offline.
 
-Territories, languages, scripts, currencies and units, as the Unicode Common Locale Data Repository names them in 123
-languages; the label is the kind. A name is a few words, so this is an easy task for a test of the whole pipeline: its
-scores say little about longer texts, and the same string often serves in several languages (Gabon, Bitcoin, Latn).
+The names are those of the Unicode Common Locale Data Repository in 123 languages. They are a few words long, so this is
+an easy task for a test of the whole pipeline: its scores say little about longer texts, and many names are the same in
+several languages (Gabon, Bitcoin, Latn).
 
-What keeps answers from leaking from train to test: the split is by entity (all names of Japan, in all languages, lie in
-one split), and entities that share a name, be it in two languages (Kanada: Canada in Czech, the script Kannada in
-Venetian), go together. A name that stands for several kinds in its language (Thai) has no right label and is left out.
+Nothing leaks from train to test: the split is by entity (all names of Japan, in all languages, are in one split), and
+entities that share a name, even in two languages (Kanada: Canada in Czech, the script Kannada in Venetian), are in the
+same split. A name of several kinds in its language (Thai) has no right label and is left out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FIELDS = {
 """Label → Babel's field."""
 
 FEWEST_NAMES = 900
-"""Names of its own that a locale needs: those that inherit from another (Haitian from French) have a handful."""
+"""Fewest names of its own that a locale needs: those that inherit from another (Haitian from French) have few."""
 
 
 class Name(NamedTuple):
@@ -49,7 +49,7 @@ class Name(NamedTuple):
 
 
 def own_names(locale: str) -> list[Name]:
-    """The names that a locale states itself, none of them inherited; sorted by entity.
+    """The names that a locale itself has, without inherited ones; sorted by entity.
 
     Raises:
         MissingPackageError: Babel is not installed.
@@ -107,14 +107,12 @@ def build(locale: str, split: str) -> pl.DataFrame:
     for name in names:
         kinds.setdefault(fold(name.text), set()).add(name.kind)
     split_of = splits_by_entity()
-    chosen = [n for n in names if len(kinds[fold(n.text)]) == 1 and split_of[n.entity] == split]
-    return pl.DataFrame(
-        {
-            "id": [name.entity for name in chosen],
-            "text": [name.text for name in chosen],
-            "label": [name.kind for name in chosen],
-        }
-    )
+    rows = [
+        (name.entity, name.text, name.kind)
+        for name in names
+        if len(kinds[fold(name.text)]) == 1 and split_of[name.entity] == split
+    ]
+    return pl.DataFrame(rows, dict.fromkeys(("id", "text", "label"), pl.String), orient="row")
 
 
 TASK = Task(

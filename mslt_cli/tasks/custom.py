@@ -1,4 +1,4 @@
-"""A user's own task, out of a TOML file. docs/tasks.md has a worked example."""
+"""A user's own task, read from a TOML file. docs/tasks.md has a worked example."""
 
 from __future__ import annotations
 
@@ -17,21 +17,19 @@ from mslt_cli.tasks import TASKS
 from mslt_cli.tasks.prompts import placeholders
 from mslt_cli.tasks.task import COLUMNS, Hub, Kind, Table, Task, is_archive
 
-KEYS: dict[str, tuple[type, ...]] = {
-    key: types
-    for types, keys in {
-        (str,): "name kind summary path evaluation metric prompt licence citation",
-        (list,): "splits labels context sources targets",
-        (dict,): "hub label_spellings columns sizes",
-        (list, dict): "languages",
-        (bool,): "header quoting aligned",
-        (int,): "first_label",
-    }.items()
-    for key in keys.split()
+DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(("name", "kind", "summary", "path", "evaluation", "metric", "prompt", "licence", "citation"), ""),
+    **{key: [] for key in ("languages", "splits", "labels", "context", "sources", "targets")},
+    **{key: {} for key in ("hub", "label_spellings", "columns", "sizes")},
+    **dict.fromkeys(("quoting", "aligned"), False),
+    "header": True,
+    "first_label": 0,
 }
-"""Every key of a task's file, and the types that its value may have."""
+"""Every key of a task's file, with its value where the file does not say; values have to be of the same type."""
+NEEDED = ("name", "kind", "languages", "splits")
+HUB_DEFAULTS = dict.fromkeys(("repository", "path", "revision", "branch"), "")
+HUB_NEEDED = ("repository", "path")
 
-HUB_KEYS = dict.fromkeys(("repository", "path", "revision", "branch"), (str,))
 TYPES = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a whole number"}
 METRICS: dict[str, tuple[str, ...]] = {
     "token-classification": ("accuracy", "entity-f1"),
@@ -54,66 +52,68 @@ def read_task(path: str | Path) -> Task:
     """
     file = _TaskFile.read(Path(path))
     given = file.given
-    file.check_keys("", given, KEYS, needed=("name", "kind", "languages", "splits"))
     name, kind = given["name"], given["kind"]
+    splits, labels, context = file.texts("splits"), file.texts("labels"), file.texts("context")
     file.require("kind", [kind], get_args(Kind))
-    file.require_names("name", [name])
+    if not splits:
+        raise file.wrong("splits", "is empty")
+    for key, names in (("name", [name]), ("splits", splits)):
+        if bad := [each for each in names if not NAME.fullmatch(each)]:
+            raise file.wrong(key, f"holds {bad[0]!r}; it may hold letters, digits, - and _")
     if name in TASKS:
         raise file.wrong("name", f"is {name!r}, which is a task of mslt's; choose another")
-    splits = file.texts("splits")
-    file.require_names("splits", splits)
-    evaluation = given.get("evaluation", "test" if "test" in splits else splits[-1])
+    evaluation = given["evaluation"] or ("test" if "test" in splits else splits[-1])
     file.require("evaluation", [evaluation], splits)
-    metric = given.get("metric", METRICS[kind][0])
+    metric = given["metric"] or METRICS[kind][0]
     file.require("metric", [metric], METRICS[kind])
-    labels = file.texts("labels", may_be_empty=True)
     if kind.endswith("classification") and len(labels) < 2:
         raise file.wrong("labels", f"has to name at least two labels for {kind}")
-    spellings = given.get("label_spellings", {})
-    file.require("label_spellings", spellings.values(), labels)
-    languages = _languages(file)
-    context = file.texts("context", may_be_empty=True)
+    file.require("label_spellings", given["label_spellings"].values(), labels)
+    file.require("sizes", given["sizes"], splits)
+    for split, rows in given["sizes"].items():
+        if type(rows) is not int or rows < 1:
+            raise file.wrong(f"sizes.{split}", "has to be a number of rows")
     if taken := [column for column in context if column in ("id", *COLUMNS[kind])]:
         raise file.wrong("context", f"holds {taken[0]!r}, which {kind} has anyway")
+    languages = _languages(file)
     columns = _columns(file, ("id", "language", *COLUMNS[kind], *context))
-    headless = not given.get("header", True)
-    if headless and not columns and kind != "token-classification":
+    if not given["header"] and not columns and kind != "token-classification":
         raise file.wrong("header", "is false, so columns has to name the columns in their order")
-    if ("path" in given) == ("hub" in given):
-        what = "both path and hub are there; keep one" if "hub" in given else "key path is missing, or hub"
-        raise DataError(f"{file.path}: {what}.")
-    hub = _hub(file, languages, splits) if "hub" in given else None
-    folder, layouts = _folder_and_layout(file, splits) if hub is None else ("", ())
+    if bool(given["path"]) == bool(given["hub"]):
+        what = "both path and hub are there; keep one" if given["hub"] else "key path is missing, or hub"
+        raise DataError(f"{path}: {what}.")
+    hub = _hub(file, languages, splits) if given["hub"] else None
+    folder, layouts = _folder_and_layout(file, splits) if given["path"] else ("", ())
     return Task(
         name=name,
         kind=kind,
-        summary=given.get("summary", f"your own task, {file.path.name}"),
+        summary=given["summary"] or f"your own task, {file.path.name}",
         languages=languages,
-        licence=given.get("licence", ""),
-        citation=given.get("citation", ""),
+        licence=given["licence"],
+        citation=given["citation"],
         splits=splits,
         evaluation=evaluation,
         metric=metric,
         labels=labels,
-        label_spellings=spellings,
-        first_label=given.get("first_label", 0),
+        label_spellings=given["label_spellings"],
+        first_label=given["first_label"],
         columns={column: names for column, names in columns.items() if len(names) == 1 and column != "language"},
         choices=columns["choices"] if len(columns.get("choices", ())) > 1 else (),
         context=context,
         question=_question(file, kind, context),
         sources=_languages_of(file, "sources", languages),
         targets=_languages_of(file, "targets", languages),
-        sizes=_sizes(file, splits),
+        sizes=given["sizes"],
         hub=hub,
         layouts=layouts,
         language_column=columns.get("language", Task.language_column),
         table=Table(
-            columns=tuple(name for names in columns.values() for name in names) if headless else (),
-            header=not headless,
-            quoting=given.get("quoting", False),
-            commas=headless,
+            columns=() if given["header"] else tuple(name for names in columns.values() for name in names),
+            header=given["header"],
+            quoting=given["quoting"],
+            commas=not given["header"],
         ),
-        aligned=given.get("aligned", False),
+        aligned=given["aligned"],
         folder=folder,
         definition=file.sha256,
         file=str(path),
@@ -126,57 +126,52 @@ class _TaskFile:
 
     path: Path
     given: dict[str, Any]
+    """The values by key (see DEFAULTS)."""
     sha256: str
 
     @classmethod
     def read(cls, path: Path) -> _TaskFile:
         try:
             text = path.read_text(encoding="utf-8")
-            return cls(path, tomllib.loads(text), hashlib.sha256(text.encode()).hexdigest())
+            given = tomllib.loads(text)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise DataError(f"The task {path} cannot be read: {reason}.") from error
         except tomllib.TOMLDecodeError as error:
             raise DataError(f"The task {path} is not TOML: {error}.") from error
+        file = cls(path, DEFAULTS | given, hashlib.sha256(text.encode()).hexdigest())
+        file.check_keys("", given, DEFAULTS, NEEDED)
+        file.check_keys("hub.", given.get("hub", {}), HUB_DEFAULTS, HUB_NEEDED if "hub" in given else ())
+        return file
 
     def wrong(self, key: str, what: str) -> DataError:
         return DataError(f"{self.path}: key {key} {what}.")
 
     def check_keys(
-        self, table: str, given: Mapping[str, Any], keys: Mapping[str, tuple[type, ...]], *, needed: tuple[str, ...]
+        self, table: str, given: Mapping[str, Any], defaults: Mapping[str, Any], needed: tuple[str, ...]
     ) -> None:
         """Raises: DataError: a key of a table is unknown, missing, or has a value of another type."""
         for key, value in given.items():
-            if key not in keys:
-                near = difflib.get_close_matches(key, keys, n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(keys)}."
+            if key not in defaults:
+                near = difflib.get_close_matches(key, defaults, n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(defaults)}."
                 raise DataError(f"{self.path}: there is no key {table}{key}. {hint}")
-            if type(value) not in keys[key]:
-                raise self.wrong(f"{table}{key}", f"has to be {' or '.join(TYPES[kind] for kind in keys[key])}")
-        for key in needed:
-            if key not in given:
-                raise DataError(f"{self.path}: key {table}{key} is missing.")
+            types = [list, dict] if key == "languages" else [type(defaults[key])]
+            if type(value) not in types:
+                raise self.wrong(f"{table}{key}", f"has to be {' or '.join(TYPES[kind] for kind in types)}")
+        if missing := [key for key in needed if key not in given]:
+            raise DataError(f"{self.path}: key {table}{missing[0]} is missing.")
 
     def require(self, key: str, values: Iterable[str], allowed: Collection[str]) -> None:
         """Raises: DataError: the value of a key is none of those that are allowed there."""
-        for value in values:
-            if value not in allowed:
-                raise self.wrong(key, f"holds {value!r}; it may hold {', '.join(allowed) or 'nothing'}")
+        if other := [value for value in values if value not in allowed]:
+            raise self.wrong(key, f"holds {other[0]!r}; it may hold {', '.join(allowed) or 'nothing'}")
 
-    def require_names(self, key: str, values: Iterable[str]) -> None:
-        """Raises: DataError: a value cannot be part of a file's name."""
-        for value in values:
-            if not NAME.fullmatch(value):
-                raise self.wrong(key, f"holds {value!r}; it may hold letters, digits, - and _")
-
-    def texts(self, key: str, values: list[Any] | None = None, *, may_be_empty: bool = False) -> tuple[str, ...]:
+    def texts(self, key: str, values: list[Any] | None = None) -> tuple[str, ...]:
         """The texts of a list, each there once; `values` is for a list that stands deeper in the file."""
-        values = self.given.get(key, []) if values is None else values
-        if not values and not may_be_empty:
-            raise self.wrong(key, "is empty")
-        for value in values:
-            if not isinstance(value, str) or not value:
-                raise self.wrong(key, f"has to hold texts, and holds {value!r}")
+        values = self.given[key] if values is None else values
+        if others := [value for value in values if not isinstance(value, str) or not value]:
+            raise self.wrong(key, f"has to hold texts, and holds {others[0]!r}")
         if len(set(values)) < len(values):
             raise self.wrong(key, "names something twice")
         return tuple(values)
@@ -205,16 +200,16 @@ def _languages(file: _TaskFile) -> dict[str, tuple[str, ...]]:
 def _languages_of(file: _TaskFile, key: str, languages: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """The ISO 639-3 codes of the languages that a key lists."""
     iso_of = {code: iso for iso, codes in languages.items() for code in (*codes, iso)}
-    codes = file.texts(key, may_be_empty=True)
+    codes = file.texts(key)
     file.require(key, codes, iso_of)
     return tuple(dict.fromkeys(iso_of[code] for code in codes))
 
 
 def _columns(file: _TaskFile, allowed: Collection[str]) -> dict[str, tuple[str, ...]]:
     """What the files call each column; `choices` may be several, one for each choice."""
-    file.require("columns", file.given.get("columns", {}), allowed)
+    file.require("columns", file.given["columns"], allowed)
     columns: dict[str, tuple[str, ...]] = {}
-    for name, spelling in file.given.get("columns", {}).items():
+    for name, spelling in file.given["columns"].items():
         if name == "choices" and isinstance(spelling, list) and len(spelling) > 1:
             columns[name] = file.texts("columns.choices", spelling)
         elif isinstance(spelling, str) and spelling:
@@ -227,7 +222,7 @@ def _columns(file: _TaskFile, allowed: Collection[str]) -> dict[str, tuple[str, 
 
 def _question(file: _TaskFile, kind: str, context: tuple[str, ...]) -> str:
     """What a decoder is asked; the numbered choices follow it."""
-    prompt: str = file.given.get("prompt", "")
+    prompt: str = file.given["prompt"]
     if prompt and kind != "multiple-choice":
         raise file.wrong("prompt", f"is for multiple-choice, and kind is {kind}")
     try:
@@ -238,22 +233,12 @@ def _question(file: _TaskFile, kind: str, context: tuple[str, ...]) -> str:
     return prompt
 
 
-def _sizes(file: _TaskFile, splits: tuple[str, ...]) -> dict[str, int]:
-    sizes: dict[str, int] = file.given.get("sizes", {})
-    file.require("sizes", sizes, splits)
-    for split, rows in sizes.items():
-        if type(rows) is not int or rows < 1:
-            raise file.wrong(f"sizes.{split}", "has to be a number of rows")
-    return sizes
-
-
 def _hub(file: _TaskFile, languages: Collection[str], splits: Collection[str]) -> Hub:
-    given = file.given["hub"]
-    file.check_keys("hub.", given, HUB_KEYS, needed=("repository", "path"))
-    _check_pattern(file, "hub.path", given["path"], splits)
-    if len(languages) > 1 and "{lang}" not in given["path"]:
+    hub = Hub(**file.given["hub"])
+    _check_pattern(file, "hub.path", hub.path, splits)
+    if len(languages) > 1 and "{lang}" not in hub.path:
         raise file.wrong("hub.path", "has to hold {lang}, for there are several")
-    return Hub(**given)
+    return hub
 
 
 def _folder_and_layout(file: _TaskFile, splits: Collection[str]) -> tuple[str, tuple[str, ...]]:
@@ -262,8 +247,8 @@ def _folder_and_layout(file: _TaskFile, splits: Collection[str]) -> tuple[str, t
     _check_pattern(file, "path", pattern, splits)
     parts = PurePosixPath(pattern).parts
     if not parts:
-        raise file.wrong("path", "is empty")
-    # What comes before the first placeholder is a folder; the rest is looked for in it.
+        raise file.wrong("path", "names no file")
+    # What comes before the first placeholder is a folder; the rest is a pattern of the files in it.
     open_ends = [i for i, part in enumerate(parts) if "{" in part or "*" in part or is_archive(part)]
     fixed = min([*open_ends, len(parts) - 1])
     folder = file.path.resolve().parent / Path(*parts[:fixed]).expanduser()

@@ -1,4 +1,4 @@
-"""The texts that decoders are tuned on and asked with: Lim et al. 2024, Tables 7 and 8."""
+"""The prompts that decoders are tuned on and asked with: Lim et al. 2024, Tables 7 and 8."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import Task
 
 Spacing = Literal["bactrian", "printed"]
-"""Blank lines as in Bactrian-X's own template, which the paper followed in training; or none, as the paper prints."""
+"""With the blank lines of Bactrian-X's template, which the paper used in training; or without, as the paper prints."""
 _BETWEEN: dict[str, str] = {"bactrian": "\n\n", "printed": "\n"}
 
 
 def instruction_prompt(instruction: str, further: str | None, spacing: Spacing) -> str:
-    """All that comes before an answer.
+    """Everything before the answer.
 
     Args:
-        instruction: what is to be done.
-        further: what it is to be done with; None or "" = there is no such thing.
-        spacing: blank lines or none.
+        instruction: what to do.
+        further: the input to do it with; None or "" = none.
+        spacing: with or without blank lines.
 
     Source:
         Lim et al. 2024, Table 7; the blank lines are those of Bactrian-X's template (Li et al. 2023).
@@ -31,16 +31,16 @@ def instruction_prompt(instruction: str, further: str | None, spacing: Spacing) 
 
 
 def choice_prompt(task: Task, row: Mapping[str, Any], *, spacing: Spacing = "printed", swapped: bool = False) -> str:
-    """The question for the number of the right choice.
+    """A question that asks for the number of the right choice.
 
     Args:
-        task: of kind multiple-choice.
-        row: of its data.
-        spacing: `printed` is Table 8.
-        swapped: the second choice comes first.
+        task: a task of kind multiple-choice.
+        row: a row of its data.
+        spacing: with or without blank lines; Table 8 has none.
+        swapped: whether the choices are in reverse order.
 
     Raises:
-        DataError: it is a user's own task without a prompt.
+        DataError: the task is a user's own and has no prompt.
 
     Source:
         Lim et al. 2024, Table 8.
@@ -53,11 +53,11 @@ def choice_prompt(task: Task, row: Mapping[str, Any], *, spacing: Spacing = "pri
 
 
 def filled_in(task: Task, row: Mapping[str, Any], code: str) -> list[tuple[str, str]]:
-    """The text that each choice makes: what stands before the part that is scored, and that part.
+    """For each choice, the text before the part that is scored, and that part.
 
     Args:
-        task: of kind multiple-choice.
-        row: of its data.
+        task: a task of kind multiple-choice.
+        row: a row of its data.
         code: the data set's own code of the language.
 
     Source:

@@ -1,4 +1,4 @@
-"""What a task is: its kind, labels, columns, languages, splits, where its data lie, and what is repaired in them."""
+"""What a task is: its kind, labels, columns, languages and splits, where its data are, and what is repaired in them."""
 
 from __future__ import annotations
 
@@ -30,22 +30,21 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "eval": ("eval", "dev", "validation", "val"),
     "test": ("test",),
 }
-"""How files spell a split; another name is spelt as it is."""
-
+"""How files spell a split; other splits are spelt as they are named."""
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file is an archive, by its name: what is in it is data of the task as well."""
+    """Whether a file is an archive, by its name; data files are looked for in it."""
     return name.lower().endswith(ARCHIVES)
 
 
 class RowError(Exception):
-    """A raw row that a task's `parse` can make nothing of; whoever knows the file says which one it is.
+    """A raw row that a task's `parse` cannot read; the caller, who knows the file, names the row.
 
     Args:
-        row: its place among the rows that `parse` was given, from 0.
+        row: index among the rows that `parse` was given, from 0.
         what: "has no pronoun".
     """
 
@@ -56,17 +55,17 @@ class RowError(Exception):
 
 @dataclass(frozen=True)
 class Hub:
-    """Where a data set lies on the hub."""
+    """Where a data set is on the hub."""
 
     repository: str
     path: str
     """Pattern of its files, with {lang} and {split}; `*` stands for anything but a slash."""
     spelling: int = 0
-    """Which of the data set's spellings of a language the paths use."""
+    """Index of the spelling of a language that the paths use, among those of the task."""
     branch: str = "main"
     """Script-only repositories are read from `refs/convert/parquet`, or from their raw files."""
     revision: str | None = None
-    """Commit; None = the one that `branch` stands for at the first fetch, recorded and kept from then on."""
+    """Commit; None = the head of `branch` at the first fetch, which is recorded and kept from then on."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +78,20 @@ class Table:
     quoting: bool = False
     """Whether double quotes are quoting; if not, they are text."""
     commas: bool = False
-    """Whether this holds of comma-separated files as well; if not, those have a header, and quoting."""
+    """Whether .csv files are written like this as well; if not, they have a header and quoting."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """Something that is wrong in the data as published, and is put right unless the user says otherwise."""
+    """An error in the data as published, which is repaired unless the user switches the repair off."""
 
     name: str
     summary: str
     apply: Callable[[pl.DataFrame, Callable[[str], pl.DataFrame | None]], tuple[pl.DataFrame, int]]
-    """Takes the rows, and a function that reads the same split in another language (its code in the data set; None
-    where that is not to be had). Returns the repaired rows, and how many rows it changed or dropped."""
+    """Takes the rows and a function that reads the same split in another language (by its code in the data set; None
+    if there is none). Returns the repaired rows, and the number of rows that it changed or dropped."""
     drops_incomplete: bool = False
-    """Whether it drops rows without a text or label: then they are no reason to refuse the file."""
+    """Whether it drops rows without a text or label, so that such rows are read and not refused."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +118,9 @@ class Task:
     first_label: int = 0
     """The number that raw files give to the first label."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """For each column, how raw files may call it; the first that is there is read."""
+    """For each column, its names in raw files; the first that is there is read."""
     choices: tuple[str, ...] = ()
-    """Columns of raw files that hold one choice each, where there is no column with a list of them."""
+    """Columns of raw files that hold one choice each, if no column holds a list of them."""
     context: tuple[str, ...] = ()
     """Further text columns (multiple choice: the premise, the question, …)."""
     further_metrics: tuple[str, ...] = ()
@@ -130,22 +129,22 @@ class Task:
     targets: tuple[str, ...] = ()
     """The languages that the paper evaluates on."""
     literal_targets: tuple[str, ...] = ()
-    """Where the paper says "all but the sources": the list that a run's sources are taken from; empty = `targets`."""
+    """The languages that "all but the sources" means, where the paper says so; empty = those of `targets`."""
     sizes: Mapping[str, int | Mapping[str, int]] = field(default_factory=dict)
     """Rows of each split: one number for all languages, or by language where they differ and are known."""
     hub: Hub | None = None
     layouts: tuple[str, ...] = ()
     """Path patterns of raw upstream files, tried before the file's name is read for language and split."""
     left_out: tuple[str, ...] = ()
-    """Codes of the data set that name no language of ours: files in them are passed over."""
+    """Codes of the data set that name no language of the task: files in them are skipped."""
     language_column: tuple[str, ...] = ("language", "lang")
-    """Where one file holds several languages: the column that says which."""
+    """Names of the column that says which language a row is in, for files that hold several."""
     table: Table = Table()
     """How tab-separated raw files are written."""
     parse: Callable[[pl.DataFrame], pl.DataFrame] | None = None
-    """Turns the rows of a raw file of the data set's own form into its columns, one by one; may raise RowError."""
+    """Converts rows in the data set's original format into its columns, one to one; may raise RowError."""
     build: Callable[[str, str], pl.DataFrame] | None = None
-    """Makes the data instead of fetching them: takes the data set's language code and the split."""
+    """Makes the data of a language (the data set's code) and a split, for data that are not fetched."""
     package: str = ""
     """The Python package that the data are made from."""
     repairs: tuple[Repair, ...] = ()
@@ -162,29 +161,29 @@ class Task:
     question: str = ""
     """Multiple choice: what a decoder is asked, with context columns in braces; the numbered choices follow it."""
     fill: Callable[[Mapping[str, Any], str], list[tuple[str, str]]] | None = None
-    """Multiple choice: takes a row and the data set's language code, and gives for each choice the text that it makes:
-    what stands before the part that is scored, and that part."""
+    """Multiple choice: takes a row and the data set's language code; gives for each choice the text before the part
+    that is scored, and that part."""
     codes: tuple[str, ...] = ()
     """Context columns that hold a code word (XCOPA's `question` is "cause" or "effect"), not text of the language."""
 
     @property
     def variant(self) -> str:
-        """The name under which what is measured on its data is stored: `xcopa-no-question` without that repair."""
+        """The name under which measurements on its data are stored: `xcopa-no-question` without that repair."""
         return "-".join([self.name, *(f"no-{name}" for name in self.without)])
 
     @property
     def key(self) -> str:
-        """Name of the folder of its data: what is in it depends on nothing else."""
+        """Name of the folder of its prepared data, which depend on nothing else."""
         return "-".join([self.variant, *([self.definition[:8]] if self.definition else [])])
 
     @property
     def options(self) -> str:
-        """What a user writes to get this task: `--task xcopa --no-repair question`."""
+        """The options that name this task on a command line: `--task xcopa --no-repair question`."""
         return " ".join([f"--task {self.file or self.name}", *(f"--no-repair {name}" for name in self.without)])
 
     @property
     def training(self) -> str:
-        """The split that is trained on, and whose vocabulary counts: `train`, else the first there is."""
+        """The split to train on and to count a vocabulary in: `train`, or else the first."""
         return "train" if "train" in self.splits else self.splits[0]
 
     @property
@@ -220,12 +219,12 @@ class Task:
         return language
 
     def spellings_of(self, split: str) -> tuple[str, ...]:
-        """How files may spell a split; what could stand for another split of the task as well stands for neither."""
+        """How files may spell a split; a word that could mean two splits of the task means neither."""
         others = {word for other in self.splits if other != split for word in (other, *SPELLINGS.get(other, ()))}
         return (split, *(word for word in SPELLINGS.get(split, ()) if word != split and word not in others))
 
     def expected_rows(self, split: str, language: str) -> int | None:
-        """Rows that a split should have in a language, before repairs; None = not known."""
+        """Number of rows that a split should have in a language, before repairs; None = unknown."""
         size = self.sizes.get(split)
         return size if size is None or isinstance(size, int) else size.get(language)
 
@@ -240,12 +239,12 @@ class Task:
         Raises:
             UnknownNameError: it has no such repair.
         """
-        known = [repair.name for repair in self.repairs]
+        own = [repair.name for repair in self.repairs]
         for name in names:
-            if name not in known:
-                if not known:
-                    raise DataError(f"Nothing is repaired in {self.name}, so {name!r} cannot be switched off.")
-                raise UnknownNameError(f"repair of {self.name}", name, known)
+            if not own:
+                raise DataError(f"Nothing is repaired in {self.name}, so {name!r} cannot be switched off.")
+            if name not in own:
+                raise UnknownNameError(f"repair of {self.name}", name, own)
         return replace(self, without=tuple(sorted({*self.without, *names})))
 
     @property

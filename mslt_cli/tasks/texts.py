@@ -1,4 +1,4 @@
-"""The sentences of a task's data: what is tokenized to know a language's vocabulary, and embedded to place it."""
+"""The sentences of a task's data, for vocabularies and embeddings of languages."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def sentences(task: Task, frame: pl.DataFrame) -> list[str] | list[list[str]]:
-    """Every text of the rows, one after the other; words where the data come split into words.
+    """Every text of the rows, one after the other; lists of words if the data are split into words.
 
-    A premise and its hypothesis are two sentences, and so are the choices of an item. Code words and empty texts are
-    left out.
+    A premise and its hypothesis are two sentences, as are the choices of an item. Code words and empty texts are left
+    out.
     """
     if task.kind == "token-classification":
         words: list[list[str]] = frame["tokens"].to_list()

@@ -1,4 +1,4 @@
-"""WikiANN: named entities out of Wikipedia's links (Pan et al. 2017), in the splits of Rahimi et al. 2019."""
+"""WikiANN: named entities from Wikipedia's links (Pan et al. 2017), in the splits of Rahimi et al. 2019."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def without_prefix(rows: pl.DataFrame) -> pl.DataFrame:
-    """Raw files write `en:rick` for a token: strip the language and the first colon, for a token may hold others."""
+    """Strip the language before each token of raw files (`en:rick`), up to the first colon: a token may hold others."""
     import polars as pl
 
     if "tags" not in rows.columns:  # not a raw file

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 AGREED = ("et", "ht", "qu", "ta", "vi", "zh")
 """The languages whose `question` agrees in every item. It is "effect" throughout in Thai and in Turkish validation, and
-differs here and there in Turkish test, Swahili, Indonesian and Italian (counted in the data)."""
-
+differs in some items in Turkish test, Swahili, Indonesian and Italian (counted in the data)."""
 
 CONNECTIVES = {
     "est": ("sest", "seetõttu"),
@@ -38,8 +37,7 @@ def premise_and_choice(row: Mapping[str, Any], code: str) -> list[tuple[str, str
     As the harness does, character by character, so that numbers can be compared: the last character goes whatever it
     is, and in Tamil and Thai, whose premises have no full stop, that is a letter.
     """
-    language = next(iso for iso, codes in TASK.languages.items() if code in codes)
-    connective = CONNECTIVES[language][row["question"] == "effect"]
+    connective = CONNECTIVES[TASK.language(code)][row["question"] == "effect"]
     context = f"{row['premise'].strip()[:-1]} {connective}"
     return [(context, f" {choice[0].lower()}{choice[1:]}") for choice in row["choices"]]
 
@@ -48,14 +46,15 @@ def repair_question(rows: pl.DataFrame, other: Callable[[str], pl.DataFrame | No
     """Take `question` from the same item in Estonian, or in another language whose questions agree with it."""
     import polars as pl
 
-    right = next((found for code in AGREED if (found := other(code)) is not None), None)
+    right = next((theirs for code in AGREED if (theirs := other(code)) is not None), None)
     if right is None:
         raise DataError(
             f"To repair the questions of XCOPA, one of {', '.join(AGREED)} has to be there as well. "
             "Add it to --from, or keep the questions as they are with --no-repair question."
         )
-    known = rows.join(right.select("id", pl.col("question").alias("right")), on="id", how="left", maintain_order="left")
-    repaired = known.with_columns(pl.coalesce("right", "question").alias("question")).drop("right")
+    right = right.select("id", pl.col("question").alias("right"))
+    joined = rows.join(right, on="id", how="left", maintain_order="left")
+    repaired = joined.with_columns(pl.coalesce("right", "question").alias("question")).drop("right")
     return repaired, int(repaired["question"].ne_missing(rows["question"]).sum())
 
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 _BLANKS = 2
-"""White space that may stand between a token and the next."""
+"""Most blanks between a token and the next."""
 
 
 def with_blank(rows: pl.DataFrame) -> pl.DataFrame:
-    """Of the original table's rows, put `_` in the place of the pronoun."""
+    """Put `_` in the place of the pronoun, in rows of the original table."""
     import polars as pl
 
     if "pronoun" not in rows.columns:
@@ -27,7 +27,7 @@ def with_blank(rows: pl.DataFrame) -> pl.DataFrame:
         try:
             made.append(_item(row))
         except (ValueError, IndexError, TypeError) as error:
-            raise RowError(i, f"is not as XWinograd's rows are ({error}): {row['text'][:60]!r}") from error
+            raise RowError(i, f"is no row of XWinograd's ({error}): {row['text'][:60]!r}") from error
     return pl.DataFrame(made, schema={"sentence": pl.String, "choices": pl.List(pl.String), "label": pl.Int32})
 
 
@@ -45,25 +45,25 @@ def _item(row: dict[str, str]) -> dict[str, object]:
 
 
 def place_of(text: str, tokens: list[str], start: int, end: int, pronoun: str) -> tuple[int, int]:
-    """Where the tokens start..end stand in a text, as character positions.
+    """The first and last character position (exclusive) of the tokens start..end in a text.
 
-    The tokens are walked through the text, for the same word may occur more than once. In 29 of 3,961 rows they
-    differ from the text (contractions); there the pronoun is the one with as many equal words before it.
+    The tokens are looked for one after the other, for the same word may occur more than once. In 29 of 3,961 rows they
+    differ from the text (contractions); there, the pronoun is the one with as many equal words before it.
 
     Raises:
         ValueError: there are no such tokens, or the pronoun is not in the text.
     """
     if not 0 <= start < end <= len(tokens):
         raise ValueError(f"there are no tokens {start} to {end}")
-    at, first = 0, 0
+    last, first = 0, 0
     for i, token in enumerate(tokens[:end]):
-        found = text.find(token, at)
-        if found < 0 or found - at > _BLANKS or text[at:found].strip():
+        place = text.find(token, last)
+        if place < 0 or place - last > _BLANKS or text[last:place].strip():
             break
-        first = found if i == start else first
-        at = found + len(token)
+        first = place if i == start else first
+        last = place + len(token)
     else:
-        return first, at
+        return first, last
     before = sum(token.casefold() == pronoun.casefold() for token in tokens[:start])
     words = list(re.finditer(rf"(?<!\w){re.escape(pronoun)}(?!\w)", text, re.IGNORECASE))
     words = words or list(re.finditer(re.escape(pronoun), text))
@@ -74,7 +74,7 @@ def place_of(text: str, tokens: list[str], start: int, end: int, pronoun: str) -
 
 
 def before_and_after(row: Mapping[str, Any], code: str) -> list[tuple[str, str]]:
-    """The text up to the blank with each choice in it, and the text behind it, which alone is scored."""
+    """The text up to the blank, with each choice in its place, and the text after it, which alone is scored."""
     before, _, after = row["sentence"].partition("_")
     return [(before + choice, f" {after.strip()}") for choice in row["choices"]]
 
