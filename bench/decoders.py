@@ -156,11 +156,12 @@ def _ours(folder: Path, given: argparse.Namespace) -> dict[str, float]:
 
     from mslt_cli.data.encoding import RowEncoder
     from mslt_cli.data.examples import next_token_examples
+    from mslt_cli.models.adapter import Adapter
     from mslt_cli.models.decoder import load_decoder
     from mslt_cli.models.tokenizer import read_tokenizer
     from mslt_cli.tasks import find_task
     from mslt_cli.training.loop import Training
-    from mslt_cli.training.settings import Adapter, override, preset
+    from mslt_cli.training.settings import override, preset
 
     rows = json.loads((folder / "instructions.json").read_text())
     frame = pl.DataFrame({name: [row[name] for row in rows] for name in ("instruction", "input", "output")})

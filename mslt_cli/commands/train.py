@@ -22,9 +22,10 @@ from mslt_cli.commands.options import (
     complete_tasks,
     option_for,
 )
+from mslt_cli.models.adapter import Adapter
 from mslt_cli.runs.how import How
 from mslt_cli.training.mixture import Sampling
-from mslt_cli.training.settings import Adapter, Settings
+from mslt_cli.training.settings import Settings
 
 if TYPE_CHECKING:
     from mslt_cli.runs.experiment import State

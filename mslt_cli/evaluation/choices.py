@@ -17,7 +17,7 @@ from mslt_cli.evaluation.likelihood import Text, log_likelihoods
 from mslt_cli.evaluation.reading import Reading
 from mslt_cli.models.batching import batch_tokens, compute_batches, inference, length_batches
 from mslt_cli.models.decoder import Decoder
-from mslt_cli.models.encoder import quiet
+from mslt_cli.models.loading import quiet
 from mslt_cli.progress import Step
 from mslt_cli.tasks.prompts import choice_prompt, filled_in
 from mslt_cli.tasks.task import Task

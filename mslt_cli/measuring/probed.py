@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from mslt_cli.errors import FetchError, ModelError
 from mslt_cli.files import cache_home, new_file, sha256_of
+from mslt_cli.models.adapter import ADAPTER
 from mslt_cli.models.checksums import weights_checksum
-from mslt_cli.models.decoder import ADAPTER
 from mslt_cli.models.find import Model
 from mslt_cli.probing.sentences import Sentences
 from mslt_cli.progress import QUIET, Progress
@@ -112,7 +112,7 @@ def load_tokenizer(folder: Path) -> Any:
     """A model's tokenizer, as transformers has it."""
     import transformers
 
-    from mslt_cli.models.encoder import SAFE, quiet
+    from mslt_cli.models.loading import SAFE, quiet
 
     with quiet():
         return transformers.AutoTokenizer.from_pretrained(folder, **SAFE)

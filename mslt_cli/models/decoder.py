@@ -6,39 +6,34 @@ import importlib.util
 import inspect
 import json
 import math
-import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import MODELS
-from mslt_cli.models.encoder import device_of, load_network, on_device, quiet, without_hub_kernels
-from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, ModelFiles, check_model_folder
+from mslt_cli.models.adapter import ADAPTER, Adapter, add_adapter
+from mslt_cli.models.folder import CONFIG, ModelFiles, check_model_folder
+from mslt_cli.models.loading import (
+    check_loadable,
+    copy_tokenizer,
+    load_network,
+    move_to_device,
+    quiet,
+    without_hub_kernels,
+)
+from mslt_cli.models.tokenizer import read_tokenizer
 
 if TYPE_CHECKING:
     import torch
 
-    from mslt_cli.training.settings import Adapter
-
-ADAPTER = "adapter_model.safetensors"
-"""The adapter's weights, in peft's form, with adapter_config.json beside them."""
-ENCODERS = (
-    *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "roberta"),
-    *("xlm-roberta", "xlm-roberta-xl"),
-)
-"""Kinds of model that read a text in both directions: transformers would load them as decoders, and they cannot go on
-with one."""
+ENCODERS = {"albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "modernbert", "roberta"}
+ENCODERS |= {"xlm-roberta", "xlm-roberta-xl"}
+"""Types of model that read a text in both directions, and so cannot continue one; transformers would load them as
+decoders all the same."""
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
-"""How configs name the longest text. BLOOM's may name none: its positions are not learned."""
-QUERIES_KEYS_VALUES = (
-    ("query_key_value",),  # BLOOM, GPT-NeoX, Falcon: one layer for the three
-    ("q_proj", "k_proj", "v_proj"),  # LLaMA, Mistral, Qwen, Gemma, OPT, GPT-J
-    ("qkv_proj",),  # Phi-3, CodeGen
-    ("Wqkv",),  # MPT
-    ("c_attn",),  # GPT-2
-)
-"""The layers that make queries, keys and values, by architecture: what the paper's "q, k, v" means in each."""
+"""The keys of configs for the longest text, in tokens. BLOOM's may have none: its positions are not learned."""
+WITHOUT_4BIT = "Give --no-4bit for an adapter beside unquantised weights."
 
 
 @dataclass
@@ -155,14 +150,13 @@ class Decoder:
         from safetensors.torch import load_file
 
         try:
-            found: Any = peft.set_peft_model_state_dict(self.network, load_file(folder / ADAPTER))
+            loaded: Any = peft.set_peft_model_state_dict(self.network, load_file(folder / ADAPTER))
         except (OSError, SafetensorError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"The adapter in {folder} cannot be read: {reason}") from error
-        missing = [name for name in found.missing_keys if "lora_" in name]
-        if missing or found.unexpected_keys:
-            name = [*missing, *found.unexpected_keys][0]
-            raise ModelError(f"The adapter in {folder} does not fit the model: {name}.")
+        unfit = [name for name in loaded.missing_keys if "lora_" in name] + loaded.unexpected_keys
+        if unfit:
+            raise ModelError(f"The adapter in {folder} does not fit the model: {unfit[0]}.")
 
 
 def load_decoder(
@@ -189,14 +183,14 @@ def load_decoder(
     """
     files = check_model_folder(folder)
     require_decoder(files)
-    where = device_of(folder, device)
+    where = check_loadable(folder, device)
     import torch
 
     four_bit = adapter.four_bit if adapter is not None else four_bit
     dtype: Any = {"bf16": torch.bfloat16, "fp32": torch.float32, "stored": "auto"}[precision]
     with without_hub_kernels():
-        how = _in_four_bits(where, dtype) if four_bit else {}
-    network, unfit = load_network(folder, "AutoModelForCausalLM", dtype=dtype, how=how)
+        quantization = _quantize_to_four_bits(where, dtype) if four_bit else None
+    network, unfit = load_network(folder, "AutoModelForCausalLM", dtype=dtype, quantization=quantization)
     if unfit:
         raise ModelError(f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape.")
     if four_bit:
@@ -207,16 +201,20 @@ def load_decoder(
             if hasattr(module, "support_avx512bf16_for_cpu"):
                 module.support_avx512bf16_for_cpu = False
     else:
-        network = on_device(network, where, folder)
+        network = move_to_device(network, where, folder)
     network.requires_grad_(False)
     if adapter is not None:
         with quiet(), without_hub_kernels():
-            network = _with_adapter(network, adapter, folder)
+            network = add_adapter(network, adapter, folder)
     config = network.config
     eos = eos_id(files)
     pad = getattr(config, "pad_token_id", None)
     return Decoder(
-        *(network, int(pad if pad is not None and pad >= 0 else eos or 0), eos, where, adapter),
+        network,
+        pad_id=int(pad if pad is not None and pad >= 0 else eos or 0),
+        eos_id=eos,
+        device=where,
+        adapter=adapter,
         takes_positions="position_ids" in inspect.signature(_base(network).forward).parameters,
         vocabulary=int(config.get_text_config().vocab_size),
         _dropouts=tuple((module, module.p) for module in network.modules() if isinstance(module, torch.nn.Dropout)),
@@ -237,7 +235,7 @@ def require_decoder(files: ModelFiles) -> None:
         )
 
 
-def _in_four_bits(device: torch.device, dtype: Any) -> dict[str, Any]:
+def _quantize_to_four_bits(device: torch.device, dtype: Any) -> dict[str, Any]:
     """Arguments that make transformers hold the weights in 4 bits.
 
     Raises:
@@ -265,70 +263,6 @@ def _in_four_bits(device: torch.device, dtype: Any) -> dict[str, Any]:
     return {"quantization_config": quantization, "device_map": {"": place}}
 
 
-WITHOUT_4BIT = "Give --no-4bit for an adapter beside unquantised weights."
-
-
-def _with_adapter(network: Any, adapter: Adapter, folder: Path) -> Any:
-    """The model with an adapter, which alone is trained.
-
-    Raises:
-        MissingPackageError: peft is not installed.
-        ModelError: the model has no such layers.
-    """
-    try:
-        import peft
-    except ModuleNotFoundError as error:
-        raise MissingPackageError("Training an adapter", "peft", "train") from error
-    config = peft.LoraConfig(
-        r=adapter.rank,
-        lora_alpha=adapter.alpha,
-        lora_dropout=adapter.dropout,
-        target_modules=list(adapter.targets or adapted_layers(network, folder)),
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-    try:
-        adapted = peft.get_peft_model(network, config)
-    except ValueError as error:
-        names = ", ".join(sorted(linear_layers(network)))
-        raise ModelError(
-            f"{folder.name} has no layers {', '.join(adapter.targets)} for --lora-targets. It has {names}."
-        ) from error
-    for parameter in adapted.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
-    return adapted
-
-
-def linear_layers(network: Any) -> set[str]:
-    """The last parts of the names of all linear layers but the one that makes the scores of ids."""
-    import torch
-    from transformers.pytorch_utils import Conv1D
-
-    head = network.get_output_embeddings()
-    return {
-        name.rsplit(".", 1)[-1]
-        for name, module in network.named_modules()
-        if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
-    }
-
-
-def adapted_layers(network: Any, folder: Path) -> tuple[str, ...]:
-    """The layers that make queries, keys and values.
-
-    Raises:
-        ModelError: it is an architecture that we do not know.
-    """
-    there = linear_layers(network)
-    for names in QUERIES_KEYS_VALUES:
-        if there.issuperset(names):
-            return names
-    raise ModelError(
-        f"Which layers of {folder.name} make queries, keys and values is not known. Name some with --lora-targets:"
-        f" {', '.join(sorted(there))}."
-    )
-
-
 def eos_id(files: ModelFiles) -> int | None:
     """The id that ends a text, as the tokenizer has it, else as the config does; None where there is none."""
     tokenizer_config = files.folder / "tokenizer_config.json"
@@ -336,18 +270,16 @@ def eos_id(files: ModelFiles) -> int | None:
         token = json.loads(tokenizer_config.read_text(encoding="utf-8")).get("eos_token")
         token = token.get("content") if isinstance(token, dict) else token
         if token is not None:
-            from mslt_cli.models.tokenizer import read_tokenizer
-
-            found = read_tokenizer(files.folder).token_to_id(str(token))
-            if found is not None:
-                return int(found)
+            token_id = read_tokenizer(files.folder).token_to_id(str(token))
+            if token_id is not None:
+                return int(token_id)
     stated = files.config.get("eos_token_id")
     stated = stated[0] if isinstance(stated, list) and stated else stated
     return int(stated) if isinstance(stated, int) else None
 
 
-def longest_text(files: ModelFiles) -> int | None:
-    """The most tokens that a model was made for; None where its config names no number."""
+def max_tokens(files: ModelFiles) -> int | None:
+    """The longest text that a model was made for, in tokens; None where its config states no number."""
     for name in POSITIONS:
         if isinstance(value := files.config.get(name), int) and value > 0:
             return value
@@ -368,13 +300,9 @@ def write_merged(folder: Path, base: Path, adapter: Adapter, adapter_folder: Pat
     Raises:
         ModelError: either cannot be used.
     """
-    from dataclasses import replace
-
     decoder = load_decoder(base, adapter=replace(adapter, four_bit=False), precision="stored", device="cpu")
     decoder.load(adapter_folder)
     with quiet():
         merged = decoder.network.merge_and_unload()
         merged.save_pretrained(folder)
-    for name in TOKENIZER_FILES:
-        if (base / name).is_file():
-            shutil.copyfile(base / name, folder / name)
+    copy_tokenizer(base, folder)

@@ -13,7 +13,8 @@ from mslt_cli.evaluation.metrics import macro, score
 from mslt_cli.evaluation.predict import NO_LABEL, predict
 from mslt_cli.evaluation.reading import Reading
 from mslt_cli.files import sha256_of
-from mslt_cli.models.decoder import ADAPTER, longest_text
+from mslt_cli.models.adapter import ADAPTER
+from mslt_cli.models.decoder import max_tokens
 from mslt_cli.progress import Progress, Step
 from mslt_cli.runs.directory import PREDICTIONS, Run, RunError, write_parquet, write_run
 from mslt_cli.runs.scoring import bias_tables, tables_of
@@ -160,7 +161,7 @@ def _choices(
     task, split, reading = evaluation.task, evaluation.split, evaluation.reading
     assert reading is not None
     frame = session.rows(task, target, split)
-    speaker = Speaker(learner, session.tokenizer, longest_text(session.model.files), settings.precision)
+    speaker = Speaker(learner, session.tokenizer, max_tokens(session.model.files), settings.precision)
     found = answer(speaker, task, task.code(target), frame.to_dicts(), reading, step=step)
     if found.cut:
         some = ", ".join(found.cut[:3]) + (", …" if len(found.cut) > 3 else "")

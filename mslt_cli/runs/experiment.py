@@ -82,9 +82,9 @@ def train(
         if announce is not None and not announce(states, session):
             return []
         if any(state != "done" for _, state in states):
-            from mslt_cli.models.encoder import device_of
+            from mslt_cli.models.loading import check_loadable
 
-            device_of(model.folder, session.device)  # for its errors
+            check_loadable(model.folder, session.device)  # for its errors
         for note in check_samples([item for item, state in states if state != "done"], session):
             progress.note(note)
         # Rotated, so that processes with one plan begin at different places.

@@ -12,7 +12,7 @@ import numpy as np
 from mslt_cli.data.prepared import read_record
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UsageError
-from mslt_cli.models import resolved_head
+from mslt_cli.models import resolve_head
 from mslt_cli.models.checksums import weights_checksum
 from mslt_cli.models.decoder import require_decoder
 from mslt_cli.models.find import Model
@@ -167,7 +167,7 @@ def plan(
     settings = decided((settings or preset("default", task.name, model.name, kind=task.kind)).check(), device)
     if tuned != (settings.adapter is not None):
         raise UsageError("Settings with an adapter are for instructions, and those without are for encoders.")
-    settings = replace(settings, head=resolved_head(model.name, task.kind, settings.head))
+    settings = replace(settings, head=resolve_head(model.name, task.kind, settings.head))
     chosen = list(dict.fromkeys(tuple(sorted(set(combination))) for combination in sources))
     everyone = sorted({source for combination in chosen for source in combination})
     aims: dict[tuple[str, ...], tuple[Evaluation, ...]] = dict.fromkeys(chosen, tuple(evaluations))

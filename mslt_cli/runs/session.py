@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from mslt_cli.data.encoding import Encoded, RowEncoder
 from mslt_cli.data.prepared import Record, load, read_record
 from mslt_cli.errors import DataError
-from mslt_cli.models.decoder import eos_id, longest_text
+from mslt_cli.models.adapter import Adapter
+from mslt_cli.models.decoder import eos_id, max_tokens
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import tokenizer_sha256
 from mslt_cli.models.tokenizer import read_tokenizer
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.task import Task
-from mslt_cli.training.settings import Adapter, Settings
+from mslt_cli.training.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -93,9 +94,9 @@ class Session:
 
     def classifier(self, task: Task, settings: Settings) -> Classifier:
         """The model with a head for the task; to be restarted before each training."""
-        from mslt_cli.models.classifier import head_for, load_classifier
+        from mslt_cli.models.classifier import choose_head, load_classifier
 
-        head = head_for(self.model.name, task.kind, settings.head)
+        head = choose_head(self.model.name, task.kind, settings.head)
 
         def load() -> Classifier:
             return load_classifier(
@@ -129,7 +130,7 @@ def longest(model: Model, settings: Settings) -> int:
     """Tokens that an example may have: as the settings say, and no more than the model has positions for."""
     config = model.files.config
     if settings.adapter is not None:
-        return min(settings.max_length, longest_text(model.files) or settings.max_length)
+        return min(settings.max_length, max_tokens(model.files) or settings.max_length)
     positions = int(config.get("max_position_embeddings") or DEFAULT_POSITIONS)
     if config.get("model_type") in ("xlm-roberta", "roberta", "xlm-roberta-xl", "camembert"):
         positions -= int(config.get("pad_token_id", 1)) + 1  # they count from the one after that of padding
@@ -145,9 +146,9 @@ def decided(settings: Settings, device: str | None) -> Settings:
         return settings
     if device == "cpu" or not has_gpu_driver():
         return replace(settings, precision="fp32")
-    from mslt_cli.models.encoder import has_bfloat16, named_device
+    from mslt_cli.models.loading import find_device, has_bfloat16
 
-    return replace(settings, precision="bf16" if has_bfloat16(named_device(device)) else "fp32")
+    return replace(settings, precision="bf16" if has_bfloat16(find_device(device)) else "fp32")
 
 
 def has_gpu_driver() -> bool:

@@ -17,8 +17,9 @@ from mslt_cli import __version__
 from mslt_cli.data.examples import Example, labelled_examples, next_token_examples
 from mslt_cli.evaluation.predict import predict
 from mslt_cli.files import new_folder, sha256_of
+from mslt_cli.models.adapter import ADAPTER
 from mslt_cli.models.classifier import Classifier
-from mslt_cli.models.decoder import ADAPTER, Decoder
+from mslt_cli.models.decoder import Decoder
 from mslt_cli.progress import Progress
 from mslt_cli.runs.answering import Evaluation, evaluate_further, evaluated, lacking, with_scores
 from mslt_cli.runs.checkpoints import drop_checkpoints, last_step, load_checkpoint, safetensors_written, save_checkpoint

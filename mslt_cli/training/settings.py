@@ -9,36 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.fields import check_fields, described
+from mslt_cli.models.adapter import Adapter
 
 if TYPE_CHECKING:
     from mslt_cli.models import Head
     from mslt_cli.tasks.prompts import Spacing
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """A low-rank adapter beside weights that stay as they are (LoRA, Hu et al. 2022; QLoRA, Dettmers et al. 2023).
-
-    The defaults are Bactrian-X's and, as far as it says them, the paper's.
-    """
-
-    rank: int = described(64, "Rank of the adapter", option="lora-rank", above=0)
-    alpha: int = described(
-        16, "Scale of the adapter: its output is multiplied by alpha / rank", option="lora-alpha", above=0
-    )
-    dropout: float = described(
-        0.05, "Dropout rate of the adapter's input", option="lora-dropout", metavar="0..1", least=0, below=1
-    )
-    targets: tuple[str, ...] = described(
-        (),
-        "Linear layers that get an adapter, by comma",
-        option="lora-targets",
-        metavar="NAMES",
-        unset="those of queries, keys and values",
-    )
-    four_bit: bool = described(
-        True, "Do not hold the other weights in 4 bits (NF4, double quantisation)", option="no-4bit"
-    )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from mslt_cli.errors import ModelError  # noqa: E402
-from mslt_cli.models.classifier import head_for, load_classifier, load_trained  # noqa: E402
+from mslt_cli.models.classifier import choose_head, load_classifier, load_trained  # noqa: E402
 
 SIZES = {"vocab_size": 12, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 LABELS = ("entailment", "neutral", "contradiction")
@@ -137,7 +137,7 @@ def test_dropout_is_set_and_set_back(folder):
     ],
 )
 def test_each_model_has_the_head_that_it_supports(model, kind, wanted, head):
-    assert head_for(model, kind, wanted) == head
+    assert choose_head(model, kind, wanted) == head
 
 
 def test_the_kept_config_names_the_labels(folder, tmp_path):

@@ -10,9 +10,9 @@ from tiny_bloom import fill, make_bloom
 from mslt_cli.data.examples import Example, collate
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import decoder as decoders
-from mslt_cli.models.decoder import adapted_layers, eos_id, linear_layers, load_decoder, longest_text, write_merged
+from mslt_cli.models.adapter import Adapter, attention_layers, linear_layers
+from mslt_cli.models.decoder import eos_id, load_decoder, max_tokens, write_merged
 from mslt_cli.models.folder import check_model_folder
-from mslt_cli.training.settings import Adapter
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -212,7 +212,7 @@ HIDDEN = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "
 def test_other_architectures_have_the_layers_that_make_queries_keys_and_values(config, layers, tmp_path):
     names = {"n_embd": 32, "n_layer": 1, "n_head": 4} if config == "GPT2Config" else HIDDEN
     made = transformers.AutoModelForCausalLM.from_config(getattr(transformers, config)(**SMALL, **names))
-    assert adapted_layers(made, tmp_path) == layers
+    assert attention_layers(made, tmp_path) == layers
 
 
 def test_layers_can_be_named_and_those_that_there_are_not_are_told(bloom):
@@ -233,7 +233,7 @@ def test_an_unknown_architecture_asks_for_names(tmp_path):
 
     assert linear_layers(Odd()) == {"mix"}
     with pytest.raises(ModelError, match="is not known. Name some with --lora-targets: mix"):
-        adapted_layers(Odd(), tmp_path)
+        attention_layers(Odd(), tmp_path)
 
 
 def test_an_encoder_is_refused_before_anything_is_loaded(tmp_path, bloom):
@@ -274,8 +274,8 @@ def test_the_end_of_a_text_is_the_tokenizer_s_else_the_config_s(tmp_path, bloom)
 
 
 def test_the_context_is_what_the_config_says_if_it_does(tmp_path, bloom):
-    assert longest_text(check_model_folder(bloom)) is None  # ALiBi has no longest position
-    assert longest_text(check_model_folder(make_bloom(tmp_path, seq_length=64))) == 64
+    assert max_tokens(check_model_folder(bloom)) is None  # ALiBi has no longest position
+    assert max_tokens(check_model_folder(make_bloom(tmp_path, seq_length=64))) == 64
 
 
 @pytest.mark.parametrize("package", ["bitsandbytes", "accelerate"])
@@ -290,7 +290,7 @@ def test_4_bits_without_their_packages_name_what_is_missing(bloom, monkeypatch, 
 
 def test_4_bits_where_they_cannot_be_had_name_the_way_out(bloom, monkeypatch, tmp_path):
     with pytest.raises(ModelError, match="not held in 4 bits on mps. Give --no-4bit"):
-        decoders._in_four_bits(torch.device("mps"), torch.float32)
+        decoders._quantize_to_four_bits(torch.device("mps"), torch.float32)
     (tmp_path / "bitsandbytes.py").write_text("raise RuntimeError('libcudart.so: no such file')\n")
     monkeypatch.delitem(sys.modules, "bitsandbytes")
     monkeypatch.syspath_prepend(tmp_path)
@@ -320,7 +320,7 @@ def test_no_compiled_code_is_fetched_from_the_hub(bloom, tmp_path):
     code = f"""
         from pathlib import Path
         from mslt_cli.models.decoder import load_decoder
-        from mslt_cli.training.settings import Adapter
+        from mslt_cli.models.adapter import Adapter
         for four_bit in (True, False):
             load_decoder(Path({str(bloom)!r}), adapter=Adapter(rank=4, four_bit=four_bit), device="cpu")
         import kernels

@@ -1,7 +1,8 @@
 import pytest
 
 from mslt_cli.errors import UnknownNameError, UsageError
-from mslt_cli.training.settings import Adapter, Settings, override, preset
+from mslt_cli.models.adapter import Adapter
+from mslt_cli.training.settings import Settings, override, preset
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,201 @@
+"""Loading networks with transformers out of folders that were checked: without code of theirs, and without noise."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mslt_cli.errors import MissingPackageError, ModelError
+from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, check_model_folder
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+"""No code out of a model's folder is run, and nothing is fetched."""
+MAX_REASON = 200
+"""Characters of a library's own message that an error repeats."""
+
+
+def find_device(name: str | None) -> torch.device:
+    """The device of a name; None = the GPU if there is one.
+
+    Raises:
+        ModelError: it cannot be used here.
+    """
+    import torch
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"The device {name!r} cannot be used here. Give cpu, or cuda where there is a GPU.") from error
+    return device
+
+
+def check_loadable(folder: Path, device: str | None) -> torch.device:
+    """Check that a model can be loaded, the folder before anything slow is imported; return the device to run it on.
+
+    Raises:
+        MissingPackageError: torch or transformers is not installed.
+        ModelError: the folder or the device cannot be used.
+    """
+    files = check_model_folder(folder)
+    try:
+        import torch  # noqa: F401 (whether it is there)
+        import transformers
+    except ModuleNotFoundError as error:
+        raise MissingPackageError("Running a model", "torch and transformers", "train") from error
+    kind = files.config.get("model_type")
+    if kind not in transformers.CONFIG_MAPPING:
+        raise ModelError(
+            f"transformers {transformers.__version__} has no model of the type {kind!r}, which {folder / CONFIG} asks"
+            " for. Upgrade transformers, or take another model."
+        )
+    return find_device(device)
+
+
+def load_network(
+    folder: Path,
+    auto_class: str,
+    *,
+    dtype: torch.dtype | str,
+    labels: Sequence[str] = (),
+    quantization: Mapping[str, Any] | None = None,
+) -> tuple[PreTrainedModel, list[str]]:
+    """Load a model in one of transformers' automatic classes, on the CPU, for inference.
+
+    Args:
+        folder: a model's, checked.
+        auto_class: "AutoModel", "AutoModelForTokenClassification", …
+        dtype: of the weights; "auto" = as the file has them.
+        labels: of a new head; none = as the config has them.
+        quantization: arguments of `from_pretrained` that hold the weights in fewer bits.
+
+    Returns:
+        The model, and the names of its parameters that the file lacks or has in another shape, sorted.
+
+    Raises:
+        ModelError: transformers cannot load it.
+    """
+    import transformers
+
+    with quiet(), without_hub_kernels(), loading_errors(folder):
+        config = transformers.AutoConfig.from_pretrained(folder, **SAFE)
+        if labels:
+            config.id2label = dict(enumerate(labels))
+            config.label2id = {label: i for i, label in enumerate(labels)}
+        plain = _without_pooler(config) if auto_class == "AutoModel" else {}
+        model, info = getattr(transformers, auto_class).from_pretrained(
+            folder,
+            config=config,
+            use_safetensors=True,
+            dtype=dtype,
+            ignore_mismatched_sizes=True,  # they are in `info`
+            output_loading_info=True,
+            **plain,
+            **(quantization or {}),
+            **SAFE,
+        )
+    return model, sorted(info["missing_keys"]) + sorted(key[0] for key in info["mismatched_keys"])
+
+
+def _without_pooler(config: Any) -> dict[str, bool]:
+    """Arguments that leave out the pooler: most checkpoints have none, and it would be random."""
+    from transformers import MODEL_MAPPING
+
+    model_class: Any = MODEL_MAPPING[type(config)]
+    return {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(model_class).parameters else {}
+
+
+def move_to_device(model: Any, device: torch.device, folder: Path) -> Any:
+    """Move a model to a device.
+
+    Raises:
+        ModelError: it does not fit.
+    """
+    import torch
+
+    try:
+        return model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise ModelError(f"The model in {folder} does not fit into the memory of {device}. Use the CPU.") from error
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 by itself."""
+    import torch
+
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """Copy the tokenizer from one model folder into another."""
+    for name in TOKENIZER_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
+@contextmanager
+def loading_errors(folder: Path) -> Iterator[None]:
+    """Turn what transformers raises into a sentence: an unexpected file makes it raise errors of any type.
+
+    Raises:
+        ModelError: transformers cannot load the folder; says why.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if len(reason) > MAX_REASON:
+            reason = reason[: MAX_REASON - 1].rstrip() + "…"
+        raise ModelError(f"transformers cannot load {folder}: {reason}") from error
+
+
+@contextmanager
+def without_hub_kernels() -> Iterator[None]:
+    """Keep libraries from fetching compiled code from the hub and running it.
+
+    Where the package `kernels` is installed, bitsandbytes does so as soon as it is imported, and peft imports it.
+    """
+    logger = logging.getLogger("bitsandbytes")
+    level, imported = logger.level, sys.modules.get("kernels", logger)
+    logger.setLevel(logging.ERROR)  # it would warn that it has no such code
+    sys.modules["kernels"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if imported is logger:
+            del sys.modules["kernels"]
+        else:
+            sys.modules["kernels"] = imported  # type: ignore[assignment]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the warnings and progress bars of transformers: what they would say is checked or shown by us."""
+    from transformers.utils import logging as transformers_logging
+
+    log: Any = transformers_logging
+    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity(logging.CRITICAL)
+    log.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.set_verbosity(verbosity)
+        if bars:
+            log.enable_progress_bar()
