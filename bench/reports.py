@@ -12,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mslt_cli.runs.spec import id_of
-from mslt_cli.store.db import open_store
+from mslt_cli.store.db import insert, open_store
 from mslt_cli.store.results import fill_results
 
 POOL = ("ara", "deu", "eng", "fra", "rus", "spa", "zho")
@@ -33,41 +34,59 @@ def fill(path: Path, scores: int) -> int:
     rng = np.random.default_rng(0)
     tasks = ("xnli", "wikiann", "pawsx", "udpos")
     seeds = -(-scores // (len(COMBINATIONS) * len(TARGETS) * len(tasks)))
-    runs, rows = [], []
-    for task in tasks:
-        for sources in COMBINATIONS:
-            level = rng.normal(0.6, 0.03)
-            for seed in range(seeds):
-                identity = {"kind": "train", "task": {"name": task}, "model": {"name": "xlm-r-base"}, "seed": seed}
-                identity |= {"shares": {x: 1200 // len(sources) for x in sources}, "settings": {"learning_rate": 2e-5}}
-                run_id = id_of(identity)
-                about = (json.dumps(sources), 1200, seed, 0, f"/runs/{run_id}", json.dumps(identity), "{}", "cuda")
-                runs.append(
-                    (run_id, "train", "MSLT", task, "xlm-r-base", *about, 900.0, 60.0, "2026-11-25T10:00:00", "0")
+    runs: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    for task, sources in product(tasks, COMBINATIONS):
+        level = rng.normal(0.6, 0.03)
+        for seed in range(seeds):
+            identity = {"kind": "train", "task": {"name": task}, "model": {"name": "xlm-r-base"}, "seed": seed}
+            identity |= {"shares": {x: 1200 // len(sources) for x in sources}, "settings": {"learning_rate": 2e-5}}
+            run_id = id_of(identity)
+            runs.append(
+                {
+                    "run_id": run_id,
+                    "kind": "train",
+                    "name": "MSLT",
+                    "task": task,
+                    "model": "xlm-r-base",
+                    "sources": json.dumps(sources),
+                    "examples": 1200,
+                    "seed": seed,
+                    "unequal": 0,
+                    "directory": f"/runs/{run_id}",
+                    "identity": json.dumps(identity),
+                    "environment": "{}",
+                    "device": "cuda",
+                    "tokens_per_s": 900.0,
+                    "wall_s": 60.0,
+                    "finished_at": "2026-11-25T10:00:00",
+                    "mslt_version": "0",
+                    "origin": "own",
+                    "command": "",
+                }
+            )
+            for target in TARGETS:
+                value = float(np.clip(level + rng.normal(0, 0.02), 0.01, 0.99))
+                rows.append(
+                    {
+                        "run_id": run_id,
+                        "task": task,
+                        "split": "test",
+                        "scoring": "",
+                        "iso639_3": target,
+                        "metric": "accuracy",
+                        "value": value,
+                        "low": value - 0.01,
+                        "high": value + 0.01,
+                        "counts": "{}",
+                        "rows": 1000,
+                        "unseen": 1,
+                        "data_sha256": "d",
+                    }
                 )
-                for target in TARGETS:
-                    value = float(np.clip(level + rng.normal(0, 0.02), 0, 1))
-                    rows.append(
-                        (
-                            run_id,
-                            task,
-                            "test",
-                            "",
-                            target,
-                            "accuracy",
-                            value,
-                            max(0.0, value - 0.01),
-                            min(1.0, value + 0.01),
-                        )
-                    )
-    names = (
-        "run_id, kind, name, task, model, sources, examples, seed, unequal, directory, identity, environment, device,"
-    )
-    names += " tokens_per_s, wall_s, finished_at, mslt_version"
     with open_store(path, write=True) as store, store.transaction() as connection:
-        connection.executemany(f"INSERT INTO runs ({names}) VALUES ({', '.join('?' * 17)})", runs)
-        connection.executemany(f"INSERT INTO scores VALUES ({', '.join('?' * 9)}, '{{}}', 1000, 1, 'd')", rows)
-    return len(rows)
+        insert(connection, "runs", runs)
+        return insert(connection, "scores", rows)
 
 
 def seconds(words: list[str], rounds: int) -> float:

@@ -17,7 +17,7 @@ from mslt_cli.store.db import open_store
 
 FOLDER = Path(__file__).parent
 OURS = "kind = 'train' AND task = ? AND model = ? AND examples = ?"
-KEPT = {"origin": "'shipped'", "directory": "''"}
+REPLACED = {"origin": "'shipped'", "directory": "''"}
 """What is written instead of what the store has: the directory is on the machine that made the run."""
 
 
@@ -31,12 +31,13 @@ def main() -> None:
     given = parser.parse_args()
     which = (given.task, given.model, given.examples)
     with open_store(given.store) as store:
-        for table, where in (("runs", OURS), ("scores", f"run_id IN (SELECT run_id FROM runs WHERE {OURS})")):
+        for table, where, order in (
+            ("runs", OURS, "run_id"),
+            ("scores", f"run_id IN (SELECT run_id FROM runs WHERE {OURS})", "run_id, scoring, iso639_3"),
+        ):
             names = [row[1] for row in store.query(f"PRAGMA table_info({table})")]
-            chosen = ", ".join(KEPT.get(name, name) for name in names)
-            rows = store.query(
-                f"SELECT {chosen} FROM {table} WHERE {where} ORDER BY run_id, {names[3]}, {names[4]}", which
-            )
+            chosen = ", ".join(REPLACED.get(name, name) for name in names)
+            rows = store.query(f"SELECT {chosen} FROM {table} WHERE {where} ORDER BY {order}", which)
             _write(FOLDER / f"{table}.csv", names, rows)
             print(f"{table}.csv: {len(rows)} rows")
 

@@ -22,7 +22,7 @@ COMMANDS = {
     "train": "train_command",
     "eval": "eval_command",
     "probe": "probe",
-    "report": "report",
+    "report": "report_command",
 }
 """What each command is called in its file in `commands/`: a function, or a Typer app with commands of its own."""
 HELP = "Which languages to train a multilingual model on: ranks source languages before anything is trained."

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-import gc
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mslt_cli.commands.options import JsonOption, StoreOption, complete_languages, complete_model_names, complete_tasks
+from mslt_cli.commands.options import (
+    OUTPUT,
+    JsonOption,
+    StoreOption,
+    complete_languages,
+    complete_model_names,
+    complete_tasks,
+)
 
-_RUNS = "Which runs"
+if TYPE_CHECKING:
+    from mslt_cli.reports.cells import Table
+
+_COMBINATIONS, _RUNS = "Which combinations", "Which runs"
+"""Headings in the help."""
+SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".md": "md", ".tex": "latex"}
+"""What --out FILE holds by its name, beside pages (.html) and figures (.png, .svg, .pdf)."""
+FIGURES = (".png", ".svg", ".pdf")
 
 
 class ReportFormat(StrEnum):
@@ -23,92 +37,69 @@ class ReportFormat(StrEnum):
     csv = "csv"
     md = "md"
     latex = "latex"
-
-
-SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".md": "md", ".tex": "latex"}
-"""What --out FILE holds by its name, beside pages (.html) and figures (.png, .svg, .pdf)."""
-FIGURES = (".png", ".svg", ".pdf")
-DRAWN = ("fig3", "fig4", "fig5", "fig6", "criteria", "best")
-"""Reports that have a figure."""
+    lines = "lines"
 
 
 def _complete_what(incomplete: str) -> list[tuple[str, str]]:
     from mslt_cli.reports.views import VIEWS
 
     further = [("all", "all of them"), ("runs", "lists runs"), ("run", "one run wholly"), ("diff", "two runs")]
-    known = [*((row.name, row.summary) for row in VIEWS.values()), *further]
-    return [(name, summary) for name, summary in known if name.startswith(incomplete)]
+    names = [*((row.name, row.summary) for row in VIEWS.values()), *further]
+    return [(name, summary) for name, summary in names if name.startswith(incomplete)]
 
 
-def report(
-    what: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="WHAT [RUN...]",
-            autocompletion=_complete_what,
-            help="table1, table2, table3, table4, table6, fig3, fig4, fig5, fig6, criteria, best, or all of these; "
-            "runs; run ID; diff ID ID.",
-        ),
-    ],
-    source: Annotated[
-        str | None,
-        typer.Option(
-            metavar="published|runs|both|shipped",
-            help="The paper's numbers, your runs, both, or runs that come with mslt. Default: both if you have runs.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE",
-            help="A page (.html), a figure (.png, .svg, .pdf) or a table (.tex, .md, .csv, .json), by its name.",
-        ),
-    ] = None,
-    task: Annotated[
-        list[str] | None,
-        typer.Option("--task", metavar="TASKS", autocompletion=complete_tasks, help="That were evaluated, by comma."),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", metavar="MODELS", autocompletion=complete_model_names, help="By comma."),
-    ] = None,
-    metric: Annotated[str | None, typer.Option(metavar="METRIC", help="Default: each task's own.")] = None,
-    k: Annotated[int, typer.Option("-k", metavar="N", min=1, help="Languages in a combination; fig4 has all.")] = 3,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--include",
-            metavar="LANGUAGES",
-            autocompletion=complete_languages,
-            help="In every combination. Default: none; of table2, en.",
-        ),
-    ] = None,
-    pool: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--pool",
-            metavar="LANGUAGES",
-            autocompletion=complete_languages,
-            help="Combinations out of these alone. Default: all that were trained on.",
-        ),
-    ] = None,
-    top: Annotated[int, typer.Option(metavar="N", min=1, help="Combinations that table3 lists.")] = 5,
-    examples: Annotated[
-        int | None, typer.Option("--examples", "-n", metavar="N", min=1, help="The budget.", rich_help_panel=_RUNS)
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SETTING=VALUE", help="Of the training: learning_rate=1e-4. Repeat it.", rich_help_panel=_RUNS
-        ),
-    ] = None,
-    mix_budgets: Annotated[
-        bool,
-        typer.Option("--mix-budgets", help="Compare runs of different budgets, and say so.", rich_help_panel=_RUNS),
-    ] = False,
+def _option(metavar: str | None, help: str, panel: str | None = None, *names: str, **details: Any) -> Any:
+    """An option whose help says its default."""
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, show_default=False, **details)
+
+
+def _languages(help: str) -> Any:
+    return _option("LANGS", help, _COMBINATIONS, autocompletion=complete_languages)
+
+
+_WHAT = typer.Argument(
+    metavar="WHAT [RUN...]",
+    autocompletion=_complete_what,
+    help="Reports, by comma: table1, table2, table3, table4, table6, fig3, fig4, fig5, fig6, criteria, best; or all. "
+    "`runs` lists runs, `run ID` shows one, `diff ID ID` compares two.",
+)
+_SOURCE = (
+    "Whose numbers: published (the paper's), runs (yours), both, or shipped (runs that come with mslt). Default: both "
+    "if you have runs, else published."
+)
+_OUT = (
+    "File to write, by its ending: a page (.html), a figure (.png, .svg, .pdf) or tables (.tex, .md, .csv, .json, "
+    ".jsonl). Default: the tables are printed."
+)
+_K = "Number of source languages in a combination; fig4 shows all numbers. Default: 3."
+_INCLUDE = "Languages that every combination holds, by comma. Default: none; in table2, en."
+_POOL = "Languages that combinations are made of, by comma. Default: all that were trained on."
+_TOP = "Number of combinations that table3 lists. Default: 5."
+_TASK = "Tasks that runs were evaluated on, by comma. Default: all."
+_MODEL = "Models that were trained, by comma. Default: all."
+_METRIC = "Metric of the scores. Default: the one of each task."
+_EXAMPLES = "Budget of the runs, in training examples. Default: the one that all have."
+_WHERE = "Setting that the runs have, as learning_rate=1e-4; may be repeated. Default: the ones that all have."
+_MIX = "Compare runs of different budgets; the report says so."
+_FORMAT = "Form of the output: table, json, jsonl, csv, md, latex or lines (first column only). Default: table."
+
+
+def report_command(
+    what: Annotated[list[str], _WHAT],
+    source: Annotated[str | None, _option("NAME", _SOURCE)] = None,
+    out: Annotated[Path | None, _option("FILE", _OUT)] = None,
+    k: Annotated[int, _option("N", _K, _COMBINATIONS, "-k", min=1)] = 3,
+    include: Annotated[list[str] | None, _languages(_INCLUDE)] = None,
+    pool: Annotated[list[str] | None, _languages(_POOL)] = None,
+    top: Annotated[int, _option("N", _TOP, _COMBINATIONS, min=1)] = 5,
+    task: Annotated[list[str] | None, _option("TASKS", _TASK, _RUNS, autocompletion=complete_tasks)] = None,
+    model: Annotated[list[str] | None, _option("MODELS", _MODEL, _RUNS, autocompletion=complete_model_names)] = None,
+    metric: Annotated[str | None, _option("NAME", _METRIC, _RUNS)] = None,
+    examples: Annotated[int | None, _option("N", _EXAMPLES, _RUNS, "--examples", "-n", min=1)] = None,
+    where: Annotated[list[str] | None, _option("NAME=VALUE", _WHERE, _RUNS)] = None,
+    mix_budgets: Annotated[bool, _option(None, _MIX, _RUNS, "--mix-budgets")] = False,
     store: StoreOption = None,
-    format_: Annotated[ReportFormat, typer.Option("--format", help="How to print tables.")] = ReportFormat.table,
+    format_: Annotated[ReportFormat, _option("NAME", _FORMAT, OUTPUT, "--format")] = ReportFormat.table,
     json_: JsonOption = False,
 ) -> None:
     """Tables and figures of the paper, from its numbers, from your runs, or side by side; and what the paper lacks.
@@ -127,57 +118,51 @@ def report(
 
       mslt report diff 4c44 3d15
     """
-    from mslt_cli.errors import MissingFactsError, UsageError
+    from mslt_cli.errors import UsageError
     from mslt_cli.languages.pools import split_names
-    from mslt_cli.reports.views import VIEWS
-    from mslt_cli.reports.views import report as make
+    from mslt_cli.reports.views import VIEWS, report
     from mslt_cli.show.report_tables import show_table, text_of
     from mslt_cli.show.terminal import note
     from mslt_cli.store.db import store_path
     from mslt_cli.store.results import open_with_results
 
-    gc.disable()  # scores are kept to the end: looking through them for garbage would be a tenth of the time
     form = (ReportFormat.json if json_ else format_).value
-    path = store_path(store)
-    names, named = what[0], what[1:]
-    tasks, models = ([x for text in given or () for x in split_names(text)] for given in (task, model))
-    if names in ("runs", "run", "diff"):
-        if out is not None:
-            raise UsageError(
-                f"--out is for tables and figures; `mslt report {names} --format csv > FILE` writes a file."
-            )
+    tasks, models, included, pooled = (
+        [name for text in texts or () for name in split_names(text)] for texts in (task, model, include, pool)
+    )
+    subject, run_ids = what[0], what[1:]
+    if subject in ("runs", "run", "diff"):
         from mslt_cli.reports.run_lists import compare_settings_and_scores, list_runs, read_run_details
         from mslt_cli.show.stored_runs import show_difference, show_run, show_run_list
 
-        with open_with_results(path) as opened:
-            if names == "runs":
+        if out is not None:
+            example = f"`mslt report {subject} --format csv > FILE` writes a file."
+            raise UsageError(f"--out is for tables and figures; {example}")
+        with open_with_results(store_path(store)) as opened:
+            if subject == "runs":
                 show_run_list(list_runs(opened, tasks=tasks, models=models, examples=examples, source=source), form)
-            elif names == "run":
-                show_run(read_run_details(opened, named), form)
+            elif subject == "run":
+                show_run(read_run_details(opened, run_ids), form)
             else:
-                show_difference(compare_settings_and_scores(opened, named), form)
+                show_difference(compare_settings_and_scores(opened, run_ids), form)
         return
-    if named:
-        raise UsageError(f"`mslt report {names}` takes no further names; {named[0]!r} is one.")
-    views = list(VIEWS) if names == "all" else split_names(names)
-    suffix = out.suffix.lower() if out is not None else ""
-    if out is not None and suffix not in (*SUFFIXES, *FIGURES, ".html"):
-        known = ", ".join((".html", *FIGURES, *SUFFIXES))
-        raise UsageError(f"--out {out} ends in {suffix or 'nothing'}; it can end in {known}.")
-    if suffix in FIGURES and len(views) > 1:
-        raise UsageError("A figure shows one report: name one, or write a page with --out report.html.")
+    if run_ids:
+        raise UsageError(f"`mslt report {subject}` takes no further names; {run_ids[0]!r} is one.")
+    views = list(VIEWS) if subject == "all" else split_names(subject)
+    suffix = _checked_suffix(out, views) if out is not None else ""
     settings = dict(_setting(text) for text in where or ())
-    with open_with_results(path) as opened:
-        tables = make(
-            *(opened, views),
+    with open_with_results(store_path(store)) as opened:
+        tables = report(
+            opened,
+            views,
             source=source,
             tasks=tasks,
             models=models,
             metric=metric,
             k=k,
             top=top,
-            include=[x for text in include or () for x in split_names(text)],
-            pool=[x for text in pool or () for x in split_names(text)],
+            include=included,
+            pool=pooled,
             examples=examples,
             where=settings,
             mix_budgets=mix_budgets,
@@ -188,17 +173,45 @@ def report(
             raise UsageError("A CSV file holds one table: name one report, or take --format json.")
         note(f"{tables[1].title} is left out: a CSV file holds one table; --format json has both.")
         tables = tables[:1]
-    if out is None:
-        if form == "table":
-            for i, table in enumerate(tables):
-                typer.echo("") if i else None
-                show_table(table)
-        else:
-            typer.echo(text_of(tables, form), nl=False)
-        return
-    from mslt_cli.files import write_whole
-    from mslt_cli.show.probe_figure import require_figure
+    if out is None and form == "table":
+        for i, table in enumerate(tables):
+            typer.echo("") if i else None
+            show_table(table)
+    elif out is None:
+        typer.echo(text_of(tables, form), nl=False)
+    else:
+        _write(out, tables, form)
+        note(f"written: {out}")
 
+
+def _checked_suffix(out: Path, views: Sequence[str]) -> str:
+    """The ending of a file's name, if the reports can be written to such a file."""
+    from mslt_cli.errors import UsageError
+
+    suffix = out.suffix.lower()
+    if suffix not in (".html", *FIGURES, *SUFFIXES):
+        endings = ", ".join((".html", *FIGURES, *SUFFIXES))
+        raise UsageError(f"--out {out} ends in {suffix or 'nothing'}; it can end in {endings}.")
+    if suffix in FIGURES and len(views) > 1:
+        raise UsageError("A figure shows one report: name one, or write a page with --out report.html.")
+    return suffix
+
+
+def _setting(text: str) -> tuple[str, str]:
+    from mslt_cli.errors import UsageError
+
+    name, equals, value = text.partition("=")
+    if not equals or not name or not value:
+        raise UsageError(f"--where is {text!r}; write SETTING=VALUE: learning_rate=1e-4.")
+    return name.strip(), value.strip()
+
+
+def _write(out: Path, tables: Sequence[Table], form: str) -> None:
+    """Write a page, a figure or tables, by the name of the file."""
+    from mslt_cli.errors import MissingFactsError, UsageError
+    from mslt_cli.show.terminal import note
+
+    suffix = out.suffix.lower()
     if suffix == ".html":
         import sys
         from importlib.util import find_spec
@@ -211,24 +224,19 @@ def report(
         if not figures:
             note("the page has no figures: they need matplotlib. Run `pip install 'mslt-cli[probe]'`.")
     elif suffix in FIGURES:
+        from mslt_cli.show.probe_figure import require_figure
         from mslt_cli.show.report_figures import save_chart
 
         require_figure(out)
-        if tables[0].chart is None:
-            if views[0] in DRAWN:
-                raise MissingFactsError(f"There is nothing to draw. {' '.join(tables[0].notes)}")
-            raise UsageError(f"{views[0]} is a table: --out FILE.tex, .md, .csv or .json writes it.")
-        for line in save_chart(out, tables[0]):
+        table = tables[0]
+        if table.chart is None:
+            if not table.name.startswith("table"):
+                raise MissingFactsError(f"There is nothing to draw. {' '.join(table.notes)}")
+            raise UsageError(f"{table.name} is a table: --out FILE.tex, .md, .csv or .json writes it.")
+        for line in save_chart(out, table):
             note(line)
     else:
+        from mslt_cli.files import write_whole
+        from mslt_cli.show.report_tables import text_of
+
         write_whole(out, text_of(tables, form).encode())
-    note(f"written: {out}")
-
-
-def _setting(text: str) -> tuple[str, str]:
-    from mslt_cli.errors import UsageError
-
-    name, equals, value = text.partition("=")
-    if not equals or not name or not value:
-        raise UsageError(f"--where is {text!r}; write SETTING=VALUE: learning_rate=1e-4.")
-    return name.strip(), value.strip()

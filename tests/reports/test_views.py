@@ -2,7 +2,9 @@
 
 import json
 import math
+import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from made_runs import PAPER, TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
@@ -19,6 +21,20 @@ CODE = {iso: code for code, iso in PAPER.items()}
 
 def named(languages):
     return ",".join(sorted(CODE[x] for x in languages))
+
+
+@pytest.fixture(scope="module")
+def store_with_results(filled_store, tmp_path_factory):
+    """A store with the paper's numbers and the runs that ship; for tests that only read it."""
+    path = Path(shutil.copy(filled_store, tmp_path_factory.mktemp("reports") / "store.db"))
+    fill_results(path)
+    return path
+
+
+@pytest.fixture
+def own_store(store_with_results, tmp_path):
+    """A copy of it, for a test that writes."""
+    return Path(shutil.copy(store_with_results, tmp_path / "store.db"))
 
 
 @pytest.fixture
@@ -234,9 +250,8 @@ def test_published_and_own_stand_side_by_side(made):
     assert row["wikiann.e5-small.runs"].value is not None
 
 
-def test_without_own_runs_the_paper_is_what_there_is(own_store):
-    fill_results(own_store)
-    with open_store(own_store) as store:
+def test_without_own_runs_the_paper_is_what_there_is(store_with_results):
+    with open_store(store_with_results) as store:
         (table,) = report(store, ["table1"])
     assert {head.key.split(".")[-1] for head in table.heads[1:]} == {"published"}
 
@@ -410,7 +425,6 @@ def test_every_view_has_a_table_for_runs_and_all_cells(made):
 
 
 def test_probes_are_the_third_figure(made, own_store):
-    fill_results(own_store)
     with open_store(own_store, write=True) as store, store.transaction() as connection:
         for label, layer, value in (("e5-small", 12, 0.7), ("e5-small", 6, 0.1), ("MSLT(de,en,es)", 12, 0.8)):
             row = (label, label, "e5-small", "", "pud", "test", '["ara", "eng"]', "mean", layer, "cka", "", "")
@@ -433,7 +447,6 @@ def test_probes_are_the_third_figure(made, own_store):
 
 def test_results_that_ship_are_filled_once_and_own_ones_stay_own(own_store, tmp_path, monkeypatch):
     import csv
-    import shutil
 
     from mslt_cli.store import results
 
@@ -469,23 +482,24 @@ def test_results_that_ship_are_filled_once_and_own_ones_stay_own(own_store, tmp_
         assert len(find_runs(store)) == 2
 
 
-def test_a_store_that_may_not_be_written_is_reported_on_all_the_same(own_store, monkeypatch):
+def test_a_store_that_may_not_be_written_is_reported_on_all_the_same(filled_store, tmp_path, monkeypatch):
     from mslt_cli.errors import StoreError
     from mslt_cli.store import results
 
-    plain, before = results.fill_results, own_store.read_bytes()
+    path = Path(shutil.copy(filled_store, tmp_path / "store.db"))
+    plain, before = results.fill_results, path.read_bytes()
 
-    def refusing(path=None):
-        if path == own_store:
+    def refusing(given=None):
+        if given == path:
             raise StoreError(f"The store {path} may not be written.")
-        plain(path)
+        plain(given)
 
     monkeypatch.setattr(results, "fill_results", refusing)
-    with results.open_with_results(own_store) as store:
+    with results.open_with_results(path) as store:
         (table,) = report(store, ["table1"], source="published")
-        assert store.path != own_store
+        assert store.path != path
     assert by(table, "method")["l2v-syntax"]["xnli.published"].value == 73.76
-    assert own_store.read_bytes() == before and not store.path.exists()
+    assert path.read_bytes() == before and not store.path.exists()
 
 
 def test_only_the_paper_is_said_where_no_runs_are_what_is_asked_for(made):
