@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from mslt_cli.models.e5_small import build_e5_small
 from mslt_cli.models.encoder import load_encoder
-from mslt_cli.probing.embeddings import sentence_embeddings
+from mslt_cli.probing.embeddings import EmbeddingOptions, sentence_embeddings
 
 PREFIX = "query: "
 DOCS = Path(__file__).parent.parent / "docs" / "search.md"
@@ -84,10 +84,9 @@ def main() -> None:
         tokenizer, model = load_encoder(given.model or Path(folder))
     last = int(model.config.num_hidden_layers)
     size = given.batch_size
+    options = EmbeddingOptions(prefix=PREFIX, batch_tokens=given.batch_tokens)
     ways: dict[str, Callable[[], NDArray[np.float32]]] = {
-        "sorted": lambda: sentence_embeddings(model, tokenizer, texts, prefix=PREFIX, batch_tokens=given.batch_tokens)[
-            last
-        ],
+        "sorted": lambda: sentence_embeddings(model, tokenizer, texts, options)[last],
         "batch": lambda: in_order(model, tokenizer, texts, size, padding="batch"),
         "corpus": lambda: in_order(model, tokenizer, texts, size, padding="corpus"),
     }

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mslt_cli.data.splits import fetch_data, read_data
     from mslt_cli.measuring.language_means import fetch_embeddings
-    from mslt_cli.measuring.mixing import probe
-    from mslt_cli.measuring.probed import probed_model, probed_run
+    from mslt_cli.measuring.mixing import ProbeOptions, probe
+    from mslt_cli.measuring.parallel_sentences import aligned_sentences
     from mslt_cli.measuring.vocabularies import fetch_vocabularies
     from mslt_cli.models.find import fetch_model
-    from mslt_cli.probing.sentences import aligned_sentences
+    from mslt_cli.probing.embeddings import EmbeddingOptions
     from mslt_cli.reports.views import report
     from mslt_cli.runs.compare import compare_runs
     from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "EmbeddingOptions",
+    "ProbeOptions",
     "Selection",
     "aligned_sentences",
     "compare_runs",
@@ -44,8 +46,6 @@ __all__ = [
     "index_runs",
     "open_store",
     "probe",
-    "probed_model",
-    "probed_run",
     "read_data",
     "report",
     "select",
@@ -53,7 +53,9 @@ __all__ = [
 ]
 
 _HOME = {
-    "aligned_sentences": "mslt_cli.probing.sentences",
+    "EmbeddingOptions": "mslt_cli.probing.embeddings",
+    "ProbeOptions": "mslt_cli.measuring.mixing",
+    "aligned_sentences": "mslt_cli.measuring.parallel_sentences",
     "compare_runs": "mslt_cli.runs.compare",
     "evaluate_model": "mslt_cli.runs.evaluate",
     "evaluate_run": "mslt_cli.runs.evaluate",
@@ -69,8 +71,6 @@ _HOME = {
     "select": "mslt_cli.selection",
     "open_store": "mslt_cli.store.db",
     "probe": "mslt_cli.measuring.mixing",
-    "probed_model": "mslt_cli.measuring.probed",
-    "probed_run": "mslt_cli.measuring.probed",
     "fill_languages": "mslt_cli.store.fill",
     "fill_results": "mslt_cli.store.results",
     "train": "mslt_cli.runs.experiment",

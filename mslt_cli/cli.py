@@ -17,11 +17,11 @@ from mslt_cli.errors import MsltError
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 COMMANDS = {
-    "fetch": "fetch",
+    "fetch": "fetch_commands",
     "select": "select",
     "train": "train_command",
     "eval": "eval_command",
-    "probe": "probe",
+    "probe": "probe_command",
     "report": "report_command",
 }
 """What each command is called in its file in `commands/`: a function, or a Typer app with commands of its own."""

@@ -13,61 +13,66 @@ from mslt_cli.commands.options import (
     Format,
     FormatOption,
     JsonOption,
+    RepairOption,
     StoreOption,
     complete_languages,
     complete_model_names,
     complete_tasks,
 )
 
-fetch = typer.Typer(
+fetch_commands = typer.Typer(
     help="Fill the store and the cache: languages, data sets, models, vocabularies, embeddings.", no_args_is_help=True
 )
 
 TaskOption = Annotated[
     str,
     typer.Option(
-        "--task", metavar="TASK", autocompletion=complete_tasks, help="A task (mslt fetch tasks), or a .toml."
+        "--task", metavar="TASK", autocompletion=complete_tasks, help="Task (see mslt fetch tasks), or a .toml file."
     ),
 ]
+MODEL_HELP = "Model: a name (e5-small, xlm-r-base, bloom-560m, …), a name on the hub (org/name), or a folder."
 ModelOption = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        metavar="MODEL",
-        autocompletion=complete_model_names,
-        help="e5-small, xlm-r-base, bloom-560m, …, org/name on the hub, or a folder.",
-    ),
+    str, typer.Option("--model", metavar="MODEL", autocompletion=complete_model_names, help=MODEL_HELP)
 ]
 LangsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--langs",
-        metavar="LANGUAGES",
+        metavar="LANGS",
         autocompletion=complete_languages,
-        help="By comma; `all`. Default: those in the cache, else the task's sources and targets.",
+        help="Languages, by comma; `all`: those of the task. Default: those in the cache, else the task's sources and "
+        "targets.",
     ),
 ]
-SplitOption = Annotated[str | None, typer.Option("--split", metavar="SPLIT", help="Default: what is trained on.")]
-LimitOption = Annotated[int | None, typer.Option("--limit", metavar="N", help="The first N rows of each language.")]
-NoRepairOption = Annotated[
-    list[str] | None,
-    typer.Option("--no-repair", metavar="NAME", help="Leave a known fault of the data set as it is."),
+SplitOption = Annotated[
+    str | None, typer.Option("--split", metavar="NAME", help="Split to read. Default: train, or the task's only one.")
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Do again what is there already.")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", help="Rows of each language, from the first. Default: all.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Do again what is done already.")]
 RevisionOption = Annotated[
-    str | None, typer.Option("--revision", metavar="COMMIT", help="Commit, branch or tag instead of the pinned one.")
+    str | None,
+    typer.Option("--revision", metavar="COMMIT", help="Commit, branch or tag on the hub. Default: the pinned commit."),
 ]
-WorkersOption = Annotated[int, typer.Option("--workers", metavar="N", min=1, max=32, help="Downloads at once.")]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", metavar="N", min=1, max=32, help="Number of downloads at the same time.")
+]
 
 
-@fetch.callback()
-def what() -> None:
+@fetch_commands.callback()
+def describe() -> None:
     """Fill the store and the cache: languages, data sets, models, vocabularies, embeddings."""
 
 
-@fetch.command("langs")
-def fetch_langs(store: StoreOption = None, force: ForceOption = False) -> None:
-    """Language facts (names, scripts, pretraining sizes) and the URIEL vectors of all 7,970 languages.
+@fetch_commands.command("langs")
+def fetch_langs_command(
+    store: StoreOption = None,
+    force: ForceOption = False,
+    format_: FormatOption = Format.table,
+    json_: JsonOption = False,
+) -> None:
+    """Fill the store with language facts (names, scripts, pretraining sizes) and URIEL's vectors of 7,970 languages.
 
     Examples:
 
@@ -75,22 +80,15 @@ def fetch_langs(store: StoreOption = None, force: ForceOption = False) -> None:
 
       mslt fetch langs --store ./study.db
     """
+    from mslt_cli.show.fetched import show_filled
     from mslt_cli.store.fill import fill_languages
 
-    report = fill_languages(store, force=force)
-    counts = report.counts
-    done = f"read {' and '.join(report.filled)} in {report.wall_s:.1f} s" if report.filled else "nothing to do"
-    versions = ", ".join(f"{source} {version}" for source, version in report.versions.items())
-    typer.echo(f"{report.path}: {done}; {report.size_bytes / 1e6:.1f} MB, {versions}")
-    typer.echo(
-        f"{counts['languages']:,} languages, {counts['vectors']:,} vectors in {counts['vector_sets']} sets, "
-        f"{counts['pretraining_sizes']} pretraining sizes, {counts['pools']} pool members"
-    )
+    show_filled(fill_languages(store, force=force), (Format.json if json_ else format_).value)
 
 
-@fetch.command("tasks")
-def fetch_tasks(format_: FormatOption = Format.table, json_: JsonOption = False) -> None:
-    """List the tasks, with what is in the cache of each; fetches nothing.
+@fetch_commands.command("tasks")
+def fetch_tasks_command(format_: FormatOption = Format.table, json_: JsonOption = False) -> None:
+    """List the tasks, and what the cache has of each. Fetches nothing.
 
     Examples:
 
@@ -106,26 +104,28 @@ def fetch_tasks(format_: FormatOption = Format.table, json_: JsonOption = False)
     show_tasks([(task, list(records(task))) for task in tasks], (Format.json if json_ else format_).value)
 
 
-@fetch.command("data")
-def fetch_data(
+@fetch_commands.command("data")
+def fetch_data_command(
     task: TaskOption,
     langs: Annotated[
         list[str] | None,
         typer.Option(
             "--langs",
-            metavar="LANGUAGES",
+            metavar="LANGS",
             autocompletion=complete_languages,
-            help="By comma; `all`. Default: the task's sources and targets; with --from, all that are there.",
+            help="Languages, by comma; `all`: those of the task. Default: the task's sources and targets; with --from, "
+            "all that are there.",
         ),
     ] = None,
     split: Annotated[
-        list[str] | None, typer.Option("--split", metavar="SPLIT", help="Only this one; repeat it for more.")
+        list[str] | None,
+        typer.Option("--split", metavar="NAME", help="Split to fetch; repeat the option for more. Default: all."),
     ] = None,
     from_: Annotated[
         Path | None,
-        typer.Option("--from", metavar="PATH", help="Read a folder, a file or an archive instead of the hub."),
+        typer.Option("--from", metavar="PATH", help="Folder, file or archive to read. Default: the hub."),
     ] = None,
-    no_repair: NoRepairOption = None,
+    no_repair: RepairOption = None,
     force: ForceOption = False,
     revision: RevisionOption = None,
     workers: WorkersOption = 4,
@@ -133,7 +133,7 @@ def fetch_data(
     format_: FormatOption = Format.table,
     json_: JsonOption = False,
 ) -> None:
-    """A task's data: from the hub, from a folder of yours (--from), or made from a package (cldr).
+    """Fetch a task's data: from the hub, from your own folder (--from), or from a package (cldr).
 
     Examples:
 
@@ -143,14 +143,14 @@ def fetch_data(
 
       mslt fetch data --task xcopa --from ~/data/xcopa
     """
-    from mslt_cli.data import splits as data
+    from mslt_cli.data.splits import fetch_data
     from mslt_cli.show.bars import progress
     from mslt_cli.show.fetched import show_data
 
     chosen = task_of(task, no_repair)
     with filled_store(store) as opened:
         languages = languages_of(opened, chosen, langs)
-    report = data.fetch_data(
+    report = fetch_data(
         chosen,
         languages,
         split or (),
@@ -160,21 +160,21 @@ def fetch_data(
         workers=workers,
         progress=progress(),
     )
-    _say(report.notes)
+    _note_all(report.notes)
     show_data(report, (Format.json if json_ else format_).value)
 
 
-@fetch.command("model")
-def fetch_model(
+@fetch_commands.command("model")
+def fetch_model_command(
     model: Annotated[
         str,
         typer.Argument(
             metavar="MODEL",
             autocompletion=complete_model_names,
-            help="e5-small, xlm-r-base, bloom-560m, …, org/name on the hub, or a folder.",
+            help=MODEL_HELP,
         ),
     ],
-    tokenizer_only: Annotated[bool, typer.Option("--tokenizer-only", help="Leave the weights.")] = False,
+    tokenizer_only: Annotated[bool, typer.Option("--tokenizer-only", help="Do not fetch the weights.")] = False,
     force: ForceOption = False,
     revision: RevisionOption = None,
     workers: WorkersOption = 4,
@@ -191,11 +191,11 @@ def fetch_model(
 
       mslt fetch model xlm-r-base
     """
-    from mslt_cli.models import find
+    from mslt_cli.models.find import fetch_model
     from mslt_cli.show.bars import progress
     from mslt_cli.show.fetched import show_model
 
-    fetched = find.fetch_model(
+    fetched = fetch_model(
         model,
         revision=revision,
         tokenizer_only=tokenizer_only,
@@ -206,20 +206,20 @@ def fetch_model(
     show_model(fetched, (Format.json if json_ else format_).value)
 
 
-@fetch.command("vocab")
-def fetch_vocab(
+@fetch_commands.command("vocab")
+def fetch_vocab_command(
     model: ModelOption,
     task: TaskOption,
     langs: LangsOption = None,
     split: SplitOption = None,
     limit: LimitOption = None,
-    no_repair: NoRepairOption = None,
+    no_repair: RepairOption = None,
     force: ForceOption = False,
     store: StoreOption = None,
     format_: FormatOption = Format.table,
     json_: JsonOption = False,
 ) -> None:
-    """Which tokens of a model's vocabulary occur in each language's data: what `select --by vocab` ranks by.
+    """Store which tokens of a model occur in each language's data. `mslt select --by vocab` ranks by them.
 
     Examples:
 
@@ -228,7 +228,7 @@ def fetch_vocab(
       mslt fetch vocab --model xlm-r-base --task xnli --langs ar,de,zh
     """
     from mslt_cli.measuring.vocabularies import fetch_vocabularies
-    from mslt_cli.models import find
+    from mslt_cli.models.find import fetch_model
     from mslt_cli.show.bars import progress
     from mslt_cli.show.fetched import show_vocabularies
 
@@ -236,31 +236,36 @@ def fetch_vocab(
     chosen = task_of(task, no_repair)
     with filled_store(store, write=True) as opened:
         languages = languages_of(opened, chosen, langs)
-        found = find.fetch_model(model, tokenizer_only=True, progress=bars)
+        tokenizer = fetch_model(model, tokenizer_only=True, progress=bars)
         report = fetch_vocabularies(
-            *(opened, found, chosen, languages), split=split, limit=limit, force=force, progress=bars
+            opened, tokenizer, chosen, languages, split=split, limit=limit, force=force, progress=bars
         )
-    _say(report.notes)
+    _note_all(report.notes)
     code_of = {language: chosen.code(language) for language in chosen.languages}
     show_vocabularies(report, code_of, (Format.json if json_ else format_).value)
 
 
-@fetch.command("embeddings")
-def fetch_embeddings(
+@fetch_commands.command("embeddings")
+def fetch_embeddings_command(
     model: ModelOption,
     corpus: Annotated[
         str,
         typer.Option(
-            "--corpus", metavar="TASK", autocompletion=complete_tasks, help="pud, or any other task's sentences."
+            "--corpus", metavar="TASK", autocompletion=complete_tasks, help="Task whose sentences are embedded."
         ),
     ] = "pud",
     langs: LangsOption = None,
     split: SplitOption = None,
     limit: LimitOption = None,
-    no_repair: NoRepairOption = None,
-    prefix: Annotated[str, typer.Option("--prefix", metavar="TEXT", help="Put before each sentence.")] = "",
+    no_repair: RepairOption = None,
+    prefix: Annotated[
+        str,
+        typer.Option(
+            "--prefix", metavar="TEXT", help='Text before each sentence: "query: " for e5 models. Default: none.'
+        ),
+    ] = "",
     special_tokens: Annotated[
-        bool, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s> and </s> count in the mean.")
+        bool, typer.Option("--special-tokens/--no-special-tokens", help="Include <s> and the like in the mean.")
     ] = True,
     device: DeviceOption = None,
     force: ForceOption = False,
@@ -268,7 +273,7 @@ def fetch_embeddings(
     format_: FormatOption = Format.table,
     json_: JsonOption = False,
 ) -> None:
-    """The mean sentence embedding of each language, in every layer: what `select --by embedding` ranks by.
+    """Store the mean sentence embedding of each language, by layer. `mslt select --by embedding` ranks by it.
 
     Examples:
 
@@ -276,8 +281,9 @@ def fetch_embeddings(
 
       mslt fetch embeddings --model e5-small --corpus cldr --split test --langs ar,de,en
     """
-    from mslt_cli.measuring.language_means import fetch_embeddings as measure
-    from mslt_cli.models import find
+    from mslt_cli.measuring.language_means import fetch_embeddings
+    from mslt_cli.models.find import fetch_model
+    from mslt_cli.probing.embeddings import EmbeddingOptions
     from mslt_cli.show.bars import progress
     from mslt_cli.show.fetched import show_embeddings
 
@@ -285,33 +291,33 @@ def fetch_embeddings(
     chosen = task_of(corpus, no_repair)
     with filled_store(store, write=True) as opened:
         languages = languages_of(opened, chosen, langs)
-        found = find.fetch_model(model, progress=bars)
-        report = measure(
-            *(opened, found, chosen, languages),
+        report = fetch_embeddings(
+            opened,
+            fetch_model(model, progress=bars),
+            chosen,
+            languages,
             split=split,
             limit=limit,
-            prefix=prefix,
-            special_tokens=special_tokens,
-            device=device,
+            options=EmbeddingOptions(prefix=prefix, special_tokens=special_tokens, device=device),
             force=force,
             progress=bars,
         )
-    _say(report.notes)
+    _note_all(report.notes)
     code_of = {language: chosen.code(language) for language in chosen.languages}
     show_embeddings(report, code_of, (Format.json if json_ else format_).value)
 
 
-@fetch.command("runs")
-def fetch_runs(
+@fetch_commands.command("runs")
+def fetch_runs_command(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="DIR...", help="Of runs, or of one. Default: $MSLT_RUNS, else `runs` by the store."),
+        typer.Argument(metavar="DIR...", help="Folders of runs. Default: $MSLT_RUNS, else `runs` beside the store."),
     ] = None,
     store: StoreOption = None,
     format_: FormatOption = Format.table,
     json_: JsonOption = False,
 ) -> None:
-    """Take finished runs into the store: what it lost, or what another machine made.
+    """Add finished runs to the store: those that it lost, or that another machine made.
 
     Examples:
 
@@ -325,14 +331,14 @@ def fetch_runs(
     from mslt_cli.show.scored_runs import show_index
 
     with filled_store(store, write=True) as opened:
-        found = index_runs(opened, folders or [runs_root(None, opened.path)])
-    _say(tuple(why for _, why in found.refused))
-    show_index(found, (Format.json if json_ else format_).value)
-    if found.refused:
-        raise MsltError(f"{len(found.refused)} of {len(found.runs) + len(found.refused)} runs were not taken.")
+        indexed = index_runs(opened, folders or [runs_root(None, opened.path)])
+    _note_all(tuple(why for _, why in indexed.refused))
+    show_index(indexed, (Format.json if json_ else format_).value)
+    if indexed.refused:
+        raise MsltError(f"{len(indexed.refused)} of {len(indexed.runs) + len(indexed.refused)} runs were not taken.")
 
 
-def _say(notes: tuple[str, ...]) -> None:
+def _note_all(notes: tuple[str, ...]) -> None:
     from mslt_cli.show.terminal import note
 
     for line in notes:

@@ -1,13 +1,14 @@
-"""`mslt probe`: embeds parallel sentences and measures how far models mix the languages; maps them for the eye."""
+"""`mslt probe`: embeds parallel sentences and measures how far models mix the languages; draws maps of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mslt_cli.commands.options import (
+    DATA,
     DeviceOption,
     Format,
     FormatOption,
@@ -18,70 +19,112 @@ from mslt_cli.commands.options import (
     complete_tasks,
 )
 
-_MAPS = "Maps"
+if TYPE_CHECKING:
+    from mslt_cli.measuring.mixing import Probe
+
+_EMBEDDINGS, _MAPS = "Embeddings", "Maps"
 
 
-def probe(
+def probe_command(
     what: Annotated[
         list[str],
         typer.Argument(
             metavar="MODEL|RUN...",
-            help="Models by name, hub name or folder; runs that kept their weights by the start of their id or their "
-            "folder.",
+            help="Models: a name, a name on the hub (org/name) or a folder. Runs that kept their weights: the start of "
+            "the id, or the folder.",
         ),
     ],
     corpus: Annotated[
-        str, typer.Option("--corpus", metavar="TASK", autocompletion=complete_tasks, help="Parallel sentences.")
+        str,
+        typer.Option(
+            "--corpus", metavar="TASK", autocompletion=complete_tasks, help="Task with parallel sentences, or a .toml."
+        ),
     ] = "pud",
     langs: Annotated[
         list[str] | None,
         typer.Option(
             "--langs",
-            metavar="LANGUAGES",
+            metavar="LANGS",
             autocompletion=complete_languages,
-            help="By comma. Default: all of the corpus that are in the cache.",
+            help="Languages to compare, by comma; `all`: those of the corpus. Default: those in the cache.",
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Default: the corpus's.")] = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=4, help="The first sentences; default: all.")] = None,
-    layers: Annotated[
-        str, typer.Option(metavar="last|all|6|0..12", help="0 is what the embedding layer gives.")
-    ] = "last",
     metric: Annotated[
         str,
         typer.Option(
-            metavar="cka,retrieval,langid,centroid",
-            help="Several by comma. cka, retrieval: higher = more mixed; langid, centroid: lower.",
+            metavar="NAMES",
+            help="Metrics, by comma: cka, retrieval (higher = more mixed), langid, centroid (lower = more mixed).",
         ),
     ] = "cka",
-    debiased: Annotated[bool, typer.Option("--debiased", help="CKA without its bias in few sentences.")] = False,
-    csls: Annotated[bool, typer.Option("--csls", help="Retrieval without hubs.")] = False,
-    prefix: Annotated[str, typer.Option(metavar="TEXT", help='Before each sentence: "query: " for e5 models.')] = "",
-    special_tokens: Annotated[
-        bool, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s> and its like count in the mean.")
-    ] = True,
-    resamples: Annotated[int, typer.Option(metavar="N", min=0, help="Of the bootstraps; 0: no intervals.")] = 200,
+    debiased: Annotated[
+        bool, typer.Option("--debiased", help="Compute CKA without its bias for few sentences.")
+    ] = False,
+    csls: Annotated[
+        bool, typer.Option("--csls", help="Correct retrieval for hubs: sentences that are near to everything (CSLS).")
+    ] = False,
+    resamples: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Bootstrap resamples of the sentences, for the intervals; 0 = no intervals."
+        ),
+    ] = 200,
     seed: SeedOption = 0,
-    device: DeviceOption = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Split. Default: the corpus's test split.", rich_help_panel=DATA)
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=4, help="Sentences, from the first. Default: all.", rich_help_panel=DATA),
+    ] = None,
+    layers: Annotated[
+        str,
+        typer.Option(
+            metavar="LAYERS",
+            help="Layers: last, all, or numbers (6 or 0..12); 0 is the embedding layer.",
+            rich_help_panel=_EMBEDDINGS,
+        ),
+    ] = "last",
+    prefix: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help='Text before each sentence: "query: " for e5 models. Default: none.',
+            rich_help_panel=_EMBEDDINGS,
+        ),
+    ] = "",
+    special_tokens: Annotated[
+        bool,
+        typer.Option(
+            "--special-tokens/--no-special-tokens",
+            help="Include <s> and the like in the mean over tokens.",
+            rich_help_panel=_EMBEDDINGS,
+        ),
+    ] = True,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The figure: .png, .svg or .pdf.", rich_help_panel=_MAPS),
+        typer.Option("--out", metavar="FILE", help="Write a figure: .png, .svg or .pdf.", rich_help_panel=_MAPS),
     ] = None,
     interactive: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A page by itself: hover reads the sentences.", rich_help_panel=_MAPS),
+        typer.Option(
+            metavar="FILE", help="Write a page (.html) that shows each sentence on hover.", rich_help_panel=_MAPS
+        ),
     ] = None,
     projection: Annotated[
-        str, typer.Option("--map", metavar="tsne|pca", help="How maps are made.", rich_help_panel=_MAPS)
+        str, typer.Option("--map", metavar="NAME", help="Projection: tsne (t-SNE) or pca.", rich_help_panel=_MAPS)
     ] = "tsne",
-    perplexity: Annotated[float, typer.Option(metavar="X", min=1, help="Of t-SNE.", rich_help_panel=_MAPS)] = 30.0,
+    perplexity: Annotated[
+        float,
+        typer.Option(metavar="X", min=1, help="Perplexity of t-SNE: neighbours of a point.", rich_help_panel=_MAPS),
+    ] = 30.0,
+    device: DeviceOption = None,
     store: StoreOption = None,
     format_: FormatOption = Format.table,
     json_: JsonOption = False,
 ) -> None:
-    """How far models mix languages: the likeness of their embeddings of the same sentences, with 95 % intervals.
+    """Measure how far models mix languages: how alike their embeddings of the same sentences are, with 95 % intervals.
 
-    Embeddings are made once and kept; another metric or language embeds nothing anew.
+    Embeddings are computed once and kept: another metric or language embeds nothing anew.
 
     Examples:
 
@@ -93,20 +136,18 @@ def probe(
     """
     from mslt_cli.commands.arguments import filled_store, languages_of, task_of
     from mslt_cli.data.prepared import records
-    from mslt_cli.errors import StoreError, UsageError
+    from mslt_cli.errors import UsageError
     from mslt_cli.languages.pools import split_names
-    from mslt_cli.measuring.mixing import probe as measure
-    from mslt_cli.measuring.mixing import stored_probes
-    from mslt_cli.measuring.probed import Layers, probed_model, probed_run
+    from mslt_cli.measuring.mixing import ProbeOptions, probe
+    from mslt_cli.measuring.parallel_sentences import aligned_sentences
     from mslt_cli.models.find import fetch_model
+    from mslt_cli.probing.embeddings import EmbeddingOptions, Layers
     from mslt_cli.probing.maps import PROJECTIONS, require_points
-    from mslt_cli.probing.sentences import aligned_sentences
     from mslt_cli.runs.index import find_run
     from mslt_cli.runs.plan import numbers_in
     from mslt_cli.show.bars import progress
     from mslt_cli.show.mixing_tables import show_probe
-    from mslt_cli.store.db import open_store, store_path
-    from mslt_cli.store.probes import save_probes
+    from mslt_cli.store.db import store_path
 
     form = (Format.json if json_ else format_).value
     if form == "lines":
@@ -119,11 +160,10 @@ def probe(
         require_figure(out)
     if interactive is not None and interactive.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--interactive {interactive} is a page: give it a name that ends in .html.")
-    path, bars = store_path(store), progress()
-    task = task_of(corpus, None)
-    chosen: Layers = "last" if layers == "last" else "all" if layers == "all" else numbers_in(layers, "--layers")
+    path, bars, task = store_path(store), progress(), task_of(corpus, None)
+    wanted: Layers = "last" if layers == "last" else "all" if layers == "all" else numbers_in(layers, "--layers")
     with filled_store(path) as opened:
-        found = [find_run(opened, name) for name in what]
+        runs = {name: find_run(opened, name) for name in what}
         languages = languages_of(opened, task, langs)
         names = dict(opened.query("SELECT iso639_3, name FROM languages"))
     split = split or task.evaluation
@@ -134,39 +174,22 @@ def probe(
     sentences = aligned_sentences(task, languages, split, limit=limit, progress=bars)
     if out is not None or interactive is not None:
         require_points(len(sentences.ids) * len(languages), projection, perplexity)  # before minutes of work
-    models = []
-    for name, run in zip(what, found, strict=True):
-        if run is None or run.identity["kind"] == "eval":
-            models.append(
-                probed_model(fetch_model(name if run is None else run.identity["model"]["name"], progress=bars))
-            )
-        else:
-            models.append(probed_run(run, fetch_model(str(run.identity["model"]["name"]), progress=bars)))
-    done = measure(
-        models,
+    measured = probe(
+        [runs[name] or fetch_model(name, progress=bars) for name in what],
         sentences,
-        layers=chosen,
+        layers=wanted,
         metrics=split_names(metric),
-        debiased=debiased,
-        csls=csls,
-        prefix=prefix,
-        special_tokens=special_tokens,
-        resamples=resamples,
-        seed=seed,
-        device=device,
+        options=ProbeOptions(debiased=debiased, csls=csls, resamples=resamples, seed=seed),
+        embedding=EmbeddingOptions(prefix=prefix, special_tokens=special_tokens, device=device),
         progress=bars,
     )
-    try:
-        with open_store(path, write=True) as opened:
-            save_probes(opened, stored_probes(done))
-    except StoreError as error:
-        bars.note(f"{error} What was measured is shown, and not kept.")
-    show_probe(done, form)
+    _keep(path, measured)
+    show_probe(measured, form)
     if out is not None or interactive is not None:
         from mslt_cli.show.probe_maps import save_maps
 
         save_maps(
-            done,
+            measured,
             figure=out,
             page=interactive,
             names=names,
@@ -175,3 +198,18 @@ def probe(
             seed=seed,
             progress=bars,
         )
+
+
+def _keep(path: Path, measured: Probe) -> None:
+    """Store what was measured; a store that cannot be written costs no results."""
+    from mslt_cli.errors import StoreError
+    from mslt_cli.measuring.mixing import stored_probes
+    from mslt_cli.show.terminal import note
+    from mslt_cli.store.db import open_store
+    from mslt_cli.store.probes import save_probes
+
+    try:
+        with open_store(path, write=True) as opened:
+            save_probes(opened, stored_probes(measured))
+    except StoreError as error:
+        note(f"{error} The results are shown, and not stored.")

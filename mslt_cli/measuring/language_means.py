@@ -13,8 +13,10 @@ from mslt_cli import __version__
 from mslt_cli.data.prepared import load
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import UsageError
+from mslt_cli.measuring.sentence_vectors import count_layers
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import weights_sha256
+from mslt_cli.probing.embeddings import EmbeddingOptions, embedding_batches, mean_embeddings
 from mslt_cli.progress import QUIET, Progress, Step
 from mslt_cli.store.db import Store
 from mslt_cli.store.measured import Embedding, EmbeddingSet, read_embeddings, save_embeddings
@@ -24,15 +26,15 @@ from mslt_cli.tasks.texts import sentences
 
 @dataclass(frozen=True)
 class EmbeddingReport:
-    """What `fetch_embeddings` did."""
+    """The mean embeddings that a store has after `fetch_embeddings`."""
 
     set: EmbeddingSet
     embeddings: tuple[Embedding, ...]
-    """Of the last layer, one a language."""
+    """One for each language, in the last layer."""
     layers: int
     """Layers that are stored for each language, the embedding layer among them."""
     new: frozenset[str]
-    """ISO 639-3 codes of those that were measured now."""
+    """ISO 639-3 codes of the languages that were measured now."""
     sentences_per_s: float | None
     """While the model ran; None if nothing was measured."""
     notes: tuple[str, ...]
@@ -46,26 +48,22 @@ def fetch_embeddings(
     *,
     split: str | None = None,
     limit: int | None = None,
-    prefix: str = "",
-    special_tokens: bool = True,
-    device: str | None = None,
+    options: EmbeddingOptions = EmbeddingOptions(),  # noqa: B008 (frozen)
     force: bool = False,
     progress: Progress = QUIET,
 ) -> EmbeddingReport:
-    """Measure and store each language's mean sentence embedding in every layer; what is stored and still holds stays.
+    """Measure and store each language's mean sentence embedding in every layer, unless what is stored still holds.
 
     Args:
         store: open to write.
         model: embeds.
-        corpus: the task whose sentences are embedded; they are fetched where they are missing.
-        languages: ISO 639-3 codes. Default: those whose data are in the cache, else the task's sources and targets.
-        split: default: what is trained on, or the only one.
-        limit: rows a language, from the first; default: all.
-        prefix: put before each sentence ("query: " for e5 models).
-        special_tokens: whether the mean takes in `<s>` and its like.
-        device: cpu, cuda; default: the GPU if there is one.
+        corpus: the task whose sentences are embedded; missing data are fetched.
+        languages: in any spelling. Default: those whose data are in the cache, else the task's sources and targets.
+        split: default: the task's training split, or its only one.
+        limit: rows of each language, from the first; default: all.
+        options: how sentences are embedded.
         force: measure again what is stored.
-        progress: hears of it.
+        progress: shows the sentences that are done.
 
     Raises:
         DataError, FetchError, UnknownNameError: as `ensure_data`.
@@ -75,54 +73,57 @@ def fetch_embeddings(
     split = split or corpus.training
     if limit is not None and limit < 1:
         raise UsageError(f"--limit is {limit}; it has to be at least 1.")
-    found, notes = ensure_data(corpus, languages, split, progress=progress)
+    records, notes = ensure_data(corpus, languages, split, progress=progress)
     fingerprint = weights_sha256(model.folder)
-    last = int(model.files.config["num_hidden_layers" if "num_hidden_layers" in model.files.config else "n_layer"])
-    chosen = EmbeddingSet(model.name, corpus.variant, split, prefix, special_tokens, limit or 0, last, len(found))
-    stored = read_embeddings(store, chosen, last)
-    todo = [
-        record
-        for record in found
-        if force
-        or (known := stored.get(record.language)) is None
-        or (known.weights_sha256, known.data_sha256) != (fingerprint, record.content_sha256)
-    ]
+    chosen = EmbeddingSet(
+        model=model.name,
+        corpus=corpus.variant,
+        split=split,
+        prefix=options.prefix,
+        special_tokens=options.special_tokens,
+        limit=limit or 0,
+        last_layer=count_layers(model.files.config),
+        languages=len(records),
+    )
+    stored = read_embeddings(store, chosen, chosen.last_layer)
+    holding = {iso for iso, row in stored.items() if row.weights_sha256 == fingerprint and not force}
+    todo = [r for r in records if r.language not in holding or stored[r.language].data_sha256 != r.content_sha256]
     speed = None
     if todo:
         from mslt_cli.models.encoder import load_encoder
-        from mslt_cli.probing.embeddings import embedding_batches, mean_of_batches
 
         with progress.step(f"load {model.name}"):
-            tokenizer, network = load_encoder(model.folder, device=device)
+            tokenizer, network = load_encoder(model.folder, device=options.device)
         texts = {r.language: sentences(corpus, load(corpus, r).head(limit) if limit else load(corpus, r)) for r in todo}
         started = datetime.now(UTC)
         with progress.step(f"embed {corpus.name}", sum(map(len, texts.values())), "sentences") as step:
             for record in todo:
-                batches = embedding_batches(
-                    *(network, tokenizer, texts[record.language]),
-                    layers="all",
-                    prefix=prefix,
-                    special_tokens=special_tokens,
-                    progress=_Within(progress, step),
-                )
-                now = datetime.now(UTC).isoformat(timespec="seconds")
+                own, within = texts[record.language], _Within(progress, step)
+                batches = embedding_batches(network, tokenizer, own, options, layers="all", progress=within)
                 rows = [
                     Embedding(
-                        *(chosen, layer, record.language, fingerprint, record.content_sha256),
-                        *(len(texts[record.language]), mean.astype(np.float32), __version__, now),
+                        set=chosen,
+                        layer=layer,
+                        iso639_3=record.language,
+                        weights_sha256=fingerprint,
+                        data_sha256=record.content_sha256,
+                        sentences=len(own),
+                        vector=mean.astype(np.float32),
+                        mslt_version=__version__,
+                        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
                     )
-                    for layer, mean in mean_of_batches(batches).items()
+                    for layer, mean in mean_embeddings(batches).items()
                 ]
                 save_embeddings(store, rows)
-                stored[record.language] = next(row for row in rows if row.layer == last)
+                stored[record.language] = next(row for row in rows if row.layer == chosen.last_layer)
         speed = sum(map(len, texts.values())) / (datetime.now(UTC) - started).total_seconds()
     return EmbeddingReport(
-        chosen,
-        tuple(stored[record.language] for record in found),
-        last + 1,
-        frozenset(record.language for record in todo),
-        speed,
-        notes,
+        set=chosen,
+        embeddings=tuple(stored[record.language] for record in records),
+        layers=chosen.last_layer + 1,
+        new=frozenset(record.language for record in todo),
+        sentences_per_s=speed,
+        notes=notes,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli import __version__
-from mslt_cli.data.prepared import Record, load
+from mslt_cli.data.prepared import load
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.models.find import Model
@@ -32,7 +32,7 @@ BATCH = 2_000
 
 @dataclass(frozen=True)
 class Counts:
-    """What a tokenizer makes of texts."""
+    """Counts of texts as a tokenizer splits them."""
 
     sentences: int
     words: int
@@ -45,11 +45,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class VocabularyReport:
-    """What `fetch_vocabularies` did."""
+    """The vocabularies that a store has after `fetch_vocabularies`."""
 
     vocabularies: tuple[Vocabulary, ...]
     new: frozenset[str]
-    """ISO 639-3 codes of those that were measured now."""
+    """ISO 639-3 codes of the languages that were measured now."""
     notes: tuple[str, ...]
 
 
@@ -64,17 +64,17 @@ def fetch_vocabularies(
     force: bool = False,
     progress: Progress = QUIET,
 ) -> VocabularyReport:
-    """Measure and store the vocabulary of each language; those that are stored and still hold are not read again.
+    """Measure and store the vocabulary of each language, unless what is stored still holds.
 
     Args:
         store: open to write.
-        model: its tokenizer reads.
-        task: its data are read; they are fetched where they are missing.
-        languages: ISO 639-3 codes. Default: those whose data are in the cache, else the task's sources and targets.
-        split: default: what is trained on.
-        limit: rows a language, from the first; default: all.
+        model: its tokenizer is used.
+        task: its data are read; missing data are fetched.
+        languages: in any spelling. Default: those whose data are in the cache, else the task's sources and targets.
+        split: default: the task's training split, or its only one.
+        limit: rows of each language, from the first; default: all.
         force: measure again what is stored.
-        progress: hears of it.
+        progress: shows the rows that are done.
 
     Raises:
         DataError, FetchError, UnknownNameError: as `ensure_data`.
@@ -87,27 +87,41 @@ def fetch_vocabularies(
     records, notes = ensure_data(task, languages, split, progress=progress)
     fingerprint = tokenizer_sha256(model.folder)
     stored = read_vocabularies(store, model.name, task.variant, split, limit or 0)
-    todo = [record for record in records if force or not _holds(stored.get(record.language), record, fingerprint)]
-    tokenizer = read_tokenizer(model.folder) if todo else None
-    unknown = unknown_id(tokenizer) if tokenizer is not None else None
-    with progress.step(f"tokenize {task.name} {split}", sum(_rows(r, limit) for r in todo), "rows") as step:
+    holding = {iso for iso, row in stored.items() if row.tokenizer_sha256 == fingerprint and not force}
+    todo = [r for r in records if r.language not in holding or stored[r.language].data_sha256 != r.content_sha256]
+    rows = sum(min(record.rows, limit or record.rows) for record in todo)
+    with progress.step(f"tokenize {task.name} {split}", rows, "rows") as step:
+        tokenizer = read_tokenizer(model.folder) if todo else None
         for record in todo:
             assert tokenizer is not None
             frame = load(task, record).head(limit) if limit else load(task, record)
-            counts = count_tokens(tokenizer, sentences(task, frame), unknown)
+            counts = count_tokens(tokenizer, sentences(task, frame), unknown_id(tokenizer))
             if not counts.tokens:
                 raise DataError(f"{task.name} {split} in {record.code} has no text that {model.name} can read.")
             vocabulary = Vocabulary(
-                *(model.name, task.variant, split, record.language, fingerprint, record.content_sha256, limit or 0),
-                *(frame.height, counts.sentences, counts.words, counts.characters, counts.tokens),
-                *(counts.unknown_tokens, int(counts.seen.sum()), np.packbits(counts.seen)),
-                *(__version__, datetime.now(UTC).isoformat(timespec="seconds")),
+                model=model.name,
+                task=task.variant,
+                split=split,
+                iso639_3=record.language,
+                tokenizer_sha256=fingerprint,
+                data_sha256=record.content_sha256,
+                examples_limit=limit or 0,
+                examples=frame.height,
+                sentences=counts.sentences,
+                words=counts.words,
+                characters=counts.characters,
+                tokens=counts.tokens,
+                unknown_tokens=counts.unknown_tokens,
+                distinct_tokens=int(counts.seen.sum()),
+                token_bits=np.packbits(counts.seen),
+                mslt_version=__version__,
+                measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
             save_vocabulary(store, vocabulary)
             stored[record.language] = vocabulary
             step.advance(frame.height)
-    chosen = tuple(stored[record.language] for record in records)
-    return VocabularyReport(chosen, frozenset(record.language for record in todo), notes)
+    vocabularies = tuple(stored[record.language] for record in records)
+    return VocabularyReport(vocabularies, frozenset(record.language for record in todo), notes)
 
 
 def count_tokens(
@@ -124,11 +138,11 @@ def count_tokens(
     seen = np.zeros(size, dtype=bool)
     tokens = unknown_tokens = n_words = characters = 0
     split_already = bool(texts) and not isinstance(texts[0], str)
-    given: Sequence[Any] = texts
+    inputs: Sequence[Any] = texts
     if split_already and glues_words(tokenizer):
-        given, split_already = [" ".join(words) for words in texts], False
-    for at in range(0, len(given), BATCH):
-        batch = list(given[at : at + BATCH])
+        inputs, split_already = [" ".join(words) for words in texts], False
+    for at in range(0, len(inputs), BATCH):
+        batch = list(inputs[at : at + BATCH])
         encoded = tokenizer.encode_batch_fast(batch, is_pretokenized=split_already, add_special_tokens=False)
         ids = np.fromiter((i for item in encoded for i in item.ids), dtype=np.int64)
         seen[ids] = True
@@ -139,11 +153,3 @@ def count_tokens(
             n_words += len(parts)
             characters += sum(map(len, parts))
     return Counts(len(texts), n_words, characters, tokens, unknown_tokens, seen)
-
-
-def _holds(known: Vocabulary | None, record: Record, fingerprint: str) -> bool:
-    return known is not None and (known.tokenizer_sha256, known.data_sha256) == (fingerprint, record.content_sha256)
-
-
-def _rows(record: Record, limit: int | None) -> int:
-    return min(record.rows, limit) if limit else record.rows

@@ -1,23 +1,23 @@
-"""Linear CKA: how alike two sets of embeddings of the same sentences are, whatever their axes and scale."""
+"""Linear CKA: how alike two sets of embeddings of the same sentences are, independent of their axes and scale."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError
-from mslt_cli.probing.pairs import Pairs, made_pairs, recentred, sentence_weights
+from mslt_cli.probing.pairs import Pairs, compute_pairs, recentre, sentence_weights
 
 Floats = NDArray[np.float64]
 
 BLOCK_ELEMENTS = 16_000_000
-"""Entries of a block of rows of a Gram matrix that are in memory at once."""
+"""Entries of Gram matrices that are in memory at once."""
 LEAST_RESAMPLED = 10
-"""Sentences below which a resample has too few different ones to say anything."""
+"""Sentences below which there is no interval: a resample has too few different ones."""
 MOST_CKA = 1.5
 """CKA is 1 at most; under a resample somewhat more, since the pairs that are copies are left out."""
 LEAST_SENTENCES = 4
@@ -30,8 +30,8 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = False) -> f
     Args:
         x: shape (n, d), rows are sentences.
         y: shape (n, e), the same sentences in the same order.
-        debiased: estimate each of its three parts without bias (Song et al. 2007). By itself CKA is too high where
-            there are few sentences for the dimensions: of unrelated embeddings it is about d / (n + d), not 0.
+        debiased: estimate each of its three parts without bias (Song et al. 2007). Plain CKA is too high where there
+            are few sentences for the dimensions: for unrelated embeddings it is about d / (n + d), not 0.
 
     Returns:
         0..1, higher = more alike; debiased it may be a little below 0.
@@ -43,7 +43,7 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = False) -> f
         Kornblith et al. 2019, Similarity of Neural Network Representations Revisited, §3, and its demonstration for
         the debiased form over features.
     """
-    x, y = _checked(x), _checked(y)
+    x, y = _centre(x), _centre(y)
     if len(x) != len(y):
         raise DataError(f"CKA is between embeddings of the same sentences: {len(x)} and {len(y)} are given.")
     n, form = len(x), _over_features if x.shape[1] * y.shape[1] < len(x) ** 2 else _over_sentences
@@ -55,7 +55,7 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = False) -> f
     return float(xy / np.sqrt(xx * yy))
 
 
-def _checked(x: NDArray[Any]) -> Floats:
+def _centre(x: NDArray[Any]) -> Floats:
     """Centred, in float64."""
     x = np.asarray(x, np.float64)
     if len(x) < LEAST_SENTENCES:
@@ -91,8 +91,8 @@ def pairwise_cka(
     """CKA between all pairs of languages, with intervals by a bootstrap over sentences.
 
     One pass over blocks of Gram matrices serves all pairs and all resamples: a resample is a vector of weights. Without
-    resamples, features serve where they are cheaper. Drawn with replacement, a sentence that comes twice would count as
-    two that agree; such pairs are left out, and the resampled values are moved so that their median is the estimate.
+    resamples, features serve where they are cheaper. A sentence that is drawn twice would count as two that agree;
+    such pairs are left out, and the resampled values are moved so that their median is the estimate.
 
     Args:
         embeddings: of each language, shape (n, d), rows are the same sentences.
@@ -110,7 +110,7 @@ def pairwise_cka(
     centred = []
     for language, x in zip(languages, embeddings, strict=True):
         try:
-            centred.append(_checked(x))
+            centred.append(_centre(x))
         except DataError as error:
             raise DataError(f"{language}: {error}") from error
     n = len(centred[0])
@@ -120,9 +120,38 @@ def pairwise_cka(
         )
     k, d = len(centred), max(x.shape[1] for x in centred)
     if not resamples and (k + 1) * d**2 < 2 * n * d + (k + 1) * n:  # products of all pairs, of either form
-        values = [linear_cka(a, b, debiased=debiased) for a, b in combinations(centred, 2)]
-        return made_pairs(languages, 1.0, [(value, np.empty(0)) for value in values])
-    weights = sentence_weights(n, resamples, seed).T.astype(np.float32)  # (n, resamples)
+
+        def compute_alone(a: int, b: int) -> tuple[float, Floats]:
+            return linear_cka(centred[a], centred[b], debiased=debiased), np.empty(0)
+
+        return compute_pairs(languages, compute_alone, diagonal=1.0)
+    hsic, drawn = _hsic(centred, sentence_weights(n, resamples, seed).T, debiased)
+
+    def compute(a: int, b: int) -> tuple[float, Floats]:
+        value = float(hsic[a, b] / np.sqrt(hsic[a, a] * hsic[b, b]))
+        # A draw of few sentences may leave too few pairs of different ones to say anything.
+        scale = drawn[a, a] * drawn[b, b]
+        usable = (n >= LEAST_RESAMPLED) & (scale > 0) & (np.abs(drawn[a, b]) < MOST_CKA * np.sqrt(np.abs(scale)))
+        resampled = np.where(usable, drawn[a, b] / np.sqrt(np.where(usable, scale, 1.0)), np.nan)
+        return value, recentre(resampled, value)
+
+    return compute_pairs(languages, compute, diagonal=1.0)
+
+
+def _hsic(centred: Sequence[Floats], draws: Floats, debiased: bool) -> tuple[Floats, Floats]:
+    """HSIC of all pairs, up to a factor that is the same for all.
+
+    Args:
+        centred: k sets of embeddings, shape (n, d) each.
+        draws: how often each sentence is drawn in each resample, shape (n, resamples).
+        debiased: see `linear_cka`.
+
+    Returns:
+        Shape (k, k), and under each resample, shape (k, k, resamples); the upper triangles alone are filled.
+    """
+    (n, resamples), k = draws.shape, len(centred)
+    weights = draws.astype(np.float32)
+    pairs = list(combinations_with_replacement(range(k), 2))
     inner, drawn = np.zeros((k, k)), np.zeros((k, k, resamples))
     rows = max(1, BLOCK_ELEMENTS // (n * k))
     for start in range(0, n, rows):
@@ -131,29 +160,18 @@ def pairwise_cka(
         small = [gram.astype(np.float32) for gram in grams] if resamples else []
         at = np.arange(block.start, block.stop)
         repeated = weights[block] ** 2 - weights[block]
-        for a in range(k):
-            for b in range(a, k):
-                inner[a, b] += np.vdot(grams[a], grams[b])
-                if resamples:
-                    both = small[a] * small[b]
-                    drawn[a, b] += ((both @ weights) * weights[block]).sum(axis=0, dtype=np.float64)
-                    drawn[a, b] -= (both[at - start, at][:, None] * repeated).sum(axis=0, dtype=np.float64)
+        for a, b in pairs:
+            inner[a, b] += np.vdot(grams[a], grams[b])
+            if resamples:
+                both = small[a] * small[b]
+                drawn[a, b] += ((both @ weights) * weights[block]).sum(axis=0, dtype=np.float64)
+                drawn[a, b] -= (both[at - start, at][:, None] * repeated).sum(axis=0, dtype=np.float64)
     sums = np.concatenate([np.ones((n, 1)), weights], axis=1)  # the estimate, then the resamples
     margins = [_margins(x, sums, debiased) for x in centred]
-    for a in range(k):
-        for b in range(a, k):
-            corrected = _corrected(np.append(inner[a, b], drawn[a, b]), margins[a], margins[b], sums, n, debiased)
-            inner[a, b], drawn[a, b] = corrected[0], corrected[1:]
-    found = []
-    for a in range(k):
-        for b in range(a + 1, k):
-            value = inner[a, b] / np.sqrt(inner[a, a] * inner[b, b])
-            # Of few sentences a draw may leave so few pairs of different ones that nothing can be said of it.
-            scale = drawn[a, a] * drawn[b, b]
-            usable = (n >= LEAST_RESAMPLED) & (scale > 0) & (np.abs(drawn[a, b]) < MOST_CKA * np.sqrt(np.abs(scale)))
-            resampled = np.where(usable, drawn[a, b] / np.sqrt(np.where(usable, scale, 1.0)), np.nan)
-            found.append((float(value), recentred(resampled, float(value))))
-    return made_pairs(languages, 1.0, found)
+    for a, b in pairs:
+        corrected = _correct(np.append(inner[a, b], drawn[a, b]), margins[a], margins[b], sums, debiased)
+        inner[a, b], drawn[a, b] = corrected[0], corrected[1:]
+    return inner, drawn
 
 
 def _gram(x: Floats, block: slice, debiased: bool) -> Floats:
@@ -173,8 +191,9 @@ def _margins(x: Floats, weights: Floats, debiased: bool) -> Floats:
     return margins
 
 
-def _corrected(inner: Floats, a: Floats, b: Floats, weights: Floats, n: int, debiased: bool) -> Floats:
-    """Sums over pairs of sentences → HSIC but for a factor: centred under each vector of weights."""
+def _correct(inner: Floats, a: Floats, b: Floats, weights: Floats, debiased: bool) -> Floats:
+    """Sums over pairs of sentences → HSIC up to a factor: centred under each vector of weights."""
+    n = len(weights)
     both = (weights * a * b).sum(axis=0)
     totals = (weights * a).sum(axis=0) * (weights * b).sum(axis=0)
     if debiased:

@@ -11,18 +11,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, ModelError, UsageError
+from mslt_cli.models.batching import batch_tokens, compute_batches, inference, length_batches
+from mslt_cli.models.tokenizer import glues_words
 from mslt_cli.progress import QUIET, Progress
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
-"""Tokens in a batch, padding included, by type of device, if not given otherwise."""
 TOKENIZED_AT_ONCE = 1_000
 
 Layers = Sequence[int] | Literal["last", "all"]
+"""Numbers of layers: 0 is the output of the embedding layer, L that of the last of L layers."""
+Texts = Sequence[str] | Sequence[list[str]]
+"""Sentences, or lists of words. The tokenizer gets words as words, but joined by blanks where it would write them
+together (byte-level tokenizers, as BLOOM's, do)."""
 Batch = tuple[list[int], dict[int, NDArray[np.float32]]]
-"""Which texts (counted from 0), and their embeddings by layer, shape (texts, d) each."""
+"""Positions of texts, and their embeddings by layer, shape (texts, d) each."""
+
+
+@dataclass(frozen=True)
+class EmbeddingOptions:
+    """How sentences are embedded."""
+
+    prefix: str = ""
+    """Put before each sentence, and counted with it: "query: " for e5 models."""
+    special_tokens: bool = True
+    """Whether the mean includes `<s>` and its like. The model reads them in any case."""
+    max_length: int = 512
+    """Longest sentence in tokens, special ones included; a longer one is cut, and noted. Never more than the model has
+    positions for."""
+    batch_tokens: int | None = None
+    """Most tokens in a batch, padding included; a single sentence may have more. None = as suits the device."""
+    device: str | None = None
+    """Where a model is loaded: cpu, cuda; None = the GPU if there is one."""
+
+    @property
+    def pooling(self) -> str:
+        """The tokens that the mean is over: "mean", or "words" without special tokens."""
+        return "mean" if self.special_tokens else "words"
 
 
 @dataclass(frozen=True)
@@ -31,132 +57,95 @@ class _Encoded:
 
     ids: list[int]
     counts: list[bool]
-    """Whether the mean takes the token in."""
+    """Whether the mean includes the token."""
 
 
 def sentence_embeddings(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[str] | Sequence[list[str]],
+    texts: Texts,
+    options: EmbeddingOptions = EmbeddingOptions(),
     *,
     layers: Layers = "last",
-    prefix: str = "",
-    special_tokens: bool = True,
-    max_length: int = 512,
-    batch_tokens: int | None = None,
     progress: Progress = QUIET,
-    called: str = "embed",
+    what: str = "embed",
 ) -> dict[int, NDArray[np.float32]]:
     """Embed sentences: for each layer, the mean of its hidden states over the tokens of a sentence.
 
     Args:
-        model: without a head, as `load_encoder` gives it; a decoder does as well.
-        tokenizer: its own.
-        texts: n sentences, or n lists of words. Words get to the tokenizer as words, but joined by blanks where it
-            would write them together (the byte-level ones, as BLOOM's, do).
-        layers: which ones: 0 is what the embedding layer gives, L what the last of L layers gives.
-        prefix: put before each text, and counted with it: "query: " for e5 models.
-        special_tokens: whether the mean takes in `<s>` and its like. The model sees them in any case.
-        max_length: longest text in tokens, special ones included; what is longer is cut, and noted. Never more
-            than the model has positions for.
-        batch_tokens: most tokens in a batch, padding included; a single text may have more.
-        progress: hears of it.
-        called: what progress calls it.
+        model: without a head, as `load_encoder` gives it; a decoder works as well.
+        tokenizer: the model's own.
+        texts: n of them.
+        options: prefix, pooling, lengths.
+        layers: which ones.
+        progress: shows the sentences that are done, and notes how many were cut.
+        what: the name of the work in `progress`.
 
     Returns:
-        By layer, shape (n, d), rows in the order of the texts. What else is in a batch does not change a text's
-        embedding but for rounding (1e-5 in float32): padding takes no part.
+        By layer, shape (n, d), rows in the order of the texts. The other texts of a batch change an embedding by
+        rounding only (1e-5 in float32): padding takes no part.
 
     Raises:
         DataError: there are no texts, or one of them has no token of its own.
-        ModelError: the model has no such layer, gives no finite numbers, or runs out of GPU memory.
+        ModelError: the model has no such layer, gives no finite numbers, or has too little memory for one sentence.
 
     Source:
         Lim et al. 2024, §5.3, for the last layer.
     """
-    out: dict[int, NDArray[np.float32]] = {}
-    batches = embedding_batches(
-        *(model, tokenizer, texts),
-        layers=layers,
-        prefix=prefix,
-        special_tokens=special_tokens,
-        max_length=max_length,
-        batch_tokens=batch_tokens,
-        progress=progress,
-        called=called,
-    )
-    for indices, embeddings in batches:
-        for layer, rows in embeddings.items():
-            if layer not in out:
-                out[layer] = np.empty((len(texts), rows.shape[1]), np.float32)
-            out[layer][indices] = rows
-    return out
+    embeddings: dict[int, NDArray[np.float32]] = {}
+    batches = embedding_batches(model, tokenizer, texts, options, layers=layers, progress=progress, what=what)
+    for indices, of_batch in batches:
+        for layer, rows in of_batch.items():
+            if layer not in embeddings:
+                embeddings[layer] = np.empty((len(texts), rows.shape[1]), np.float32)
+            embeddings[layer][indices] = rows
+    return embeddings
 
 
 def embedding_batches(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[str] | Sequence[list[str]],
+    texts: Texts,
+    options: EmbeddingOptions = EmbeddingOptions(),
     *,
     layers: Layers = "last",
-    prefix: str = "",
-    special_tokens: bool = True,
-    max_length: int = 512,
-    batch_tokens: int | None = None,
     progress: Progress = QUIET,
-    called: str = "embed",
+    what: str = "embed",
 ) -> Iterator[Batch]:
-    """Do what `sentence_embeddings` does, a batch at a time, so that not all of them are in memory.
+    """Do what `sentence_embeddings` does, a batch at a time, so that not all embeddings are in memory.
 
     Texts of like length share a batch, the longest ones first: if memory does not suffice, that shows at once.
     """
     import torch
 
-    wanted = _layers(model, layers)
-    encoded = _encode(tokenizer, texts, prefix, special_tokens, _most_tokens(model, tokenizer, max_length), progress)
+    last = int(model.config.num_hidden_layers)
+    wanted = layer_numbers(layers, last)
+    encoded = _encode(tokenizer, texts, options, _most_tokens(model, tokenizer, options.max_length), progress)
+    pad_id = _pad_id(model, tokenizer)
     network: Any = model
     network.eval()
-    device = model.device
-    most = batch_tokens or BATCH_TOKENS.get(device.type, BATCH_TOKENS["cpu"])
-    forward = {"output_hidden_states": wanted != (model.config.num_hidden_layers,)}
+    forward = {"output_hidden_states": wanted != (last,)}
     if "use_cache" in inspect.signature(model.forward).parameters:
         forward["use_cache"] = False  # a decoder would keep keys and values for a next token that nobody asks for
-    with progress.step(called, len(encoded), "sentences") as step:
-        for indices in length_batches([len(text.ids) for text in encoded], most):
-            ids, attended, counts = _padded([encoded[i] for i in indices], _pad_id(model, tokenizer))
-            try:
-                with torch.inference_mode():
-                    out = network(
-                        input_ids=torch.from_numpy(ids).to(device),
-                        attention_mask=torch.from_numpy(attended).to(device),
-                        **forward,
-                    )
-                    pooled = _pool(out, wanted, torch.from_numpy(counts).to(device))
-            except torch.OutOfMemoryError as error:
-                raise ModelError(
-                    f"The GPU has too little memory for a batch of {len(indices)} sentences of {ids.shape[1]} tokens."
-                    " Make the batches smaller (batch_tokens), or use the CPU."
-                ) from error
+
+    def embed(indices: list[int]) -> dict[int, NDArray[np.float32]]:
+        ids, attended, counts = (
+            torch.from_numpy(array).to(model.device) for array in _padded([encoded[i] for i in indices], pad_id)
+        )
+        with inference(model.device):
+            return _pool(network(input_ids=ids, attention_mask=attended, **forward), wanted, counts)
+
+    lengths = [len(text.ids) for text in encoded]
+    most = options.batch_tokens or batch_tokens(model.device)
+    with progress.step(what, len(encoded), "sentences") as step:
+        for indices, pooled in compute_batches(length_batches(lengths, most), embed, lengths):
             _require_finite(pooled, indices)
             yield indices, pooled
             step.advance(len(indices))
 
 
-def mean_embedding(embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The mean over sentences, in float64.
-
-    Args:
-        embeddings: shape (n, d).
-
-    Returns:
-        Shape (d,).
-    """
-    mean: NDArray[np.float64] = embeddings.mean(axis=0, dtype=np.float64)
-    return mean
-
-
-def mean_of_batches(batches: Iterable[Batch]) -> dict[int, NDArray[np.float64]]:
-    """The mean over all sentences of `embedding_batches`, by layer, shape (d,) each; keeps one batch in memory."""
+def mean_embeddings(batches: Iterable[Batch]) -> dict[int, NDArray[np.float64]]:
+    """The mean over all sentences of `embedding_batches`, by layer, shape (d,), float64; keeps one batch in memory."""
     sums: dict[int, NDArray[np.float64]] = {}
     n = 0
     for indices, embeddings in batches:
@@ -166,35 +155,24 @@ def mean_of_batches(batches: Iterable[Batch]) -> dict[int, NDArray[np.float64]]:
     return {layer: total / n for layer, total in sums.items()}
 
 
-def length_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Put texts of like length together, longest first, ties in the order of the texts.
+def layer_numbers(layers: Layers, last: int, model: str = "The model") -> tuple[int, ...]:
+    """The numbers of layers.
 
     Args:
-        lengths: in tokens, one a text.
-        most: tokens in a batch once all of it is padded to its longest; a longer text is a batch of its own.
+        layers: as a user asks for them.
+        last: number of the model's last layer.
+        model: what an error calls it.
 
-    Yields:
-        Positions of the texts in `lengths`.
+    Raises:
+        ModelError: the model has no such layer.
     """
-    batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > most:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
-
-
-def _layers(model: PreTrainedModel, layers: Layers) -> tuple[int, ...]:
-    last = int(model.config.num_hidden_layers)
     if layers == "last":
         return (last,)
     if layers == "all":
         return tuple(range(last + 1))
     for layer in layers:
         if layer not in range(last + 1):
-            raise ModelError(f"The model has no layer {layer}. Its layers are 0 (the embeddings) to {last}.")
+            raise ModelError(f"{model} has no layer {layer}. Its layers are 0 (the embeddings) to {last}.")
     return tuple(int(layer) for layer in layers)
 
 
@@ -213,27 +191,22 @@ def _most_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max
 
 
 def _encode(
-    tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[str] | Sequence[list[str]],
-    prefix: str,
-    special_tokens: bool,
-    most: int,
-    progress: Progress,
+    tokenizer: PreTrainedTokenizerBase, texts: Texts, options: EmbeddingOptions, most: int, progress: Progress
 ) -> list[_Encoded]:
     if not len(texts):
         raise DataError("There are no sentences to embed.")
+    prefix, inputs = options.prefix, list[Any](texts)
     words = not isinstance(texts[0], str)
-    given: Any = texts
-    if words and _glues_words(tokenizer):
-        given, words = [" ".join(text) for text in given], False
+    if words and glues_words(tokenizer.backend_tokenizer):
+        inputs, words = [" ".join(text) for text in inputs], False
     before: Any = [prefix.strip()] if words else prefix
     prefix_tokens = len(tokenizer(prefix, add_special_tokens=False)["input_ids"]) if prefix else 0
     encoded: list[_Encoded] = []
     cut = 0
-    for start in range(0, len(given), TOKENIZED_AT_ONCE):
-        some = list(given[start : start + TOKENIZED_AT_ONCE])
+    for start in range(0, len(inputs), TOKENIZED_AT_ONCE):
+        part = inputs[start : start + TOKENIZED_AT_ONCE]
         out = tokenizer(
-            [before + text for text in some] if prefix else some,
+            [before + text for text in part] if prefix else part,
             is_split_into_words=words,
             truncation=True,
             max_length=most,
@@ -243,12 +216,12 @@ def _encode(
         cut += sum(bool(encoding.overflowing) for encoding in out.encodings or ())
         for i, (ids, special) in enumerate(zip(out["input_ids"], out["special_tokens_mask"], strict=True)):
             # No more tokens than the prefix alone has: either the text has none, or its own grew together with those.
-            if len(ids) - sum(special) <= prefix_tokens and not _has_tokens(tokenizer, some[i], words):
+            if len(ids) - sum(special) <= prefix_tokens and not _has_tokens(tokenizer, part[i], words):
                 raise DataError(
                     f"Sentence {start + i + 1} has no tokens: it is empty, or holds nothing that the model's tokenizer"
                     " keeps. Remove it."
                 )
-            encoded.append(_Encoded(ids, [special_tokens or not mask for mask in special]))
+            encoded.append(_Encoded(ids, [options.special_tokens or not mask for mask in special]))
     if cut:
         progress.note(f"{cut:,} of {len(texts):,} sentences are longer than {most} tokens: the rest of them is cut.")
     return encoded
@@ -258,20 +231,14 @@ def _has_tokens(tokenizer: PreTrainedTokenizerBase, text: Any, words: bool) -> b
     return bool(tokenizer(text, is_split_into_words=words, add_special_tokens=False)["input_ids"])
 
 
-def _glues_words(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether words that are given one by one come out as one: no token of theirs stands for the blank between."""
-    ids = tokenizer([["a", "b"]], is_split_into_words=True, add_special_tokens=False)["input_ids"][0]
-    return str(tokenizer.decode(ids)).strip() == "ab"
-
-
 def _pad_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """The id to pad with. Where there is none any will do: padding is not attended to. XLM-R counts by it."""
-    known = (tokenizer.pad_token_id, getattr(model.config, "pad_token_id", None))
-    return next((int(pad) for pad in known if pad is not None), 0)
+    candidates = (tokenizer.pad_token_id, getattr(model.config, "pad_token_id", None))
+    return next((int(pad) for pad in candidates if pad is not None), 0)
 
 
 def _padded(texts: Sequence[_Encoded], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Token ids, attention mask and what counts, shape (texts, longest) each; padded at the end."""
+    """Token ids, attention mask and the tokens that count, shape (texts, longest) each; padded at the end."""
     shape = (len(texts), max(len(text.ids) for text in texts))
     ids, attended, counts = np.full(shape, pad_id), np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
     for row, text in enumerate(texts):
@@ -284,14 +251,12 @@ def _padded(texts: Sequence[_Encoded], pad_id: int) -> tuple[NDArray[np.int64], 
 
 def _pool(out: Any, layers: Sequence[int], counts: Any) -> dict[int, NDArray[np.float32]]:
     """Mean of the hidden states over the tokens that count, in float32, by layer."""
-    last = out.last_hidden_state  # (texts, tokens, d)
-    leave = ~counts.unsqueeze(-1)
+    ignored = ~counts.unsqueeze(-1)  # (texts, tokens, 1)
     total = counts.sum(dim=1, keepdim=True)
     pooled = {}
     for layer in layers:
-        states = out.hidden_states[layer] if out.hidden_states is not None else last
-        mean = states.float().masked_fill(leave, 0.0).sum(dim=1) / total
-        pooled[layer] = mean.cpu().numpy()
+        states = out.hidden_states[layer] if out.hidden_states is not None else out.last_hidden_state
+        pooled[layer] = (states.float().masked_fill(ignored, 0.0).sum(dim=1) / total).cpu().numpy()
     return pooled
 
 

@@ -23,9 +23,9 @@ def project(
 
     Args:
         embeddings: of each language, shape (n, d).
-        how: t-SNE begins with the principal components, so it keeps some of what lies far apart; distances between
-            its clumps mean nothing all the same. pca keeps distances as far as two dimensions can.
-        perplexity: of t-SNE: about how many neighbours a sentence has.
+        how: tsne (t-SNE from the principal components; distances between its clumps mean nothing), or pca (keeps
+            distances as far as two dimensions can).
+        perplexity: about how many neighbours a sentence has in t-SNE.
         seed: of t-SNE.
 
     Returns:
@@ -39,11 +39,11 @@ def project(
         van der Maaten and Hinton 2008; scikit-learn.
     """
     require_points(sum(len(x) for x in embeddings), how, perplexity)
-    every = np.concatenate([np.asarray(x, np.float64) for x in embeddings])
+    points = np.concatenate([np.asarray(x, np.float64) for x in embeddings])
     if how == "pca":
-        centred = every - every.mean(axis=0)
+        centred = points - points.mean(axis=0)
         _, _, axes = np.linalg.svd(centred, full_matrices=False)
-        # The sign of an axis is nobody's choice: its largest entry is positive.
+        # The sign of an axis is arbitrary: we make its largest entry positive.
         axes = axes[:2] * np.sign(axes[:2][np.arange(2), np.abs(axes[:2]).argmax(axis=1)])[:, None]
         flat = centred @ axes.T
     else:
@@ -53,7 +53,7 @@ def project(
             raise MissingPackageError("A t-SNE map", "scikit-learn", "probe") from error
         flat = TSNE(
             n_components=2, perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed
-        ).fit_transform(every.astype(np.float32))
+        ).fit_transform(points.astype(np.float32))
     return [np.asarray(part, np.float64) for part in np.split(flat, np.cumsum([len(x) for x in embeddings])[:-1])]
 
 

@@ -1,4 +1,4 @@
-"""How far embeddings of parallel sentences tell the languages apart, in three ways beside CKA."""
+"""How well embeddings of parallel sentences tell the languages apart: three measures beside CKA."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, MissingPackageError
-from mslt_cli.probing.pairs import Overall, Pairs, made_pairs, recentred, sentence_weights
+from mslt_cli.probing.pairs import Overall, Pairs, compute_pairs, recentre, sentence_weights
 
 Floats = NDArray[np.float64]
 NEIGHBOURS = 10
-"""Of CSLS: Conneau et al. take ten."""
+"""Neighbours that CSLS averages over: Conneau et al. take ten."""
 FOLDS = 5
 BLOCK_ROWS = 2_000
 """Sentences whose similarities to all others are in memory at once."""
@@ -27,41 +27,41 @@ def retrieval(
     resamples: int = 200,
     seed: int = 0,
 ) -> Pairs:
-    """Translation retrieval: of how many sentences the nearest one in the other language is the translation.
+    """Translation retrieval: the share of sentences whose nearest one in the other language is the translation.
 
     Args:
         embeddings: of each language, shape (n, d), rows are the same sentences.
         languages: their names.
-        csls: take off from each similarity what the two have with their nearest ten on the mean, so that sentences
+        csls: subtract from each similarity the mean similarity of the two to their nearest ten, so that sentences
             that are near to everything are not found everywhere.
         resamples: of the bootstrap over sentences.
         seed: of the bootstrap.
 
     Returns:
-        Accuracy, mean of both directions, 0..1; higher = more mixed. A guess is right in 1 / n.
+        Accuracy, mean of both directions, 0..1; higher = more mixed. Chance is 1 / n.
 
     Source:
         Nearest by cosine: as in Artetxe and Schwenk 2019. CSLS: Conneau et al. 2018, Word Translation Without Parallel
         Data, eq. 3.
     """
     unit = [_unit(x, language) for x, language in zip(embeddings, languages, strict=True)]
-    n, k = len(unit[0]), len(unit)
+    n = len(unit[0])
     weights = sentence_weights(n, resamples, seed) / n
-    found = []
-    for a in range(k):
-        for b in range(a + 1, k):
-            hits = (_hits(unit[a], unit[b], csls).astype(float) + _hits(unit[b], unit[a], csls)) / 2
-            found.append((float(hits.mean()), weights @ hits))
-    return made_pairs(languages, 1.0, found)
+
+    def compute(a: int, b: int) -> tuple[float, Floats]:
+        hits = (_hits(unit[a], unit[b], csls).astype(float) + _hits(unit[b], unit[a], csls)) / 2
+        return float(hits.mean()), weights @ hits
+
+    return compute_pairs(languages, compute, diagonal=1.0)
 
 
 def _hits(x: Floats, y: Floats, csls: bool) -> NDArray[np.bool_]:
-    """Of each row of x, whether the nearest row of y is the one of the same number."""
+    """Whether the nearest row of y to each row of x is the one of the same number."""
     hubs = _nearness(y, x) if csls else 0.0
     hit = np.empty(len(x), bool)
     for block in _blocks(len(x)):
         similar = x[block] @ y.T
-        # What x's row has with its own nearest is the same for all candidates, so it changes no order.
+        # The mean similarity of x's row to its own nearest is the same for all candidates: it changes no order.
         hit[block] = (2 * similar - hubs if csls else similar).argmax(axis=1) == np.arange(block.start, block.stop)
     return hit
 
@@ -94,7 +94,7 @@ def _unit(x: NDArray[Any], language: str) -> Floats:
 def centroid_distance(
     embeddings: Sequence[NDArray[Any]], languages: Sequence[str], *, resamples: int = 200, seed: int = 0
 ) -> Pairs:
-    """How far apart the means of two languages are, for how far the sentences of each lie around theirs.
+    """Distance between the means of two languages, relative to the spread of sentences around each mean.
 
     Args:
         embeddings: of each language, shape (n, d).
@@ -103,33 +103,32 @@ def centroid_distance(
         seed: of the bootstrap.
 
     Returns:
-        ‖μ_a − μ_b‖ / √((s_a² + s_b²) / 2), s² the mean squared distance to the mean; 0 or more, LOWER = more mixed. The
-        diagonal is 0.
+        ‖μ_a − μ_b‖ / √((s_a² + s_b²) / 2), where s² is the mean squared distance to the mean; 0 or more, LOWER = more
+        mixed. The diagonal is 0.
 
     Source:
-        Cohen's d in d dimensions; for languages: Libovický, Rosa and Fraser 2020, On the Language Neutrality of
-        Pre-trained Multilingual Representations, compare centroids as well.
+        Cohen's d in several dimensions. Libovický, Rosa and Fraser 2020, On the Language Neutrality of Pre-trained
+        Multilingual Representations, compare centroids of languages as well.
     """
-    given = [np.asarray(x, np.float64) for x in embeddings]
-    n, k = len(given[0]), len(given)
+    arrays = [np.asarray(x, np.float64) for x in embeddings]
+    n = len(arrays[0])
     weights = np.concatenate([np.ones((1, n)), sentence_weights(n, resamples, seed)]) / n  # rows add up to 1
-    means = [weights @ x for x in given]
+    means = [weights @ x for x in arrays]
     spreads = []
-    for language, x, mean in zip(languages, given, means, strict=True):
+    for language, x, mean in zip(languages, arrays, means, strict=True):
         spread = weights @ (x**2).sum(axis=1) - (mean**2).sum(axis=1)
         if spread[0] <= 1e-12 * max((x**2).sum() / n, 1e-300):
             raise DataError(f"{language}: all sentences have the same embedding: there is nothing to compare.")
         spreads.append(spread)
-    found = []
-    for a in range(k):
-        for b in range(a + 1, k):
-            squared = ((means[a] - means[b]) ** 2).sum(axis=1)
-            spread = (spreads[a] + spreads[b]) / 2
-            apart = np.sqrt(
-                squared / np.where(spread > 1e-9 * spread[0], spread, np.nan)
-            )  # a draw of one sentence alone
-            found.append((float(apart[0]), recentred(apart[1:], float(apart[0]))))
-    return made_pairs(languages, 0.0, found)
+
+    def compute(a: int, b: int) -> tuple[float, Floats]:
+        squared = ((means[a] - means[b]) ** 2).sum(axis=1)
+        spread = (spreads[a] + spreads[b]) / 2
+        spread = np.where(spread > 1e-9 * spread[0], spread, np.nan)  # nan: a draw of one sentence alone
+        distance = np.sqrt(squared / spread)
+        return float(distance[0]), recentre(distance[1:], float(distance[0]))
+
+    return compute_pairs(languages, compute, diagonal=0.0)
 
 
 def language_identification(
@@ -137,8 +136,8 @@ def language_identification(
 ) -> Overall:
     """How well a linear classifier tells the language of a sentence from its embedding.
 
-    Logistic regression on standardised embeddings, cross-validated; all translations of a sentence are in one fold, so
-    that nothing is told by what a sentence says.
+    Logistic regression on standardised embeddings, cross-validated. All translations of a sentence are in one fold, so
+    that its meaning does not give the language away.
 
     Args:
         embeddings: of each language, shape (n, d), rows are the same sentences.
@@ -147,7 +146,7 @@ def language_identification(
         seed: of the folds and of the bootstrap.
 
     Returns:
-        Accuracy, 0..1; LOWER = more mixed. A guess is right in 1 / languages.
+        Accuracy, 0..1; LOWER = more mixed. Chance is 1 / languages.
 
     Raises:
         MissingPackageError: scikit-learn is not installed.
@@ -175,7 +174,7 @@ def language_identification(
         test = fold[sentence] == held
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=200))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # not all the way to the optimum is far enough for an accuracy
+            warnings.simplefilter("ignore")  # an optimiser that stops early is near enough for an accuracy
             model.fit(x[~test], y[~test])
         right[test] = model.predict(x[test]) == y[test]
     by_sentence = right.reshape(k, n).mean(axis=0)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ class Pairs:
 
     languages: tuple[str, ...]
     value: Floats
-    """Shape (languages, languages), the same in both directions."""
+    """Shape (languages, languages), symmetric."""
     draws: Floats
     """The same under each resample of the sentences: shape (resamples, pairs), in the order of `pairs`."""
 
@@ -37,13 +36,13 @@ class Pairs:
         return Overall(float(np.mean(values)), self.draws.mean(axis=1))
 
     def of(self, a: int, b: int) -> Overall:
-        """One pair."""
+        """The value of one pair."""
         return Overall(float(self.value[a, b]), self.draws[:, self.pairs.index((min(a, b), max(a, b)))])
 
 
 @dataclass(frozen=True)
 class Overall:
-    """One value, and what it is under each resample of the sentences."""
+    """One value, and its values under each resample of the sentences."""
 
     value: float
     draws: Floats
@@ -52,39 +51,43 @@ class Overall:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The middle 95 %; nan without draws, and where more than a few of them came to nothing."""
-        known = self.draws[~np.isnan(self.draws)]
-        if not len(known) or len(known) < (1 - MOST_LOST) * len(self.draws):
+        """The middle 95 %; nan without draws, and where more than MOST_LOST of them have no value."""
+        usable = self.draws[~np.isnan(self.draws)]
+        if not len(usable) or len(usable) < (1 - MOST_LOST) * len(self.draws):
             return float("nan"), float("nan")
-        low, high = np.quantile(known, (0.025, 0.975))
+        low, high = np.quantile(usable, (0.025, 0.975))
         return float(low), float(high)
 
 
-def recentred(draws: Floats, value: float) -> Floats:
+def recentre(draws: Floats, value: float) -> Floats:
     """Draws moved so that their median is the estimate: a resample repeats sentences, which biases some values.
 
     Args:
         draws: shape (resamples,); nan stays.
         value: the estimate.
     """
-    known = draws[~np.isnan(draws)]
-    return draws + (value - float(np.median(known))) if len(known) else draws
+    usable = draws[~np.isnan(draws)]
+    return draws + (value - float(np.median(usable))) if len(usable) else draws
 
 
-def made_pairs(languages: Sequence[str], diagonal: float, found: Sequence[tuple[float, Any]]) -> Pairs:
-    """Put values and draws of (0, 1), (0, 2), … together.
+def compute_pairs(
+    languages: Sequence[str], compute: Callable[[int, int], tuple[float, Floats]], *, diagonal: float
+) -> Pairs:
+    """Compute the value of each pair.
 
     Args:
         languages: their names.
-        diagonal: of a language with itself.
-        found: the value and the draws of each pair, in that order.
+        compute: gives the value and the draws of languages number a and b, a < b.
+        diagonal: the value of a language with itself.
     """
     k = len(languages)
     value = np.eye(k) * diagonal
-    for (a, b), (one, _) in zip(combinations(range(k), 2), found, strict=True):
-        value[a, b] = value[b, a] = one
-    draws = np.array([draws for _, draws in found], np.float64).reshape(len(found), -1).T
-    return Pairs(tuple(languages), value, draws)
+    draws = []
+    for a, b in combinations(range(k), 2):
+        value[a, b], of_pair = compute(a, b)
+        value[b, a] = value[a, b]
+        draws.append(of_pair)
+    return Pairs(tuple(languages), value, np.array(draws, np.float64).reshape(len(draws), -1).T)
 
 
 def sentence_weights(n: int, resamples: int, seed: int) -> Floats:

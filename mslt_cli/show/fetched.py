@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.show.rows import Column, Output, show, show_rows
+from mslt_cli.show.terminal import print_lines
 
 if TYPE_CHECKING:
     from mslt_cli.data.prepared import Record
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mslt_cli.measuring.language_means import EmbeddingReport
     from mslt_cli.measuring.vocabularies import VocabularyReport
     from mslt_cli.models.find import Model
+    from mslt_cli.store.fill import FillReport
     from mslt_cli.tasks.task import Task
 
 
@@ -35,6 +37,30 @@ def _two(value: float) -> str:
 
 def _by_split(value: Mapping[str, int]) -> str:
     return ", ".join(f"{split} {rows:,}" for split, rows in value.items())
+
+
+def show_filled(report: FillReport, form: str) -> None:
+    """Print what the store holds of languages; lines are its path alone."""
+    row = {
+        "store": str(report.path),
+        "filled": list(report.filled),
+        "versions": report.versions,
+        "counts": report.counts,
+        "bytes": report.size_bytes,
+        "wall_s": round(report.wall_s, 3),
+    }
+    if form != "table":
+        columns = [Column("store"), Column("filled", " ".join), *(Column(name) for name in report.counts)]
+        show(Output([*columns, Column("bytes")], [row | report.counts], row), form)
+        return
+    done = f"read {' and '.join(report.filled)} in {report.wall_s:.1f} s" if report.filled else "nothing to do"
+    versions = ", ".join(f"{source} {version}" for source, version in report.versions.items())
+    counts = report.counts
+    print_lines(
+        f"{report.path}: {done}; {report.size_bytes / 1e6:.1f} MB, {versions}",
+        f"{counts['languages']:,} languages, {counts['vectors']:,} vectors in {counts['vector_sets']} sets, "
+        f"{counts['pretraining_sizes']} pretraining sizes, {counts['pools']} pool members",
+    )
 
 
 def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mslt_cli.measuring.mixing import PROBE_METRICS, Difference, Measure, Probe
+from mslt_cli.measuring.mixing import PROBE_METRICS, Measure, ModelDifference, Probe
 from mslt_cli.show.rows import Column, show_rows
 
 EVEN = 1.5
@@ -106,7 +106,7 @@ def summary(found: Probe) -> list[str]:
     return lines
 
 
-def _against(d: Difference, best: str) -> str:
+def _against(d: ModelDifference, best: str) -> str:
     """ "it less SSLT(en) +0.030 [+0.021, +0.039]"."""
     sign, other = (1, d.less) if d.label == best else (-1, d.label)
     said = f"it less {other} {sign * d.value:+.3f}"

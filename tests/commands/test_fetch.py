@@ -1,34 +1,49 @@
-import os
+import json
 import subprocess
 import sys
 
+import pytest
+from in_process import run_command
 
-def test_fetch_langs_fills_the_store_and_says_what_it_did(tmp_path):
+
+@pytest.fixture
+def mslt(tmp_path):
+    """Runs a command with a cache of its own."""
+    return lambda *words, **settings: run_command(*words, HF_HOME=str(tmp_path / "hf"), **settings)
+
+
+def test_fetch_langs_fills_the_store_and_says_what_it_did(mslt, tmp_path):
     path = tmp_path / "store.db"
-    command = [sys.executable, "-m", "mslt_cli", "fetch", "langs", "--store", str(path)]
-    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    first = mslt("fetch", "langs", "--store", path)
     assert first.stdout.startswith(f"{path}: read data/langs and lang2vec in ")
     assert "7,970 languages, 39,174 vectors in 5 sets" in first.stdout  # 4 × 7,970 and 7,294 of known family
-    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    again = mslt("fetch", "langs", "--store", path)
     assert again.stdout.startswith(f"{path}: nothing to do")
-    forced = subprocess.run([*command, "--force"], capture_output=True, text=True, check=True)
+    forced = mslt("fetch", "langs", "--store", path, "--force")
     assert forced.stdout.startswith(f"{path}: read data/langs and lang2vec in ")
     assert forced.stdout.splitlines()[1] == first.stdout.splitlines()[1]  # the counts
 
 
-def test_the_environment_names_the_store(tmp_path):
+def test_programs_get_the_same_as_json(mslt, filled_store):
+    done = mslt("fetch", "langs", "--store", filled_store, "--json")
+    found = json.loads(done.stdout)
+    assert (found["store"], found["filled"]) == (str(filled_store), [])
+    assert (found["counts"]["languages"], found["counts"]["vectors"]) == (7970, 39174)
+    lines = mslt("fetch", "langs", "--store", filled_store, "--format", "lines")
+    assert lines.stdout == f"{filled_store}\n"
+
+
+def test_the_environment_names_the_store(mslt, tmp_path):
     path = tmp_path / "elsewhere.db"
-    command = [sys.executable, "-m", "mslt_cli", "fetch", "langs"]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"MSLT_STORE": str(path)})
+    assert mslt("fetch", "langs", MSLT_STORE=str(path)).returncode == 0
     assert path.stat().st_size > 1_000_000
 
 
-def test_what_is_no_store_is_kept_and_said_in_a_sentence(tmp_path):
+def test_what_is_no_store_is_kept_and_said_in_a_sentence(mslt, tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("hello")
     for path in (tmp_path, text):
-        command = [sys.executable, "-m", "mslt_cli", "fetch", "langs", "--store", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = mslt("fetch", "langs", "--store", path)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("mslt: The store")
         assert len(done.stderr.splitlines()) == 1

@@ -4,11 +4,11 @@ import csv
 import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from in_process import run_command
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "runs"))
 from tiny_experiments import WORDS, home, moods, tiny_folder  # noqa: F401
@@ -16,7 +16,6 @@ from tiny_experiments import WORDS, home, moods, tiny_folder  # noqa: F401
 for package in ("torch", "sklearn", "matplotlib"):
     pytest.importorskip(package)
 
-COMMAND = [sys.executable, "-m", "mslt_cli"]
 DATA = Path(os.environ.get("MSLT_SHARED_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 
 
@@ -35,9 +34,8 @@ def mslt(own_store, home, monkeypatch):  # noqa: F811
         )
 
     def run(*words, code=0):
-        done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True)
+        done = run_command(*words, HF_HOME=os.environ["HF_HOME"])
         assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
         return done
 
     run("fetch", "data", "--task", "pud", "--from", home / "pud")
@@ -116,11 +114,11 @@ def test_what_cannot_be_is_told_in_a_sentence(mslt, tiny_folder, words, said):  
 def test_real_sentences_with_real_weights(own_store, tmp_path, e5_small, monkeypatch):
     """e5-small was trained on translations: it finds nearly every one, and its embedding layer does not."""
     monkeypatch.setenv("MSLT_STORE", str(own_store))
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    subprocess.run([*COMMAND, "fetch", "data", "--task", "pud", "--from", DATA / "pud", "--langs", "en,ar"], check=True)
+    environment = {"HF_HOME": str(tmp_path / "hf")}
+    run_command("fetch", "data", "--task", "pud", "--from", DATA / "pud", "--langs", "en,ar", **environment)
     words = ["probe", e5_small, "--langs", "en,ar", "--layers", "0,12", "--metric", "cka,retrieval", "--limit", "1000"]
-    done = subprocess.run([*COMMAND, *map(str, words), "--json"], capture_output=True, text=True, check=True)
+    done = run_command(*words, "--json", **environment)
+    assert done.returncode == 0, done.stderr
     values = {(m["metric"], m["layer"]): m for m in json.loads(done.stdout)["measures"] if m["a"] is None}
     assert values["retrieval", 12]["value"] > 0.97 > 0.6 > values["retrieval", 0]["value"]
     assert values["cka", 12]["value"] > values["cka", 0]["value"]

@@ -6,6 +6,7 @@ import pytest
 from mslt_cli.errors import UsageError
 from mslt_cli.measuring.language_means import fetch_embeddings
 from mslt_cli.models.find import fetch_model
+from mslt_cli.probing.embeddings import EmbeddingOptions
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import embedding_sets, read_embeddings
 from mslt_cli.tasks import find_task
@@ -83,10 +84,10 @@ def test_what_is_stored_is_the_mean_over_sentences_in_every_layer(store, model, 
 
 def test_special_tokens_and_prefix_are_measurements_of_their_own(store, model, corpus):
     fetch_embeddings(store, model, corpus)
-    plain = fetch_embeddings(store, model, corpus, special_tokens=False)
+    plain = fetch_embeddings(store, model, corpus, options=EmbeddingOptions(special_tokens=False))
     by_hand = np.mean([alone(model, text, 2, special=False) for text in TEXTS["en"]], axis=0)
     np.testing.assert_allclose({e.iso639_3: e for e in plain.embeddings}["eng"].vector, by_hand, atol=1e-5)
-    prefixed = fetch_embeddings(store, model, corpus, prefix="the ")
+    prefixed = fetch_embeddings(store, model, corpus, options=EmbeddingOptions(prefix="the "))
     by_hand = np.mean([alone(model, f"the {text}", 2) for text in TEXTS["en"]], axis=0)
     np.testing.assert_allclose({e.iso639_3: e for e in prefixed.embeddings}["eng"].vector, by_hand, atol=1e-5)
     assert len(embedding_sets(store)) == 3

@@ -11,11 +11,12 @@ import pytest
 
 from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import DataError, ModelError, UnknownNameError, UsageError
-from mslt_cli.measuring.mixing import probe, stored_probes
-from mslt_cli.measuring.probed import probed_model, probed_run, sentence_vectors
+from mslt_cli.measuring import sentence_vectors as vectors_module
+from mslt_cli.measuring.mixing import ProbeOptions, probe, stored_probes
+from mslt_cli.measuring.parallel_sentences import aligned_sentences
+from mslt_cli.measuring.sentence_vectors import make_embedder, sentence_vectors
 from mslt_cli.models.find import fetch_model
-from mslt_cli.probing import embeddings
-from mslt_cli.probing.sentences import aligned_sentences
+from mslt_cli.probing.embeddings import EmbeddingOptions, sentence_embeddings
 from mslt_cli.runs.directory import RunError
 from mslt_cli.runs.experiment import train
 from mslt_cli.store.db import open_store
@@ -29,6 +30,7 @@ from tiny_experiments import WORDS, heard, home, moods, tiny, tiny_folder  # noq
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
+CPU = EmbeddingOptions(device="cpu")
 EN, DE, FR = "eng", "deu", "fra"
 CORPUS = """
 name = "lines"
@@ -63,13 +65,13 @@ def sentences(lines, heard):  # noqa: F811
 @pytest.fixture
 def counted(monkeypatch):
     """Counts the languages that are embedded."""
-    plain, seen = embeddings.sentence_embeddings, []
+    seen = []
 
     def counting(*args, **given):
         seen.append(given["layers"])
-        return plain(*args, **given)
+        return sentence_embeddings(*args, **given)
 
-    monkeypatch.setattr(embeddings, "sentence_embeddings", counting)
+    monkeypatch.setattr(vectors_module, "sentence_embeddings", counting)
     return seen
 
 
@@ -81,39 +83,38 @@ def test_sentences_are_those_of_all_languages_and_what_is_dropped_is_said(senten
 
 
 def test_embeddings_are_made_once_and_lie_in_the_order_of_the_sentences(sentences, tiny, counted):  # noqa: F811
-    model = probed_model(tiny)
-    first = sentence_vectors(model, sentences, "last", device="cpu")
+    model = make_embedder(tiny)
+    first = sentence_vectors(model, sentences, "last", CPU)
     assert counted == [[2]] * 3
-    again = sentence_vectors(model, sentences, "last", device="cpu")
+    again = sentence_vectors(model, sentences, "last", CPU)
     assert len(counted) == 3
     for language in (EN, DE, FR):
         np.testing.assert_array_equal(first[language][2], again[language][2])
     tokenizer, network = model.load("cpu")
-    alone = embeddings.sentence_embeddings(network, tokenizer, sentences.text(FR), layers="last")[2]
+    alone = sentence_embeddings(network, tokenizer, sentences.text(FR), layers="last")[2]
     np.testing.assert_allclose(first[FR][2], alone, atol=1e-5)
     counted.clear()
-    sentence_vectors(model, sentences, "all", device="cpu")
+    sentence_vectors(model, sentences, "all", CPU)
     assert counted == [[0, 1]] * 3  # the last was there
-    sentence_vectors(model, sentences, (2,), special_tokens=False, device="cpu")
+    sentence_vectors(model, sentences, (2,), replace(CPU, special_tokens=False))
     assert len(counted) == 6
 
 
 def test_another_language_or_metric_embeds_nothing_anew(lines, tiny, counted):  # noqa: F811
-    model = probed_model(tiny)
     two = aligned_sentences(lines, (EN, FR), "test")
-    probe([model], two, metrics=("cka",), device="cpu")
+    probe([tiny], two, metrics=("cka",), embedding=CPU)
     assert len(counted) == 2
     three = aligned_sentences(lines, (EN, DE, FR), "test")
-    probe([model], three, metrics=("cka", "retrieval", "langid", "centroid"), device="cpu")
+    probe([tiny], three, metrics=("cka", "retrieval", "langid", "centroid"), embedding=CPU)
     assert len(counted) == 3
-    damaged = next(model.cache.rglob("*-eng-*/002.safetensors"))
+    damaged = next(make_embedder(tiny).cache.rglob("*-eng-*/002.safetensors"))
     damaged.write_bytes(damaged.read_bytes()[:50])
-    probe([model], three, device="cpu")
+    probe([tiny], three, embedding=CPU)
     assert len(counted) == 4
 
 
 def test_every_metric_layer_and_pair_is_there_with_its_interval(sentences, tiny):  # noqa: F811
-    found = probe([probed_model(tiny)], sentences, layers="all", metrics=("cka", "langid"), device="cpu")
+    found = probe([tiny], sentences, layers="all", metrics=("cka", "langid"), embedding=CPU)
     assert {m.layer for m in found.measures} == {0, 1, 2}
     of_cka = [m for m in found.measures if m.metric == "cka" and m.layer == 2]
     assert [(m.a, m.b) for m in of_cka] == [("", ""), (EN, DE), (EN, FR), (DE, FR)]
@@ -138,7 +139,7 @@ def trained(own_store, home, moods, tiny):  # noqa: F811
 @pytest.mark.parametrize("head", ["cls", "mean"])
 def test_runs_are_looked_at_beside_their_model_and_differences_are_paired(sentences, tiny, trained, head):  # noqa: F811
     run = trained((DE, EN), head=head)
-    found = probe([probed_model(tiny), probed_run(run, tiny)], sentences, device="cpu")
+    found = probe([tiny, run], sentences, embedding=CPU)
     base, tuned = (m for m in found.measures if not m.a)
     assert (tuned.label, tuned.run_id) == ("MSLT(de,en)", run.run_id)
     assert base.value != tuned.value
@@ -146,7 +147,7 @@ def test_runs_are_looked_at_beside_their_model_and_differences_are_paired(senten
     assert difference.value == pytest.approx(tuned.value - base.value)
     assert difference.low <= difference.value <= difference.high
     assert any((run.directory / "cache").rglob("002.safetensors"))
-    same = probe([probed_model(tiny), probed_model(tiny), probed_run(run, tiny)], sentences, device="cpu")
+    same = probe([tiny, tiny, run], sentences, embedding=CPU)
     assert (same.differences[0].value, same.differences[0].low, same.differences[0].high) == (0, 0, 0)
     assert [(d.label, d.less) for d in same.differences] == [
         (same.probed[j].label, same.probed[i].label) for i, j in ((0, 1), (0, 2), (1, 2))
@@ -155,9 +156,9 @@ def test_runs_are_looked_at_beside_their_model_and_differences_are_paired(senten
     assert len({model.label for model in same.probed}) == 3
 
 
-def test_a_run_without_weights_names_the_command(tiny, trained):  # noqa: F811
+def test_a_run_without_weights_names_the_command(sentences, trained):
     with pytest.raises(RunError, match="were not kept. Train it again with: mslt train .* --keep-model"):
-        probed_run(trained((DE,), keep=False), tiny)
+        probe([trained((DE,), keep=False)], sentences)
 
 
 def test_decoders_and_their_adapters_are_looked_at_too(sentences, own_store, home, tmp_path):  # noqa: F811
@@ -173,12 +174,12 @@ def test_decoders_and_their_adapters_are_looked_at_too(sentences, own_store, hom
     settings = preset("default", "bactrian", "x", kind="instruction")
     settings = override(settings, {"steps": 3, "batch_size": 4, "learning_rate": 1e-1}, {"rank": 4, "four_bit": False})
     (done,) = train(own_store, task, model, [(DE,)], examples=12, settings=settings, root=home / "runs")
-    found = probe([probed_model(model), probed_run(done.outcome.run, model)], sentences, device="cpu")
+    found = probe([model, done.outcome.run], sentences, embedding=CPU)
     base, tuned = (m for m in found.measures if not m.a)
     assert base.value != tuned.value
     untouched = replace(settings, learning_rate=1e-30)
     (done,) = train(own_store, task, model, [(DE,)], examples=12, settings=untouched, root=home / "runs")
-    found = probe([probed_model(model), probed_run(done.outcome.run, model)], sentences, device="cpu")
+    found = probe([model, done.outcome.run], sentences, embedding=CPU)
     assert found.differences[0].value == pytest.approx(0, abs=1e-5)
 
 
@@ -189,11 +190,11 @@ def test_models_of_different_width_stand_side_by_side(sentences, tiny, tmp_path)
     config = transformers.AutoConfig.from_pretrained(folder)
     config.hidden_size, config.num_hidden_layers = 24, 3
     transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    found = probe([probed_model(tiny), probed_model(fetch_model(str(folder)))], sentences, device="cpu")
+    found = probe([tiny, fetch_model(str(folder))], sentences, embedding=CPU)
     assert [m.layer for m in found.measures if not m.a] == [2, 3]
     assert len(found.differences) == 1
     with pytest.raises(ModelError, match="has no layer 3. Its layers are 0 .* to 2"):
-        probe([probed_model(tiny)], sentences, layers=(3,), device="cpu")
+        probe([tiny], sentences, layers=(3,), embedding=CPU)
 
 
 def test_models_that_say_nothing_are_told(sentences, tiny, tmp_path):  # noqa: F811
@@ -207,15 +208,15 @@ def test_models_that_say_nothing_are_told(sentences, tiny, tmp_path):  # noqa: F
         weights = load_file(folder / "model.safetensors")
         save_file({k: change(w) for k, w in weights.items()}, folder / "model.safetensors", metadata={"format": "pt"})
         with pytest.raises((ModelError, DataError), match=what):
-            probe([probed_model(fetch_model(str(folder)))], sentences, device="cpu")
+            probe([fetch_model(str(folder))], sentences, embedding=CPU)
 
 
 def test_what_was_measured_is_stored_and_measured_again_takes_its_place(sentences, tiny, own_store):  # noqa: F811
-    found = probe([probed_model(tiny)], sentences, metrics=("cka", "langid"), device="cpu")
+    found = probe([tiny], sentences, metrics=("cka", "langid"), embedding=CPU)
     with open_store(own_store, write=True) as store:
         for _ in range(2):
             save_probes(store, stored_probes(found))
-        save_probes(store, stored_probes(probe([probed_model(tiny)], sentences, debiased=True, device="cpu")))
+        save_probes(store, stored_probes(probe([tiny], sentences, options=ProbeOptions(debiased=True), embedding=CPU)))
         rows = read_probes(store, metric="cka")
         assert len(rows) == 8
         assert len(read_probes(store)) == 9
@@ -231,7 +232,7 @@ def test_what_cannot_be_is_told(lines, moods, tiny, sentences, home):  # noqa: F
     with pytest.raises(UsageError, match="wikiann has no sentences that are translations"):
         aligned_sentences(find_task("wikiann"), (EN, DE), "test")
     with pytest.raises(UnknownNameError, match="no metric of a probe 'ckb'. Did you mean cka"):
-        probe([probed_model(tiny)], sentences, metrics=("ckb",))
+        probe([tiny], sentences, metrics=("ckb",))
     with pytest.raises(UsageError, match="There is no model"):
         probe([], sentences)
     (home / "lines" / "de.jsonl").write_text('{"id": "x1", "text": "a"}\n{"id": "x2", "text": "b"}\n')

@@ -5,7 +5,7 @@ import pytest
 
 from mslt_cli.models.e5_small import KNOWN_FILES, transformers_name
 from mslt_cli.models.folder import check_model_folder, weights_sha256
-from mslt_cli.probing.embeddings import sentence_embeddings
+from mslt_cli.probing.embeddings import EmbeddingOptions, sentence_embeddings
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ SENTENCES = [
 def test_sentences_have_the_known_ids_and_embeddings(e5_small_loaded, text, ids, start):
     tokenizer, model = e5_small_loaded
     assert tokenizer("query: " + text)["input_ids"] == [int(i) for i in ids.split()]
-    embedding = sentence_embeddings(model, tokenizer, [text], prefix="query: ")[12][0]
+    embedding = sentence_embeddings(model, tokenizer, [text], EmbeddingOptions(prefix="query: "))[12][0]
     unit = embedding / np.linalg.norm(embedding)
     assert unit[:4].tolist() == pytest.approx(start, abs=6e-5)
 

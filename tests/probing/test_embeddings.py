@@ -11,10 +11,9 @@ tokenizers = pytest.importorskip("tokenizers")
 
 from mslt_cli.errors import DataError, ModelError, UsageError  # noqa: E402
 from mslt_cli.probing.embeddings import (  # noqa: E402
+    EmbeddingOptions,
     embedding_batches,
-    length_batches,
-    mean_embedding,
-    mean_of_batches,
+    mean_embeddings,
     sentence_embeddings,
 )
 from mslt_cli.progress import Progress, Step  # noqa: E402
@@ -93,13 +92,13 @@ def test_embeddings_are_float32_in_the_order_of_the_texts(bert, tokenizer):
 @pytest.mark.parametrize("batch_tokens", [1, 7, 12, 1000])
 def test_the_size_of_batches_changes_nothing(model, tokenizer, batch_tokens):
     expected = sentence_embeddings(model, tokenizer, TEXTS, layers="all")
-    out = sentence_embeddings(model, tokenizer, TEXTS, layers="all", batch_tokens=batch_tokens)
+    out = sentence_embeddings(model, tokenizer, TEXTS, EmbeddingOptions(batch_tokens=batch_tokens), layers="all")
     for layer in range(3):
         np.testing.assert_allclose(out[layer], expected[layer], atol=1e-5)
 
 
 def test_special_tokens_are_seen_and_not_counted_if_so_asked(model, tokenizer):
-    out = sentence_embeddings(model, tokenizer, TEXTS, special_tokens=False)[2]
+    out = sentence_embeddings(model, tokenizer, TEXTS, EmbeddingOptions(special_tokens=False))[2]
     for i, text in enumerate(TEXTS):
         ids = [0] + [int(word[1:]) + 4 for word in text.split()] + [2]
         states = hidden_states(model, ids)[2]
@@ -135,9 +134,9 @@ def test_a_tokenizer_without_padding_token_does_as_well(model, tokenizer):
 
 def test_a_prefix_is_put_before_each_text_and_counted(bert, tokenizer):
     expected = sentence_embeddings(bert, tokenizer, ["w9 w1 w2", "w9 w3"])[2]
-    out = sentence_embeddings(bert, tokenizer, ["w1 w2", "w3"], prefix="w9 ")[2]
+    out = sentence_embeddings(bert, tokenizer, ["w1 w2", "w3"], EmbeddingOptions(prefix="w9 "))[2]
     np.testing.assert_array_equal(out, expected)
-    words = sentence_embeddings(bert, tokenizer, [["w1", "w2"], ["w3"]], prefix="w9 ")[2]
+    words = sentence_embeddings(bert, tokenizer, [["w1", "w2"], ["w3"]], EmbeddingOptions(prefix="w9 "))[2]
     np.testing.assert_array_equal(words, expected)
 
 
@@ -178,16 +177,16 @@ def test_no_texts_are_an_error(bert, tokenizer):
 @pytest.mark.parametrize("texts", [["w1", "  ", "w2"], [["w1"], [], ["w2"]]], ids=["text", "words"])
 def test_a_text_without_tokens_is_an_error_that_names_it(bert, tokenizer, texts, prefix, special_tokens):
     with pytest.raises(DataError, match="Sentence 2 has no tokens: it is empty, or holds nothing that"):
-        sentence_embeddings(bert, tokenizer, texts, prefix=prefix, special_tokens=special_tokens)
+        sentence_embeddings(bert, tokenizer, texts, EmbeddingOptions(prefix=prefix, special_tokens=special_tokens))
 
 
 def test_a_text_that_grows_together_with_the_prefix_is_not_taken_for_empty():
     # "a " is two tokens, and so is "a b": its blank and its b became one.
     model, tokenizer = random_model("bloom"), byte_tokenizer()
     assert [tokenizer(text)["input_ids"] for text in ("a ", "a b")] == [[0, 2], [0, 3]]
-    assert sentence_embeddings(model, tokenizer, ["b"], prefix="a ")[2].shape == (1, 16)
+    assert sentence_embeddings(model, tokenizer, ["b"], EmbeddingOptions(prefix="a "))[2].shape == (1, 16)
     with pytest.raises(DataError, match="Sentence 1 has no tokens"):
-        sentence_embeddings(model, tokenizer, [""], prefix="a ")
+        sentence_embeddings(model, tokenizer, [""], EmbeddingOptions(prefix="a "))
 
 
 def test_numbers_that_are_not_finite_name_the_first_sentence(bert, tokenizer):
@@ -220,7 +219,7 @@ class Listening(Progress):
 
 def test_progress_counts_every_sentence(bert, tokenizer):
     progress = Listening()
-    sentence_embeddings(bert, tokenizer, TEXTS, batch_tokens=8, progress=progress)
+    sentence_embeddings(bert, tokenizer, TEXTS, EmbeddingOptions(batch_tokens=8), progress=progress)
     assert progress.steps == [("embed", 5, "sentences")]
     assert progress.done == 5
     assert progress.notes == []
@@ -239,7 +238,7 @@ def test_no_text_is_longer_than_the_model_has_positions_for(tokenizer, kind):
 
 def test_texts_are_cut_where_the_user_says(tokenizer):
     model = random_model("bloom")  # any length
-    out = sentence_embeddings(model, tokenizer, ["w1 " * 30], max_length=5)[2]
+    out = sentence_embeddings(model, tokenizer, ["w1 " * 30], EmbeddingOptions(max_length=5))[2]
     np.testing.assert_allclose(out[0], hidden_states(model, [0, 5, 5, 5, 2])[2].mean(axis=0), atol=1e-5)
     whole = sentence_embeddings(model, tokenizer, ["w1 " * 30])[2]
     np.testing.assert_allclose(whole[0], hidden_states(model, [0] + [5] * 30 + [2])[2].mean(axis=0), atol=1e-5)
@@ -247,7 +246,7 @@ def test_texts_are_cut_where_the_user_says(tokenizer):
 
 def test_a_length_that_holds_special_tokens_only_is_refused(bert, tokenizer):
     with pytest.raises(UsageError, match="At most 2 tokens leave no room for a sentence"):
-        sentence_embeddings(bert, tokenizer, TEXTS, max_length=2)
+        sentence_embeddings(bert, tokenizer, TEXTS, EmbeddingOptions(max_length=2))
 
 
 def test_dropout_is_off_whatever_the_model_was_left_in(bert, tokenizer):
@@ -255,36 +254,17 @@ def test_dropout_is_off_whatever_the_model_was_left_in(bert, tokenizer):
     np.testing.assert_array_equal(sentence_embeddings(bert.train(), tokenizer, TEXTS)[2], expected)
 
 
-def test_texts_of_like_length_share_a_batch_longest_first():
-    # Sorted: 9 (text 1), 4 (2), 4 (3), 3 (0). A second text beside the first would make 18; three of 4 make 12.
-    assert list(length_batches([3, 9, 4, 4], most=12)) == [[1], [2, 3, 0]]
-    # Two of 4 make 8, and a third one would make 12.
-    assert list(length_batches([3, 9, 4, 4], most=11)) == [[1], [2, 3], [0]]
-    assert list(length_batches([3, 3, 3], most=1)) == [[0], [1], [2]]
-    assert list(length_batches([], most=1)) == []
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_batches_hold_each_text_once_and_no_more_than_they_may(seed):
-    lengths = np.random.default_rng(seed).integers(1, 60, 200).tolist()
-    batches = list(length_batches(lengths, most=100))
-    assert sorted(i for batch in batches for i in batch) == list(range(200))
-    for batch in batches:
-        assert len(batch) * max(lengths[i] for i in batch) <= 100
-    assert [lengths[i] for batch in batches for i in batch] == sorted(lengths, reverse=True)
-
-
 def test_the_mean_is_taken_in_float64():
     # In float32 each 1 is lost beside 2**24: the sum would be 2**24, not 2**24 + 3.
     rows = np.array([[2.0**24], [1], [1], [1]], np.float32)
-    mean = mean_embedding(rows)
+    mean = mean_embeddings([([0, 1, 2, 3], {0: rows})])[0]
     assert mean.dtype == np.float64
     assert mean.tolist() == [(2**24 + 3) / 4]
 
 
 def test_the_mean_of_batches_is_that_of_all_sentences(model, tokenizer):
     expected = sentence_embeddings(model, tokenizer, TEXTS, layers="all")
-    means = mean_of_batches(embedding_batches(model, tokenizer, TEXTS, layers="all", batch_tokens=8))
+    means = mean_embeddings(embedding_batches(model, tokenizer, TEXTS, EmbeddingOptions(batch_tokens=8), layers="all"))
     for layer in range(3):
         assert means[layer].dtype == np.float64
-        np.testing.assert_allclose(means[layer], mean_embedding(expected[layer]), atol=1e-6)
+        np.testing.assert_allclose(means[layer], expected[layer].mean(axis=0), atol=1e-6)

@@ -1,4 +1,4 @@
-"""The sentences that a probe looks at: those that all languages of a corpus have, in one order."""
+"""The sentences that a probe compares: those that all languages of a corpus have, in one order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.task import Task
 
 PARALLEL = ("parallel", "sequence-classification")
-"""Kinds of task with one text a row."""
+"""Kinds of task with one text in a row."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,17 @@ class Sentences:
     languages: tuple[str, ...]
     """ISO 639-3 codes."""
     ids: tuple[str, ...]
-    """Of the n sentences."""
+    """Ids of the n sentences."""
     records: dict[str, Record]
     texts: dict[str, list[str]]
     """By language, all rows of its data."""
     rows: dict[str, NDArray[np.int64]]
-    """By language, where the n sentences are among its rows."""
+    """By language, the places of the n sentences among its rows."""
+
+    @property
+    def codes(self) -> list[str]:
+        """The corpus's own codes of the languages."""
+        return [self.corpus.code(language) for language in self.languages]
 
     def text(self, language: str) -> list[str]:
         """The n sentences in a language."""
@@ -42,27 +47,28 @@ class Sentences:
 def aligned_sentences(
     corpus: Task, languages: Sequence[str], split: str, *, limit: int | None = None, progress: Progress = QUIET
 ) -> Sentences:
-    """The sentences that all languages have, in the order of the first; how many the others lack is noted.
+    """The sentences that all languages have, in the order of the first language.
 
     Args:
         corpus: a task whose equal ids are the same sentence.
-        languages: ISO 639-3 codes, two or more.
+        languages: two or more, in any spelling.
         split: of the task.
-        limit: take the first of them; None = all.
-        progress: hears of downloads and of what was dropped.
+        limit: take the first sentences only; None = all.
+        progress: shows downloads, and notes how many sentences were left out.
 
     Raises:
         UsageError: there is one language, or the task is not parallel.
-        DataError: a language is not to be had, or there is no sentence that all have.
+        DataError: the data of a language cannot be had, or there is no sentence that all have.
     """
     if not corpus.aligned or corpus.kind not in PARALLEL:
         raise UsageError(f"{corpus.name} has no sentences that are translations of each other. Take pud.")
+    languages = tuple(dict.fromkeys(corpus.language(language) for language in languages))
     if len(languages) < 2:
         raise UsageError("A probe compares languages: name two or more with --langs.")
-    found, notes = ensure_data(corpus, languages, split, progress=progress)
+    cached, notes = ensure_data(corpus, languages, split, progress=progress)
     for note in notes:
         progress.note(note)
-    records = {record.language: record for record in found}
+    records = {record.language: record for record in cached}
     frames = {language: load(corpus, records[language]) for language in languages}
     ids = {language: frame["id"].to_list() for language, frame in frames.items()}
     common = set.intersection(*(set(own) for own in ids.values()))
@@ -72,11 +78,15 @@ def aligned_sentences(
         raise DataError(f"No sentence of {corpus.name} {split} is in all of {codes}.")
     dropped = {corpus.code(language): len(own) - len(common) for language, own in ids.items() if len(own) > len(common)}
     if dropped:
-        said = ", ".join(f"{n:,} in {code}" for code, n in dropped.items())
-        progress.note(f"{corpus.name}: {len(common):,} sentences are in all languages; dropped {said}")
+        numbers = ", ".join(f"{n:,} in {code}" for code, n in dropped.items())
+        progress.note(f"{corpus.name}: {len(common):,} sentences are in all languages; dropped {numbers}")
     places = {language: {id_: row for row, id_ in enumerate(own)} for language, own in ids.items()}
     return Sentences(
-        *(corpus, split, tuple(languages), tuple(kept), records),
+        corpus=corpus,
+        split=split,
+        languages=languages,
+        ids=tuple(kept),
+        records=records,
         texts={language: frame["text"].to_list() for language, frame in frames.items()},
         rows={language: np.array([place[id_] for id_ in kept]) for language, place in places.items()},
     )

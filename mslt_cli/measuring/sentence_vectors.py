@@ -1,0 +1,221 @@
+"""Embeddings of sentences by a model or a run, made once: one file for each layer, beside the run or in the cache.
+
+    runs/…/cache/9f86d081884c/pud-test-ara-0a1b2c3d4e5f-mean/012.safetensors
+    HF_HOME/mslt/probe/e5-small-1571fc982750/pud-test-ara-0a1b2c3d4e5f-mean/012.safetensors
+
+The names state all that the content depends on: the model, the rows, the pooling, the layer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.errors import FetchError, ModelError
+from mslt_cli.files import cache_home, new_file, sha256_of
+from mslt_cli.measuring.parallel_sentences import Sentences
+from mslt_cli.models.adapter import ADAPTER
+from mslt_cli.models.checksums import weights_checksum
+from mslt_cli.models.find import Model, fetch_model
+from mslt_cli.probing.embeddings import EmbeddingOptions, Layers, layer_numbers, sentence_embeddings
+from mslt_cli.progress import QUIET, Progress
+from mslt_cli.runs.directory import Run, RunError
+from mslt_cli.training.settings import Settings
+
+Vectors = dict[int, NDArray[np.float32]]
+"""Embeddings by layer, shape (n, d) each."""
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A model or a run that embeds sentences."""
+
+    label: str
+    """ "e5-small", "MSLT(de,en,es)", with the seed where a run's is not 0."""
+    model: str
+    """Name of the model, or of the one that the run was trained from."""
+    run_id: str | None
+    weights_sha256: str
+    """Tells its weights from others."""
+    cache: Path
+    """Folder of its embeddings."""
+    last_layer: int
+    """Its number; 0 is the embedding layer."""
+    load: Callable[[str | None], tuple[Any, Any]]
+    """Takes a device; gives tokenizer and network."""
+
+
+def make_embedder(source: Model | Run, *, progress: Progress = QUIET) -> Embedder:
+    """Prepare a model, or a finished run by the weights that it kept; nothing is loaded yet.
+
+    A run that only evaluated a model is that model.
+
+    Raises:
+        RunError: the run's weights were not kept.
+        ModelError: the weights cannot be used.
+        FetchError: the model that the run was trained from cannot be fetched.
+    """
+    if isinstance(source, Model):
+        return _of_model(source)
+    model = fetch_model(str(source.identity["model"]["name"]), progress=progress)
+    return _of_model(model) if source.identity["kind"] == "eval" else _of_run(source, model)
+
+
+def _of_model(model: Model) -> Embedder:
+    def load(device: str | None) -> tuple[Any, Any]:
+        from mslt_cli.models.encoder import load_encoder
+
+        return load_encoder(model.folder, device=device)
+
+    weights = weights_checksum(model.folder)
+    short = model.name.rstrip("/").rsplit("/", 1)[-1]
+    return Embedder(
+        label=model.name,
+        model=model.name,
+        run_id=None,
+        weights_sha256=weights,
+        cache=cache_home() / "probe" / f"{short}-{weights[:12]}",
+        last_layer=count_layers(model.files.config),
+        load=load,
+    )
+
+
+def _of_run(run: Run, model: Model) -> Embedder:
+    if run.model_folder is None:
+        raise RunError(
+            f"The weights of run {run.run_id} were not kept. Train it again with: {run.record['command']} --keep-model"
+        )
+    folder, settings = run.model_folder, Settings.from_json(run.identity["settings"])
+    if settings.adapter is None:
+        weights = weights_checksum(folder)
+    else:
+        both = f"{run.identity['model']['weights_sha256']} {sha256_of(folder / ADAPTER)}"
+        weights = hashlib.sha256(both.encode()).hexdigest()
+
+    def load(device: str | None) -> tuple[Any, Any]:
+        from mslt_cli.models.encoder import load_encoder
+
+        if settings.adapter is None:
+            return load_encoder(folder, device=device)
+        from mslt_cli.models.decoder import load_decoder
+
+        decoder = load_decoder(model.folder, adapter=settings.adapter, precision=settings.precision, device=device)
+        decoder.load(folder)
+        return _load_tokenizer(model.folder), decoder.network.get_base_model().base_model
+
+    seed = run.identity.get("seed")
+    return Embedder(
+        label=str(run.record["name"]) + (f" seed {seed}" if seed else ""),
+        model=str(run.identity["model"]["name"]),
+        run_id=run.run_id,
+        weights_sha256=weights,
+        cache=run.directory / "cache" / weights[:12],
+        last_layer=count_layers(model.files.config),
+        load=load,
+    )
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    import transformers
+
+    from mslt_cli.models.loading import SAFE, quiet
+
+    with quiet():
+        return transformers.AutoTokenizer.from_pretrained(folder, **SAFE)
+
+
+def count_layers(config: dict[str, Any]) -> int:
+    """How many layers a model has, by its config.json.
+
+    Raises:
+        ModelError: the config does not say.
+    """
+    for name in ("num_hidden_layers", "n_layer", "n_layers", "num_layers"):
+        if isinstance(config.get(name), int):
+            return int(config[name])
+    raise ModelError("The model's config does not say how many layers it has.")
+
+
+def sentence_vectors(
+    embedder: Embedder,
+    sentences: Sentences,
+    layers: Layers = "last",
+    options: EmbeddingOptions = EmbeddingOptions(),  # noqa: B008 (frozen)
+    *,
+    progress: Progress = QUIET,
+) -> dict[str, Vectors]:
+    """Embeddings of the sentences by language and layer; those in the cache are read from it.
+
+    Args:
+        embedder: the model or run.
+        sentences: aligned.
+        layers: numbers, "last" or "all".
+        options: how sentences are embedded.
+        progress: shows the sentences that are done.
+
+    Returns:
+        Rows in the order of `sentences.ids`.
+
+    Raises:
+        ModelError: the model cannot be loaded, has no such layer, or gives no finite numbers.
+    """
+    wanted = layer_numbers(layers, embedder.last_layer, embedder.label)
+    pooled = options.pooling
+    pooled += f"-{hashlib.sha256(options.prefix.encode()).hexdigest()[:8]}" if options.prefix else ""
+    out: dict[str, Vectors] = {}
+    loaded: tuple[Any, Any] | None = None
+    for language in sentences.languages:
+        record = sentences.records[language]
+        key = f"{sentences.corpus.key}-{sentences.split}-{language}-{record.content_sha256[:12]}-{pooled}"
+        folder = embedder.cache / key
+        cached = {layer: _read(folder / f"{layer:03d}.safetensors", record.rows) for layer in wanted}
+        vectors = {layer: of_layer for layer, of_layer in cached.items() if of_layer is not None}
+        missing = [layer for layer in wanted if layer not in vectors]
+        if missing:
+            if loaded is None:
+                with progress.step(f"load {embedder.label}"):
+                    loaded = embedder.load(options.device)
+            tokenizer, network = loaded
+            new = sentence_embeddings(
+                network,
+                tokenizer,
+                sentences.texts[language],
+                options,
+                layers=missing,
+                progress=progress,
+                what=f"embed {sentences.corpus.code(language)} with {embedder.label}",
+            )
+            _write(folder, new, progress)
+            vectors |= new
+        rows = sentences.rows[language]
+        out[language] = {layer: vectors[layer][rows] for layer in wanted}
+    return out
+
+
+def _write(folder: Path, vectors: Vectors, progress: Progress) -> None:
+    from safetensors.numpy import save
+
+    try:
+        for layer, of_layer in vectors.items():
+            with new_file(folder / f"{layer:03d}.safetensors") as part:
+                part.write_bytes(save({"embeddings": np.ascontiguousarray(of_layer)}))
+    except (FetchError, OSError) as error:  # a cache that cannot be written costs time, nothing else
+        progress.note(f"the embeddings are not kept: {error}")
+
+
+def _read(path: Path, rows: int) -> NDArray[np.float32] | None:
+    """What is cached; None if nothing is, or what is there is damaged."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        vectors: NDArray[np.float32] = load(path.read_bytes())["embeddings"]
+    except (OSError, SafetensorError, KeyError):
+        return None
+    return vectors if vectors.ndim == 2 and len(vectors) == rows else None
