@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from mslt_cli.data.archives import DataFile
+from mslt_cli.data.formats import read_rows
 from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import RowError, Task
 
@@ -47,6 +49,22 @@ def languages_in(task: Task, rows: pl.DataFrame) -> list[str] | None:
 
 def _language_column(task: Task, rows: pl.DataFrame) -> str | None:
     return next((name for name in task.language_column if rows.schema.get(name) == pl.String), None)
+
+
+def read_file(task: Task, file: DataFile) -> pl.DataFrame:
+    """The rows of a file as it has them, read as the task says."""
+    is_tagged = task.kind == "token-classification"
+    names = {*spellings(task, "tokens"), *spellings(task, "labels")} if is_tagged else ()
+    return read_rows(file, task.table, tagged=names)
+
+
+def to_one_frame(task: Task, raw_rows: Mapping[DataFile, pl.DataFrame], language: str) -> pl.DataFrame:
+    """The rows of a language in some files, in the task's columns, one file after the other."""
+    frames = [to_columns(task, rows, file.name, language) for file, rows in raw_rows.items()]
+    if len(frames) > 1 and all(frame["id"].to_list() == [str(i) for i in range(frame.height)] for frame in frames):
+        # Row numbers of several files (shards) go on from one to the next.
+        return pl.concat(frames).with_columns(pl.int_range(pl.len()).cast(pl.String).alias("id"))
+    return pl.concat(frames)
 
 
 def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl.DataFrame:

@@ -1,17 +1,23 @@
-"""Which files of a folder hold which language and split of a task."""
+"""Data in the user's files: which files of a folder hold which language and split of a task, and their rows."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from mslt_cli.data.archives import DataFile, files_in
+from mslt_cli.data.columns import languages_in, read_file, to_one_frame
 from mslt_cli.data.formats import READABLE, is_readable
 from mslt_cli.errors import DataError
+from mslt_cli.files import sha256_of
 from mslt_cli.tasks.task import SPELLINGS, Task
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NOT_DATA = re.compile(
     r"(.*/)?licen[cs]es?/.*"
@@ -36,51 +42,73 @@ class PlacedFile:
     """One of the task's; None where the path names none; empty for one that the task lacks."""
 
 
-class Folder:
-    """The data files that a user points to with --from, or that a user's own task names.
+class FromFolder:
+    """Data in files that the user points to with --from, or that a user's own task names.
 
     The patterns of the data set's own layout come first. Otherwise, a file's language is the one whose code is in the
-    part of the path that is nearest to the file's name, and so is its split.
+    part of the path that is nearest to the file's name, and so is its split. A file whose path names no language may
+    say in a column which languages it holds.
 
     Args:
-        path: a folder, a file or an archive; its own name and what is above it name no split. None = where a user's own
-            task says.
         task: the task of the data. The pattern of a user's own task is followed to the letter.
-        language: the language of files whose path names none; None = unknown.
-        split: the split of files whose path names none; None = unknown.
+        path: a folder, a file or an archive; what is above it names no language and no split. None = where a user's own
+            task says.
+        languages: ISO 639-3 codes that are asked for. Files that name no language are in the one, if it is only one.
+        splits: splits that are asked for, likewise.
 
     Raises:
         DataError: there is nothing at the path, or no data file in it.
     """
 
-    def __init__(self, path: Path | None, task: Task, *, language: str | None = None, split: str | None = None) -> None:
+    def __init__(
+        self, task: Task, path: Path | None, languages: Sequence[str] = (), splits: Sequence[str] = ()
+    ) -> None:
+        self.task, self.place = task, "the data set" if path is None else str(path)
         given = f"--from {path}" if path is not None else f"{task.file}: {task.folder}"
         path = path if path is not None else Path(task.folder)
         if not path.exists():
             raise DataError(f"{given} does not exist.")
         if not task.folder and (path / task.name).is_dir():
             path = path / task.name
-        self.path, self.task = path, task
+        self.path = path
         self._codes = {word.casefold(): iso for iso, codes in task.languages.items() for word in (iso, *codes)}
         self._words = {word: split for split in task.splits for word in task.spellings_of(split)}
         # A folder whose name is a language's code holds that language, whatever is asked for.
         around = path if path.is_dir() else path.parent
-        only = next(iter(task.languages)) if len(task.languages) == 1 else language
-        self.language = next((iso for iso, codes in task.languages.items() if around.name in (iso, *codes)), only)
-        self.split = task.splits[0] if len(task.splits) == 1 else split
+        named = next((iso for iso, codes in task.languages.items() if around.name in (iso, *codes)), None)
+        self.only_language = named or _only(task.languages) or _only(languages)
+        self.only_split = _only(task.splits) or _only(splits)
         files = [self._place(file, around) for file in files_in(path) if is_readable(file)]
         self.files = [file for file in files if task.folder or not NOT_DATA.fullmatch(file.path)]
         if not self.files:
             raise DataError(f"{given} has no data file: none ends in {', '.join(READABLE)}.")
         layouts = task.layouts if task.hub is None else (*task.layouts, task.hub.path)
         self._layouts = [self._match(layout) for layout in layouts]
+        self._read = cache(partial(read_file, task))
+        """The raw rows of files that may hold several languages, which are read once."""
+        self._sha256 = cache(sha256_of)
+        self._holding = cache(self._find_holding)
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages (ISO 639-3) that there are rows in."""
+        return [iso for iso in self.task.languages if any(self.has(iso, split) for split in self.task.splits)]
+
+    def has(self, language: str, split: str) -> bool:
+        return bool(self._holding(language, split))
+
+    def rows(self, language: str, split: str) -> pl.DataFrame:
+        files = self._holding(language, split)
+        shared = not self.find(language, split)
+        read = self._read if shared else partial(read_file, self.task)
+        return to_one_frame(self.task, {file: read(file) for file in files}, language)
+
+    def about(self, language: str, split: str) -> dict[str, Any]:
+        files = [{"path": f.name, "sha256": self._sha256(f.path)} for f in self._holding(language, split)]
+        return {"kind": "folder", "path": str(self.path.resolve()), "files": files}
 
     def find(self, language: str | None, split: str) -> list[DataFile]:
-        """The files of one language and split, sorted; empty if there are none.
-
-        Args:
-            language: ISO 639-3 code; None = files whose paths name no language: a column of theirs may name several.
-            split: one of the task's.
+        """The files whose paths name a language (ISO 639-3; None = those that name none) and a split, sorted.
 
         Raises:
             DataError: two files seem to hold the same.
@@ -89,15 +117,33 @@ class Folder:
         if not files and not self.task.folder:
             of_language = [file for file in self.files if file.language == language]
             files = [file.file for file in of_language if file.split == split]
-            if not files and split == self.split:
+            if not files and split == self.only_split:
                 any_name = len(self.task.splits) == 1
                 files = [file.file for file in of_language if any_name or file.split is None]
         return _require_distinct(files)
 
     @cached_property
-    def languages(self) -> list[str]:
+    def languages_in_paths(self) -> list[str]:
         """The languages (ISO 639-3) that the paths of files name."""
         return [iso for iso in self.task.languages if any(self.find(iso, split) for split in self.task.splits)]
+
+    def _find_holding(self, language: str, split: str) -> list[DataFile]:
+        """The files that hold a language and split, by their paths or by a column."""
+        return self.find(language, split) or [f for f in self.find(None, split) if self._holds(f, language)]
+
+    def _holds(self, file: DataFile, language: str) -> bool:
+        """Whether a file whose path names no language has rows in this one."""
+        languages = languages_in(self.task, self._read(file))
+        if languages is not None:
+            return language in languages
+        if self.languages_in_paths:  # then it is a file beside the data
+            return False
+        if self.only_language is None:
+            raise DataError(
+                f"{file.name} does not say which language it holds: neither its path nor a column called "
+                f"{' or '.join(self.task.language_column)} does. Name the language with --langs."
+            )
+        return language == self.only_language
 
     def _place(self, file: DataFile, around: Path) -> PlacedFile:
         path = file.inner.removeprefix(around.as_posix()).lstrip("/")
@@ -126,6 +172,11 @@ class Folder:
                 split = self._words[words["split"].casefold()] if "split" in words else self.task.splits[0]
                 files.setdefault((language, split), []).append(file.file)
         return files
+
+
+def _only(names: Collection[str]) -> str | None:
+    """The only one of some names; None if there are none or several."""
+    return next(iter(names)) if len(names) == 1 else None
 
 
 def _require_distinct(files: Sequence[DataFile]) -> list[DataFile]:

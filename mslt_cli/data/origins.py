@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.data.archives import DataFile
-from mslt_cli.data.columns import languages_in, spellings, to_columns
-from mslt_cli.data.formats import read_rows
-from mslt_cli.data.local import Folder
+from mslt_cli.data.columns import read_file, to_columns, to_one_frame
+from mslt_cli.data.local import FromFolder
 from mslt_cli.data.prepared import records
 from mslt_cli.errors import DataError
 from mslt_cli.files import sha256_of
@@ -46,71 +45,6 @@ class FromPackage:
         from importlib import metadata
 
         return {"kind": "package", "package": self.task.package, "revision": metadata.version(self.task.package)}
-
-
-class FromFolder:
-    """Files that the user has; `path` is None where a task of the user's own says which."""
-
-    def __init__(self, task: Task, path: Path | None, languages: Sequence[str], splits: Sequence[str]) -> None:
-        self.task, self.place = task, "the data set" if path is None else str(path)
-        self.folder = Folder(
-            path,
-            task,
-            language=languages[0] if len(languages) == 1 else None,
-            split=splits[0] if len(splits) == 1 else None,
-        )
-        self.files: dict[tuple[str, str], list[DataFile]] = {}
-        self.shared: dict[DataFile, pl.DataFrame] = {}
-        """Raw rows of files that may hold several languages: read once."""
-        self.sums: dict[Path, str] = {}
-
-    def languages(self) -> list[str]:
-        """The languages that there are rows in."""
-        return [iso for iso in self.task.languages if any(self.has(iso, split) for split in self.task.splits)]
-
-    def has(self, language: str, split: str) -> bool:
-        return bool(self._files(language, split))
-
-    def rows(self, language: str, split: str) -> pl.DataFrame:
-        files = self._files(language, split)
-        return _to_one_frame(self.task, files, [self._read(file) for file in files], language)
-
-    def about(self, language: str, split: str) -> dict[str, Any]:
-        files = self._files(language, split)
-        for path in {file.path for file in files} - self.sums.keys():
-            self.sums[path] = sha256_of(path)
-        return {
-            "kind": "folder",
-            "path": str(self.folder.path.resolve()),
-            "files": [{"path": file.name, "sha256": self.sums[file.path]} for file in files],
-        }
-
-    def _files(self, language: str, split: str) -> list[DataFile]:
-        job = (language, split)
-        if job not in self.files:
-            self.files[job] = self.folder.find(*job) or [
-                file for file in self.folder.find(None, split) if self._holds(file, language)
-            ]
-        return self.files[job]
-
-    def _holds(self, file: DataFile, language: str) -> bool:
-        """Whether a file whose path names no language has rows in this one."""
-        if file not in self.shared:
-            self.shared[file] = self._read(file)
-        languages = languages_in(self.task, self.shared[file])
-        if languages is not None:
-            return language in languages
-        if self.folder.languages:  # then it is a file beside the data
-            return False
-        if self.folder.language is None:
-            raise DataError(
-                f"{file.name} does not say which language it holds: neither its path nor a column called "
-                f"{' or '.join(self.task.language_column)} does. Name the language with --langs."
-            )
-        return language == self.folder.language
-
-    def _read(self, file: DataFile) -> pl.DataFrame:
-        return self.shared[file] if file in self.shared else _read_file(self.task, file)
 
 
 class FromHub:
@@ -150,7 +84,7 @@ class FromHub:
         paths = self._paths(language, split)
         self._download(paths)  # another language, for a repair
         files = [DataFile(self.files[path]) for path in paths]
-        return _to_one_frame(self.task, files, [_read_file(self.task, file) for file in files], language)
+        return to_one_frame(self.task, {file: read_file(self.task, file) for file in files}, language)
 
     def about(self, language: str, split: str) -> dict[str, Any]:
         return {
@@ -181,22 +115,3 @@ class FromHub:
 
 
 Origin = FromPackage | FromFolder | FromHub
-
-
-def _read_file(task: Task, file: DataFile) -> pl.DataFrame:
-    is_tagged = task.kind == "token-classification"
-    names = {*spellings(task, "tokens"), *spellings(task, "labels")} if is_tagged else ()
-    return read_rows(file, task.table, tagged=names)
-
-
-def _to_one_frame(
-    task: Task, files: Sequence[DataFile], raw_frames: Sequence[pl.DataFrame], language: str
-) -> pl.DataFrame:
-    """The rows of a language in some files, in the task's columns, one file after the other."""
-    import polars as pl
-
-    frames = [to_columns(task, raw, file.name, language) for file, raw in zip(files, raw_frames, strict=True)]
-    if len(frames) > 1 and all(frame["id"].to_list() == [str(i) for i in range(frame.height)] for frame in frames):
-        # Row numbers of several files (shards) go on from one to the next.
-        return pl.concat(frames).with_columns(pl.int_range(pl.len()).cast(pl.String).alias("id"))
-    return pl.concat(frames)

@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +40,14 @@ class Record:
     rows: int
     raw_rows: int
     """Before repairs dropped any."""
-    file: str
-    """Name of the parquet file beside the record."""
-    size_bytes: int
-    sha256: str
+    file: str = ""
+    """Name of the parquet file beside the record; `save` sets this and the next three."""
+    size_bytes: int = 0
+    sha256: str = ""
     """Checksum of the parquet file."""
-    content_sha256: str
+    content_sha256: str = ""
     """Checksum of the rows, whatever library wrote the file."""
-    origin: dict[str, Any]
+    origin: dict[str, Any] = field(default_factory=dict)
     """Repository and commit, folder, or package; and the files with their checksums."""
     repaired: dict[str, int] = field(default_factory=dict)
     """Number of rows that each repair changed or dropped; a repair that is missing was switched off."""
@@ -87,8 +87,8 @@ def records(task: Task) -> Iterator[Record]:
             yield record
 
 
-def save(task: Task, frame: pl.DataFrame, record: dict[str, Any]) -> Record:
-    """Write rows and their record; `record` has all fields of Record but those that describe the file.
+def save(task: Task, frame: pl.DataFrame, record: Record) -> Record:
+    """Write rows and their record, and return the record with what describes the file.
 
     Raises:
         FetchError: the cache cannot be written.
@@ -97,16 +97,14 @@ def save(task: Task, frame: pl.DataFrame, record: dict[str, Any]) -> Record:
     frame.write_parquet(out, compression="zstd", statistics=False)
     data = out.getvalue()
     content = hashlib.sha256(frame.write_ndjson().encode()).hexdigest()
-    folder = task_folder(task) / record["language"]
-    name = f"{record['split']}-{content[:12]}.parquet"
-    whole = Record(
-        **record, file=name, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), content_sha256=content
-    )
+    folder, name = task_folder(task) / record.language, f"{record.split}-{content[:12]}.parquet"
+    sha256 = hashlib.sha256(data).hexdigest()
+    record = replace(record, file=name, size_bytes=len(data), sha256=sha256, content_sha256=content)
     with new_file(folder / name) as part:
         part.write_bytes(data)
-    with new_file(folder / f"{record['split']}.json") as part:
-        part.write_text(json.dumps(asdict(whole), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return whole
+    with new_file(folder / f"{record.split}.json") as part:
+        part.write_text(json.dumps(asdict(record), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return record
 
 
 def load(task: Task, record: Record) -> pl.DataFrame:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from mslt_cli import __version__
 from mslt_cli.data.columns import with_distinct_ids
-from mslt_cli.data.origins import FromFolder, FromHub, FromPackage, Origin
+from mslt_cli.data.local import FromFolder
+from mslt_cli.data.origins import FromHub, FromPackage, Origin
 from mslt_cli.data.prepared import Record, load, read_record, records, save
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.progress import QUIET, Progress
@@ -78,7 +79,7 @@ def fetch_data(
     local = FromFolder(task, from_path, languages, splits) if from_path is not None or task.folder else None
     if revision is not None and (local is not None or task.build is not None):
         raise UsageError("--revision is of the hub, and these data do not come from there. Leave it out.")
-    wanted = languages or (local.languages() if local else (*task.sources, *task.targets)) or tuple(task.languages)
+    wanted = languages or (local.languages if local else (*task.sources, *task.targets)) or tuple(task.languages)
     asked = [(language, split) for language in dict.fromkeys(wanted) for split in splits or task.splits]
     fetched: dict[Job, FetchedSplit] = {}
     notes: list[str] = []
@@ -127,10 +128,10 @@ def ensure_data(
         there = {record.language for record in of_split}
         _require_not_imported(task, [record for record in cached if record.language not in there], split)
     report = fetch_data(task, languages, (split,) if languages else (), progress=progress)
-    found = [item.record for item in report.fetched if item.record.split == split]
-    if not found:
+    fetched = [item.record for item in report.fetched if item.record.split == split]
+    if not fetched:
         raise DataError(f"There is no {split} data of {task.name}; it has {', '.join(task.splits)}.")
-    return found, report.notes
+    return fetched, report.notes
 
 
 def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
@@ -153,7 +154,7 @@ def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
 
 
 def _command(task: Task, languages: Sequence[str], splits: Sequence[str]) -> str:
-    """What to run for these data."""
+    """The command that fetches these data."""
     langs = f" --langs {','.join(task.code(language) for language in languages)}" if languages else ""
     return f"mslt fetch data {task.options}{langs}" + "".join(f" --split {split}" for split in splits)
 
@@ -179,7 +180,7 @@ def _without_imported(task: Task, jobs: Sequence[Job], notes: list[str]) -> list
 
 
 def _require_not_imported(task: Task, cached: Sequence[Record], split: str) -> None:
-    """Raises: DataError: some of these records, whose languages lack the split, came from files; says what they had."""
+    """Raises: DataError: some of these records, in languages that lack the split, came from files; names their splits."""
     imported = [record for record in cached if record.is_imported]
     if imported:
         languages = list(dict.fromkeys(record.language for record in imported))
@@ -191,7 +192,7 @@ def _require_not_imported(task: Task, cached: Sequence[Record], split: str) -> N
 
 
 def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[str]) -> Record:
-    """Read, repair and save; what the user should know is added to the notes."""
+    """Read, repair and save one language and split; add what the user should know to the notes."""
 
     def read_other(code: str) -> pl.DataFrame | None:
         iso = task.language(code)
@@ -208,23 +209,20 @@ def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[
     notes += _empty_texts(task, name, frame)
     if not frame.height:
         raise DataError(f"{name} has no rows left: all {raw_rows:,} were dropped ({', '.join(repaired)}).")
-    return save(
-        task,
-        frame,
-        {
-            "task": task.name,
-            "language": language,
-            "code": task.code(language),
-            "split": split,
-            "rows": frame.height,
-            "raw_rows": raw_rows,
-            "origin": origin.about(language, split),
-            "repaired": repaired,
-            "expected_rows": task.expected_rows(split, language),
-            "prepared_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "version": __version__,
-        },
+    record = Record(
+        task=task.name,
+        language=language,
+        code=task.code(language),
+        split=split,
+        rows=frame.height,
+        raw_rows=raw_rows,
+        origin=origin.about(language, split),
+        repaired=repaired,
+        expected_rows=task.expected_rows(split, language),
+        prepared_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
     )
+    return save(task, frame, record)
 
 
 def _empty_texts(task: Task, name: str, frame: pl.DataFrame) -> list[str]:
@@ -251,21 +249,21 @@ def _check_missing(
     languages: Sequence[str],
     splits: Sequence[str],
 ) -> None:
-    """Note what is missing, before anything is brought. The languages and splits that the user named must be there.
+    """Note what is missing, before anything is downloaded. Languages and splits that the user named must be there.
 
     Raises:
-        DataError: a language has nothing at all, or lacks a split that was asked for; says which languages there are.
+        DataError: a language has no data at all, or lacks a split that was asked for; says which languages there are.
     """
-    found = {language for language, _ in there}
-    bare = list(dict.fromkeys(language for language, _ in asked if language not in found))
-    if bare and (languages or not found):
+    not_bare = {language for language, _ in there}
+    bare = list(dict.fromkeys(language for language, _ in asked if language not in not_bare))
+    if bare and (languages or not not_bare):
         raise _nothing_error(task, origin, bare, languages=languages, splits=splits)
     if bare:
         notes.append(f"{origin.place} has no data of {task.name} in {task.codes_of(bare)}.")
     for split in task.splits:
-        lack = [iso for iso, word in asked if word == split and iso in found and (iso, split) not in there]
-        if lack:
-            notes.append(f"{origin.place} has no {split} data of {task.name} in {task.codes_of(lack)}.")
+        lacking = [iso for iso, other in asked if other == split and iso in not_bare and (iso, split) not in there]
+        if lacking:
+            notes.append(f"{origin.place} has no {split} data of {task.name} in {task.codes_of(lacking)}.")
             if split in splits:
                 raise DataError(notes[-1])
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from made_files import lay_out
 
-from mslt_cli.data.local import Folder
+from mslt_cli.data.local import FromFolder
 from mslt_cli.errors import DataError
 from mslt_cli.tasks import TASKS, find_task
 
 
 def found(root, task, language, split, only=None):
-    folder = Folder(root, find_task(task), split=only)
+    folder = FromFolder(find_task(task), root, splits=[only] if only else [])
     return [source.inner.removeprefix(f"{root}/") for source in folder.find(language, split)]
 
 
@@ -49,7 +49,7 @@ def found(root, task, language, split, only=None):
 def test_a_path_names_language_and_split(tmp_path, task, language, split, path):
     lay_out(tmp_path, {path: b"", "readme.md": b"", "LICENSE": b""})
     assert found(tmp_path, task, language, split) == [path]
-    assert Folder(tmp_path, find_task(task)).languages == [language]
+    assert FromFolder(find_task(task), tmp_path).languages_in_paths == [language]
     others = [s for s in find_task(task).splits if s != split]
     assert all(found(tmp_path, task, language, other) == [] for other in others)
 
@@ -57,10 +57,10 @@ def test_a_path_names_language_and_split(tmp_path, task, language, split, path):
 @pytest.mark.parametrize("above", ["en/test", "data/train/fr", "xnli/de", "hi"])
 def test_what_stands_above_the_folder_does_not_count(tmp_path, above):
     root = lay_out(tmp_path / above, {"ru/dev.tsv": b"", "stray.tsv": b""})
-    folder = Folder(root, find_task("xnli"))
-    assert folder.languages == ["rus"]
+    folder = FromFolder(find_task("xnli"), root)
+    assert folder.languages_in_paths == ["rus"]
     assert [source.path.name for source in folder.find(None, "test")] == []
-    [only] = Folder(root / "stray.tsv", find_task("xnli"), split="dev").files
+    [only] = FromFolder(find_task("xnli"), root / "stray.tsv", splits=["dev"]).files
     assert (only.path, only.language, only.split) == ("stray.tsv", None, None)
 
 
@@ -73,7 +73,7 @@ def test_what_stands_above_the_folder_does_not_count(tmp_path, above):
 )
 def test_a_path_that_names_none_or_several_is_not_guessed(tmp_path, path):
     lay_out(tmp_path, {path: b"", "fr/train.tsv": b""})
-    assert Folder(tmp_path, find_task("wikiann")).languages == ["fra"]
+    assert FromFolder(find_task("wikiann"), tmp_path).languages_in_paths == ["fra"]
 
 
 def test_one_file_without_a_split_in_its_name_serves_the_only_split_that_is_asked_for(tmp_path):
@@ -81,7 +81,7 @@ def test_one_file_without_a_split_in_its_name_serves_the_only_split_that_is_aske
     assert found(tmp_path, "xnli", "deu", "test") == []
     assert found(tmp_path, "xnli", "deu", "test", only="test") == ["de/all.tsv"]
     assert found(tmp_path, "xnli", "fra", "test", only="test") == []  # its name says train
-    assert Folder(tmp_path / "fr" / "train.tsv", find_task("xnli"), split="test").find(None, "test") == []
+    assert FromFolder(find_task("xnli"), tmp_path / "fr" / "train.tsv", splits=["test"]).find(None, "test") == []
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_two_files_that_seem_to_hold_the_same_are_refused(tmp_path, one, other):
     task, language = ("xcopa", "est") if "et" in one.split("/") else ("xnli", "deu")
     lay_out(tmp_path, {one: b"", other: b""})
     with pytest.raises(DataError, match="seem to hold the same. Keep one, or point --from at one.") as error:
-        [Folder(tmp_path, find_task(task)).find(language, split) for split in find_task(task).splits]
+        [FromFolder(find_task(task), tmp_path).find(language, split) for split in find_task(task).splits]
     assert one in str(error.value)
     assert other in str(error.value)
 
@@ -105,7 +105,7 @@ def test_shards_and_several_files_of_one_language_go_together(tmp_path):
     shards = ["de/train-00000-of-00002.parquet", "de/train-00001-of-00002.parquet"]
     lay_out(tmp_path / "xnli", dict.fromkeys(shards, b""))
     assert found(tmp_path / "xnli", "xnli", "deu", "train") == shards
-    assert Folder(tmp_path, find_task("xnli")).path == tmp_path / "xnli"  # the task's folder, if there is one
+    assert FromFolder(find_task("xnli"), tmp_path).path == tmp_path / "xnli"  # the task's folder, if there is one
     several = ["de/alpaca.jsonl.gz", "de/mlqa_dev.jsonl.gz", "de/seed_tasks.json"]
     lay_out(tmp_path / "instruct", dict.fromkeys(several, b""))
     assert found(tmp_path / "instruct", "bactrian", "deu", "train") == several
@@ -121,16 +121,16 @@ def test_files_beside_data_are_passed_over(tmp_path):
         "MANIFEST.jsonl",
     ]
     lay_out(tmp_path, dict.fromkeys([*beside, "citations/de/train.jsonl"], b""))
-    assert [file.path for file in Folder(tmp_path, find_task("xnli")).files] == ["citations/de/train.jsonl"]
+    assert [file.path for file in FromFolder(find_task("xnli"), tmp_path).files] == ["citations/de/train.jsonl"]
 
 
 def test_a_folder_without_data_or_that_is_not_there_is_a_sentence(tmp_path):
     lay_out(tmp_path, {"weights.pkl": b"", "LICENSE.txt": b""})
     for path in (tmp_path, tmp_path / "weights.pkl"):
         with pytest.raises(DataError, match=f"--from {path} has no data file: none ends in .parquet, "):
-            Folder(path, find_task("xnli"))
+            FromFolder(find_task("xnli"), path)
     with pytest.raises(DataError, match="--from .*nowhere does not exist"):
-        Folder(tmp_path / "nowhere", find_task("xnli"))
+        FromFolder(find_task("xnli"), tmp_path / "nowhere")
 
 
 def test_a_word_that_could_stand_for_two_splits_stands_for_neither():

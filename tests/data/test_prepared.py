@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mslt_cli.data.prepared import load, read_record, records, save, task_folder
+from mslt_cli.data.prepared import Record, load, read_record, records, save, task_folder
 from mslt_cli.errors import DataError, FetchError
 from mslt_cli.tasks import find_task
 
@@ -28,15 +28,8 @@ def home(tmp_path, monkeypatch):
 
 def facts(language="deu", split="test", **more):
     origin = {"kind": "hub", "repository": "facebook/xnli", "revision": "c" * 40, "files": []}
-    return {
-        "task": "xnli",
-        "language": language,
-        "code": "de",
-        "split": split,
-        "rows": 1,
-        "raw_rows": 1,
-        "origin": origin,
-    } | more
+    fields = {"task": "xnli", "code": "de", "rows": 1, "raw_rows": 1, "origin": origin}
+    return Record(language=language, split=split, **fields | more)
 
 
 def test_rows_and_their_record_come_back_as_they_were(home):
@@ -101,7 +94,7 @@ def test_a_file_that_changed_in_the_cache_is_noticed_and_the_command_to_run_name
 
 KILLED = """
 import os, signal, polars as pl
-from mslt_cli.data.prepared import save
+from mslt_cli.data.prepared import Record, save
 from mslt_cli.tasks import find_task
 replace, left = os.replace, {left}
 def dying(source, target):
