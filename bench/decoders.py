@@ -236,7 +236,7 @@ def _asked(scoring: str, *, plain: bool) -> Any:
         from mslt_cli.models.decoder import load_decoder
         from mslt_cli.models.tokenizer import read_tokenizer
         from mslt_cli.tasks import find_task
-        from mslt_cli.tasks.prompts import choice_prompt, filled_in
+        from mslt_cli.tasks.prompts import choice_prompt, choice_texts
 
         task, tokenizer = find_task("xcopa"), read_tokenizer(folder)
         rows = json.loads((folder / "questions.json").read_text())
@@ -253,7 +253,7 @@ def _asked(scoring: str, *, plain: bool) -> Any:
             if scoring == "letters":
                 texts += numbered_texts(tokenizer, choice_prompt(task, row), 2)
             else:
-                texts += [text_of_parts(tokenizer, *pair) for pair in filled_in(task, row, "id")]
+                texts += [text_of_parts(tokenizer, *pair) for pair in choice_texts(task, row, "id")]
         for start in range(0, len(texts), 16):
             some = texts[start : start + 16]
             longest = max(len(text.ids) for text in some)

@@ -21,7 +21,7 @@ def task_of(name: str, no_repair: list[str] | None) -> Task:
 
     task = find_task(name)
     names = tuple(name for text in no_repair or () for name in split_names(text))
-    return task.not_repaired(names) if names else task
+    return task.without_repairs(names) if names else task
 
 
 def filled_store(path: Path | None, *, write: bool = False) -> Store:
@@ -81,10 +81,10 @@ def choice_evaluations(
         names = {name for text in no_repair for name in split_names(text)}
         for task in chosen.values():
             own = names & {repair.name for repair in task.repairs}
-            chosen[task.name] = task.not_repaired(tuple(own))
+            chosen[task.name] = task.without_repairs(tuple(own))
             names -= own
         if names and chosen:
-            next(iter(chosen.values())).not_repaired(tuple(names))  # for its error
+            next(iter(chosen.values())).without_repairs(tuple(names))  # for its error
     aims: dict[str, tuple[str, ...]] = {task.name: () for task in chosen.values()}
     for lang in (lang for text in langs or () for lang in split_names(text)):
         errors: list[MsltError] = []

@@ -180,7 +180,7 @@ def _without_imported(task: Task, jobs: Sequence[Job], notes: list[str]) -> list
 
 
 def _require_not_imported(task: Task, cached: Sequence[Record], split: str) -> None:
-    """Raises: DataError: some of these records, in languages that lack the split, came from files; names their splits."""
+    """Raises: DataError: some of these records, in languages that lack the split, were imported from files."""
     imported = [record for record in cached if record.is_imported]
     if imported:
         languages = list(dict.fromkeys(record.language for record in imported))

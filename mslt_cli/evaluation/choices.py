@@ -19,7 +19,7 @@ from mslt_cli.models.batching import batch_tokens, compute_batches, inference, l
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.loading import quiet
 from mslt_cli.progress import Step
-from mslt_cli.tasks.prompts import choice_prompt, filled_in
+from mslt_cli.tasks.prompts import choice_prompt, choice_texts
 from mslt_cli.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def answer(
     items: list[list[Text]] = []
     for row in rows:
         if scoring == "options":
-            texts = [text_of_parts(tokenizer, *parts) for parts in filled_in(task, row, code)]
+            texts = [text_of_parts(tokenizer, *parts) for parts in choice_texts(task, row, code)]
         else:
             prompts = [choice_prompt(task, row, spacing=reading.spacing, swapped=swapped) for swapped in orders]
             if scoring == "letters":

@@ -114,7 +114,7 @@ def _tasks_of(runs: Sequence[Run]) -> dict[str, Task]:
     found = {}
     for run in runs:
         try:
-            task = find_task(run.record["task"]["name"]).not_repaired(tuple(run.record["task"]["without"]))
+            task = find_task(run.record["task"]["name"]).without_repairs(tuple(run.record["task"]["without"]))
         except MsltError:
             continue
         found[task.variant] = task

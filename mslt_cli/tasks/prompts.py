@@ -52,7 +52,7 @@ def choice_prompt(task: Task, row: Mapping[str, Any], *, spacing: Spacing = "pri
     return instruction_prompt("\n".join([task.question.format_map(row), *numbered]), None, spacing)
 
 
-def filled_in(task: Task, row: Mapping[str, Any], code: str) -> list[tuple[str, str]]:
+def choice_texts(task: Task, row: Mapping[str, Any], code: str) -> list[tuple[str, str]]:
     """For each choice, the text before the part that is scored, and that part.
 
     Args:

@@ -233,7 +233,7 @@ class Task:
         if split not in self.splits:
             raise UnknownNameError(f"split of {self.name}", split, self.splits)
 
-    def not_repaired(self, names: tuple[str, ...]) -> Task:
+    def without_repairs(self, names: tuple[str, ...]) -> Task:
         """The task with these repairs switched off.
 
         Raises:

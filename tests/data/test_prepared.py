@@ -85,7 +85,7 @@ def test_a_file_that_changed_in_the_cache_is_noticed_and_the_command_to_run_name
     path.unlink()
     with pytest.raises(DataError, match="cannot be read: No such file"):
         load(XNLI, record)
-    pawsx = find_task("pawsx").not_repaired(("untranslated",))
+    pawsx = find_task("pawsx").without_repairs(("untranslated",))
     record = save(pawsx, FRAME, facts(origin={"kind": "folder", "path": "/my/data", "files": []}))
     (task_folder(pawsx) / "deu" / record.file).unlink()
     with pytest.raises(DataError, match="--task pawsx --no-repair untranslated --langs de --from /my/data --force"):

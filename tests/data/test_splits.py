@@ -159,7 +159,7 @@ def test_pawsx_as_upstream_ships_it_and_its_untranslated_rows(tmp_path):
     assert (record.raw_rows, record.rows, record.repaired) == (5, 2, {"untranslated": 3})
     assert any("has no validation data of pawsx in en" in note for note in report.notes)
     # Switched off, what has no label is an error, and what has no translation stays; in a folder of its own.
-    kept = find_task("pawsx").not_repaired(("untranslated",))
+    kept = find_task("pawsx").without_repairs(("untranslated",))
     with pytest.raises(DataError, match="Row 4 of .*translated_train.tsv has the label ''; pawsx has 0, 1"):
         fetch_data(kept, from_path=path)
     labelled = lay_out(tmp_path / "labelled", {"de/test_2k.tsv": german.replace(b"d\t\n", b"d\t0\n")})
@@ -259,7 +259,7 @@ def test_xcopa_questions_are_those_of_estonian_or_of_a_language_that_agrees_with
     nameless = lay_out(tmp_path / "nameless", {"val.jsonl": xcopa("effect")})
     with pytest.raises(DataError, match="one of et, ht"):  # a file that is said to be Thai is not Estonian as well
         fetch_data(find_task("xcopa"), ["tha"], from_path=nameless / "val.jsonl")
-    kept = find_task("xcopa").not_repaired(("question",))
+    kept = find_task("xcopa").without_repairs(("question",))
     assert rows_of(fetch_data(kept, from_path=alone), "question") == {"th validation": ["effect"]}
     assert task_folder(kept).name == "xcopa-no-question"
 

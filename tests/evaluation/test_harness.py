@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mslt_cli.tasks import find_task
-from mslt_cli.tasks.prompts import filled_in
+from mslt_cli.tasks.prompts import choice_texts
 
 HARNESS = Path(__file__).parent / "harness"
 RECORD = json.loads((HARNESS / "said.json").read_text(encoding="utf-8"))
@@ -35,7 +35,7 @@ def test_texts_scores_and_answers_are_the_harness_s_item_by_item(name, bloom):
     theirs = RECORD["said"][name]
     assert len(theirs) == len(rows)
     for row, item in zip(rows, theirs, strict=True):
-        assert [list(pair) for pair in filled_in(task, row, code)] == item["arguments"]
+        assert [list(pair) for pair in choice_texts(task, row, code)] == item["arguments"]
     decoder = load_decoder(bloom, device="cpu")
     found = answer(Speaker(decoder, read_tokenizer(bloom)), task, code, rows, Reading("options"))
     for scores, chosen, row, item in zip(found.scores, found.chosen, rows, theirs, strict=True):

@@ -142,7 +142,7 @@ def test_what_is_no_tokenizer_is_said(tmp_path):
 def test_data_without_a_repair_are_measured_under_a_name_of_their_own(own_store, model, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     (tmp_path / "en_train.tsv").write_text("sentence1\tsentence2\tlabel\nthe cat\tcat\t1\nNS\tthe cat\t0\n")
-    tasks = [find_task("pawsx"), find_task("pawsx").not_repaired(("untranslated",))]
+    tasks = [find_task("pawsx"), find_task("pawsx").without_repairs(("untranslated",))]
     with open_store(own_store, write=True) as store:
         for task in tasks:
             fetch_data(task, from_path=tmp_path / "en_train.tsv", splits=("train",))

@@ -4,7 +4,7 @@ import pytest
 
 from mslt_cli.errors import DataError
 from mslt_cli.tasks import find_task
-from mslt_cli.tasks.prompts import choice_prompt, filled_in, instruction_prompt
+from mslt_cli.tasks.prompts import choice_prompt, choice_texts, instruction_prompt
 from mslt_cli.tasks.xcopa import CONNECTIVES
 
 XCOPA = {
@@ -85,17 +85,17 @@ def test_text_with_braces_is_text():
 
 
 def test_filled_in_as_the_harness_does():
-    assert filled_in(find_task("xcopa"), XCOPA, "et") == [
+    assert choice_texts(find_task("xcopa"), XCOPA, "et") == [
         ("Ese oli mullikilesse mässitud sest", " see oli õrn."),
         ("Ese oli mullikilesse mässitud sest", " see oli väike."),
     ]
-    assert filled_in(find_task("xcopa"), XCOPA | {"question": "effect"}, "zh")[0][0].endswith(" 所以")
-    assert filled_in(find_task("xwinograd"), XWINOGRAD, "en") == [
+    assert choice_texts(find_task("xcopa"), XCOPA | {"question": "effect"}, "zh")[0][0].endswith(" 所以")
+    assert choice_texts(find_task("xwinograd"), XWINOGRAD, "en") == [
         ("Die Tasse fiel, weil die Tasse", " rutschig war."),
         ("Die Tasse fiel, weil der Tisch", " rutschig war."),
     ]
     story = "Ben lost his hat. He looked everywhere. The dog got up. Something was under it."
-    assert filled_in(find_task("xstorycloze"), XSTORYCLOZE, "en") == [
+    assert choice_texts(find_task("xstorycloze"), XSTORYCLOZE, "en") == [
         (story, " It was the hat."),
         (story, " Ben slept."),
     ]
@@ -124,7 +124,7 @@ def test_a_user_s_own_task_has_its_own_prompt(tmp_path):
         choice_prompt(task, row)
         == "### Input:\nWhich is right? Was ist rund?\n1. Ball\n2. Buch\n3. Brett\n### Output:\n"
     )
-    assert filled_in(task, row, "de")[1] == ("Was ist rund?", " Buch")
+    assert choice_texts(task, row, "de")[1] == ("Was ist rund?", " Buch")
 
 
 def test_without_a_prompt_it_can_be_asked_by_options_alone(tmp_path):

@@ -175,7 +175,7 @@ def test_a_language_that_the_task_lacks_and_one_that_there_is_not_are_named():
 
 
 def test_repairs_can_be_switched_off_by_their_names():
-    task = find_task("xcopa").not_repaired(("question",))
+    task = find_task("xcopa").without_repairs(("question",))
     assert (task.key, task.options, task.active_repairs) == (
         "xcopa-no-question",
         "--task xcopa --no-repair question",
@@ -183,6 +183,6 @@ def test_repairs_can_be_switched_off_by_their_names():
     )
     assert find_task("xcopa").key == "xcopa"
     with pytest.raises(UnknownNameError, match="no repair of xcopa 'questoin'. Did you mean question"):
-        find_task("xcopa").not_repaired(("questoin",))
+        find_task("xcopa").without_repairs(("questoin",))
     with pytest.raises(DataError, match="Nothing is repaired in xnli"):
-        find_task("xnli").not_repaired(("question",))
+        find_task("xnli").without_repairs(("question",))
