@@ -22,7 +22,7 @@ Unit = Literal["words", "cls", "mean"]
 
 @dataclass
 class Classifier:
-    """A model with a head, and what is needed to start it afresh."""
+    """A model with a head, and what its training starts from."""
 
     network: Any
     """Takes input_ids, attention_mask and, if `types`, token_type_ids; gives logits."""
@@ -33,7 +33,7 @@ class Classifier:
     """Whether the model tells the second text of a pair by token types."""
     device: torch.device
     dropouts: tuple[tuple[Any, float], ...]
-    """Every dropout module, and its share as the config has it."""
+    """Every dropout module, and its rate in the config."""
     head_parameters: tuple[str, ...] = ()
     """Names of the parameters that pretraining did not make; none of a model that was trained for the task."""
     pretrained: dict[str, Any] | None = None
@@ -42,10 +42,10 @@ class Classifier:
     """The word embedding's weights, while `trim` has put fewer rows in their place."""
 
     def restart(self, seed: int, dropout: float | None = None) -> None:
-        """Set the pretrained weights as they were loaded, and the head's at random.
+        """Set the pretrained weights as they were loaded, and those of the head at random.
 
         Args:
-            seed: of the head: weights normal with the config's initializer_range, biases 0.
+            seed: of the head, whose weights are normal with the config's initializer_range; its biases are 0.
             dropout: in the whole model; None = as the config says.
         """
         import torch
@@ -69,13 +69,13 @@ class Classifier:
             module.p = share if dropout is None else dropout
 
     def trim(self, used: Any) -> None:
-        """Keep only some rows of the word embedding; token ids then count among these.
+        """Keep only some rows of the word embedding; token ids then are positions among these.
 
         Most of a multilingual vocabulary does not occur in a sample, and its gradients, moments and steps are zeros
         that cost as much as the rest of a small model.
 
         Args:
-            used: the ids that stay, sorted; all up to that of padding, which thus stays the same.
+            used: the ids that stay, sorted. All ids up to that of padding must stay, so that it does not change.
         """
         import torch
 
@@ -88,8 +88,8 @@ class Classifier:
         """Put the whole word embedding back.
 
         Args:
-            used: as `trim` had it: the trained rows go to their places; None = they are given up.
-            decay: what the other rows are multiplied with.
+            used: as given to `trim`: the trained rows go to their places; None = they are dropped.
+            decay: factor of the other rows.
         """
         import torch
 
@@ -104,7 +104,7 @@ class Classifier:
 
     @property
     def trains_vocabulary(self) -> bool:
-        """Yes, where the settings do not freeze it."""
+        """True: the word embedding is trained, unless the settings freeze it."""
         return True
 
     def trainable(self, *, freeze_embeddings: bool) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Classifier:
         return chosen
 
     def spare_memory(self) -> bool:
-        """Nothing: encoders are small."""
+        """Return False: encoders are small, and keep their hidden states."""
         return False
 
     def loss(self, batch: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Decoders: language models that go on with a text, as they are or with an adapter beside their weights."""
+"""Decoders: language models that continue a text, as published or with an adapter beside their weights."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ WITHOUT_4BIT = "Give --no-4bit for an adapter beside unquantised weights."
 
 @dataclass
 class Decoder:
-    """A language model, and what is needed to start its adapter afresh."""
+    """A language model, and what a training of its adapter starts from."""
 
     network: Any
     """Takes input_ids and attention_mask; gives logits."""
     pad_id: int
-    """What batches are padded with; masked everywhere, so any id does where the model has none for it."""
+    """The id that pads batches; it is masked everywhere, so any id will do where the model has none for it."""
     eos_id: int | None
-    """What ends an answer."""
+    """The id that ends an answer."""
     device: torch.device
     adapter: Adapter | None
     takes_positions: bool
     """Whether the network has to be told the tokens' positions, where there is padding before them."""
     vocabulary: int
-    """Ids that it gives scores of."""
+    """How many token ids it scores."""
     recomputes: bool = False
     """Whether hidden states are computed again in the backward pass, to save memory."""
     head_parameters: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Decoder:
     _dropouts: tuple[tuple[Any, float], ...] = field(default=(), repr=False)
 
     def restart(self, seed: int, dropout: float | None = None) -> None:
-        """Set the adapter to its beginning: it changes nothing, and its first factor is random.
+        """Set the adapter as it is before training: the first factors are random, the second are 0.
 
         Args:
             seed: of the first factors.
@@ -84,7 +84,7 @@ class Decoder:
         return {name: parameter for name, parameter in self.network.named_parameters() if parameter.requires_grad}
 
     def trainable(self, *, freeze_embeddings: bool = True) -> dict[str, Any]:
-        """The same: the embeddings are frozen anyway."""
+        """The parameters that are trained; embeddings are always frozen."""
         return self.parameters()
 
     def loss(self, batch: dict[str, Any]) -> Any:
@@ -107,17 +107,17 @@ class Decoder:
 
     @property
     def trains_vocabulary(self) -> bool:
-        """No: the word embedding is not trained."""
+        """False: the word embedding is not trained."""
         return False
 
     def trim(self, used: Any) -> None:
-        """Nothing."""
+        """Do nothing: the word embedding is not trained."""
 
     def untrim(self, used: Any = None, decay: float = 1.0) -> None:
-        """Nothing."""
+        """Do nothing, as `trim`."""
 
     def spare_memory(self) -> bool:
-        """Keep no hidden states for the backward pass but compute them again; False if it is done already."""
+        """Compute hidden states again in the backward pass instead of keeping them; False if that is done already."""
         if self.recomputes:
             return False
         with quiet():
@@ -129,7 +129,7 @@ class Decoder:
         """Write the adapter as peft has it: safetensors and JSON.
 
         Args:
-            folder: is there.
+            folder: exists.
             base: name of the model that it adapts.
         """
         known = MODELS.get(base)
@@ -137,7 +137,7 @@ class Decoder:
         with quiet():
             # True would make peft ask the hub for the base model's config.
             self.network.save_pretrained(folder, save_embedding_layers=False)
-        (folder / "README.md").unlink(missing_ok=True)  # a form with nothing filled in
+        (folder / "README.md").unlink(missing_ok=True)  # an empty form
 
     def load(self, folder: Path) -> None:
         """Read an adapter that `save` wrote.
@@ -207,7 +207,7 @@ def load_decoder(
         with quiet(), without_hub_kernels():
             network = add_adapter(network, adapter, folder)
     config = network.config
-    eos = eos_id(files)
+    eos = find_eos_id(files)
     pad = getattr(config, "pad_token_id", None)
     return Decoder(
         network,
@@ -222,21 +222,25 @@ def load_decoder(
 
 
 def _base(network: Any) -> Any:
-    """The language model itself, inside of what an adapter wraps it in."""
+    """The language model itself, without the wrapper of an adapter."""
     return network.get_base_model() if hasattr(network, "get_base_model") else network
 
 
 def require_decoder(files: ModelFiles) -> None:
-    """Raises: ModelError: it is an encoder."""
+    """Refuse encoders.
+
+    Raises:
+        ModelError: the model is an encoder.
+    """
     kind = files.config.get("model_type")
     if kind in ENCODERS:
         raise ModelError(
-            f"{files.folder.name} is an encoder ({kind}): it cannot go on with a text. Take a decoder, as bloom-7b1 is."
+            f"{files.folder.name} is an encoder ({kind}): it cannot continue a text. Take a decoder, such as bloom-7b1."
         )
 
 
 def _quantize_to_four_bits(device: torch.device, dtype: Any) -> dict[str, Any]:
-    """Arguments that make transformers hold the weights in 4 bits.
+    """Return the arguments that make transformers hold the weights in 4 bits.
 
     Raises:
         MissingPackageError: bitsandbytes or accelerate is not installed.
@@ -263,8 +267,8 @@ def _quantize_to_four_bits(device: torch.device, dtype: Any) -> dict[str, Any]:
     return {"quantization_config": quantization, "device_map": {"": place}}
 
 
-def eos_id(files: ModelFiles) -> int | None:
-    """The id that ends a text, as the tokenizer has it, else as the config does; None where there is none."""
+def find_eos_id(files: ModelFiles) -> int | None:
+    """Read the id that ends a text from the tokenizer, else from the config; None where there is none."""
     tokenizer_config = files.folder / "tokenizer_config.json"
     if tokenizer_config.is_file():
         token = json.loads(tokenizer_config.read_text(encoding="utf-8")).get("eos_token")
@@ -287,12 +291,12 @@ def max_tokens(files: ModelFiles) -> int | None:
 
 
 def write_merged(folder: Path, base: Path, adapter: Adapter, adapter_folder: Path) -> None:
-    """Write a model with its adapter worked into the weights: one that needs neither peft nor this program.
+    """Write a model with its adapter merged into the weights, which needs neither peft nor this program.
 
-    The weights are taken as they were published, not in 4 bits, from which they would not come back.
+    The weights are those that were published, not their rounding to 4 bits.
 
     Args:
-        folder: is there; gets weights, config and tokenizer.
+        folder: exists; gets weights, config and tokenizer.
         base: folder of the model that was adapted.
         adapter: as it was trained.
         adapter_folder: what `Decoder.save` wrote.

@@ -41,7 +41,7 @@ AGAIN = "Fetch or copy it again."
 MAX_HEADER_BYTES = 100_000_000
 """The format's own limit."""
 LFS_POINTER = b"version https://git-lfs"
-"""How the stand-in begins that git leaves for a large file."""
+"""The first bytes of the pointer that git leaves in place of a large file."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class ModelFiles:
 
 
 def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFiles:
-    """Look whether a folder holds a model that can be loaded safely; reads JSON and the heads of the weights.
+    """Check that a folder holds a model that can be loaded safely; reads JSON and the headers of the weights.
 
     Args:
         folder: where config.json is.
-        tokenizer_only: whether the weights may be absent; they are not looked at.
+        tokenizer_only: do not look at the weights; they may be absent.
 
     Raises:
         ModelError: something is missing, damaged, pickled, or needs code of its own; says which, and what to do.
@@ -161,7 +161,7 @@ def _weights(folder: Path) -> tuple[Path, ...]:
 
 
 def _check_safetensors(path: Path) -> None:
-    """Compare the size of a file with that which its head announces.
+    """Compare the size of a file with the size that its header announces.
 
     A file is 8 bytes with the length of the header, the header in JSON, and the tensors; the header says where in
     the rest of the file each tensor begins and ends.
@@ -193,7 +193,7 @@ def _check_safetensors(path: Path) -> None:
 
 
 def _check_whole_json(path: Path) -> None:
-    """Look at both ends of a large JSON file: enough for a file that was cut, without reading it."""
+    """Check both ends of a large JSON file: that shows whether it was cut, without reading it."""
     with path.open("rb") as file:
         start = file.read(64).lstrip()
         file.seek(max(0, path.stat().st_size - 64))

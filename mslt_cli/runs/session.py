@@ -12,7 +12,7 @@ from mslt_cli.data.encoding import Encoded, RowEncoder
 from mslt_cli.data.prepared import Record, load, read_record
 from mslt_cli.errors import DataError
 from mslt_cli.models.adapter import Adapter
-from mslt_cli.models.decoder import eos_id, max_tokens
+from mslt_cli.models.decoder import find_eos_id, max_tokens
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import tokenizer_sha256
 from mslt_cli.models.tokenizer import read_tokenizer
@@ -87,7 +87,7 @@ class Session:
         if key not in self._encoded:
             frame = self.rows(task, language, split)
             record = self._frames[key[:3]][0]
-            end = eos_id(self.model.files) if task.kind == "instruction" else None
+            end = find_eos_id(self.model.files) if task.kind == "instruction" else None
             encoder = RowEncoder(self.tokenizer, most, end, settings.spacing, self.progress)
             self._encoded[key] = encoder.encode_split(task, record, frame, tokenizer_sha256(self.model.folder))
         return self._encoded[key]

@@ -11,7 +11,7 @@ from mslt_cli.data.examples import Example, collate
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import decoder as decoders
 from mslt_cli.models.adapter import Adapter, attention_layers, linear_layers
-from mslt_cli.models.decoder import eos_id, load_decoder, max_tokens, write_merged
+from mslt_cli.models.decoder import find_eos_id, load_decoder, max_tokens, write_merged
 from mslt_cli.models.folder import check_model_folder
 
 torch = pytest.importorskip("torch")
@@ -241,7 +241,7 @@ def test_an_encoder_is_refused_before_anything_is_loaded(tmp_path, bloom):
 
     folder = shutil.copytree(bloom, tmp_path / "bert")
     (folder / "config.json").write_text('{"model_type": "xlm-roberta"}')
-    with pytest.raises(ModelError, match=r"bert is an encoder \(xlm-roberta\): it cannot go on with a text"):
+    with pytest.raises(ModelError, match=r"bert is an encoder \(xlm-roberta\): it cannot continue a text"):
         load_decoder(folder, device="cpu")
 
 
@@ -267,10 +267,10 @@ def test_a_model_without_a_pad_token_is_padded_with_another_and_gives_the_same(t
 
 
 def test_the_end_of_a_text_is_the_tokenizer_s_else_the_config_s(tmp_path, bloom):
-    assert eos_id(check_model_folder(bloom)) == 2
+    assert find_eos_id(check_model_folder(bloom)) == 2
     folder = make_bloom(tmp_path, eos_token_id=[1, 2])
     (folder / "tokenizer_config.json").write_text("{}")
-    assert eos_id(check_model_folder(folder)) == 1
+    assert find_eos_id(check_model_folder(folder)) == 1
 
 
 def test_the_context_is_what_the_config_says_if_it_does(tmp_path, bloom):
