@@ -49,7 +49,17 @@ CHARSMAP = "package_data/nmt_nfkc.bin"
 CHARSMAP_SHA256 = "1e2c7b43d3ee9755ceaa2ac335e253d8703604e0249ee1e81156c92b46423844"
 """Of the map in sentencepiece 0.2.3. Other versions compile other bytes, and so other tokenizers."""
 
-HEAD = ("magic", "version", "hidden", "layers", "heads", "feed_forward", "vocab_rows", "positions", "token_types")
+HEAD: tuple[str, ...] = (
+    "magic",
+    "version",
+    "hidden",
+    "layers",
+    "heads",
+    "feed_forward",
+    "vocab_rows",
+    "positions",
+    "token_types",
+)
 HEAD += ("epsilon", "block", "pieces", "bos_id", "eos_id", "pad_id", "unk_id", "blob_bytes")
 """What the file begins with."""
 FLOAT32, Q4_0 = 0, 1
