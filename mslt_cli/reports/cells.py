@@ -50,11 +50,6 @@ class Head:
     def shown(self) -> str:
         return self.text or self.key
 
-    @property
-    def marked(self) -> str:
-        """The header with its marks: "xcopa (paper) [1]"."""
-        return marked(self.shown, self.marks)
-
 
 @dataclass(frozen=True)
 class Dot:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import comb
+from typing import NamedTuple
 
 from mslt_cli.criteria import CRITERIA
 from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MsltError
-from mslt_cli.reports.grid import Combination, Grid
+from mslt_cli.reports.grid import Combination
 from mslt_cli.search.best import TIE
 from mslt_cli.selection import select
 from mslt_cli.store.db import Store
@@ -35,69 +36,64 @@ class Choice:
     """Why there is none: what is missing, and the command that gets it."""
 
 
-class Chooser:
-    """Asks `select` what each criterion makes of a grid's pool; the same question once.
+class Question(NamedTuple):
+    """What the criteria choose among, and for which model and task."""
+
+    k: int
+    pool: tuple[str, ...]
+    """ISO 639-3."""
+    include: tuple[str, ...]
+    """ISO 639-3; what every combination holds."""
+    model: str
+    task: str
+
+
+def choose(store: Store, question: Question, code: Mapping[str, str]) -> list[Choice]:
+    """The choices of all criteria, by `select`.
 
     Args:
         store: with the facts that criteria read.
+        question: see `Question`.
         code: ISO 639-3 → how the user reads it; ties are listed in the order of these.
-        k: size of the combinations.
-        pool: ISO 639-3; empty = each grid's own.
     """
-
-    def __init__(self, store: Store, code: Mapping[str, str], k: int, pool: Sequence[str]) -> None:
-        self.store, self.code, self.k, self.pool = store, code, k, tuple(pool)
-        self.answers: dict[tuple[object, ...], list[Choice]] = {}
-
-    def choose(self, grid: Grid, include: Sequence[str]) -> list[Choice]:
-        """The choices of all criteria, out of the combinations that hold `include` (ISO 639-3)."""
-        pool = self.pool or grid.pool(self.k)
-        task = next(iter(grid.trained.values())).runs[0].task
-        question = (grid.about.model, task, pool, tuple(include))
-        if question not in self.answers:
-            criteria = [row.name for row in CRITERIA.values() if row.kind != "chance"]
-            self.answers[question] = [self._ask(name, *question) for name in criteria]
-        return self.answers[question]
-
-    def _ask(self, criterion: str, model: str, task: str, pool: Sequence[str], include: Sequence[str]) -> Choice:
-        fits = len(pool) >= self.k >= len(include)
-        total = comb(len(pool) - len(include), self.k - len(include)) if fits else 0
-        if not 0 < total <= MOST_CHOSEN_FROM:
-            problem = f"{criterion}: the pool has {total:,} combinations, which are not ranked here."
-            return Choice(criterion, problem=problem)
-        iso = {self.code.get(language, language): language for language in pool}
-        kind = CRITERIA[criterion].kind
-        measured = Measured(
-            model=model if kind in ("pretraining", "vocabulary", "embedding") else None,
-            task=task if kind == "vocabulary" else None,
-        )
+    n, k, fixed = len(question.pool), question.k, len(question.include)
+    total = comb(n - fixed, k - fixed) if n >= k >= fixed else 0
+    criteria = [row.name for row in CRITERIA.values() if row.kind != "chance"]
+    if not 0 < total <= MOST_CHOSEN_FROM:
+        problem = f"the pool has {total:,} combinations, which are not ranked here."
+        return [Choice(name, problem=f"{name}: {problem}") for name in criteria]
+    choices = []
+    for name in criteria:
         try:
-            selection = select(
-                self.store,
-                list(iso),
-                self.k,
-                by=[criterion],
-                include=[self.code.get(language, language) for language in include],
-                measured=measured,
-                top=total,
-            )
+            choices.append(_choose_by(name, store, question, code, total))
         except MsltError as error:
-            return Choice(criterion, problem=f"{criterion} is left out: {error}")
-        values = {tuple(sorted(iso[x] for x in row.languages)): row.scores[criterion] for row in selection.results}
-        if len(values) < total:
-            unranked = sorted(set(iso) - {x for row in selection.results for x in row.languages})
-            return Choice(criterion, problem=f"{criterion} is left out: it knows nothing of {', '.join(unranked)}.")
-        return Choice(
-            criterion,
-            most=self._at(max(values.values()), values),
-            least=self._at(min(values.values()), values),
-            values=values,
-            evidence=selection.evidence[0].provenance,
-        )
+            choices.append(Choice(name, problem=f"{name} is left out: {error}"))
+    return choices
 
-    def _at(self, end: float, values: Mapping[Combination, float]) -> tuple[Combination, ...]:
-        tied = [combination for combination, value in values.items() if abs(value - end) <= TIE]
-        return tuple(sorted(tied, key=lambda combination: sorted(self.code.get(x, x) for x in combination)))
+
+def _choose_by(name: str, store: Store, question: Question, code: Mapping[str, str], total: int) -> Choice:
+    iso = {code.get(language, language): language for language in question.pool}
+    include = [code.get(language, language) for language in question.include]
+    kind = CRITERIA[name].kind
+    measured = Measured(
+        model=question.model if kind in ("pretraining", "vocabulary", "embedding") else None,
+        task=question.task if kind == "vocabulary" else None,
+    )
+    selection = select(store, list(iso), question.k, by=[name], include=include, measured=measured, top=total)
+    values = {tuple(sorted(iso[x] for x in row.languages)): row.scores[name] for row in selection.results}
+    if len(values) < total:
+        unranked = sorted(set(iso) - {x for row in selection.results for x in row.languages})
+        return Choice(name, problem=f"{name} is left out: it knows nothing of {', '.join(unranked)}.")
+    most, least = (
+        tuple(
+            sorted(
+                (combination for combination, value in values.items() if abs(value - end) <= TIE),
+                key=lambda combination: sorted(code.get(x, x) for x in combination),
+            )
+        )
+        for end in (max(values.values()), min(values.values()))
+    )
+    return Choice(name, most, least, values, selection.evidence[0].provenance)
 
 
 def choice_notes(choices: Iterable[Choice], criteria: Collection[str] | None = None) -> list[str]:

@@ -7,7 +7,7 @@ import math
 from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, Panel, Table, percent
 from mslt_cli.reports.choices import Choice, choice_notes
 from mslt_cli.reports.grid import Contender, Group, compare_with_best
-from mslt_cli.reports.material import Material, guess_of
+from mslt_cli.reports.material import Material
 from mslt_cli.reports.paper_tables import NEAR
 from mslt_cli.reports.score_cells import choice_cell, count_cell, criterion_cell, describe_runs, score_cell, series_cell
 from mslt_cli.reports.statistics import Estimate, kendall, spearman
@@ -34,7 +34,7 @@ def criteria(material: Material) -> Table:
     rows: list[dict[str, Cell]] = []
     panels = []
     for group in material.groups(draft):
-        choices = material.choose(group.grid, material.request.include)
+        choices = material.choices(group.grid, material.request.include)
         mine = [_criterion_row(material, group, choice) for choice in choices if not choice.problem]
         rows += mine
         panels.append(_criteria_panel(group, mine))
@@ -47,7 +47,7 @@ def criteria(material: Material) -> Table:
         else "Published numbers hold no scores of single combinations: correlations need runs."
     )
     chart = DotChart("score, %", tuple(panels)) if panels else None
-    return draft.finish(rows, chart=chart, commands=material.commands)
+    return draft.finish(rows, chart=chart, commands=material.commands())
 
 
 def _criteria_panel(group: Group, rows: list[dict[str, Cell]]) -> Panel:
@@ -56,7 +56,7 @@ def _criteria_panel(group: Group, rows: list[dict[str, Cell]]) -> Panel:
     chosen = [(row["criterion"].value, row["score"].value) for row in reversed(rows)]
     lines = tuple((name, (Dot("its choice", value),)) for name, value in chosen if isinstance(value, float))
     marks = [("mean of all", 100 * group.mean)]
-    if (chance := guess_of(group.grid)) is not None and 100 * chance > scores.min() - NEAR:
+    if (chance := group.grid.guess()) is not None and 100 * chance > scores.min() - NEAR:
         marks.append(("a guess", 100 * chance))
     return Panel(group.grid.label, lines, tuple(scores), tuple(marks))
 
@@ -130,7 +130,7 @@ def best(material: Material) -> Table:
             "Published numbers have no scores by language and seed: whether they differ can't be tested."
         )
     chart = DotChart("points below the best", tuple(panels)) if panels else None
-    return draft.finish(rows, chart=chart, commands=material.commands)
+    return draft.finish(rows, chart=chart, commands=material.commands())
 
 
 def _contender_row(group: Group, contender: Contender, *, is_best: bool) -> dict[str, Cell]:

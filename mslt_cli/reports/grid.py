@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mslt_cli.reports.cells import Origin
 from mslt_cli.reports.statistics import Estimate, detectable_difference, paired_difference, tied_for_best
+from mslt_cli.reports.task_facts import guess_accuracy
 from mslt_cli.search.competition import competition_ranks
 from mslt_cli.store.runs import StoredEvaluation, StoredRun
 
@@ -136,6 +137,10 @@ class Grid:
         used = {language for languages in combinations for language in languages}
         all_trained = len(used) > max(k, 2) and len(combinations) == math.comb(len(used), k)
         return tuple(sorted(used if all_trained else used | set(self.candidates)))
+
+    def guess(self) -> float | None:
+        """What a guess scores, 0..1; None where the metric is not accuracy, or guessing means nothing."""
+        return guess_accuracy(self.about.task) if self.about.metric == "accuracy" else None
 
     def detectable(self) -> float:
         """See `statistics.detectable_difference`; the median over combinations, 0..1."""

@@ -3,51 +3,129 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
 from mslt_cli.reports.cells import Draft, Head, percent
-from mslt_cli.reports.choices import Choice
-from mslt_cli.reports.comparable import Request
-from mslt_cli.reports.grid import Grid, Group, name_languages, name_range, name_seeds
+from mslt_cli.reports.choices import Choice, Question, choose
+from mslt_cli.reports.comparable import Request, make_grid
+from mslt_cli.reports.grid import Grid, Group, name_grids, name_languages, name_range, name_seeds
 from mslt_cli.reports.statistics import detectable_difference
-from mslt_cli.reports.task_facts import guess_accuracy, paper_test_items
-from mslt_cli.store.probes import StoredProbe
-from mslt_cli.store.results import Published
+from mslt_cli.reports.task_facts import guess_accuracy, own_metric, paper_test_items
+from mslt_cli.store import languages as facts
+from mslt_cli.store.db import Store
+from mslt_cli.store.probes import StoredProbe, read_probes
+from mslt_cli.store.results import Published, inconsistencies, published_cells
+from mslt_cli.store.runs import StoredEvaluation, StoredScore, find_runs, stored_scores
+from mslt_cli.tasks import TASKS
 
+MOST_LISTED = 8
+"""Evaluations that an error lists."""
 UNSEEN = "differences under {points:.1f} points can't be seen"
 
 
-@dataclass(frozen=True)
 class Material:
-    """All that views take."""
+    """All that views take. It alone asks the store, and asks the same once.
 
-    request: Request
-    published: Sequence[Published]
-    inconsistencies: Sequence[Mapping[str, Any]]
-    """What does not fit together in the paper: tables, task (empty = all), text."""
-    grids: Sequence[Grid]
-    probes: Sequence[StoredProbe]
-    choose: Callable[[Grid, Sequence[str]], Sequence[Choice]]
-    """Takes a grid and what every combination holds (ISO 639-3); gives the choices of all criteria."""
-    code: Mapping[str, str]
-    """ISO 639-3 → how the user reads it."""
-    script: Mapping[str, str]
-    """ISO 639-3 → ISO 15924."""
+    Args:
+        store: filled, with what ships in db/.
+        request: of the report.
+        evaluations: all that the store has scores of.
 
-    @property
-    def commands(self) -> tuple[str, ...]:
-        """The command lines that trained the grids' runs, each once."""
-        runs = (run for grid in self.grids for trained in grid.trained.values() for run in trained.runs)
-        return tuple(dict.fromkeys(run.command for run in runs if run.command))
+    Raises:
+        UnknownNameError: a task that has no results and is none of ours.
+    """
 
-    def named(self, languages: Sequence[str]) -> str:
-        """ "ar,de,zh"."""
-        return name_languages(languages, self.code)
+    def __init__(self, store: Store, request: Request, evaluations: Sequence[StoredEvaluation]) -> None:
+        self.store, self.request = store, request
+        languages = facts.all_languages(store)
+        self.code = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in languages}
+        """ISO 639-3 → how the user reads it."""
+        self.script = {row.iso639_3: row.script for row in languages}
+        """ISO 639-3 → ISO 15924."""
+        self.available = [row for row in evaluations if row.origin == request.origin]
+        printed = published_cells(store)
+        self._require_tasks({row.task for row in printed})
+        shown = printed if request.source in ("published", "both") else []
+        self.published = [row for row in shown if not request.tasks or row.task in request.tasks]
+        self.inconsistencies = inconsistencies()
+        self.evaluations = self._evaluations(request.metric)
+        self.names = name_grids(self.evaluations)
+        self.runs = find_runs(store, origin=request.origin) if self.evaluations else []
+        self.grids: list[Grid] = []
+        """Those that the view at hand shows; see `take_grids`."""
+        self._scores: dict[StoredEvaluation, list[StoredScore]] = {}
+        self._grids: dict[tuple[int, ...] | None, list[Grid]] = {}
+        self._choices: dict[Question, list[Choice]] = {}
+
+    def _require_tasks(self, of_paper: set[str]) -> None:
+        published = self.request.source == "published"
+        tasks = of_paper if published else of_paper | {row.task for row in self.available}
+        for name in self.request.tasks:
+            if name not in tasks and (published or name not in TASKS):
+                raise UnknownNameError("task with results", name, sorted(tasks))
+
+    def _evaluations(self, metric: str | None) -> list[StoredEvaluation]:
+        """The evaluations that are asked for, one metric each: this one, or each task's own."""
+        tasks, models = self.request.tasks, self.request.models
+        groups: dict[tuple[str, str, str, str], dict[str, StoredEvaluation]] = {}
+        for row in self.available:
+            if (not tasks or row.task in tasks) and (not models or row.model in models):
+                groups.setdefault((row.task, row.split, row.scoring, row.model), {})[row.metric] = row
+        names = [metric or own_metric(task, list(group)) for (task, *_), group in groups.items()]
+        return [group[name] for name, group in zip(names, groups.values(), strict=True) if name in group]
+
+    # -- what the store has ------------------------------------------------------------------------
+
+    def take_grids(self, sizes: tuple[int, ...] | None) -> None:
+        """Show the grids of the combinations of some sizes; None = of all.
+
+        Raises:
+            UsageError: their runs differ in budget or recipe.
+            DataError: they have no target in common.
+        """
+        if sizes not in self._grids:
+            runs = [run for run in self.runs if sizes is None or not run.sources or len(run.sources) in sizes]
+            grids = [
+                make_grid(about, self.names[about], runs, self._read_scores(about), self.request, self.code)
+                for about in self.evaluations
+            ]
+            self._grids[sizes] = [grid for grid in grids if grid is not None]
+        self.grids = self._grids[sizes]
+
+    def _read_scores(self, about: StoredEvaluation) -> list[StoredScore]:
+        if about not in self._scores:
+            self._scores[about] = stored_scores(
+                self.store, task=about.task, split=about.split, scoring=about.scoring, metric=about.metric
+            )
+        return self._scores[about]
+
+    def choices(self, grid: Grid, include: Sequence[str]) -> list[Choice]:
+        """What all criteria choose out of the combinations that hold `include` (ISO 639-3)."""
+        task = next(iter(grid.trained.values())).runs[0].task
+        pool = self.request.pool or grid.pool(self.request.k)
+        question = Question(self.request.k, pool, tuple(include), grid.about.model, task)
+        if question not in self._choices:
+            self._choices[question] = choose(self.store, question, self.code)
+        return self._choices[question]
+
+    def probes(self) -> list[StoredProbe]:
+        """Those of the models that are asked for, over all languages of a corpus together."""
+        rows = read_probes(self.store) if self.request.origin else []
+        return [row for row in rows if not row.a and (not self.request.models or row.model in self.request.models)]
+
+    def groups(self, draft: Draft, include: Sequence[str] = ()) -> Iterator[Group]:
+        """The combinations of each grid that a view of one size is about; of a grid without any, the draft notes it."""
+        include, k = include or self.request.include, self.request.k
+        for grid in self.grids:
+            group = grid.group(k, self.request.pool, include)
+            if group.trained:
+                yield group
+            else:
+                draft.notes.append(self.nothing_trained(grid, k, include))
 
     def printed(self, table: int) -> list[Published]:
         """The cells of a table of the paper; none where what is asked for is not what the paper prints."""
@@ -63,18 +141,19 @@ class Material:
         marks = draft.mark(self.footnotes(table, task))
         return Head(f"{task}.published", f"{task} (paper)", right=right, marks=marks)
 
-    def groups(self, draft: Draft, include: Sequence[str] = ()) -> Iterator[Group]:
-        """The combinations of each grid that a view of one size is about; of a grid without any, the draft notes it."""
-        include, k = include or self.request.include, self.request.k
-        for grid in self.grids:
-            group = grid.group(k, self.request.pool, include)
-            if group.trained:
-                yield group
-            else:
-                draft.notes.append(self.nothing_trained(grid, k, include))
+    # -- what a reader has to know -----------------------------------------------------------------
+
+    def named(self, languages: Iterable[str]) -> str:
+        """ "ar,de,zh"."""
+        return name_languages(languages, self.code)
+
+    def commands(self) -> tuple[str, ...]:
+        """The command lines that trained the grids' runs, each once."""
+        runs = (run for grid in self.grids for trained in grid.trained.values() for run in trained.runs)
+        return tuple(dict.fromkeys(run.command for run in runs if run.command))
 
     def nothing_trained(self, grid: Grid, k: int, include: Sequence[str]) -> str:
-        """What to say of a grid without combinations of a size, and the command that trains them."""
+        """That a grid has no combinations of a size, and the command that trains them."""
         pool, about = self.request.pool, grid.about
         held = f" with {self.named(include)}" if include else ""
         out_of = f" out of {self.named(pool)}" if pool else ""
@@ -84,43 +163,41 @@ class Material:
         return note
 
     def grid_notes(self, grid: Grid, *, sizes: Sequence[int] = (), include: Sequence[str] = ()) -> list[str]:
-        """What a reader has to know of a grid: completeness, chance, and what its test data can show.
+        """Completeness of a grid, the score of a guess, and what its test data can show.
 
         Args:
             grid: that the view shows.
             sizes: of the combinations that it shows; default: the one that is asked for.
             include: what each of them holds, ISO 639-3; default: what is asked for.
         """
-        about = grid.about
-        include = include or self.request.include
-        counts = "; ".join(self._completeness(grid, k, include) for k in sizes or (self.request.k,))
+        about, include = grid.about, include or self.request.include
+        counts = "; ".join(self._count_trained(grid, k, include) for k in sizes or (self.request.k,))
         seeds = name_seeds(draw for trained in grid.trained.values() for draw in trained.draws)
         whose = "own runs" if about.origin == "own" else "shipped with mslt"
         targets = ", ".join(self.code.get(target, target) for target in grid.targets)
         budget = " and ".join(f"{n:,}" for n in grid.examples)
-        chance = guess_of(grid)
+        guess = grid.guess()
         return [
             f"{grid.label} ({whose}): {about.metric} on {about.split}, %, mean over {targets}; {budget} examples; "
             f"seeds {seeds}; {counts}.",
             f"With {name_range(*grid.rows)} items × {len(grid.targets)} languages, "
             + UNSEEN.format(points=100 * grid.detectable())
-            + ("" if chance is None else f"; a guess scores {percent(chance)}")
-            + ".",
+            + ("." if guess is None else f"; a guess scores {percent(guess)}."),
             *(f"{grid.label}: {note}." for note in grid.notes),
         ]
 
-    def _completeness(self, grid: Grid, k: int, include: Sequence[str]) -> str:
+    def _count_trained(self, grid: Grid, k: int, include: Sequence[str]) -> str:
         """ "12 of 35 combinations of 3 trained: ranks are provisional"."""
         include = include if len(include) <= k else ()  # fig4 has smaller ones as well
-        pool = self.request.pool or grid.pool(k)
+        free = len(self.request.pool or grid.pool(k)) - len(include)
         trained = len(grid.group(k, self.request.pool, include).trained)
-        total = math.comb(len(pool) - len(include), k - len(include)) if len(pool) >= k else 0
+        total = math.comb(free, k - len(include)) if free >= 0 else 0
         held = f" with {self.named(include)}" if include else ""
         provisional = "" if trained >= total else ": ranks are provisional"
         return f"{trained} of {total} combinations of {k}{held} trained{provisional}"
 
-    def paper_notes(self, tasks: Sequence[str]) -> list[str]:
-        """What the paper's test data can show at the scores that it prints, and what a guess would score."""
+    def paper_notes(self, tasks: Iterable[str]) -> list[str]:
+        """What the paper's test data can show at the scores that it prints, and the score of a guess."""
         notes = []
         for task in tasks:
             rows = [row for row in self.published if row.task == task and row.paper_table == 1]
@@ -131,13 +208,39 @@ class Material:
                 halves = [Z * math.sqrt(share * (1 - share) / n) for n in items]
                 unseen = UNSEEN.format(points=100 * detectable_difference(halves))
                 parts.append(f"with {name_range(min(items), max(items))} items × {len(items)} languages, {unseen}")
-            if (chance := guess_accuracy(task)) is not None:
-                parts.append(f"a guess scores {percent(chance)}")
+            if (guess := guess_accuracy(task)) is not None:
+                parts.append(f"a guess scores {percent(guess)}")
             if parts:
                 notes.append(f"{task} (paper): {'; '.join(parts)}.")
         return notes
 
+    def without_metric(self) -> list[str]:
+        """What is asked for and lacks the metric: "xnli with e5-small"."""
+        scored = {(row.task, row.model) for row in self.evaluations}
+        rows = self._evaluations(None) if self.request.metric else []
+        return sorted({f"{row.task} with {row.model}" for row in rows if (row.task, row.model) not in scored})
 
-def guess_of(grid: Grid) -> float | None:
-    """What a guess scores in a grid, 0..1; None where its metric is not accuracy, or guessing means nothing."""
-    return guess_accuracy(grid.about.task) if grid.about.metric == "accuracy" else None
+    def missing_runs(self) -> MissingFactsError:
+        """What there is instead of the runs that are asked for, and the command that would make these."""
+        request = self.request
+        models = {about.model for about in self.evaluations}
+        sizes = sorted({len(run.sources) for run in self.runs if run.sources and run.model in models})
+        whose = "own runs" if request.origin == "own" else "shipped runs"
+        asked = [*(f"of {name}" for name in request.tasks), *(f"with {name}" for name in request.models)]
+        asked += [f"by {request.metric}"] if request.metric else []
+        asked += [f"of {request.examples:,} examples"] if request.examples is not None else []
+        asked += [f"with {name}={value}" for name, value in request.where.items()]
+        message = f"There are no {' '.join([whose, *asked])}."
+        if sizes and request.k not in sizes:
+            message = f"There are no {whose} of combinations of {request.k}: there are of {', '.join(map(str, sizes))}."
+        elif self.available:
+            there = sorted({(row.task, row.model, row.metric) for row in self.available})[:MOST_LISTED]
+            message += f" There are: {'; '.join(f'{task} with {model} ({metric})' for task, model, metric in there)}."
+        if request.origin == "own":
+            task, model = (*request.tasks, "cldr")[0], (*request.models, "e5-small")[0]
+            budget = f" --examples {request.examples}" if request.examples is not None else ""
+            message += (
+                f" `mslt train --task {task} --model {model} --all-combinations -k {request.k}{budget}` makes them; "
+                "`--source published` shows the paper's, `--source shipped` runs that come with mslt."
+            )
+        return MissingFactsError(message)

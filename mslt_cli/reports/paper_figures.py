@@ -18,19 +18,11 @@ MOST_NAMED = 6
 
 def fig3(material: Material) -> Table:
     """How mixed the languages are in models and runs, as `mslt probe` measured it."""
-    title = "How far training mixes the languages"
-    probes = [row for row in material.probes if not row.a]
-    if not probes:
-        draft = Draft("fig3", title, Head("model", right=False))
-        draft.notes.append(
-            "The paper prints Figure 3 as maps, without numbers, and no probes of your own are asked for or stored: "
-            "`mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures how mixed languages are."
-        )
-        return draft.finish([])
+    probes = material.probes()
     draft = Draft(
         "fig3",
-        title,
-        Head("model", right=False, label=True),
+        "How far training mixes the languages",
+        Head("model", right=False, label=bool(probes)),
         Head("metric", right=False, label=True),
         Head("value"),
         Head("low"),
@@ -42,6 +34,13 @@ def fig3(material: Material) -> Table:
         Head("how", right=False),
         Head("run_id", "run", right=False),
     )
+    if not probes:
+        del draft.heads[1:]
+        draft.notes.append(
+            "The paper prints Figure 3 as maps, without numbers, and no probes of your own are asked for or stored: "
+            "`mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures how mixed languages are."
+        )
+        return draft.finish([])
     draft.notes += [
         "cka, retrieval: higher = more mixed; langid, centroid: lower = more mixed. 95 % intervals over sentences.",
         "The paper prints Figure 3 as maps; `mslt probe … --out figure3.pdf` draws them.",
@@ -121,7 +120,7 @@ def fig4(material: Material) -> Table:
     if not series:
         draft.notes.append("The paper prints Figure 4 without its numbers: there is nothing published to show.")
     chart = LineChart("source languages", "score, %", tuple(series)) if series else None
-    return draft.finish([rows[k] for k in sorted(rows)], chart=chart, commands=material.commands)
+    return draft.finish([rows[k] for k in sorted(rows)], chart=chart, commands=material.commands())
 
 
 def _step(k: int, group: Group) -> Step:
@@ -182,7 +181,7 @@ def fig5(material: Material) -> Table:
         draft.notes += material.grid_notes(grid)
     lines = tuple((row["series"].text, _dots(row)) for row in reversed(rows))
     chart = DotChart("score, %", (Panel("", lines),), joined=True) if lines else None
-    return draft.finish(rows, chart=chart, commands=material.commands)
+    return draft.finish(rows, chart=chart, commands=material.commands())
 
 
 def _single_source_cell(grid: Grid, pool: Sequence[str]) -> Cell:

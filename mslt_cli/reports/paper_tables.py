@@ -60,14 +60,14 @@ def _criteria_table(material: Material, number: int, title: str, include: Sequen
     draft.notes += material.paper_notes(tasks) if number == 1 else []
     for group in material.groups(draft, include):
         grid = group.grid
-        choices = material.choose(grid, include)
+        choices = material.choices(grid, include)
         for method, cell in (end_cells(group) | _choice_cells(group, choices)).items():
             rows[method][grid.name.key] = cell
         draft.notes += material.grid_notes(grid, include=include)
         draft.notes += choice_notes(choices, METHODS)
         draft.notes.append(f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).")
     # A line that nobody has a number for is left out.
-    return draft.finish([cells for cells in rows.values() if len(cells) > 1], commands=material.commands)
+    return draft.finish([cells for cells in rows.values() if len(cells) > 1], commands=material.commands())
 
 
 def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
@@ -86,61 +86,46 @@ def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
     return cells
 
 
-@dataclass(frozen=True)
-class _BestColumn:
-    """A column of Table 3, the best combination first."""
-
-    head: Head
-    combinations: list[tuple[str, ...]]
-    """Languages as the user reads them."""
-    cells: list[Cell]
-
-
 def table3(material: Material) -> tuple[Table, Table]:
     """The best combinations of each task; and how often each language is in them."""
     draft = Draft("table3", "", Head("rank", label=True))
     top = material.request.top
     printed = material.printed(3)
-    columns = []
+    columns: dict[str, list[Cell]] = {}
     for task in dict.fromkeys(row.task for row in printed):
         best = sorted((row for row in printed if row.task == task), key=lambda row: row.rank or 0)[:top]
-        columns.append(
-            _BestColumn(
-                material.printed_head(draft, 3, task, right=False),
-                [row.languages for row in best],
-                [Cell(",".join(row.languages), ",".join(row.languages), "published", row.source) for row in best],
-            )
-        )
+        head = material.printed_head(draft, 3, task, right=False)
+        draft.heads.append(head)
+        columns[head.key] = [Cell(x, x, "published", row.source) for row in best for x in [",".join(row.languages)]]
     for group in material.groups(draft):
-        column = _BestColumn(Head(group.grid.name.key, group.grid.label, right=False), [], [])
-        for trained in group.ranked[:top]:
-            cell = score_cell(group, trained)
-            named, more = cell.more["languages"], {"score": cell.value, "rank": cell.more["rank"]}
-            column.combinations.append(tuple(named.split(",")))
-            column.cells.append(replace(cell, value=named, text=f"{named}  {percent(trained.mean)}", more=more))
-        columns.append(column)
+        name = group.grid.name
+        draft.heads.append(Head(name.key, name.label, right=False))
+        columns[name.key] = [_best_cell(group, trained) for trained in group.ranked[:top]]
         draft.notes += material.grid_notes(group.grid)
-    rows: list[dict[str, Cell]] = []
-    for i in range(max([len(column.cells) for column in columns], default=0)):
-        row = {column.head.key: column.cells[i] for column in columns if i < len(column.cells)}
-        rows.append({"rank": count_cell(i + 1), **row})
-    draft.title = f"The best {len(rows)} combinations"
-    draft.heads += [column.head for column in columns]
-    return draft.finish(rows, commands=material.commands), _languages_of(columns, len(rows))
+    n = max(map(len, columns.values()), default=0)
+    rows = [
+        {"rank": count_cell(i + 1), **{key: cells[i] for key, cells in columns.items() if i < len(cells)}}
+        for i in range(n)
+    ]
+    draft.title = f"The best {n} combinations"
+    return draft.finish(rows, commands=material.commands()), _count_languages(draft.heads[1:], columns, n)
 
 
-def _languages_of(columns: Sequence[_BestColumn], top: int) -> Table:
+def _best_cell(group: Group, trained: Trained) -> Cell:
+    cell = score_cell(group, trained)
+    named, more = cell.more["languages"], {"score": cell.value, "rank": cell.more["rank"]}
+    return replace(cell, value=named, text=f"{named}  {percent(trained.mean)}", more=more)
+
+
+def _count_languages(heads: Sequence[Head], columns: Mapping[str, Sequence[Cell]], top: int) -> Table:
     """How often each language is in the best combinations: of the paper's tasks together, and of each column."""
-    draft = Draft(
-        "languages",
-        f"How often each language is in the best {top} combinations",
-        Head("language", right=False, label=True),
-    )
-    counts = {column.head.key: Counter(x for languages in column.combinations for x in languages) for column in columns}
-    if of_paper := [counts[key] for key in counts if key.endswith(".published")]:
+    title = f"How often each language is in the best {top} combinations"
+    draft = Draft("languages", title, Head("language", right=False, label=True))
+    counts = {key: Counter(x for cell in cells for x in cell.value.split(",")) for key, cells in columns.items()}
+    if of_paper := [count for key, count in counts.items() if key.endswith(".published")]:
         draft.heads.append(Head("paper", "paper, all tasks"))
         counts = {"paper": sum(of_paper, Counter()), **counts}
-    draft.heads += [Head(column.head.key, column.head.text) for column in columns]
+    draft.heads += [Head(head.key, head.text) for head in heads]
     first = ["paper"] if of_paper else list(counts)
     languages = {language for count in counts.values() for language in count}
     ordered = sorted(languages, key=lambda language: (*(-counts[key][language] for key in first), language))
@@ -173,10 +158,10 @@ def table4(material: Material) -> Table:
         draft.notes += material.grid_notes(group.grid)
     source = "distinct ISO 15924 scripts (data/langs)"
     ordered = [{"scripts": count_cell(scripts, source), **rows[scripts]} for scripts in sorted(rows)]
-    return draft.finish(ordered, commands=material.commands)
+    return draft.finish(ordered, commands=material.commands())
 
 
-def _split_by_scripts(group: Group, script: Mapping[str, str]) -> dict[int, Group]:
+def _split_by_scripts(group: Group, script: Mapping[str, str | None]) -> dict[int, Group]:
     """The combinations by their number of distinct scripts, without those whose scripts are not all known."""
     by_count: dict[int, list[Trained]] = {}
     for trained in group.trained:
@@ -192,14 +177,12 @@ def table6(material: Material) -> Table:
     columns = _diversity_columns(material, draft)
     rows = _diversity_rows(columns)
     for column in columns:
-        keys = {end: f"{column.key}.{end}" for end in (LEAST, MOST)}
-        draft.heads += [
-            Head(keys[LEAST], f"{column.label}: least", marks=column.marks),
-            Head(keys[MOST], "most diverse"),
-        ]
+        key = column.head.key
+        least = replace(column.head, key=f"{key}.{LEAST}", text=f"{column.head.text}: least")
+        draft.heads += [least, Head(f"{key}.{MOST}", "most diverse")]
         for method, row in rows.items():
-            row |= {keys[end]: cell for end, cell in column.ends.get(method, {}).items()}
-    return draft.finish(rows.values(), commands=material.commands)
+            row |= {f"{key}.{end}": cell for end, cell in column.ends.get(method, {}).items()}
+    return draft.finish(rows.values(), commands=material.commands())
 
 
 def fig6(material: Material) -> Table:
@@ -207,22 +190,23 @@ def fig6(material: Material) -> Table:
     draft = Draft("fig6", "Points that the most diverse combination gains over the least diverse one", CRITERION)
     columns = _diversity_columns(material, draft)
     rows = _diversity_rows(columns)
+    draft.heads += [column.head for column in columns]
     panels = []
     for column in columns:
-        draft.heads.append(Head(column.key, column.label, marks=column.marks))
         lines = []
         for method, row in reversed(rows.items()):
             ends = {end: cell for end, cell in column.ends.get(method, {}).items() if isinstance(cell.value, float)}
             named = (("least diverse", ends.get(LEAST)), ("most diverse", ends.get(MOST)))
             lines.append((row[CRITERION.key].text, tuple(Dot(name, end.value) for name, end in named if end)))
             if len(ends) == 2:
-                row[column.key] = _gain_cell(ends[LEAST], ends[MOST])
+                row[column.head.key] = _gain_cell(ends[LEAST], ends[MOST])
         values = [dot.value for _, dots in lines for dot in dots]
-        chance = guess_accuracy(column.task)
-        near = chance is not None and values and 100 * chance > min(values) - NEAR
-        panels.append(Panel(column.label, tuple(lines), (), (("a guess", 100 * chance),) if near and chance else ()))
+        guess = guess_accuracy(column.task)
+        near = guess is not None and values and 100 * guess > min(values) - NEAR
+        marks = (("a guess", 100 * guess),) if near and guess else ()
+        panels.append(Panel(column.head.text, tuple(lines), marks=marks))
     chart = DotChart("score, %", tuple(panels), joined=True) if panels else None
-    return draft.finish(rows.values(), chart=chart, commands=material.commands)
+    return draft.finish(rows.values(), chart=chart, commands=material.commands())
 
 
 def _gain_cell(least: Cell, most: Cell) -> Cell:
@@ -234,31 +218,27 @@ def _gain_cell(least: Cell, most: Cell) -> Cell:
 
 @dataclass(frozen=True)
 class _DiversityColumn:
-    """A task of the paper, or a grid, in Table 6: by method, the cells of both ends, MOST and LEAST."""
+    """A task of the paper, or a grid, in Table 6."""
 
     task: str
-    key: str
-    label: str
-    marks: tuple[int, ...] = ()
+    head: Head
     ends: dict[str, dict[str, Cell]] = field(default_factory=dict)
+    """By method, the cells of MOST and LEAST."""
 
 
 def _diversity_columns(material: Material, draft: Draft) -> list[_DiversityColumn]:
     printed = material.printed(6)
-    tasks = list(dict.fromkeys(row.task for row in printed))
-    columns = []
-    for task in tasks:
-        head = material.printed_head(draft, 6, task)
-        column = _DiversityColumn(task, task, head.text, head.marks)
-        for row in printed:
-            if row.task == task:
-                column.ends.setdefault(row.method, {})[row.selection] = published_cell(row)
-        columns.append(column)
-    draft.notes += material.paper_notes(tasks)
+    columns = {}
+    for row in printed:
+        if row.task not in columns:
+            head = replace(material.printed_head(draft, 6, row.task), key=row.task)
+            columns[row.task] = _DiversityColumn(row.task, head)
+        columns[row.task].ends.setdefault(row.method, {})[row.selection] = published_cell(row)
+    draft.notes += material.paper_notes(columns)
     for group in material.groups(draft):
         grid = group.grid
-        column = _DiversityColumn(grid.about.task, grid.name.key, grid.label)
-        choices = material.choose(grid, material.request.include)
+        column = _DiversityColumn(grid.about.task, Head(grid.name.key, grid.label))
+        choices = material.choices(grid, material.request.include)
         by_name = {choice.criterion: choice for choice in choices if not choice.problem}
         shown = [by_name[method] for method in DIVERSE if method in by_name]
         averages = {}
@@ -271,10 +251,9 @@ def _diversity_columns(material: Material, draft: Draft) -> list[_DiversityColum
                 source = f"mean of the {len(values)} criteria above"
                 averages[end] = Cell(mean, f"{mean:.2f}", "computed", source)
         column.ends["average"] = averages
-        columns.append(column)
-        draft.notes += material.grid_notes(grid)
-        draft.notes += choice_notes(choices, DIVERSE)
-    return columns
+        columns[grid.name.key] = column
+        draft.notes += [*material.grid_notes(grid), *choice_notes(choices, DIVERSE)]
+    return list(columns.values())
 
 
 def _diversity_rows(columns: Sequence[_DiversityColumn]) -> dict[str, dict[str, Cell]]:

@@ -9,14 +9,10 @@ from typing import Literal
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.reports import criteria_and_ties, paper_figures, paper_tables
 from mslt_cli.reports.cells import Head, Table
-from mslt_cli.reports.choices import Chooser
 from mslt_cli.reports.comparable import ORIGINS, Request
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.requested import RequestedResults
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
-from mslt_cli.store.probes import read_probes
-from mslt_cli.store.results import inconsistencies
 from mslt_cli.store.runs import stored_evaluations
 from mslt_cli.tasks import find_task
 
@@ -121,24 +117,12 @@ def report(
         include=include,
         pool=pool,
     )
-    languages = facts.all_languages(store)
-    code = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in languages}
-    results = RequestedResults(store, request, evaluations, code)
-    material = Material(
-        request=request,
-        published=results.published,
-        inconsistencies=inconsistencies(),
-        grids=[],
-        probes=[row for row in read_probes(store) if not models or row.model in models] if request.origin else [],
-        choose=Chooser(store, code, k, pool).choose,
-        code=code,
-        script={row.iso639_3: row.script for row in languages if row.script},
-    )
+    material = Material(store, request, evaluations)
     tables: list[Table] = []
     errors: list[MsltError] = []
     for view in (VIEWS[name] for name in views):
         try:
-            tables += _make(view, material, results)
+            tables += _make(view, material)
         except MsltError as error:
             errors.append(error)
             tables.append(Table(view.name, view.summary, (Head("report", label=True),), (), (str(error),)))
@@ -147,7 +131,7 @@ def report(
     return [replace(table, notes=tuple(dict.fromkeys(table.notes))) for table in tables]  # of two grids, said once
 
 
-def _make(view: View, material: Material, results: RequestedResults) -> list[Table]:
+def _make(view: View, material: Material) -> list[Table]:
     """The tables of a view; the last one says what is left out.
 
     Raises:
@@ -157,13 +141,13 @@ def _make(view: View, material: Material, results: RequestedResults) -> list[Tab
     """
     request, printed = material.request, view.published and bool(material.published)
     notes = []
-    if view.sizes != "none":
-        material = replace(
-            material, grids=results.grids({"k": (request.k,), "k and 1": (1, request.k)}.get(view.sizes))
-        )
+    if view.sizes == "none":
+        material.grids = []
+    else:
+        material.take_grids({"k": (request.k,), "k and 1": (1, request.k)}.get(view.sizes))
         if request.origin and not material.grids and not printed:
-            raise results.missing_runs()
-        if without := results.without_metric():
+            raise material.missing_runs()
+        if without := material.without_metric():
             notes.append(f"Left out, for lack of {request.metric}: {'; '.join(without)}.")
     if printed and not material.grids and (request.models or request.metric or request.examples or request.where):
         notes.append(NO_SUCH_RUNS)
