@@ -25,7 +25,7 @@ from mslt_cli.shipped import data_path
 from mslt_cli.store.db import Store, open_store
 from mslt_cli.store.fill import fill_languages
 from mslt_cli.store.language_vectors import read_vectors
-from mslt_cli.store.languages import all_codes
+from mslt_cli.store.languages import all_languages
 
 SAMPLE = 20_000
 SETS = ("syntax_knn", "phonology_knn", "inventory_knn", "geo")
@@ -88,7 +88,7 @@ def main() -> None:
             for name in SETS:
                 case(store, name, described(), 6, least=True)
                 case(store, name, described(), 6, smallest=True)
-            everything = list(all_codes(store))
+            everything = [language.iso639_3 for language in all_languages(store)]
             for name in ("syntax_knn", "phonology_knn", "inventory_knn", "fam", "geo"):
                 case(store, name, everything, 3)
 

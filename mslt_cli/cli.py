@@ -18,7 +18,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 COMMANDS = {
     "fetch": "fetch_commands",
-    "select": "select",
+    "select": "select_command",
     "train": "train_command",
     "eval": "eval_command",
     "probe": "probe_command",

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +33,6 @@ from mslt_cli.search.objective import Lot, Objective
 from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, Ranking, Row, rank
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
-
-if TYPE_CHECKING:
-    from mslt_cli.criteria.own_vectors import OwnVectorReader
-    from mslt_cli.languages.resolver import Resolver
 
 Floats = NDArray[np.float64]
 
@@ -164,7 +159,11 @@ def select(
     if not time_limit > 0:
         raise UsageError(f"--time-limit is {time_limit:g}; it has to be more than 0 seconds.")
     language = resolver(store)
-    own_vectors = _read_own_vectors(vectors, language)
+    own_vectors = None
+    if vectors is not None:
+        from mslt_cli.criteria.own_vectors import OwnVectorReader
+
+        own_vectors = OwnVectorReader(vectors, language)
     criteria = read_criteria(by, own_vectors is not None)
     measured = measured or Measured()
     if measured.model is not None and not {row.kind for row in criteria} & {"vocabulary", "embedding"}:
@@ -225,14 +224,6 @@ def select(
         notes=(*candidates.notes, *_notes_on_unread(criteria, aim, measured)),
         best=ranking.rows[0].items,
     )
-
-
-def _read_own_vectors(path: Path | None, language: Resolver) -> OwnVectorReader | None:
-    if path is None:
-        return None
-    from mslt_cli.criteria.own_vectors import OwnVectorReader
-
-    return OwnVectorReader(path, language)
 
 
 def _require_facts(readers: Sequence[Reader], candidates: Candidates, aim: Aim) -> None:

@@ -21,7 +21,7 @@ from mslt_cli.commands.options import (
 )
 
 
-def select(
+def select_command(
     pool: Annotated[
         str,
         typer.Option(
@@ -45,13 +45,19 @@ def select(
     ] = None,
     include: Annotated[
         list[str] | None,
-        typer.Option(metavar="LANGUAGES", autocompletion=complete_languages, help="In every combination."),
+        typer.Option(
+            metavar="LANGUAGES", autocompletion=complete_languages, help="Languages that every combination holds."
+        ),
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(metavar="LANGUAGES", autocompletion=complete_languages, help="In no combination."),
+        typer.Option(
+            metavar="LANGUAGES", autocompletion=complete_languages, help="Languages to leave out of the pool."
+        ),
     ] = None,
-    least: Annotated[bool, typer.Option("--least", help="Least diverse first: the paper's control.")] = False,
+    least: Annotated[
+        bool, typer.Option("--least", help="Put the least diverse combination first: the paper's control.")
+    ] = False,
     maximize: Annotated[
         str, typer.Option(metavar="sum|min", help="Sum of the pair distances, or the smallest of them.")
     ] = "sum",
@@ -60,7 +66,7 @@ def select(
         typer.Option(
             metavar="LANGUAGES",
             autocompletion=complete_languages,
-            help="Languages to do well in without training on them: shown beside each combination.",
+            help="Languages to do well in without training on them. Each combination shows how near it is to them.",
         ),
     ] = None,
     objective: Annotated[
@@ -71,7 +77,7 @@ def select(
     ] = None,
     lambda_: Annotated[
         float | None,
-        typer.Option("--lambda", metavar="0..1", help="Mix of the two: 0 is diverse, 1 is cover."),
+        typer.Option("--lambda", metavar="0..1", help="Mix of the two objectives: 0 is diverse, 1 is cover."),
     ] = None,
     combine: Annotated[str | None, typer.Option(metavar="borda", help="Rank by the mean rank over all --by.")] = None,
     max_per_family: Annotated[int | None, typer.Option(metavar="N", help="At most N languages of one family.")] = None,
@@ -83,27 +89,38 @@ def select(
         typer.Option(
             metavar="MODEL",
             autocompletion=complete_models,
-            help="Whose pretraining data (size), vocabulary or embeddings. Default: xlm-r, or what is stored.",
+            help="Model whose pretraining data (size), vocabulary or embeddings are read. Default: xlm-r for size, "
+            "else the one that is stored.",
         ),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(metavar="TASK", autocompletion=complete_tasks, help="Whose text vocab is of."),
+        typer.Option(
+            metavar="TASK", autocompletion=complete_tasks, help="Task whose text vocab reads. Default: the one stored."
+        ),
     ] = None,
     corpus: Annotated[
         str | None,
-        typer.Option(metavar="TASK", autocompletion=complete_tasks, help="Whose sentences embedding is of."),
+        typer.Option(
+            metavar="TASK",
+            autocompletion=complete_tasks,
+            help="Corpus whose sentences embedding reads. Default: the one stored.",
+        ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(metavar="SPLIT", help="Of --task or --corpus. Default: train, or what is stored.")
+        str | None,
+        typer.Option(metavar="SPLIT", help="Split of --task or --corpus. Default: train, or the one stored."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", help="What was measured on the first N rows. Default: on all.")
+        int | None, typer.Option(metavar="N", help="Rows of each language that were measured. Default: all.")
     ] = None,
-    layer: Annotated[int | None, typer.Option(metavar="N", help="Of the embeddings. Default: the last.")] = None,
-    prefix: Annotated[str, typer.Option(metavar="TEXT", help="That was put before each sentence.")] = "",
+    layer: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Layer of the embeddings; 0 stands before the first. Default: the last."),
+    ] = None,
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Text that was put before each embedded sentence.")] = "",
     special_tokens: Annotated[
-        bool, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s> and </s> count in embeddings.")
+        bool, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s> and </s> count in the embeddings.")
     ] = True,
     vectors: Annotated[
         Path | None,
@@ -113,10 +130,17 @@ def select(
     ] = None,
     top: Annotated[int, typer.Option(metavar="N", help="How many combinations to show.")] = 10,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Why the best one: similarities, coverage, what one more would add.")
+        bool,
+        typer.Option(
+            "--explain",
+            help="Explain the first combination: its similarities, its coverage, and what one more language would add.",
+        ),
     ] = False,
     time_limit: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Then stop with the best found and the proven gap.")
+        float,
+        typer.Option(
+            metavar="SECONDS", help="Time after which the search stops, with the best found and the proven gap."
+        ),
     ] = 8.0,
     seed: SeedOption = 0,
     store: StoreOption = None,
@@ -139,9 +163,8 @@ def select(
 
       mslt select --by vocab --by embedding --model e5-small --target sw
     """
-    from mslt_cli import selection
     from mslt_cli.criteria.request import Measured
-    from mslt_cli.explanation import explain_best
+    from mslt_cli.selection import select
     from mslt_cli.show.selections import show
     from mslt_cli.show.terminal import note
     from mslt_cli.store.db import open_store, store_path
@@ -152,7 +175,7 @@ def select(
     if report is not None and report.filled:  # empty: another process has just done it
         note(f"filled {path} ({', '.join(report.filled)}) in {report.wall_s:.1f} s; next time it is there")
     with open_store(path) as opened:
-        found = selection.select(
+        selection = select(
             opened,
             pool,
             k,
@@ -173,7 +196,12 @@ def select(
             top=top,
             time_limit=time_limit,
         )
-    for line in found.notes:
+    for line in selection.notes:
         note(line)
-    chosen = Format.json if json_ else format_
-    show(found, chosen.value, explain_best(found) if explain else None)
+    form = (Format.json if json_ else format_).value
+    explanation = None
+    if explain:
+        from mslt_cli.explanation import explain_best
+
+        explanation = explain_best(selection)
+    show(selection, form, explanation)

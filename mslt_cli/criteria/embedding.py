@@ -7,31 +7,35 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import Criterion
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.criteria.request import Measured
 from mslt_cli.criteria.stored_sets import choose_set, range_text, require_model, require_one_version, task_name
 from mslt_cli.criteria.typology import cosines, diversity, weigh
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.languages.resolver import Language
 from mslt_cli.search.covers import Nearest
-from mslt_cli.store.db import Store
-from mslt_cli.store.measured import EmbeddingSet, embedding_sets, read_embeddings
+from mslt_cli.store.measured import embedding_sets, read_embeddings
 
 
 class EmbeddingReader(Reader):
-    """Reads the stored embeddings of one model and corpus in one layer: the last, if nothing is said."""
+    """Reads stored embeddings of one model and corpus: without a prefix, in the last layer, if nothing is said."""
 
-    def __init__(self, store: Store, criterion: Criterion, measured: Measured) -> None:
-        super().__init__(store, criterion, measured)
-        self.set = find_embedding_set(store, measured)
+    def __post_init__(self) -> None:
+        sets, measured = embedding_sets(self.store), self.measured
+        require_model(measured.model, sets)
+        corpus, task = task_name(measured.corpus), task_name(measured.task)
+        if corpus is None and any(item.corpus == task and measured.model in (None, item.model) for item in sets):
+            corpus = task  # --task names the corpus too, where there is one of that name
+        way = (measured.prefix, measured.special_tokens)
+        sets = [item for item in sets if (item.prefix, item.special_tokens) == way]
+        command = f"embeddings --corpus {measured.corpus or 'pud'}"
+        self.set = choose_set(sets, measured, corpus, what="embeddings", option="--corpus", command=command)
         self.layer = self.set.last_layer if measured.layer is None else measured.layer
         if not 0 <= self.layer <= self.set.last_layer:
             raise UsageError(
                 f"--layer is {self.layer}; {self.set.model} has layers 0 (the embeddings) to {self.set.last_layer}."
             )
-        self.rows = read_embeddings(store, self.set, self.layer)
+        self.rows = read_embeddings(self.store, self.set, self.layer)
         fetch = f"mslt fetch embeddings --model {self.set.model} --corpus {self.set.corpus}"
         self.lack = f"no embedding of {self.set.model} on {self.set.corpus} (`{fetch} --langs …` measures it)"
 
@@ -54,30 +58,6 @@ class EmbeddingReader(Reader):
 
     def _matrix(self, members: Sequence[Member]) -> NDArray[np.float64]:
         return np.array([self.rows[member.language.iso639_3].vector for member in members], dtype=np.float64)
-
-
-def find_embedding_set(store: Store, measured: Measured) -> EmbeddingSet:
-    """Return the one stored set of embeddings that is meant: without a prefix, if nothing is said.
-
-    Raises:
-        UnknownNameError: there is no such model.
-        MissingFactsError: none is stored for that model and corpus; says which command measures it.
-        UsageError: several are, and it is not said which.
-    """
-    sets = embedding_sets(store)
-    require_model(measured.model, sets)
-    corpus, task = task_name(measured.corpus), task_name(measured.task)
-    if corpus is None and any(item.corpus == task and measured.model in (None, item.model) for item in sets):
-        corpus = task  # --task names the corpus too, where there is one of that name
-    way = (measured.prefix, measured.special_tokens)
-    return choose_set(
-        [item for item in sets if (item.prefix, item.special_tokens) == way],
-        measured,
-        corpus,
-        what="embeddings",
-        option="--corpus",
-        command=f"embeddings --corpus {measured.corpus or 'pud'}",
-    )
 
 
 READER = EmbeddingReader

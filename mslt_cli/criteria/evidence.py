@@ -45,20 +45,22 @@ class Evidence:
     """How the pool's languages stand to the targets, if there are any and the criterion can tell."""
 
 
+@dataclass
 class Reader:
     """Reads the facts of one criterion; each kind of criterion has its own, as `READER` of its file."""
 
+    store: Store
     criterion: Criterion
-    lack = ""
+    measured: Measured
+    lack: str = ""
     """What a language has that the facts say nothing of: "no known script"."""
 
-    def __init__(self, store: Store, criterion: Criterion, measured: Measured) -> None:
+    def __post_init__(self) -> None:
         """Find the facts that are meant.
 
         Raises:
             MsltError: there are none, or it is not clear which are meant.
         """
-        self.criterion = criterion
 
     def knows(self, language: Language) -> bool:
         """Whether there are facts about a language."""

@@ -28,9 +28,6 @@ class OwnVectorReader(Reader):
         square: whether the file holds distances.
     """
 
-    criterion = OWN_VECTORS
-    lack = "no row in the --vectors file"
-
     def __init__(self, path: Path, resolver: Resolver) -> None:
         """Read the file: a header, and a first column of names.
 
@@ -38,7 +35,7 @@ class OwnVectorReader(Reader):
             UsageError: the file cannot be read, or a row is not numbers; names file and line.
             UnknownNameError: a name means no language.
         """
-        self.path = path
+        self.path, self.criterion, self.lack = path, OWN_VECTORS, "no row in the --vectors file"
         header, labels, self.matrix = _read_numbers(path)
         self.members = [Member(label, resolver.resolve(label)) for label in labels]
         self.row_of: dict[str, int] = {}

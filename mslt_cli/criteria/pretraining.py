@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mslt_cli.criteria import Criterion
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.languages.facts import PretrainingSize
 from mslt_cli.languages.resolver import Language
@@ -83,10 +81,9 @@ def find_table(store: Store, model: str) -> str:
 class SizeReader(Reader):
     """Reads a model's table of pretraining data."""
 
-    def __init__(self, store: Store, criterion: Criterion, measured: Measured) -> None:
-        super().__init__(store, criterion, measured)
-        self.model = find_table(store, measured.model or DEFAULT_MODEL)
-        self.table = pretraining_sizes(store, self.model)
+    def __post_init__(self) -> None:
+        self.model = find_table(self.store, self.measured.model or DEFAULT_MODEL)
+        self.table = pretraining_sizes(self.store, self.model)
         self.lack = f"no size in the pretraining table of {self.model}"
 
     def size(self, language: Language) -> float | None:

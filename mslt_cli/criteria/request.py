@@ -118,19 +118,15 @@ def members_of(store: Store, pool: str | Sequence[str], read_stdin: Callable[[],
     names = expand_files(names_in(pool), read_stdin)
     if not names:
         raise UsageError("The pool is empty. Give languages by comma (--pool ar,de,en), a pool's name, @file or -.")
-    pools = {*facts.pool_names(store), *facts.model_names(store), "all"}
+    pools = facts.pool_names(store)
     resolver = facts.resolver(store)
     members: list[Member] = []
     for name in names:
         if name.casefold() in pools:
-            codes = set(_codes_of(store, name.casefold()))
-            members += [
-                Member(language.iso639_1 or language.iso639_3, language, named=True)
-                for language in facts.all_languages(store)
-                if language.iso639_3 in codes
-            ]
+            languages = facts.pool(store, name.casefold())
+            members += [Member(row.iso639_1 or row.iso639_3, row, named=True) for row in languages]
         elif name.startswith("task:"):
-            members += _task_members(store, name.removeprefix("task:"), sorted(pools))
+            members += _task_members(store, name.removeprefix("task:"), pools)
         elif name.casefold() in TASKS and not resolver.find(fold(name)):  # pud is a language as well
             raise UnknownNameError("pool or language", name, [f"task:{name.casefold()}"])
         else:
@@ -145,14 +141,6 @@ def _task_members(store: Store, name: str, pools: Sequence[str]) -> list[Member]
     task = find_task(name)
     languages = {language.iso639_3: language for language in facts.all_languages(store)}
     return [Member(task.code(iso), languages[iso], named=True) for iso in task.sources or task.languages]
-
-
-def _codes_of(store: Store, pool: str) -> Sequence[str]:
-    if pool == "all":
-        return facts.all_codes(store)
-    if pool in facts.model_names(store):
-        return facts.models_languages(store, pool)
-    return facts.pool(store, pool)
 
 
 def read_aim(

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import Criterion
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.criteria.request import Aim, Measured
+from mslt_cli.criteria.request import Aim
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.objective import Mixed, Objective, PairSum
-from mslt_cli.store.db import Store
 from mslt_cli.store.language_vectors import read_vectors, vector_set_info, without_vector
 
 
@@ -98,10 +96,8 @@ def weigh(pairs: PairSum, toward: Nearest | None, aim: Aim, unit: str) -> tuple[
 class VectorReader(Reader):
     """Reads one of the store's sets of language vectors."""
 
-    def __init__(self, store: Store, criterion: Criterion, measured: Measured) -> None:
-        super().__init__(store, criterion, measured)
-        self.store = store
-        self.lack = f"no known {criterion.name} vector in URIEL"
+    def __post_init__(self) -> None:
+        self.lack = f"no known {self.criterion.name} vector in URIEL"
 
     def lacking(self, members: Sequence[Member]) -> list[int]:
         codes = [member.language.iso639_3 for member in members]

@@ -11,26 +11,26 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import Criterion
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.criteria.request import Measured
 from mslt_cli.criteria.stored_sets import choose_set, range_text, require_model, require_one_version, task_name
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.languages.resolver import Language
 from mslt_cli.search.covers import Coverage, TargetCoverage
 from mslt_cli.search.objective import Objective
-from mslt_cli.store.db import Store
-from mslt_cli.store.measured import VocabularySet, read_vocabularies, vocabulary_sets
+from mslt_cli.store.measured import read_vocabularies, vocabulary_sets
 
 
 class VocabularyReader(Reader):
     """Reads the stored vocabularies of one model and task."""
 
-    def __init__(self, store: Store, criterion: Criterion, measured: Measured) -> None:
-        super().__init__(store, criterion, measured)
-        self.set = find_vocabulary_set(store, measured)
-        self.rows = read_vocabularies(store, self.set.model, self.set.task, self.set.split, self.set.limit)
+    def __post_init__(self) -> None:
+        sets, measured = vocabulary_sets(self.store), self.measured
+        require_model(measured.model, sets)
+        command = f"vocab --task {measured.task or 'cldr'}"
+        task = task_name(measured.task)
+        self.set = choose_set(sets, measured, task, what="vocabularies", option="--task", command=command)
+        self.rows = read_vocabularies(self.store, self.set.model, self.set.task, self.set.split, self.set.limit)
         self.fetch = f"mslt fetch vocab --model {self.set.model} --task {self.set.task}"
         self.lack = f"no vocabulary of {self.set.model} on {self.set.task} (`{self.fetch} --langs …` measures it)"
 
@@ -58,26 +58,6 @@ class VocabularyReader(Reader):
 
     def _token_ids(self, members: Sequence[Member]) -> list[NDArray[np.int64]]:
         return [np.flatnonzero(np.unpackbits(self.rows[m.language.iso639_3].token_bits)) for m in members]
-
-
-def find_vocabulary_set(store: Store, measured: Measured) -> VocabularySet:
-    """Return the one stored set of vocabularies that is meant.
-
-    Raises:
-        UnknownNameError: there is no such model.
-        MissingFactsError: none is stored for that model and task; says which command measures it.
-        UsageError: several are, and it is not said which.
-    """
-    sets = vocabulary_sets(store)
-    require_model(measured.model, sets)
-    return choose_set(
-        sets,
-        measured,
-        task_name(measured.task),
-        what="vocabularies",
-        option="--task",
-        command=f"vocab --task {measured.task or 'cldr'}",
-    )
 
 
 READER = VocabularyReader

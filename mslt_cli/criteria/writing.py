@@ -34,7 +34,8 @@ def distinct_scripts(scripts: Sequence[str]) -> DistinctLabels:
 class ScriptReader(Reader):
     """Reads each language's script."""
 
-    lack = "no known script"
+    def __post_init__(self) -> None:
+        self.lack = "no known script"
 
     def knows(self, language: Language) -> bool:
         return language.script is not None

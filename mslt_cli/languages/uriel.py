@@ -9,10 +9,7 @@ Source:
 
 import hashlib
 import importlib.metadata
-import threading
-import zipfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,30 +42,40 @@ VECTOR_SETS = {
     for row in (
         VectorSet(
             "syntax_knn",
-            *("feature_predictions.npz", "S_", "bits"),
+            "feature_predictions.npz",
+            "S_",
+            "bits",
             "Syntax: 103 binary features (WALS, SSWL, Ethnologue); what no source says is predicted from the nearest"
             " languages.",
         ),
         VectorSet(
             "phonology_knn",
-            *("feature_predictions.npz", "P_", "bits"),
+            "feature_predictions.npz",
+            "P_",
+            "bits",
             "Phonology: 28 binary features (WALS, Ethnologue); what no source says is predicted from the nearest"
             " languages.",
         ),
         VectorSet(
             "inventory_knn",
-            *("feature_predictions.npz", "INV_", "bits"),
+            "feature_predictions.npz",
+            "INV_",
+            "bits",
             "Phoneme inventory: 158 binary features (PHOIBLE); what no source says is predicted from the nearest"
             " languages.",
         ),
         VectorSet(
             "fam",
-            *("family_features.npz", "F_", "indices"),
+            "family_features.npz",
+            "F_",
+            "indices",
             "Family: 3,718 groups of the Glottolog tree, 1 = the language belongs to the group.",
         ),
         VectorSet(
             "geo",
-            *("geocoord_features.npz", "GC_", "u16e4"),
+            "geocoord_features.npz",
+            "GC_",
+            "u16e4",
             "Geography: great-circle distance to each of 299 fixed points on Earth, divided by half of Earth's"
             " circumference.",
         ),
@@ -115,23 +122,20 @@ class _Table:
 
 
 def read_uriel() -> UrielData:
-    """Read every vector set, in about half a second on two cores.
+    """Read every vector set, in about a second.
 
     Raises:
         MissingFactsError: lang2vec is not installed, or its files differ from those of 1.1.2.
     """
     folder = _data_folder()
-    # Unpacking 120 MB of mostly zeros is what takes the time. zlib works without the GIL, so two threads share it.
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        stated = threads.submit(_read_table, folder / FEATURES)
-        files = {row.file: threads.submit(_read_table, folder / row.file) for row in VECTOR_SETS.values()}
-        tables = {FEATURES: stated.result()} | {name: table.result() for name, table in files.items()}
+    files = sorted({FEATURES, *(row.file for row in VECTOR_SETS.values())})
+    tables = {file: _read_table(folder / file) for file in files}
     codes = tables[FEATURES].codes
     if any(table.codes != codes for table in tables.values()):
         raise MissingFactsError("lang2vec's files do not agree on their languages. Install lang2vec==1.1.2.")
     return UrielData(
         version=importlib.metadata.version("lang2vec"),
-        sha256=_sha256([folder / name for name in sorted(tables)]),
+        sha256=_sha256([folder / file for file in files]),
         codes=codes,
         vectors={row.name: _vectors(row, tables[row.file], tables[FEATURES]) for row in VECTOR_SETS.values()},
     )
@@ -151,10 +155,9 @@ def _read_table(path: Path) -> _Table:
     """Read one file, as small as its values allow: 0 and 1 as uint8, and of ten sources only whether one spoke."""
     if not path.is_file():
         raise MissingFactsError(f"lang2vec has no file {path}. Install lang2vec==1.1.2.")
-    with zipfile.ZipFile(path) as archive:
-        codes, features = _read_array(archive, "langs"), _read_array(archive, "feats")
-        values: Any = _read_array(archive, "data")
-        # (n,), (d,), (n, d, sources)
+    with np.load(path) as arrays:
+        codes, features = arrays["langs"], arrays["feats"]  # (n,), (d,)
+        values: Any = arrays["data"]  # (n, d, sources)
     order = np.argsort(codes)
     if path.name == FEATURES:
         values = (values >= 0).any(axis=2)
@@ -163,21 +166,6 @@ def _read_table(path: Path) -> _Table:
     else:
         values = (values[:, :, 0] > 0).view(np.uint8)
     return _Table(tuple(codes[order].tolist()), features, values[order])
-
-
-def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """One array of an npz file: as np.load does it, but safely in several threads."""
-    with archive.open(f"{name}.npy") as file:
-        with _HEADERS:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, columns_first, dtype = read(file)
-        return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if columns_first else "C")
-
-
-_HEADERS = threading.Lock()
-"""numpy reads the header of an array as Python's syntax, and CPython 3.11 counts the depth of syntax trees in one place
-for all threads: two at once end in a SystemError now and then."""
 
 
 def _vectors(row: VectorSet, table: _Table, stated: _Table) -> UrielVectors:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mslt_cli.criteria.evidence import Evidence
-from mslt_cli.explanation import Explanation
 from mslt_cli.reports.cells import Cell
 from mslt_cli.search.covers import Coverage
 from mslt_cli.selection import MOSTLY_IMPUTED, RANDOM_SAMPLE, Result, Selection, Toward
 from mslt_cli.show import rows
 from mslt_cli.show.rows import Column, Output
 from mslt_cli.show.terminal import print_lines, print_table
+
+if TYPE_CHECKING:
+    from mslt_cli.explanation import Explanation
 
 MOST_NAMED = 6
 """Languages that a line names before it says "and N more"."""

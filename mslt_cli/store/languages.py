@@ -5,14 +5,16 @@ from mslt_cli.languages.facts import PretrainingSize
 from mslt_cli.languages.resolver import Language, Resolver
 from mslt_cli.store.db import Store
 
+COLUMNS = "iso639_3, iso639_1, name, script, family"
+"""Of `languages`, in the order of the fields of `Language`."""
+
 
 def resolver(store: Store) -> Resolver:
     """The resolver over the store's copy of the tables: a lookup each, where the files would be 8,000 rows."""
 
     def find(folded: str) -> Language | None:
         rows = store.query(
-            "SELECT iso639_3, iso639_1, name, script, family FROM spellings JOIN languages USING (iso639_3)"
-            " WHERE spelling_folded = ?",
+            f"SELECT {COLUMNS} FROM spellings JOIN languages USING (iso639_3) WHERE spelling_folded = ?",
             (folded,),
         )
         return Language(*rows[0]) if rows else None
@@ -24,52 +26,38 @@ def resolver(store: Store) -> Resolver:
     return Resolver(find, list_spellings)
 
 
-def all_codes(store: Store) -> tuple[str, ...]:
-    """Return the ISO 639-3 codes of all languages, sorted."""
-    return _column(store, "SELECT iso639_3 FROM languages ORDER BY iso639_3")
-
-
 def all_languages(store: Store) -> list[Language]:
     """Return all languages, sorted by ISO 639-3 code."""
-    rows = store.query("SELECT iso639_3, iso639_1, name, script, family FROM languages ORDER BY iso639_3")
+    rows = store.query(f"SELECT {COLUMNS} FROM languages ORDER BY iso639_3")
     return [Language(*row) for row in rows]
 
 
-def pool_names(store: Store) -> tuple[str, ...]:
-    """Return the names of all pools, sorted."""
-    return _column(store, "SELECT DISTINCT pool FROM pools ORDER BY pool")
+def pool_names(store: Store) -> list[str]:
+    """Return the names of all pools, sorted: named ones, models whose pretraining data is known, and `all`."""
+    rows = store.query("SELECT pool FROM pools UNION SELECT model FROM pretraining_sizes UNION SELECT 'all' ORDER BY 1")
+    return [name for (name,) in rows]
 
 
-def pool(store: Store, name: str) -> tuple[str, ...]:
-    """Return the codes of a named pool's languages, sorted.
+def pool(store: Store, name: str) -> list[Language]:
+    """Return a pool's languages, sorted by ISO 639-3 code; a model's pool is what it has pretraining data of.
 
     Raises:
         UnknownNameError: there is no such pool.
     """
-    codes = _column(store, "SELECT iso639_3 FROM pools WHERE pool = ? ORDER BY iso639_3", name)
-    if not codes:
+    rows = store.query(
+        f"SELECT {COLUMNS} FROM languages WHERE :name = 'all' OR iso639_3 IN ("
+        " SELECT iso639_3 FROM pools WHERE pool = :name UNION SELECT iso639_3 FROM pretraining_sizes"
+        " WHERE model = :name AND coalesce(size_gib, tokens_millions, share_percent) > 0) ORDER BY iso639_3",
+        {"name": name},
+    )
+    if not rows:
         raise UnknownNameError("pool", name, pool_names(store))
-    return codes
+    return [Language(*row) for row in rows]
 
 
 def model_names(store: Store) -> tuple[str, ...]:
     """Return the names of the models whose pretraining data is known, sorted."""
-    return _column(store, "SELECT DISTINCT model FROM pretraining_sizes ORDER BY model")
-
-
-def models_languages(store: Store, model: str) -> tuple[str, ...]:
-    """Return the codes of the languages in a model's pretraining data, sorted.
-
-    Raises:
-        UnknownNameError: the model's pretraining data is not known.
-    """
-    _require_model(store, model)
-    return _column(
-        store,
-        "SELECT DISTINCT iso639_3 FROM pretraining_sizes"
-        " WHERE model = ? AND coalesce(size_gib, tokens_millions, share_percent) > 0 ORDER BY iso639_3",
-        model,
-    )
+    return tuple(name for (name,) in store.query("SELECT DISTINCT model FROM pretraining_sizes ORDER BY model"))
 
 
 def pretraining_sizes(store: Store, model: str) -> list[PretrainingSize]:
@@ -78,18 +66,10 @@ def pretraining_sizes(store: Store, model: str) -> list[PretrainingSize]:
     Raises:
         UnknownNameError: the model's pretraining data is not known.
     """
-    _require_model(store, model)
+    if model not in (names := model_names(store)):
+        raise UnknownNameError("model", model, names)
     columns = ", ".join(PretrainingSize._fields)
     rows = store.query(
         f"SELECT {columns} FROM pretraining_sizes WHERE model = ? ORDER BY iso639_3, script, label, size_gib", (model,)
     )
     return [PretrainingSize(*row) for row in rows]
-
-
-def _require_model(store: Store, model: str) -> None:
-    if model not in (known := model_names(store)):
-        raise UnknownNameError("model", model, known)
-
-
-def _column(store: Store, sql: str, *parameters: str) -> tuple[str, ...]:
-    return tuple(value for (value,) in store.query(sql, parameters))

@@ -69,7 +69,7 @@ def test_changed_facts_are_read_again_without_lang2vec(own_store, tmp_path, monk
     assert report.counts == COUNTS | {"pools": 69}
     with open_store(own_store) as store:
         assert not fill.facts_changed(store)
-        assert languages.pool(store, "mine") == ("deu",)
+        assert [language.name for language in languages.pool(store, "mine")] == ["German"]
 
 
 KILLED = """

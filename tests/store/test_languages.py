@@ -20,8 +20,13 @@ def test_the_store_and_the_files_understand_every_spelling_alike(store):
     assert set(stored.list_spellings()) == set(files.list_spellings())
 
 
+def codes(store, pool):
+    return [language.iso639_3 for language in languages.pool(store, pool)]
+
+
 def test_a_pool_is_its_languages(store):
-    assert languages.pool(store, "paper") == ("ara", "deu", "eng", "fra", "rus", "spa", "zho")
+    assert codes(store, "paper") == ["ara", "deu", "eng", "fra", "rus", "spa", "zho"]
+    assert languages.pool_names(store)[:4] == ["all", "bloom", "mbert", "mt5"]
     assert "task:xnli" in languages.pool_names(store)
     with pytest.raises(UnknownNameError, match="Did you mean task:wikiann"):
         languages.pool(store, "wikiann")
@@ -29,10 +34,10 @@ def test_a_pool_is_its_languages(store):
 
 def test_a_models_languages_are_those_with_data(store):
     assert languages.model_names(store) == ("bloom", "mbert", "mt5", "xglm", "xlm-r")
-    xlm_r = languages.models_languages(store, "xlm-r")
+    xlm_r = codes(store, "xlm-r")
     assert "deu" in xlm_r
     assert "que" not in xlm_r  # its row of 0 says that it was looked for
-    assert "mal" in languages.models_languages(store, "mt5")  # tokens unknown, share known
+    assert "mal" in codes(store, "mt5")  # tokens unknown, share known
 
 
 def test_pretraining_sizes_keep_unknown_apart_from_zero(store):
@@ -43,10 +48,11 @@ def test_pretraining_sizes_keep_unknown_apart_from_zero(store):
         languages.pretraining_sizes(store, "xlmr")
 
 
-def test_every_code_is_listed(store):
-    codes = languages.all_codes(store)
-    assert len(codes) == 7970
-    assert list(codes) == sorted(codes)
+def test_every_language_is_listed(store):
+    all_languages = languages.all_languages(store)
+    assert len(all_languages) == 7970
+    assert all_languages == sorted(all_languages, key=lambda language: language.iso639_3)
+    assert languages.pool(store, "all") == all_languages
 
 
 def test_every_name_and_code_means_what_the_tables_say(store):
