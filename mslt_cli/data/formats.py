@@ -13,7 +13,7 @@ import polars as pl
 
 from mslt_cli.data.archives import DataFile
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.task import Table
+from mslt_cli.tasks.task import TableFormat
 
 WIKIANN_PARTS = ("train", "dev", "test", "extra")
 """Names without a suffix that count as data files (WikiANN's own archives)."""
@@ -27,7 +27,7 @@ EMPTY_LINE: tuple[list[str], ...] = ([], [""])
 """An empty line as it is read with quoting, and without."""
 
 
-def read_rows(file: DataFile, table: Table | None = None, *, tagged: Collection[str] = ()) -> pl.DataFrame:
+def read_rows(file: DataFile, table: TableFormat | None = None, *, tagged: Collection[str] = ()) -> pl.DataFrame:
     """Read one file; text columns stay text.
 
     Args:
@@ -45,7 +45,7 @@ def read_rows(file: DataFile, table: Table | None = None, *, tagged: Collection[
     """
     if file.suffix in FORMATS:
         return FORMATS[file.suffix](file)
-    return read_table(file, table or Table(), tagged)
+    return read_table(file, table or TableFormat(), tagged)
 
 
 def is_readable(file: DataFile) -> bool:
@@ -199,7 +199,7 @@ def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
         yield block
 
 
-def read_table(file: DataFile, table: Table, tagged: Collection[str]) -> pl.DataFrame:
+def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> pl.DataFrame:
     """Read a table with commas (.csv) or tabs; also CoNLL-U and tokens with tags under a name that does not say so."""
     text = read_text(file)
     if _looks_like_conllu(text):
@@ -210,7 +210,7 @@ def read_table(file: DataFile, table: Table, tagged: Collection[str]) -> pl.Data
         if sum(cell in tagged for cell in cells) < 2:
             return _read_token_lines(file, text)
     if commas and not table.commas:
-        table = Table(quoting=True)
+        table = TableFormat(quoting=True)
     rows = list(_numbered_rows(file, text, "," if commas else "\t", quoting=table.quoting))
     while rows and rows[-1][1] in EMPTY_LINE:
         rows.pop()

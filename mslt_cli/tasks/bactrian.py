@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mslt_cli.tasks.task import Hub, Task, language_table
+from mslt_cli.tasks.task import HubFiles, Task, language_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,7 +34,7 @@ TASK = Task(
     sizes={"train": 67_017},
     licence="CC BY-NC 4.0",
     citation="Li et al. 2023, Bactrian-X: Multilingual Replicable Instruction-Following Models (arXiv:2305.15011)",
-    hub=Hub("MBZUAI/Bactrian-X", "data/{lang}.json.gz"),
+    hub=HubFiles("MBZUAI/Bactrian-X", "data/{lang}.json.gz"),
     parse=empty_answers,
     aligned=True,
 )

@@ -15,7 +15,7 @@ from mslt_cli.errors import DataError, UnknownNameError
 from mslt_cli.languages.resolver import shipped
 from mslt_cli.tasks import TASKS
 from mslt_cli.tasks.prompts import placeholders
-from mslt_cli.tasks.task import COLUMNS, Hub, Kind, Table, Task, is_archive
+from mslt_cli.tasks.task import COLUMNS, HubFiles, Kind, TableFormat, Task, is_archive
 
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("name", "kind", "summary", "path", "evaluation", "metric", "prompt", "licence", "citation"), ""),
@@ -107,7 +107,7 @@ def read_task(path: str | Path) -> Task:
         hub=hub,
         layouts=layouts,
         language_column=columns.get("language", Task.language_column),
-        table=Table(
+        table=TableFormat(
             columns=() if given["header"] else tuple(name for names in columns.values() for name in names),
             header=given["header"],
             quoting=given["quoting"],
@@ -233,8 +233,8 @@ def _question(file: _TaskFile, kind: str, context: tuple[str, ...]) -> str:
     return prompt
 
 
-def _hub(file: _TaskFile, languages: Collection[str], splits: Collection[str]) -> Hub:
-    hub = Hub(**file.given["hub"])
+def _hub(file: _TaskFile, languages: Collection[str], splits: Collection[str]) -> HubFiles:
+    hub = HubFiles(**file.given["hub"])
     _check_pattern(file, "hub.path", hub.path, splits)
     if len(languages) > 1 and "{lang}" not in hub.path:
         raise file.wrong("hub.path", "has to hold {lang}, for there are several")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mslt_cli.tasks.task import Hub, Repair, Task, language_table
+from mslt_cli.tasks.task import HubFiles, Repair, Task, language_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,7 +34,7 @@ TASK = Task(
     sizes={"train": 49_401, "validation": 2_000, "test": 2_000},
     licence="free for any purpose",
     citation="Yang et al. 2019, PAWS-X: A Cross-lingual Adversarial Dataset for Paraphrase Identification (EMNLP)",
-    hub=Hub(
+    hub=HubFiles(
         "google-research-datasets/paws-x",
         "{lang}/{split}-*.parquet",
         revision="4cd8187c404bda33cb1f62b49b001115862acf37",

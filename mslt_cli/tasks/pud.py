@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mslt_cli.tasks.task import Hub, Task, language_table
+from mslt_cli.tasks.task import HubFiles, Task, language_table
 
 TASK = Task(
     name="pud",
@@ -20,7 +20,7 @@ TASK = Task(
     sizes={"test": 1_000},
     licence="CC BY-SA 3.0",
     citation="Zeman et al. 2017, CoNLL 2017 Shared Task: Multilingual Parsing (CoNLL)",
-    hub=Hub(
+    hub=HubFiles(
         "universal-dependencies/universal_dependencies", "{lang}_pud/{split}/*.parquet", branch="refs/convert/parquet"
     ),
     layouts=("{lang}_pud-ud-{split}.conllu",),

@@ -54,7 +54,7 @@ class RowError(Exception):
 
 
 @dataclass(frozen=True)
-class Hub:
+class HubFiles:
     """Where a data set is on the hub."""
 
     repository: str
@@ -69,7 +69,7 @@ class Hub:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableFormat:
     """How tab-separated files of a data set are written."""
 
     columns: tuple[str, ...] = ()
@@ -132,14 +132,14 @@ class Task:
     """The languages that "all but the sources" means, where the paper says so; empty = those of `targets`."""
     sizes: Mapping[str, int | Mapping[str, int]] = field(default_factory=dict)
     """Rows of each split: one number for all languages, or by language where they differ and are known."""
-    hub: Hub | None = None
+    hub: HubFiles | None = None
     layouts: tuple[str, ...] = ()
     """Path patterns of raw upstream files, tried before the file's name is read for language and split."""
     left_out: tuple[str, ...] = ()
     """Codes of the data set that name no language of the task: files in them are skipped."""
     language_column: tuple[str, ...] = ("language", "lang")
     """Names of the column that says which language a row is in, for files that hold several."""
-    table: Table = Table()
+    table: TableFormat = TableFormat()
     """How tab-separated raw files are written."""
     parse: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     """Converts rows in the data set's original format into its columns, one to one; may raise RowError."""

@@ -5,7 +5,7 @@ All treebanks of a language are put together, PUD included: the 1,000 sentences 
 
 from __future__ import annotations
 
-from mslt_cli.tasks.task import Hub, Task, language_table, size_table
+from mslt_cli.tasks.task import HubFiles, Task, language_table, size_table
 
 TAGS = (
     "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ",
@@ -38,6 +38,6 @@ TASK = Task(
     ),
     licence="by treebank",
     citation="Nivre et al. 2020, Universal Dependencies v2 (LREC); Hu et al. 2020, XTREME (ICML)",
-    hub=Hub("google/xtreme", "udpos.{lang}/{split}-*.parquet", spelling=1),
+    hub=HubFiles("google/xtreme", "udpos.{lang}/{split}-*.parquet", spelling=1),
     layouts=("{lang}_*-ud-{split}*.conllu",),  # treebanks have the sentences as .txt beside
 )

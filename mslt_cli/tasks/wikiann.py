@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mslt_cli.tasks.task import Hub, Task, language_table, size_table
+from mslt_cli.tasks.task import HubFiles, Task, language_table, size_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -55,7 +55,7 @@ TASK = Task(
     ),
     licence="unknown",
     citation="Rahimi, Li and Cohn 2019, Massively Multilingual Transfer for NER (ACL)",
-    hub=Hub("unimelb-nlp/wikiann", "{lang}/{split}-*.parquet"),
+    hub=HubFiles("unimelb-nlp/wikiann", "{lang}/{split}-*.parquet"),
     layouts=(
         "{split}-{lang}.tsv",
         "{lang}.tar.gz/{split}",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.task import Hub, Repair, Task, language_table
+from mslt_cli.tasks.task import HubFiles, Repair, Task, language_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,7 +74,7 @@ TASK = Task(
     sizes={"validation": 100, "test": 500},
     licence="CC BY 4.0",
     citation="Ponti et al. 2020, XCOPA: A Multilingual Dataset for Causal Commonsense Reasoning (EMNLP)",
-    hub=Hub("cambridgeltl/xcopa", "{lang}/{split}-*.parquet"),
+    hub=HubFiles("cambridgeltl/xcopa", "{lang}/{split}-*.parquet"),
     layouts=("{split}.{lang}.jsonl",),
     repairs=(Repair("question", "`question` is taken from the same item in Estonian", repair_question),),
     aligned=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mslt_cli.tasks.task import Hub, Task, language_table
+from mslt_cli.tasks.task import HubFiles, Task, language_table
 
 LANGUAGES = language_table(
     "ara=ar bul=bg deu=de ell=el eng=en spa=es fra=fr hin=hi rus=ru swa=sw tha=th tur=tr urd=ur vie=vi zho=zh"
@@ -24,7 +24,7 @@ TASK = Task(
     sizes={"train": 392_702, "validation": 2_490, "test": 5_010},
     licence="CC BY-NC 4.0",
     citation="Conneau et al. 2018, XNLI: Evaluating Cross-lingual Sentence Representations (EMNLP)",
-    hub=Hub("facebook/xnli", "{lang}/{split}-*.parquet", revision="b8dd5d7af51114dbda02c0e3f6133f332186418e"),
+    hub=HubFiles("facebook/xnli", "{lang}/{split}-*.parquet", revision="b8dd5d7af51114dbda02c0e3f6133f332186418e"),
     layouts=("multinli.{split}.{lang}.tsv", "xnli.{split}.tsv"),
     aligned=True,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mslt_cli.tasks.task import Hub, Table, Task, language_table
+from mslt_cli.tasks.task import HubFiles, TableFormat, Task, language_table
 
 _SENTENCES = tuple(f"input_sentence_{i}" for i in range(1, 5))
 _ENDINGS = ("sentence_quiz1", "sentence_quiz2")
@@ -26,7 +26,7 @@ TASK = Task(
     sizes={"train": 360, "eval": 1_511},
     licence="CC BY-SA 4.0",
     citation="Lin et al. 2022, Few-shot Learning with Multilingual Generative Language Models (EMNLP)",
-    hub=Hub("juletxara/xstory_cloze", "spring2016.val.{lang}.tsv.split_20_80_{split}.tsv"),
-    table=Table(("story_id", *_SENTENCES, *_ENDINGS, "answer_right_ending"), quoting=True),
+    hub=HubFiles("juletxara/xstory_cloze", "spring2016.val.{lang}.tsv.split_20_80_{split}.tsv"),
+    table=TableFormat(("story_id", *_SENTENCES, *_ENDINGS, "answer_right_ending"), quoting=True),
     aligned=True,
 )

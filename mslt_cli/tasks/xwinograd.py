@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.tasks.task import Hub, RowError, Table, Task, language_table
+from mslt_cli.tasks.task import HubFiles, RowError, TableFormat, Task, language_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -95,7 +95,7 @@ TASK = Task(
     sizes={"test": {"eng": 2_325, "fra": 83, "jpn": 959, "por": 263, "rus": 315, "zho": 504}},
     licence="CC BY 4.0",
     citation="Tikhonov and Ryabinin 2021, It's All in the Heads (Findings of ACL)",
-    hub=Hub("Muennighoff/xwinograd", "{split}/{lang}.jsonl"),
-    table=Table(("lang", "set", "english", "text", "tokens", "pronoun", "candidates"), header=False),
+    hub=HubFiles("Muennighoff/xwinograd", "{split}/{lang}.jsonl"),
+    table=TableFormat(("lang", "set", "english", "text", "tokens", "pronoun", "candidates"), header=False),
     parse=with_blank,
 )

@@ -9,7 +9,7 @@ from made_files import gz, jsonl, lay_out, lines, parquet, tarred, tsv, zipped
 from mslt_cli.data.archives import DataFile, files_in
 from mslt_cli.data.formats import is_readable, read_rows
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.task import Table
+from mslt_cli.tasks.task import TableFormat
 
 TWO = [{"a": "x", "b": "1"}, {"a": 'say "y", z', "b": "2"}]
 
@@ -42,7 +42,7 @@ def read(tmp_path, name, data, **options):
     ],
 )
 def test_every_format_gives_the_same_rows(tmp_path, name, data, table):
-    assert read(tmp_path, name, data, table=Table(**table)) == TWO
+    assert read(tmp_path, name, data, table=TableFormat(**table)) == TWO
 
 
 def test_without_quoting_a_quotation_mark_is_text_and_with_it_a_field_may_hold_lines(tmp_path):
@@ -51,7 +51,7 @@ def test_without_quoting_a_quotation_mark_is_text_and_with_it_a_field_may_hold_l
 
 
 def test_of_a_single_column_an_empty_line_is_a_row_so_that_lines_stay_aligned(tmp_path):
-    plain = Table(columns=("text",), header=False)
+    plain = TableFormat(columns=("text",), header=False)
     assert [row["text"] for row in read(tmp_path, "x.txt", b"one\n\nthree\n\n", table=plain)] == ["one", "", "three"]
     assert len(read(tmp_path, "x.csv", b"a\none\n\nthree\n")) == 3
     assert len(read(tmp_path, "x.tsv", b"a\tb\n1\t2\n\n3\t4\n")) == 2

@@ -387,7 +387,9 @@ def test_what_is_needed_comes_from_the_cache_or_from_a_package(tmp_path):
     ]
     again, _ = ensure_data(cldr, (), "test")  # what is in the cache
     assert again == records
-    assert read_data(cldr, "de", "test").equals(load(cldr, records[0]))
+    for spelling in ("de", "deu", "German", "de-AT"):
+        assert ensure_data(cldr, [spelling], "test")[0] == records
+        assert read_data(cldr, spelling, "test").equals(load(cldr, records[0]))
     with pytest.raises(
         DataError, match="cldr train in de is not in the cache. Run `mslt fetch data --task cldr --langs de`"
     ):
