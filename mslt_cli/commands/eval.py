@@ -134,7 +134,7 @@ def eval_command(
     from mslt_cli.runs.plan import PAPER_LITERAL, require_evaluated, targets_of
     from mslt_cli.runs.session import Session
     from mslt_cli.show.bars import progress
-    from mslt_cli.show.scored_runs import show_comparisons, show_runs
+    from mslt_cli.show.scored_runs import show_comparison, show_runs
     from mslt_cli.store.db import store_path
 
     form = (Format.json if json_ else format_).value
@@ -185,7 +185,7 @@ def eval_command(
             resamples=resamples,
             seed=seed,
         )
-        show_comparisons(comparison.rows, form, comparison.footer)
+        show_comparison(comparison, form)
         return
     done: list[Run] = []
     shown: list[Evaluation] = []

@@ -208,6 +208,7 @@ def train_command(
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.experiment import together
     from mslt_cli.runs.experiment import train as carry_out
+    from mslt_cli.runs.forecast import expected_seconds, forecast_runs
     from mslt_cli.runs.plan import PAPER_LITERAL, numbers_in, require_trainable
     from mslt_cli.show.bars import progress
     from mslt_cli.show.plans import announce_plan, show_plan
@@ -245,9 +246,10 @@ def train_command(
 
     def announce(plan: list[tuple[Planned, State]], session: Session) -> bool:
         if dry_run:
-            show_plan(plan, session, store=path, form=form)
+            show_plan(forecast_runs(plan, session, path), form)
         elif talks:
-            announce_plan(plan, session, path)
+            left = [planned for planned, state in plan if state != "done"]
+            announce_plan(plan, expected_seconds(left, session, path))
         return not dry_run
 
     with helpers:

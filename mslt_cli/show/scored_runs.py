@@ -1,20 +1,23 @@
-"""Runs: what each scored on each target, and how they differ."""
+"""Runs for every format: what each scored on each target, how they differ, and which were taken in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.show.rows import Column, plural, show_rows, thousands
+from mslt_cli.reports.cells import Cell
+from mslt_cli.show.rows import Column, percent, plural, show_rows, thousands
 
 if TYPE_CHECKING:
     from mslt_cli.runs.answering import Evaluation
+    from mslt_cli.runs.compare import Comparison
     from mslt_cli.runs.directory import Run
     from mslt_cli.runs.index import Indexed
+    from mslt_cli.runs.score_rows import Score, ScoreRow
     from mslt_cli.tasks.task import Task
 
 MOST_SHOWN = 40
-"""Runs that a table lists one by one; of more it shows the combinations alone."""
+"""Runs that a table lists one by one; of more it shows the means over seeds alone."""
 
 
 def as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, Any]:
@@ -25,13 +28,14 @@ def as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, Any]:
         status: what became of it.
         tasks: by variant; of others the codes are ISO 639-3's.
     """
+    from mslt_cli.runs.score_rows import code_in
+
     shares: Mapping[str, int] = run.identity.get("shares") or {}
+    own = run.identity["task"]["name"]
 
     def code(task: str, language: str) -> str:
-        known = tasks.get(task)
-        return known.code(language) if known is not None and language in known.languages else language
+        return code_in(tasks.get(task), language)
 
-    own = run.identity["task"]["name"]
     return {
         "run_id": run.run_id,
         "name": run.record["name"],
@@ -41,20 +45,20 @@ def as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, Any]:
         "unequal": bool(run.identity.get("unequal")),
         "seed": run.identity.get("seed"),
         "model": run.identity["model"]["name"],
-        "task": run.identity["task"]["name"],
+        "task": own,
         "means": [
             {**mean, "scoring": mean.get("scoring", ""), "targets": [code(mean["task"], t) for t in mean["targets"]]}
             for mean in run.means
         ],
         "scores": [
             {
-                "task": s["task"],
-                "split": s["split"],
-                "scoring": s.get("scoring", ""),
-                "target": code(s["task"], s["target"]),
-                **{name: s[name] for name in ("metric", "value", "low", "high", "counts", "rows", "unseen")},
+                "task": score["task"],
+                "split": score["split"],
+                "scoring": score.get("scoring", ""),
+                "target": code(score["task"], score["target"]),
+                **{name: score[name] for name in ("metric", "value", "low", "high", "counts", "rows", "unseen")},
             }
-            for s in run.scores
+            for score in run.scores
         ],
         "training": run.record.get("training"),
         "wall_s": run.record["wall_s"],
@@ -63,12 +67,8 @@ def as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, Any]:
     }
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
 def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str, statuses: Sequence[str]) -> None:
-    """Print runs and their scores.
+    """Print runs and their scores, each run once.
 
     Args:
         runs: as they are now.
@@ -76,64 +76,34 @@ def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str,
         form: of the output.
         statuses: what became of each run.
     """
-    runs, statuses = _once(runs, statuses)
-    if form == "lines":
-        show_rows([Column("run_id")], [{"run_id": run.run_id} for run in runs], form, key="runs")
-        return
-    if form in ("json", "jsonl"):
-        tasks = {evaluation.task.variant: evaluation.task for evaluation in evaluations} | _tasks_of(runs)
-        rows = [as_dict(run, status, tasks) for run, status in zip(runs, statuses, strict=True)]
+    from mslt_cli.runs.score_rows import find_tasks, score_rows
+
+    last = {run.run_id: (run, status) for run, status in zip(runs, statuses, strict=True)}
+    runs = [run for run, _ in last.values()]
+    if form in ("json", "jsonl", "lines"):
+        tasks = {evaluation.task.variant: evaluation.task for evaluation in evaluations} | find_tasks(runs)
+        rows = [as_dict(run, status, tasks) for run, status in last.values()]
         show_rows([Column("run_id")], rows, form, key="runs")
-        return
-    if not evaluations:
+    elif not evaluations:
         _show_trained(runs, form)
-        return
-    if form == "csv":
-        rows = [row for evaluation in evaluations for row in _rows(runs, evaluation)]
-        rows = [{name: v["value"] if isinstance(v, dict) else v for name, v in row.items()} for row in rows]
+    elif form == "csv":
         codes = dict.fromkeys(e.task.code(target) for e in evaluations for target in e.targets)
         names = ["task", "scoring"] if any(e.scoring for e in evaluations) or len(evaluations) > 1 else []
         names += ["sources", "seed", "metric", "mean", *codes, "run_id"]
-        show_rows([Column(name) for name in names], [dict.fromkeys(names) | row for row in rows], form, key="runs")
-        return
-    for evaluation in evaluations:
-        _show_table(runs, evaluation, form)
-
-
-def _once(runs: Sequence[Run], statuses: Sequence[str]) -> tuple[list[Run], list[str]]:
-    """Each run once, as it was last."""
-    last = {run.run_id: (run, status) for run, status in zip(runs, statuses, strict=True)}
-    return [run for run, _ in last.values()], [status for _, status in last.values()]
-
-
-def _tasks_of(runs: Sequence[Run]) -> dict[str, Task]:
-    """The tasks that runs were trained for, by variant; a user's own whose file is gone is left out."""
-    from mslt_cli.errors import MsltError
-    from mslt_cli.tasks import find_task
-
-    found = {}
-    for run in runs:
-        try:
-            task = find_task(run.record["task"]["name"]).without_repairs(tuple(run.record["task"]["without"]))
-        except MsltError:
-            continue
-        found[task.variant] = task
-    return found
-
-
-def _codes(run: Run) -> str:
-    """The sources of a run, or its model's name."""
-    task = _tasks_of([run]).get(run.identity["task"]["name"])
-    shares = run.identity.get("shares") or {}
-    codes = sorted(task.code(x) if task is not None and x in task.languages else x for x in shares)
-    return (",".join(codes) or str(run.record["name"])) + (" (unequal)" if run.identity.get("unequal") else "")
+        rows = [_row(row, e, [*codes]) for e in evaluations for row in score_rows(runs, e)]
+        show_rows([Column(name) for name in names], rows, form, key="runs")
+    else:
+        for evaluation in evaluations:
+            _show_table(score_rows(runs, evaluation), evaluation, form)
 
 
 def _show_trained(runs: Sequence[Run], form: str) -> None:
-    """Runs that were evaluated on nothing: what their training came to."""
+    """Print what training came to, of runs that were evaluated on nothing."""
+    from mslt_cli.runs.score_rows import name_sources
+
     rows: list[dict[str, Any]] = [
         {
-            "sources": _codes(run),
+            "sources": name_sources(run),
             "seed": run.identity.get("seed"),
             **{name: run.record["training"][name] for name in ("steps", "examples", "loss", "tokens_per_s")},
             "run_id": run.run_id,
@@ -141,7 +111,9 @@ def _show_trained(runs: Sequence[Run], form: str) -> None:
         for run in runs
     ]
     columns = [
-        *(Column("sources"), Column("seed", right=True), Column("steps", thousands, right=True)),
+        Column("sources"),
+        Column("seed", right=True),
+        Column("steps", thousands, right=True),
         Column("examples", thousands, right=True),
         Column("loss", lambda loss: f"{loss:.3f}", right=True, header="last loss"),
         Column("tokens_per_s", thousands, right=True, header="tokens/s"),
@@ -153,117 +125,76 @@ def _show_trained(runs: Sequence[Run], form: str) -> None:
     show_rows(columns, rows, form, key="runs", footer=footer)
 
 
-def _show_table(runs: Sequence[Run], evaluation: Evaluation, form: str) -> None:
-    task, targets = evaluation.task, sorted(evaluation.targets, key=evaluation.task.code)
-    rows = _rows(runs, evaluation)
-    rows += _over_seeds(rows)
-    if len(rows) > MOST_SHOWN and form == "table":
-        rows = [row for row in rows if row["seeds"] > 1] or rows
-    several = len({row["metric"] for row in rows}) > 1
-    seeds = len({row["seed"] for row in rows}) > 1
+def _show_table(rows: list[ScoreRow], evaluation: Evaluation, form: str) -> None:
+    from mslt_cli.runs.score_rows import means_over_seeds
+
+    footer = _footer(rows, evaluation) if rows else []
+    means = means_over_seeds(rows)
+    rows = means if means and form == "table" and len(rows) + len(means) > MOST_SHOWN else rows + means
+    codes = sorted(evaluation.task.code(target) for target in evaluation.targets)
     columns = [Column("sources")]
-    columns += [Column("seed", right=True)] if seeds else []
-    columns += [Column("metric")] if several else []
-    columns += [Column("mean", _with_interval, right=True)]
-    columns += [Column(task.code(target), _cell, right=True) for target in targets]
+    columns += [Column("seed", right=True)] if len({(row.seed, row.seeds) for row in rows}) > 1 else []
+    columns += [Column("metric")] if len({row.metric for row in rows}) > 1 else []
+    columns += [Column(name, right=True) for name in ("mean", *codes)]
     columns.append(Column("run_id", spare=True, header="run"))
-    show_rows(columns, rows, form, key="runs", footer=_footer(runs, evaluation) if rows else [])
+    show_rows(columns, [_row(row, evaluation, codes) for row in rows], form, key="runs", footer=footer)
 
 
-def _rows(runs: Sequence[Run], evaluation: Evaluation) -> list[dict[str, Any]]:
-    """A row for each run and metric."""
+def _row(row: ScoreRow, evaluation: Evaluation, codes: Sequence[str]) -> dict[str, Any]:
+    """A row of a table or of CSV, with a column for each of the codes."""
     task = evaluation.task
-    rows = []
-    for run in runs:
-        scores = run.scores_of(task.variant, evaluation.split, evaluation.scoring)
-        for metric in dict.fromkeys(s["metric"] for s in scores):
-            by_target = {s["target"]: s for s in scores if s["metric"] == metric and s["target"] in evaluation.targets}
-            row: dict[str, Any] = {
-                "task": task.variant,
-                "scoring": evaluation.scoring,
-                "sources": _codes(run),
-                "seed": run.identity.get("seed"),
-                "seeds": 1,
-                "metric": metric,
-                "mean": _mean_of(run, evaluation, metric, by_target),
-                "run_id": run.run_id,
-            }
-            rows.append(row | {task.code(target): by_target.get(target) for target in evaluation.targets})
-    return rows
+    return {
+        "task": task.variant,
+        "scoring": evaluation.scoring,
+        "sources": row.sources,
+        "seed": row.seed if row.seeds == 1 else f"mean of {row.seeds}",
+        "metric": row.metric,
+        "mean": Cell(row.mean.value, _mean_text(row.mean)),
+        **dict.fromkeys(codes),
+        **{task.code(target): Cell(score.value, _score_text(score)) for target, score in row.scores.items()},
+        "run_id": row.run_id,
+    }
 
 
-def _over_seeds(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each combination that has several seeds."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["sources"], row["metric"]), []).append(row)
-    out = []
-    for some in groups.values():
-        if len(some) < 2:
-            continue
-        mean: dict[str, Any] = {**some[0], "seed": f"mean of {len(some)}", "seeds": len(some), "run_id": ""}
-        for name, value in some[0].items():
-            if isinstance(value, dict):
-                mean[name] = {**value, "value": _mean([row[name]["value"] for row in some if row[name]])}
-        mean["mean"] = {"value": _mean([row["mean"]["value"] for row in some]), "low": None, "high": None}
-        out.append(mean)
-    return out
-
-
-def _mean_of(
-    run: Run, evaluation: Evaluation, metric: str, by_target: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """The mean over targets, with its interval where the run was evaluated on just these."""
-    wanted = (evaluation.task.variant, evaluation.split, evaluation.scoring, metric)
-    for mean in run.means:
-        same = (mean["task"], mean["split"], mean.get("scoring", ""), mean["metric"]) == wanted
-        if same and sorted(mean["targets"]) == sorted(by_target):
-            return dict(mean)
-    return {"value": _mean([s["value"] for s in by_target.values()]), "low": None, "high": None}
-
-
-def _with_interval(mean: Mapping[str, Any]) -> str:
+def _mean_text(mean: Score) -> str:
     """ "63.36 ±0.9"."""
-    if mean["low"] is None:
-        return _hundred(mean["value"])
-    return f"{_hundred(mean['value'])} ±{50 * (mean['high'] - mean['low']):.1f}"
+    if mean.low is None or mean.high is None:
+        return percent(mean.value)
+    return f"{percent(mean.value)} ±{50 * (mean.high - mean.low):.1f}"
 
 
-def _hundred(value: float) -> str:
-    return f"{100 * value:.2f}"
+def _score_text(score: Score) -> str:
+    """ "71.2", with a star where the target was trained on."""
+    return f"{100 * score.value:.1f}" + ("" if score.unseen else "*")
 
 
-def _cell(score: Mapping[str, Any]) -> str:
-    """ "71.25", with a star where the target was trained on."""
-    return f"{100 * score['value']:.1f}" + ("" if score["unseen"] else "*")
-
-
-def _footer(runs: Sequence[Run], evaluation: Evaluation) -> list[str]:
-    task, targets = evaluation.task, evaluation.targets
-    scores = [
-        s
-        for run in runs
-        for s in run.scores_of(task.variant, evaluation.split, evaluation.scoring)
-        if s["target"] in targets and s["metric"] == task.metric
-    ]
-    wide = sorted(50 * (s["high"] - s["low"]) for s in scores)
-    about = f"±{wide[0]:.1f}" + (f" to ±{wide[-1]:.1f}" if wide[-1] - wide[0] >= 0.05 else "")
+def _footer(rows: Sequence[ScoreRow], evaluation: Evaluation) -> list[str]:
+    task = evaluation.task
+    scores = [score for row in rows if row.metric == task.metric for score in row.scores.values()]
+    about = _interval_widths(scores)
     how = f", {evaluation.scoring}" if evaluation.scoring else ""
     lines = [
-        f"{task.name} {evaluation.split}{how}, %; mean over {plural(len(targets), 'target')} with its 95 % interval,"
-        f" which is {about} in one language.",
+        f"{task.name} {evaluation.split}{how}, %; mean over {plural(len(evaluation.targets), 'target')} with its"
+        f" 95 % interval, which is {about} in one language.",
     ]
     if evaluation.reading is not None:
         lines += ["A guess is right in 50 %: two choices."] if len(task.choices) == 2 else []
         if evaluation.reading.scoring != "options":
             lines.append("accuracy-gold-1, -2: where the right choice stands first, and second, in the prompt.")
     lines.append("`mslt eval --compare RUN RUN` tests whether two runs differ.")
-    if any(not s["unseen"] for s in scores):
+    if not all(score.unseen for score in scores):
         lines.append("* trained on this language: no transfer.")
     return lines
 
 
-def show_index(found: Indexed, form: str) -> None:
+def _interval_widths(scores: Sequence[Score]) -> str:
+    """ "±1.2 to ±3.4": half the narrowest and half the widest interval, in points."""
+    halves = [50 * (score.high - score.low) for score in scores if score.low is not None and score.high is not None]
+    low, high = min(halves), max(halves)
+    return f"±{low:.1f}" + (f" to ±{high:.1f}" if high - low >= 0.05 else "")
+
+
+def show_index(indexed: Indexed, form: str) -> None:
     """Print the runs that the index has taken in."""
     rows: list[dict[str, Any]] = [
         {
@@ -275,39 +206,46 @@ def show_index(found: Indexed, form: str) -> None:
             "scores": len(run.scores),
             "directory": str(run.directory),
         }
-        for run in found.runs
+        for run in indexed.runs
     ]
-    columns = [Column("run_id", header="run"), Column("name"), Column("task"), Column("model")]
-    columns += [Column("seed", right=True), Column("scores", right=True), Column("directory", spare=True)]
-    footer = [f"{plural(len(found.runs), 'run')} in the store."]
-    if found.unfinished:
-        footer.append(f"{len(found.unfinished)} have not ended; the commands that started them go on with them.")
+    columns = [
+        Column("run_id", header="run"),
+        Column("name"),
+        Column("task"),
+        Column("model"),
+        Column("seed", right=True),
+        Column("scores", right=True),
+        Column("directory", spare=True),
+    ]
+    footer = [f"{plural(len(indexed.runs), 'run')} in the store."]
+    if indexed.unfinished:
+        footer.append(f"{len(indexed.unfinished)} have not ended; the commands that started them go on with them.")
     show_rows(columns, rows, form, key="runs", footer=footer)
 
 
-def show_comparisons(rows: Sequence[Mapping[str, Any]], form: str, footer: Sequence[str]) -> None:
+def show_comparison(comparison: Comparison, form: str) -> None:
     """Print differences between runs, a row for each target and for their mean."""
-    several = len({row["b"] for row in rows}) > 1
-    metrics = len({row["metric"] for row in rows}) > 1
-    columns = [Column("target")]
-    columns += [Column("b", header="run")] if several or form == "csv" else []
-    columns += [Column("metric")] if metrics or form == "csv" else []
-    columns += [
-        Column("value_a", _hundred, right=True, header="first"),
-        Column("value_b", _hundred, right=True, header="other"),
-        Column("difference", _signed, right=True),
-        Column("low", _signed, right=True, header="from"),
-        Column("high", _signed, right=True, header="to"),
-        Column("p", _p, right=True),
-        Column("p_holm", _p, right=True, header="p, Holm"),
+    several = len({row["b"] for row in comparison.rows}) > 1
+    metrics = len({row["metric"] for row in comparison.rows}) > 1
+    columns = [
+        Column("target"),
+        Column("b", header="run", csv_only=not several),
+        Column("metric", csv_only=not metrics),
+        Column("value_a", percent, right=True, header="first"),
+        Column("value_b", percent, right=True, header="other"),
+        Column("difference", _signed_percent, right=True),
+        Column("low", _signed_percent, right=True, header="from"),
+        Column("high", _signed_percent, right=True, header="to"),
+        Column("p", _p_text, right=True),
+        Column("p_holm", _p_text, right=True, header="p, Holm"),
         Column("test", spare=True),
     ]
-    show_rows(columns, rows, form, key="comparisons", footer=footer)
+    show_rows(columns, comparison.rows, form, key="comparisons", footer=comparison.footer)
 
 
-def _signed(value: float) -> str:
+def _signed_percent(value: float) -> str:
     return f"{100 * value:+.2f}"
 
 
-def _p(value: float) -> str:
+def _p_text(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"

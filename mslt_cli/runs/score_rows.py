@@ -1,0 +1,122 @@
+"""What runs scored in an evaluation, a row a run and metric; and the means over the seeds of a combination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mslt_cli.errors import MsltError
+from mslt_cli.runs.directory import Run
+from mslt_cli.tasks import find_task
+from mslt_cli.tasks.task import Task
+
+if TYPE_CHECKING:
+    from mslt_cli.runs.answering import Evaluation
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score, or a mean of scores; 0..1."""
+
+    value: float
+    low: float | None = None
+    """Ends of its 95 % interval; None = not known."""
+    high: float | None = None
+    unseen: bool = True
+    """False = the run was trained on this target."""
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """What a run scored in one metric of an evaluation, or what the seeds of a combination scored on average."""
+
+    sources: str
+    """In the task's own codes, by comma; the model's name if there are none."""
+    seed: int | None
+    metric: str
+    mean: Score
+    """Over the targets."""
+    scores: Mapping[str, Score]
+    """By target, ISO 639-3."""
+    run_id: str
+    """Empty for a mean over seeds."""
+    seeds: int = 1
+    """How many runs it is the mean of."""
+
+
+def score_rows(runs: Sequence[Run], evaluation: Evaluation) -> list[ScoreRow]:
+    """Arrange the scores of runs in one evaluation, in the order of the runs."""
+    rows = []
+    for run in runs:
+        scores = run.scores_of(evaluation.task.variant, evaluation.split, evaluation.scoring)
+        for metric in dict.fromkeys(score["metric"] for score in scores):
+            by_target = {
+                score["target"]: Score(score["value"], score["low"], score["high"], bool(score["unseen"]))
+                for score in scores
+                if score["metric"] == metric and score["target"] in evaluation.targets
+            }
+            if by_target:
+                mean = _mean_over_targets(run, evaluation, metric, by_target)
+                seed = run.identity.get("seed")
+                rows.append(ScoreRow(name_sources(run), seed, metric, mean, by_target, run.run_id))
+    return rows
+
+
+def _mean_over_targets(run: Run, evaluation: Evaluation, metric: str, scores: Mapping[str, Score]) -> Score:
+    """The mean over targets; with its interval where the run was evaluated on just these."""
+    wanted = (evaluation.task.variant, evaluation.split, evaluation.scoring, metric)
+    for mean in run.means:
+        same = (mean["task"], mean["split"], mean.get("scoring", ""), mean["metric"]) == wanted
+        if same and sorted(mean["targets"]) == sorted(scores):
+            return Score(mean["value"], mean["low"], mean["high"])
+    return Score(_mean([score.value for score in scores.values()]))
+
+
+def means_over_seeds(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """Average the rows of each combination and metric that has several runs; the first of them says the targets."""
+    groups: dict[tuple[str, str], list[ScoreRow]] = {}
+    for row in rows:
+        groups.setdefault((row.sources, row.metric), []).append(row)
+    means = []
+    for (sources, metric), group in groups.items():
+        if len(group) < 2:
+            continue
+        scores = {
+            target: Score(
+                _mean([row.scores[target].value for row in group if target in row.scores]), unseen=score.unseen
+            )
+            for target, score in group[0].scores.items()
+        }
+        mean = Score(_mean([row.mean.value for row in group]))
+        means.append(ScoreRow(sources, None, metric, mean, scores, run_id="", seeds=len(group)))
+    return means
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def find_tasks(runs: Sequence[Run]) -> dict[str, Task]:
+    """Find the tasks that runs were trained for, by variant; a user's own whose file is gone is left out."""
+    tasks = {}
+    for run in runs:
+        try:
+            task = find_task(run.record["task"]["name"]).without_repairs(tuple(run.record["task"]["without"]))
+        except MsltError:
+            continue
+        tasks[task.variant] = task
+    return tasks
+
+
+def name_sources(run: Run) -> str:
+    """Name the sources of a run by comma, in the task's own codes; without sources, the run."""
+    task = find_tasks([run]).get(run.identity["task"]["name"])
+    shares: Mapping[str, Any] = run.identity.get("shares") or {}
+    codes = sorted(code_in(task, source) for source in shares)
+    return (",".join(codes) or str(run.record["name"])) + (" (unequal)" if run.identity.get("unequal") else "")
+
+
+def code_in(task: Task | None, language: str) -> str:
+    """A language's code in a task; its ISO 639-3 code where the task is not known or does not have it."""
+    return task.code(language) if task is not None and language in task.languages else language
