@@ -155,7 +155,7 @@ def probe_command(
     if projection not in PROJECTIONS:
         raise UsageError(f"--map is {projection!r}; it can be {', '.join(PROJECTIONS)}.")
     if out is not None:
-        from mslt_cli.show.probe_figure import require_figure
+        from mslt_cli.show.drawing import require_figure
 
         require_figure(out)
     if interactive is not None and interactive.suffix.lower() not in (".html", ".htm"):
@@ -185,19 +185,23 @@ def probe_command(
     )
     _keep(path, measured)
     show_probe(measured, form)
-    if out is not None or interactive is not None:
-        from mslt_cli.show.probe_maps import save_maps
+    if out is None and interactive is None:
+        return
+    from mslt_cli.measuring.sentence_maps import map_sentences
 
-        save_maps(
-            measured,
-            figure=out,
-            page=interactive,
-            names=names,
-            how=projection,
-            perplexity=perplexity,
-            seed=seed,
-            progress=bars,
-        )
+    maps = map_sentences(measured, names, projection, perplexity=perplexity, seed=seed, progress=bars)
+    if out is not None:
+        from mslt_cli.show.probe_figure import save_figure
+
+        for line in save_figure(out, maps):
+            bars.note(line)
+        bars.note(f"figure: {out}")
+    if interactive is not None:
+        from mslt_cli.show.mixing_tables import text_rows
+        from mslt_cli.show.probe_page import save_page
+
+        save_page(interactive, maps, text_rows(measured))
+        bars.note(f"page: {interactive}")
 
 
 def _keep(path: Path, measured: Probe) -> None:

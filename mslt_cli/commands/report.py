@@ -224,7 +224,7 @@ def _write(out: Path, tables: Sequence[Table], form: str) -> None:
         if not figures:
             note("the page has no figures: they need matplotlib. Run `pip install 'mslt-cli[probe]'`.")
     elif suffix in FIGURES:
-        from mslt_cli.show.probe_figure import require_figure
+        from mslt_cli.show.drawing import require_figure
         from mslt_cli.show.report_figures import save_chart
 
         require_figure(out)

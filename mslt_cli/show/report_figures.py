@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 from pathlib import Path
 from typing import Any
 
 from mslt_cli.files import write_whole
 from mslt_cli.reports.cells import Chart, DotChart, LineChart, Panel, Table
-from mslt_cli.show.probe_figure import COLOURS, MARKERS, fonts_for, plain
+from mslt_cli.show.drawing import COLOURS, MARKERS, draw, plain
 
 PANEL_WIDTH, LINE_HEIGHT = 3.4, 0.24
 """Inches."""
@@ -30,36 +29,22 @@ def save_chart(path: Path, table: Table) -> list[str]:
     Raises:
         MsltError: the file cannot be written.
     """
-    data, notes = drawn(table, path.suffix.lower().removeprefix("."))
+    data, notes = draw_chart(table, path.suffix)
     write_whole(path, data)
     return notes
 
 
-def drawn(table: Table, form: str) -> tuple[bytes, list[str]]:
-    """A table's chart as a file's bytes; the same numbers make the same bytes.
-
-    Args:
-        table: with a chart.
-        form: png, svg or pdf.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
+def draw_chart(table: Table, suffix: str) -> tuple[bytes, list[str]]:
+    """Draw a table's chart as a file's bytes, for .png, .svg or .pdf; see `draw`."""
     chart = table.chart
     assert chart is not None
-    fonts, unknown = fonts_for(_letters_of(chart))
-    style: Any = {"font.family": fonts, "svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 8.5}
-    style |= {"svg.hashsalt": table.name, "axes.spines.top": False, "axes.spines.right": False}
-    with matplotlib.rc_context(style):
-        figure = _lines(chart) if isinstance(chart, LineChart) else _dots(chart)
-        out = io.BytesIO()
-        metadata: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
-        figure.savefig(out, format=form, dpi=160, metadata=metadata)
-        pyplot.close(figure)
-    missing = f"no font of this machine has {' '.join(unknown)}, and the figure shows boxes. Install Noto fonts."
-    return out.getvalue(), [missing] if unknown else []
+    return draw(
+        lambda: _lines(chart) if isinstance(chart, LineChart) else _dots(chart),
+        suffix,
+        text=_letters_of(chart),
+        salt=table.name,
+        style={"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False},
+    )
 
 
 def _letters_of(chart: Chart) -> str:
@@ -82,10 +67,8 @@ def _lines(chart: LineChart) -> Any:
             [at + shift for at in x], mean, spread, color=colour, marker=marker, capsize=3, label=plain(label)
         )
         for step in steps:
-            said = f"n = {step.n}"
-            axes.annotate(
-                said, (step.x + shift, step.mean), (6, -11), textcoords="offset points", fontsize=7, color=GREY
-            )
+            place = (step.x + shift, step.mean)
+            axes.annotate(f"n = {step.n}", place, (6, -11), textcoords="offset points", fontsize=7, color=GREY)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(chart.x_unit)
     axes.set_ylabel(chart.unit)
@@ -104,7 +87,8 @@ def _dots(chart: DotChart) -> Any:
     height = max([len(panel.lines) for panel in chart.panels], default=1) * LINE_HEIGHT + 1.1
     series = list(dict.fromkeys(dot.series for panel in chart.panels for _, dots in panel.lines for dot in dots))
     figure, grid = pyplot.subplots(
-        *(down, across),
+        down,
+        across,
         figsize=(longest + PANEL_WIDTH * across if across > 1 else longest + 5, down * height + 0.3),
         squeeze=False,
         constrained_layout=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).with_suffix(".html")
 
 
 def save_report(path: Path, tables: Sequence[Table], *, command: str, figures: bool) -> None:
-    """Write the page.
+    """Write the page; whatever a user or a paper wrote is escaped.
 
     Args:
         path: of the page.
@@ -28,21 +28,25 @@ def save_report(path: Path, tables: Sequence[Table], *, command: str, figures: b
     Raises:
         MsltError: it cannot be written.
     """
-    write_whole(path, page(tables, command=command, figures=figures).encode())
-
-
-def page(tables: Sequence[Table], *, command: str, figures: bool) -> str:
-    """The page as text; whatever a user or a paper wrote is escaped. For the arguments see `save_report`."""
     made = datetime.now(UTC).isoformat(timespec="minutes")
-    filled = {
+    contents = (f'<li><a href="#{table.name}">{table.name}</a>: {html.escape(table.title)}</li>' for table in tables)
+    values = {
         "title": "mslt report",
         "about": f"Made {made} by mslt {html.escape(__version__)} with <code>{html.escape(command)}</code>.",
-        "contents": "".join(
-            f'<li><a href="#{table.name}">{table.name}</a>: {html.escape(table.title)}</li>' for table in tables
-        ),
+        "contents": "".join(contents),
         "sections": "\n".join(_section(table, figures=figures) for table in tables),
     }
-    return re.sub(r"%(\w+)%", lambda match: filled[match[1]], TEMPLATE.read_text(encoding="utf-8"))
+    write_page(path, TEMPLATE, values)
+
+
+def write_page(path: Path, template: Path, values: Mapping[str, str]) -> None:
+    """Write a page with a value for each %name% in its template; the values are HTML.
+
+    Raises:
+        MsltError: it cannot be written.
+    """
+    text = re.sub(r"%(\w+)%", lambda match: values[match[1]], template.read_text(encoding="utf-8"))
+    write_whole(path, text.encode())
 
 
 def _section(table: Table, *, figures: bool) -> str:
@@ -91,8 +95,8 @@ def _marks(marks: Sequence[int], name: str) -> str:
 
 def _image(table: Table) -> str:
     """The chart, in the page: as a picture, so that nothing in it is the page's own markup."""
-    from mslt_cli.show.report_figures import drawn
+    from mslt_cli.show.report_figures import draw_chart
 
-    data, _ = drawn(table, "svg")
+    data, _ = draw_chart(table, ".svg")
     text = base64.b64encode(data).decode()
     return f'<img alt="{html.escape(table.title)}" src="data:image/svg+xml;base64,{text}">'

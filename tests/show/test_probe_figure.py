@@ -11,8 +11,10 @@ import pytest
 from browser import CHROMIUM, REASON, opened
 
 from mslt_cli.errors import MissingPackageError, MsltError, UsageError
-from mslt_cli.show import probe_figure
-from mslt_cli.show.probe_figure import COLOURS, MARKERS, colour, marker, require_figure, save_figure
+from mslt_cli.measuring.sentence_maps import ModelMap, SentenceMaps
+from mslt_cli.show import drawing
+from mslt_cli.show.drawing import COLOURS, MARKERS, colour, marker, require_figure
+from mslt_cli.show.probe_figure import save_figure
 from mslt_cli.show.probe_page import save_page
 
 pytest.importorskip("matplotlib")
@@ -20,16 +22,14 @@ NAMES = {"en": "English", "ar": "Arabic", "id": "Indonesian"}
 PAIRS = {("en", "ar"): 0.8836, ("en", "id"): 0.92, ("ar", "id"): 0.1}
 
 
-def panels(n=12, labels=("original", "MSLT(de,en,es)")):
+def maps(labels=("original", "MSLT(de,en,es)"), names=NAMES, pairs=PAIRS, n=12, about="pud, 12 sentences", texts=()):
     rng = np.random.default_rng(0)
-    return [(label, [rng.normal(size=(n, 2)) for _ in NAMES]) for label in labels]
+    models = [ModelMap(label, tuple(rng.normal(size=(n, 2)) for _ in names), pairs) for label in labels]
+    return SentenceMaps(about, tuple(names), tuple(names.values()), tuple(models), "CKA", texts)
 
 
-def draw(path, given=None, pairs=None, languages=tuple(NAMES), names=NAMES):
-    given = given or panels()
-    save_figure(
-        path, given, languages, [pairs or PAIRS] * len(given), names=names, metric="CKA", about="pud, 12 sentences"
-    )
+def draw(path, *args, **kwargs):
+    save_figure(path, maps(*args, **kwargs))
     return path
 
 
@@ -51,17 +51,15 @@ def test_a_panel_for_each_model_side_by_side(tmp_path):
     def width(path):
         return struct.unpack(">II", path.read_bytes()[16:24])[0]
 
-    one = width(draw(tmp_path / "1.png", panels(labels=("a",))))
-    three = width(draw(tmp_path / "3.png", panels(labels="abc")))
+    one = width(draw(tmp_path / "1.png", "a"))
+    three = width(draw(tmp_path / "3.png", "abc"))
     assert three > 2.5 * one
 
 
 def test_of_many_languages_there_is_a_matrix(tmp_path):
     codes = [f"l{i}" for i in range(13)]
-    rng = np.random.default_rng(0)
-    given = [("m", [rng.normal(size=(5, 2)) for _ in codes])]
     pairs = {(a, b): 0.37 for i, a in enumerate(codes) for b in codes[i + 1 :]} | {("l0", "l1"): 0.91}
-    text = draw(tmp_path / "f.svg", given, pairs, codes, {code: code.upper() for code in codes}).read_text()
+    text = draw(tmp_path / "f.svg", "m", {code: code.upper() for code in codes}, pairs, n=5).read_text()
     assert len(re.findall(r">\.37<", text)) == 2 * 77
     assert len(re.findall(r">\.91<", text)) == 2
     assert "L12" in text
@@ -77,26 +75,24 @@ def test_letters_of_other_scripts_come_from_the_fonts_that_have_them_and_what_no
 
     plain = font_manager.findfont("DejaVu Sans")
     have = {plain: set("abc MSLT"), "/fonts/han.ttf": set("汤中"), "/fonts/thai.ttf": set("ไทย")}
-    monkeypatch.setattr(probe_figure, "_letters", lambda path: have.get(path, set()))
+    monkeypatch.setattr(drawing, "_letters", lambda path: have.get(path, set()))
     entries = [font_manager.FontEntry(fname=path, name=path[7:-4]) for path in have if path != plain]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", entries)
-    assert probe_figure.fonts_for("abc") == (["DejaVu Sans"], [])
-    assert probe_figure.fonts_for("abc 汤") == (["DejaVu Sans", "han"], [])
-    assert probe_figure.fonts_for("ไทย 汤 中") == (["DejaVu Sans", "han", "thai"], [])
-    assert probe_figure.fonts_for("မc") == (["DejaVu Sans"], ["မ"])
+    assert drawing.fonts_for("abc") == (["DejaVu Sans"], [])
+    assert drawing.fonts_for("abc 汤") == (["DejaVu Sans", "han"], [])
+    assert drawing.fonts_for("ไทย 汤 中") == (["DejaVu Sans", "han", "thai"], [])
+    assert drawing.fonts_for("မc") == (["DejaVu Sans"], ["မ"])
 
 
 def test_boxes_in_a_figure_are_told(tmp_path):
-    notes = save_figure(
-        tmp_path / "f.png", panels(labels=("\U0010fffd",)), list(NAMES), [{}], names=NAMES, metric="", about="x"
-    )
+    notes = save_figure(tmp_path / "f.png", maps("\U0010fffd", pairs={}))
     assert notes == ["no font of this machine has \U0010fffd, and the figure shows boxes. Install Noto fonts."]
     assert draw(tmp_path / "g.png").exists()
 
 
 def test_a_label_is_text_whatever_is_in_it(tmp_path):
     label = r"./$x_1$ & <b> ^{"
-    text = draw(tmp_path / "f.svg", panels(labels=(label,))).read_text()
+    text = draw(tmp_path / "f.svg", [label]).read_text()
     assert "./$x_1$ &amp; &lt;b&gt; ^{" in text
 
 
@@ -106,7 +102,7 @@ def test_what_cannot_be_drawn_is_told_before_anything_is_computed(tmp_path, monk
     with pytest.raises(MsltError, match="cannot be written: "):
         (tmp_path / "file").write_text("")
         draw(tmp_path / "file" / "f.png")
-    monkeypatch.setattr(probe_figure.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(drawing.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=r"A figure needs matplotlib. Run `pip install 'mslt-cli\[probe\]'"):
         require_figure(tmp_path / "f.png")
 
@@ -117,8 +113,8 @@ EVIL = '</script><script>alert("1")</script>&amp;'
 @pytest.fixture
 def page_file(tmp_path):
     texts = [[f"{EVIL} {i}" for i in range(12)], ["مرحبا"] * 12, ["汤"] * 12]
-    rows = [{"model": EVIL, "cka": "0.9"}]
-    save_page(tmp_path / "p.html", panels(labels=(EVIL, "b")), list(NAMES.values()), texts, rows, about=f"pud {EVIL}")
+    made = maps([EVIL, "b"], about=f"pud {EVIL}", texts=texts)
+    save_page(tmp_path / "p.html", made, [{"model": EVIL, "cka": "0.9"}])
     return tmp_path / "p.html"
 
 

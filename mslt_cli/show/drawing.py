@@ -1,0 +1,100 @@
+"""What figures share: colours and shapes, fonts for all scripts, and files that are the same for the same numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mslt_cli.errors import MissingPackageError, UsageError
+
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F", "#7F7F7F", "#5E3C99",
+    "#A6761D", "#1B7837", "#B2182B",
+)  # fmt: skip
+"""Okabe and Ito's, which the colour-blind tell apart, and darker ones after them."""
+MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*", "<", ">", "p", "h", "8")
+"""Each series has a shape of its own as well: in grey, shapes are what is left."""
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def colour(i: int) -> str:
+    """The colour of series number i; together with its marker no two of 169 look the same."""
+    return COLOURS[(i + i // len(MARKERS)) % len(COLOURS)]
+
+
+def marker(i: int) -> str:
+    """The shape of series number i."""
+    return MARKERS[i % len(MARKERS)]
+
+
+def plain(text: str) -> str:
+    """Text as it is: matplotlib would read mathematics between dollars."""
+    return text.replace("$", r"\$")
+
+
+def require_figure(path: Path) -> None:
+    """Raises: UsageError: the path has no ending of a figure. MissingPackageError: matplotlib is not installed."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--out {path} ends in {path.suffix or 'nothing'}; it can end in {', '.join(SUFFIXES)}.")
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingPackageError("A figure", "matplotlib", "probe")
+
+
+def draw(make: Callable[[], Any], suffix: str, *, text: str, salt: str, style: Any) -> tuple[bytes, list[str]]:
+    """Draw a figure as a file's bytes; the same numbers make the same bytes.
+
+    Args:
+        make: makes the figure, by pyplot.
+        suffix: ".png", ".svg" or ".pdf".
+        text: all letters in it.
+        salt: sets the names within an SVG file apart from those of others.
+        style: settings of matplotlib beside fonts.
+
+    Returns:
+        The bytes, and what the user should know: letters that no font of this machine has.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    fonts, missing = fonts_for(text)
+    style = {"font.family": fonts, "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": salt, **style}
+    form = suffix.lower().removeprefix(".")
+    metadata: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
+    out = io.BytesIO()
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that no font here has: we say so ourselves
+        figure = make()
+        figure.savefig(out, format=form, dpi=160, metadata=metadata)
+        pyplot.close(figure)
+    note = f"no font of this machine has {' '.join(missing)}, and the figure shows boxes. Install Noto fonts."
+    return out.getvalue(), [note] if missing else []
+
+
+def fonts_for(text: str) -> tuple[list[str], list[str]]:
+    """Fonts that have all letters of a text between them, matplotlib's own first; and the letters that none has."""
+    from matplotlib import font_manager
+
+    fonts = ["DejaVu Sans"]
+    missing = set(text) - {"\n"} - _letters(font_manager.findfont("DejaVu Sans"))
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name) if missing else ():
+        if font.style != "normal" or font.name in fonts or font.name.replace(" ", "").startswith("LastResort"):
+            continue  # the last resort has a box for every letter there is
+        if covered := missing & _letters(font.fname):
+            fonts.append(font.name)
+            missing -= covered
+    return fonts, sorted(missing)
+
+
+def _letters(path: str) -> set[str]:
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return set(map(chr, FT2Font(path).get_charmap()))
+    except (OSError, RuntimeError):  # a font that cannot be read has no letters
+        return set()
