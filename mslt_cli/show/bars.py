@@ -1,4 +1,4 @@
-"""Long work as it is seen, on stderr: a bar with rate and time left on a terminal, now and then a line in a pipe."""
+"""Progress of long work on stderr: a bar with rate and time left on a terminal, a line now and then in a pipe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUIET_S = 2.0
 
 
 def progress() -> Progress:
-    """What shows progress on this machine's stderr."""
+    """Progress that is shown on stderr."""
     return Terminal() if sys.stderr.isatty() else Lines()
 
 
@@ -39,13 +39,11 @@ def _done(value: float, total: float | None, unit: str) -> str:
     return f"{so_far} of {amount(total, unit)}"
 
 
-class _Noting(Progress):
+class Lines(Progress):
+    """Plain lines."""
+
     def note(self, text: str) -> None:
         note(text)
-
-
-class Lines(_Noting):
-    """Plain lines."""
 
     @contextmanager
     def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
@@ -58,20 +56,20 @@ class _LineStep(Step):
     def __init__(self, what: str, total: float | None, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit
         self.done = 0.0
-        self.told = ""
-        self.started = self.said = time.monotonic()
+        self.status = ""
+        self.started = self.last_line = time.monotonic()
         self.lock = threading.Lock()
 
     def advance(self, amount: float = 1) -> None:
         with self.lock:
             self.done += amount
             now = time.monotonic()
-            if now - self.said >= PLAIN_EVERY_S:
-                self.said = now
+            if now - self.last_line >= PLAIN_EVERY_S:
+                self.last_line = now
                 note(f"{self.what}: {self._line(now)}")
 
     def tell(self, text: str) -> None:
-        self.told = text
+        self.status = text
 
     def end(self) -> None:
         now = time.monotonic()
@@ -85,13 +83,13 @@ class _LineStep(Step):
             parts.append(f"{amount(rate, self.unit)}/s" if self.unit == "bytes" else f"{rate:,.0f}/s")
         if self.total and 0 < self.done < self.total and rate > 0:
             parts.append(f"{(self.total - self.done) / rate:,.0f} s left")
-        if self.told:
-            parts.append(self.told)
+        if self.status:
+            parts.append(self.status)
         return ", ".join(parts)
 
 
-class Terminal(_Noting):
-    """A rich bar for each piece of work; they go when it is done."""
+class Terminal(Progress):
+    """A rich bar for each piece of work, which goes when the work is done."""
 
     def __init__(self) -> None:
         self.bars: Bars | None = None
@@ -113,17 +111,16 @@ class Terminal(_Noting):
             def render(self, task: Task) -> Text:
                 unit = task.fields["unit"]
                 rate = f", {amount(task.speed, unit)}/s" if task.speed and unit else ""
-                told = f", {task.fields['told']}" if task.fields["told"] else ""
-                return Text(
-                    _done(task.completed, task.total, unit) + rate + told if task.completed or task.total else ""
-                )
+                status = f", {task.fields['status']}" if task.fields["status"] else ""
+                done = _done(task.completed, task.total, unit) if task.completed or task.total else ""
+                return Text(done + rate + status if done else "")
 
         if self.bars is None:
             columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), Amount(), TimeRemainingColumn()]
             self.bars = Progress(*columns, console=Console(stderr=True), transient=True)
             self.bars.start()
         self.open += 1
-        task = self.bars.add_task(what, total=total, unit=unit, told="")
+        task = self.bars.add_task(what, total=total, unit=unit, status="")
         try:
             yield _BarStep(self.bars, task)
         finally:
@@ -142,4 +139,4 @@ class _BarStep(Step):
         self.bars.advance(self.task, amount)
 
     def tell(self, text: str) -> None:
-        self.bars.update(self.task, told=text)
+        self.bars.update(self.task, status=text)
