@@ -17,9 +17,9 @@ from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import is_archive
 
 LARGEST_FILE_BYTES = 4 << 30
-"""Unpacked; more than that is no data set of ours."""
+"""Largest size of a file, unpacked."""
 DEEPEST = 2
-"""Archives in archives in archives are passed over."""
+"""How deep archives may lie in archives; deeper ones are skipped."""
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError)
 
 
@@ -30,11 +30,11 @@ class DataFile:
     path: Path
     """The file on disk."""
     members: tuple[str, ...] = ()
-    """The path inside the archive, then the path inside the archive that lies there."""
+    """The path in the archive, then the path in the archive that is there."""
 
     @property
     def name(self) -> str:
-        """The path as users would point to it."""
+        """The path for messages: archive.zip!folder/file.tsv."""
         return "!".join([str(self.path), *self.members])
 
     @property
@@ -49,7 +49,7 @@ class DataFile:
 
     @property
     def suffix(self) -> str:
-        """The kind of file: ".tsv" of x.tsv and X.TSV.gz; empty for files that are called `train` and no more."""
+        """The kind of file: ".tsv" for x.tsv and X.TSV.gz; empty for a file that is called just `train`."""
         return PurePosixPath(self._unzipped_name).suffix
 
     @property

@@ -24,17 +24,17 @@ USUAL: dict[str, tuple[str, ...]] = {
     "text_pair": ("text_pair", "hypothesis", "sentence2"),
     "label": ("label", "gold_label"),
 }
-"""What columns are usually called; a task's own names come first."""
+"""Usual names of columns; a task's own names come first."""
 
 MISSING_LABELS = ("", "-1")
-"""How data sets write that a row has no label."""
+"""How data sets mark a row without a label."""
 MOST_CHOICES = 100
 TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 """Types of columns that hold text; a column without any value is Null."""
 
 
 def spellings(task: Task, column: str) -> tuple[str, ...]:
-    """What files may call one of the task's columns; the first that is there is read."""
+    """The names that one of the task's columns may have in files; the first that is there is read."""
     return tuple(dict.fromkeys((*task.columns.get(column, ()), column, *USUAL.get(column, ()))))
 
 
@@ -71,14 +71,14 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
     """Return a raw file's rows in one language, with the columns of the task's kind.
 
     Args:
-        task: whose data it is.
-        rows: as `read_rows` gives them.
+        task: the task of the data.
+        rows: the rows that `read_rows` returned.
         origin: the file's name, for messages.
-        language: ISO 639-3 code; counts where a column says which language a row is in.
+        language: ISO 639-3 code; chooses rows if a column says which language each row is in.
 
     Returns:
-        `id` (text; the row's number from 0 where the data have none), the kind's columns and the task's context. Texts
-        and labels are null only where a repair of the task drops such rows.
+        `id` (text; the row's number from 0 if the data have none), the kind's columns and the task's context. Texts and
+        labels are null only if a repair of the task drops such rows.
 
     Raises:
         DataError: there are no rows, a column is missing, a label is unknown or out of range, a value is missing or of
@@ -122,7 +122,7 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
 
 
 def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Give rows that share an id their own: "7", "7#2", "7#3"; and how many were renamed."""
+    """Give rows with the same id ids of their own ("7", "7#2", "7#3"); also return how many were renamed."""
     place = pl.int_range(pl.len()).over("id")
     distinct = pl.when(place > 0).then(pl.col("id") + "#" + (place + 1).cast(pl.String)).otherwise(pl.col("id"))
     renamed = frame
@@ -133,7 +133,7 @@ def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
 @dataclass(frozen=True)
 class _RawRows:
-    """Rows as a file has them, and what it takes to name one in a message."""
+    """Rows as a file has them, and the file for messages."""
 
     task: Task
     origin: str
@@ -143,7 +143,7 @@ class _RawRows:
 
     @property
     def tolerant(self) -> bool:
-        """Whether rows may lack something, for a repair drops them."""
+        """Whether rows may lack a value, since a repair drops such rows."""
         return any(repair.drops_incomplete for repair in self.task.active_repairs)
 
     def find(self, name: str) -> pl.Series | None:
@@ -180,7 +180,7 @@ class _RawRows:
 
 
 def _first(where: pl.Series) -> int | None:
-    """The first row of which it is true; None if there is none."""
+    """The index of the first true value; None if there is none."""
     return where.arg_max() if where.any() else None
 
 
@@ -245,11 +245,11 @@ CONVERTERS: dict[str, Callable[[_RawRows, str, pl.Series], pl.Series]] = {
     "label": _labels,
     "labels": _label_lists,
 }
-"""By the kinds of COLUMNS."""
+"""The converters of columns, by the kinds of COLUMNS."""
 
 
 def _label_number(raw: _RawRows, column: pl.Series, dtype: Any, given: pl.Expr) -> pl.Expr:
-    """A label as its position from 0, null where there is no such label: names are looked up, numbers shifted."""
+    """The position of a label from 0, null if there is no such label: names are looked up, numbers shifted."""
     first, number_of_labels = raw.task.first_label, len(raw.task.labels) or MOST_CHOICES
     if dtype == pl.String:
         places = {str(first + i): i for i in range(number_of_labels)}  # in text files numbers are text

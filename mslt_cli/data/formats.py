@@ -18,7 +18,7 @@ from mslt_cli.tasks.task import TableFormat
 WIKIANN_PARTS = ("train", "dev", "test", "extra")
 """Names without a suffix that count as data files (WikiANN's own archives)."""
 MAGIC = {b"PAR1": "a parquet file", b"\x1f\x8b": "gzipped", b"PK\x03\x04": "a zip archive"}
-"""How files begin that people give another name."""
+"""The first bytes of formats that files have under a wrong name."""
 JSON_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
 TEXT, TEXTS = pl.String(), pl.List(pl.String())
 """Types of columns."""
@@ -32,13 +32,13 @@ def read_rows(file: DataFile, table: TableFormat | None = None, *, tagged: Colle
 
     Args:
         file: the file.
-        table: how tab-separated files are written; None = with a header, and without quoting.
-        tagged: for token classification, what the columns of tokens and of labels may be called: a text file whose
-            first line does not name them holds a token and its tag a line.
+        table: how tab-separated files are written; None = with a header and without quoting.
+        tagged: for token classification, the names that the columns of tokens and labels may have: a text file whose
+            first line does not name them has one token and its tag in each line.
 
     Returns:
-        One row for each example, columns as the file names them. CoNLL-U gives `sent_id`, `text`, `tokens`, `upos`; a
-        token and its tag a line give `tokens`, `tags`.
+        One row for each example, columns as the file names them. CoNLL-U gives `sent_id`, `text`, `tokens`, `upos`;
+        lines of a token and its tag give `tokens`, `tags`.
 
     Raises:
         DataError: the file is truncated, mislabelled or not UTF-8; names the file, and the line where there is one.
@@ -165,9 +165,9 @@ def _looks_like_conllu(text: str) -> bool:
 
 
 def _read_token_lines(file: DataFile, text: str) -> pl.DataFrame:
-    """Read sentences of a token and its tag a line, with an empty line between them; a token without a tag is O.
+    """Read lines of a token and its tag, with an empty line between sentences; a token without a tag is O.
 
-    A tab stands between the two, for a token may hold blanks; in a file without tabs, blanks (CoNLL-2003's form).
+    A tab separates the two, for a token may hold blanks; blanks do in a file without tabs (CoNLL-2003's format).
     """
     rows: list[tuple[list[str], list[str]]] = []
     separator = "\t" if "\t" in text else " "
@@ -187,7 +187,7 @@ def _read_token_lines(file: DataFile, text: str) -> pl.DataFrame:
 
 
 def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
-    """The numbered lines of each sentence; an empty line ends one, and so does the begin of a document (CoNLL-2003)."""
+    """The numbered lines of each sentence; an empty line ends it, and so does a new document (CoNLL-2003)."""
     block: list[tuple[int, str]] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip() and not line.startswith("-DOCSTART-"):
@@ -200,7 +200,7 @@ def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
 
 
 def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> pl.DataFrame:
-    """Read a table with commas (.csv) or tabs; also CoNLL-U and tokens with tags under a name that does not say so."""
+    """Read a table with commas (.csv) or tabs; also CoNLL-U and lines of tokens and tags under such a name."""
     text = read_text(file)
     if _looks_like_conllu(text):
         return read_conllu(file)
@@ -233,7 +233,7 @@ def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> p
 
 
 def _numbered_rows(file: DataFile, text: str, separator: str, *, quoting: bool) -> Iterator[tuple[int, list[str]]]:
-    """The fields of each line; with quoting, a row may be several lines, and has the number of its last."""
+    """The fields of each line with its number; with quoting, a row may be several lines: the number is the last's."""
     if not quoting:
         for number, line in enumerate(text.split("\n"), start=1):
             yield number, line.rstrip("\r").split(separator)

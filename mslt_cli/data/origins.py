@@ -1,7 +1,7 @@
 """Where raw rows come from: a package, the user's files, the hub.
 
-Each origin has a name for messages (`place`), and says by language (ISO 639-3 code) and split whether there are rows
-(`has`), what they are in the task's columns (`rows`), and what the record of them says of the origin (`about`).
+Each origin has a name for messages (`place`) and tells, for a language (ISO 639-3) and split, whether there are rows
+(`has`), the rows in the task's columns (`rows`), and what their record says about the origin (`about`).
 """
 
 from __future__ import annotations
