@@ -19,7 +19,7 @@ from mslt_cli.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from mslt_cli.reports.cells import Table
+    from mslt_cli.reports.cells import ReportTable
 
 _COMBINATIONS, _RUNS = "Which combinations", "Which runs"
 """Headings in the help."""
@@ -206,7 +206,7 @@ def _setting(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _write(out: Path, tables: Sequence[Table], form: str) -> None:
+def _write(out: Path, tables: Sequence[ReportTable], form: str) -> None:
     """Write a page, a figure or tables, by the name of the file."""
     from mslt_cli.errors import MissingFactsError, UsageError
     from mslt_cli.show.terminal import note

@@ -84,7 +84,7 @@ class DotChart:
 
 
 @dataclass(frozen=True)
-class Step:
+class SizePoint:
     """The combinations of one size."""
 
     x: int
@@ -100,14 +100,14 @@ class LineChart:
 
     x_unit: str
     unit: str
-    series: tuple[tuple[str, tuple[Step, ...]], ...]
+    series: tuple[tuple[str, tuple[SizePoint, ...]], ...]
 
 
 Chart = DotChart | LineChart
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """One table of a report, and the chart that goes with it."""
 
     name: str
@@ -145,12 +145,12 @@ class Draft:
 
     def finish(
         self, rows: Iterable[Mapping[str, Cell]], *, chart: Chart | None = None, commands: tuple[str, ...] = ()
-    ) -> Table:
+    ) -> ReportTable:
         """The table; a row without a cell for a column gets a dash there."""
         missing = Cell(None, NONE)
         filled = tuple({head.key: row.get(head.key, missing) for head in self.heads} for row in rows)
         notes, footnotes = tuple(self.notes), tuple(self.footnotes)
-        return Table(self.name, self.title, tuple(self.heads), filled, notes, footnotes, chart, commands)
+        return ReportTable(self.name, self.title, tuple(self.heads), filled, notes, footnotes, chart, commands)
 
 
 def percent(share: float) -> str:

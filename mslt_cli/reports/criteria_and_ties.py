@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, Panel, Table, percent
-from mslt_cli.reports.choices import Choice, choice_notes
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, Panel, ReportTable, percent
+from mslt_cli.reports.criteria_choices import Choice, choice_notes
 from mslt_cli.reports.grid import Contender, Group, compare_with_best
 from mslt_cli.reports.material import Material
 from mslt_cli.reports.paper_tables import NEAR
@@ -16,7 +16,7 @@ MOST_CONTENDERS = 40
 """Combinations that `best` lists; of more it lists the first, and says how many there are."""
 
 
-def criteria(material: Material) -> Table:
+def assess_criteria(material: Material) -> ReportTable:
     """How well each criterion orders the combinations that were trained, and what its choice costs."""
     draft = Draft(
         "criteria",
@@ -94,7 +94,7 @@ def _correlation_cell(correlation: Estimate, source: str) -> Cell:
     return Cell(value, f"{value:+.2f} [{low:+.2f}, {high:+.2f}]", "computed", source, {"low": low, "high": high})
 
 
-def best(material: Material) -> Table:
+def rank_against_best(material: Material) -> ReportTable:
     """All combinations in order, and which of them cannot be told from the best one."""
     draft = Draft(
         "best",

@@ -10,8 +10,8 @@ import numpy as np
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
 from mslt_cli.reports.cells import Draft, Head, percent
-from mslt_cli.reports.choices import Choice, Question, choose
 from mslt_cli.reports.comparable import Request, make_grid
+from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
 from mslt_cli.reports.grid import Grid, Group, name_grids, name_languages, name_range, name_seeds
 from mslt_cli.reports.statistics import detectable_difference
 from mslt_cli.reports.task_facts import guess_accuracy, own_metric, paper_test_items
@@ -59,7 +59,7 @@ class Material:
         """Those that the view at hand shows; see `take_grids`."""
         self._scores: dict[StoredEvaluation, list[StoredScore]] = {}
         self._grids: dict[tuple[int, ...] | None, list[Grid]] = {}
-        self._choices: dict[Question, list[Choice]] = {}
+        self._choices: dict[ChoiceSetting, list[Choice]] = {}
 
     def _require_tasks(self, of_paper: set[str]) -> None:
         published = self.request.source == "published"
@@ -107,10 +107,10 @@ class Material:
         """What all criteria choose out of the combinations that hold `include` (ISO 639-3)."""
         task = next(iter(grid.trained.values())).runs[0].task
         pool = self.request.pool or grid.pool(self.request.k)
-        question = Question(self.request.k, pool, tuple(include), grid.about.model, task)
-        if question not in self._choices:
-            self._choices[question] = choose(self.store, question, self.code)
-        return self._choices[question]
+        setting = ChoiceSetting(self.request.k, pool, tuple(include), grid.about.model, task)
+        if setting not in self._choices:
+            self._choices[setting] = choose(self.store, setting, self.code)
+        return self._choices[setting]
 
     def probes(self) -> list[StoredProbe]:
         """Those of the models that are asked for, over all languages of a corpus together."""

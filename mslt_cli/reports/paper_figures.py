@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, LineChart, Panel, Step, Table, percent
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, LineChart, Panel, ReportTable, SizePoint, percent
 from mslt_cli.reports.grid import Grid, Group
 from mslt_cli.reports.material import Material
 from mslt_cli.reports.score_cells import count_cell, end_cells, mean_cell, published_cell, series_cell, trained_cell
@@ -16,7 +16,7 @@ MOST_NAMED = 6
 """Languages of a probe that are named; of more it says how many."""
 
 
-def fig3(material: Material) -> Table:
+def fig3(material: Material) -> ReportTable:
     """How mixed the languages are in models and runs, as `mslt probe` measured it."""
     probes = material.probes()
     draft = Draft(
@@ -51,7 +51,7 @@ def fig3(material: Material) -> Table:
         weights.setdefault(row.label, set()).add(row.weights_sha256)
         last_layers[_all_but_layer(row)] = max(last_layers.get(_all_but_layer(row), 0), row.layer)
     rows: list[dict[str, Cell]] = []
-    panels: dict[str, list[tuple[str, tuple[Dot, ...]]]] = {}
+    lines: dict[str, list[tuple[str, tuple[Dot, ...]]]] = {}
     layers: dict[str, set[int]] = {}
     for row in probes:
         if row.layer != last_layers[_all_but_layer(row)]:
@@ -62,13 +62,15 @@ def fig3(material: Material) -> Table:
         named = material.named(row.languages)
         languages = named if len(row.languages) <= MOST_NAMED else f"{len(row.languages)} languages"
         rows.append(_probe_row(row, label, Cell(named, languages)))
-        panel = f"{row.metric}, {row.n:,} sentences of {row.corpus}, {languages}"
-        panel += f" ({row.pooling})" if row.pooling != "mean" else ""
-        panels.setdefault(panel, []).append((label, (Dot("", row.value, row.low, row.high),)))
-        layers.setdefault(panel, set()).add(row.layer)
-    titles = {panel: f"{panel}; layer {' and '.join(map(str, sorted(layers[panel])))}" for panel in panels}
-    drawn = tuple(Panel(titles[panel], tuple(reversed(lines))) for panel, lines in panels.items())
-    return draft.finish(rows, chart=DotChart("value", drawn))
+        title = f"{row.metric}, {row.n:,} sentences of {row.corpus}, {languages}"
+        title += f" ({row.pooling})" if row.pooling != "mean" else ""
+        lines.setdefault(title, []).append((label, (Dot("", row.value, row.low, row.high),)))
+        layers.setdefault(title, set()).add(row.layer)
+    panels = [
+        Panel(f"{title}; layer {' and '.join(map(str, sorted(layers[title])))}", tuple(reversed(lines[title])))
+        for title in lines
+    ]
+    return draft.finish(rows, chart=DotChart("value", tuple(panels)))
 
 
 def _all_but_layer(row: StoredProbe) -> tuple[Any, ...]:
@@ -92,7 +94,7 @@ def _probe_row(row: StoredProbe, label: str, languages: Cell) -> dict[str, Cell]
     }
 
 
-def fig4(material: Material) -> Table:
+def fig4(material: Material) -> ReportTable:
     """Score by number of source languages, under one budget: the mean over combinations, and their spread."""
     title = "Score by number of source languages, under one budget; ± is the spread over combinations"
     draft = Draft("fig4", title, Head("k", "source languages", label=True))
@@ -109,7 +111,7 @@ def fig4(material: Material) -> Table:
         draft.heads.append(Head(grid.name.key, grid.label))
         for k, group in groups.items():
             rows.setdefault(k, {"k": count_cell(k)})[grid.name.key] = mean_cell(group, f"{k} source languages")
-        series.append((grid.label, tuple(_step(k, group) for k, group in groups.items())))
+        series.append((grid.label, tuple(_size_point(k, group) for k, group in groups.items())))
         draft.notes += material.grid_notes(grid, sizes=list(groups))
         pools = {k: {x for trained in group.trained for x in trained.languages} for k, group in groups.items()}
         if len(set(map(frozenset, pools.values()))) > 1:
@@ -123,12 +125,12 @@ def fig4(material: Material) -> Table:
     return draft.finish([rows[k] for k in sorted(rows)], chart=chart, commands=material.commands())
 
 
-def _step(k: int, group: Group) -> Step:
+def _size_point(k: int, group: Group) -> SizePoint:
     sd = group.sd or 0.0
-    return Step(k, 100 * group.mean, 100 * (group.mean - sd), 100 * (group.mean + sd), len(group.trained))
+    return SizePoint(k, 100 * group.mean, 100 * (group.mean - sd), 100 * (group.mean + sd), len(group.trained))
 
 
-def fig5(material: Material) -> Table:
+def fig5(material: Material) -> ReportTable:
     """The best and the worst combination against a single source."""
     base = [Head("base", "as it is")] if any(grid.baseline for grid in material.grids) else []
     draft = Draft(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, Panel, Table, percent
-from mslt_cli.reports.choices import Choice, choice_notes
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, Panel, ReportTable, percent
+from mslt_cli.reports.criteria_choices import Choice, choice_notes
 from mslt_cli.reports.grid import Group, Trained, compare_with_best
 from mslt_cli.reports.material import Material
 from mslt_cli.reports.score_cells import (
@@ -36,19 +36,19 @@ MOST, LEAST = "least-similar", "most-similar"
 """The paper's words for the most and the least diverse combination."""
 
 
-def table1(material: Material) -> Table:
+def table1(material: Material) -> ReportTable:
     """Criteria × tasks: the score of what each criterion chooses, and its rank among all trained combinations."""
     title = "Score of each criterion's choice, and its rank among all combinations"
     return _criteria_table(material, 1, title, material.request.include)
 
 
-def table2(material: Material) -> Table:
+def table2(material: Material) -> ReportTable:
     """The same with a language in every combination; the paper prints ranks alone."""
     include = material.request.include or ("eng",)
     return _criteria_table(material, 2, f"The same, with {material.named(include)} in every combination", include)
 
 
-def _criteria_table(material: Material, number: int, title: str, include: Sequence[str]) -> Table:
+def _criteria_table(material: Material, number: int, title: str, include: Sequence[str]) -> ReportTable:
     draft = Draft(f"table{number}", title, CRITERION)
     rows = {method: {CRITERION.key: criterion_cell(method)} for method in ("min", *METHODS, "random", "max")}
     printed = material.printed(number)
@@ -86,7 +86,7 @@ def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
     return cells
 
 
-def table3(material: Material) -> tuple[Table, Table]:
+def table3(material: Material) -> tuple[ReportTable, ReportTable]:
     """The best combinations of each task; and how often each language is in them."""
     draft = Draft("table3", "", Head("rank", label=True))
     top = material.request.top
@@ -117,7 +117,7 @@ def _best_cell(group: Group, trained: Trained) -> Cell:
     return replace(cell, value=named, text=f"{named}  {percent(trained.mean)}", more=more)
 
 
-def _count_languages(heads: Sequence[Head], columns: Mapping[str, Sequence[Cell]], top: int) -> Table:
+def _count_languages(heads: Sequence[Head], columns: Mapping[str, Sequence[Cell]], top: int) -> ReportTable:
     """How often each language is in the best combinations: of the paper's tasks together, and of each column."""
     title = f"How often each language is in the best {top} combinations"
     draft = Draft("languages", title, Head("language", right=False, label=True))
@@ -136,7 +136,7 @@ def _count_languages(heads: Sequence[Head], columns: Mapping[str, Sequence[Cell]
     )
 
 
-def table4(material: Material) -> Table:
+def table4(material: Material) -> ReportTable:
     """Mean score by the number of distinct writing systems in a combination."""
     title = "Mean score by the number of distinct writing systems; ± is the spread over combinations"
     draft = Draft("table4", title, Head("scripts", "writing systems", label=True))
@@ -171,7 +171,7 @@ def _split_by_scripts(group: Group, script: Mapping[str, str | None]) -> dict[in
     return {count: Group(group.grid, tuple(some)) for count, some in by_count.items()}
 
 
-def table6(material: Material) -> Table:
+def table6(material: Material) -> ReportTable:
     """The least against the most diverse combination, by criterion."""
     draft = Draft("table6", "The most diverse combination against the least diverse one", CRITERION)
     columns = _diversity_columns(material, draft)
@@ -185,7 +185,7 @@ def table6(material: Material) -> Table:
     return draft.finish(rows.values(), commands=material.commands())
 
 
-def fig6(material: Material) -> Table:
+def fig6(material: Material) -> ReportTable:
     """Table 6 as a figure: what diversity gains under each criterion."""
     draft = Draft("fig6", "Points that the most diverse combination gains over the least diverse one", CRITERION)
     columns = _diversity_columns(material, draft)

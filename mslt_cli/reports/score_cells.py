@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from mslt_cli.criteria import CRITERIA
 from mslt_cli.reports.cells import Cell, Origin, percent
-from mslt_cli.reports.choices import Choice
+from mslt_cli.reports.criteria_choices import Choice
 from mslt_cli.reports.grid import Combination, Grid, Group, Trained, draw_of, name_range, name_seeds
 from mslt_cli.store.results import Published
 from mslt_cli.store.runs import StoredRun
@@ -33,18 +32,17 @@ def describe_runs(grid: Grid, runs: Sequence[StoredRun]) -> str:
     )
 
 
-def trained_cell(grid: Grid, trained: Trained, text: str, what: str, more: Mapping[str, Any] | None = None) -> Cell:
+def trained_cell(grid: Grid, trained: Trained, text: str, what: str) -> Cell:
     """The mean score of a combination, in percent, with a text of its own."""
-    source = f"{what}: {describe_runs(grid, trained.runs)}"
-    return Cell(100 * trained.mean, text, grid.origin, source, more or {})
+    return Cell(100 * trained.mean, text, grid.origin, f"{what}: {describe_runs(grid, trained.runs)}")
 
 
 def score_cell(group: Group, trained: Trained) -> Cell:
     """A combination's mean and rank: "65.48 (3)"."""
     rank, named = group.ranks[trained.languages], group.grid.named(trained.languages)
+    cell = trained_cell(group.grid, trained, f"{percent(trained.mean)} ({rank})", named)
     more = {"rank": rank, "out_of": len(group.trained), "languages": named}
-    cell = trained_cell(group.grid, trained, f"{percent(trained.mean)} ({rank})", named, more)
-    return replace(cell, value=round(cell.value, 10))
+    return replace(cell, value=round(cell.value, 10), more=more)
 
 
 def mean_cell(group: Group, what: str) -> Cell:

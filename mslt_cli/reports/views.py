@@ -8,7 +8,7 @@ from typing import Literal
 
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.reports import criteria_and_ties, paper_figures, paper_tables
-from mslt_cli.reports.cells import Head, Table
+from mslt_cli.reports.cells import Head, ReportTable
 from mslt_cli.reports.comparable import ORIGINS, Request
 from mslt_cli.reports.material import Material
 from mslt_cli.store import languages as facts
@@ -28,7 +28,7 @@ class View:
 
     name: str
     summary: str
-    make: Callable[[Material], Table | tuple[Table, ...]]
+    make: Callable[[Material], ReportTable | tuple[ReportTable, ...]]
     published: bool = False
     """Whether the paper prints numbers for it."""
     sizes: Literal["k", "k and 1", "all", "none"] = "k"
@@ -47,8 +47,8 @@ VIEWS: dict[str, View] = {
         View("fig4", "score by number of source languages", paper_figures.fig4, sizes="all"),
         View("fig5", "best and worst combination against one source", paper_figures.fig5, True, sizes="k and 1"),
         View("fig6", "table6 as a figure", paper_tables.fig6, True),
-        View("criteria", "rank correlation, regret and luck of each criterion", criteria_and_ties.criteria),
-        View("best", "which combinations can be told from the best", criteria_and_ties.best),
+        View("criteria", "rank correlation, regret and luck of each criterion", criteria_and_ties.assess_criteria),
+        View("best", "which combinations can be told from the best", criteria_and_ties.rank_against_best),
     )
 }
 
@@ -68,7 +68,7 @@ def report(
     examples: int | None = None,
     where: Mapping[str, str] | None = None,
     mix_budgets: bool = False,
-) -> list[Table]:
+) -> list[ReportTable]:
     """Make tables and figures of the paper, from its numbers, from own runs, or side by side.
 
     Args:
@@ -118,20 +118,20 @@ def report(
         pool=pool,
     )
     material = Material(store, request, evaluations)
-    tables: list[Table] = []
+    tables: list[ReportTable] = []
     errors: list[MsltError] = []
     for view in (VIEWS[name] for name in views):
         try:
             tables += _make(view, material)
         except MsltError as error:
             errors.append(error)
-            tables.append(Table(view.name, view.summary, (Head("report", label=True),), (), (str(error),)))
+            tables.append(ReportTable(view.name, view.summary, (Head("report", label=True),), (), (str(error),)))
     if len(errors) == len(views):
         raise errors[0]
     return [replace(table, notes=tuple(dict.fromkeys(table.notes))) for table in tables]  # of two grids, said once
 
 
-def _make(view: View, material: Material) -> list[Table]:
+def _make(view: View, material: Material) -> list[ReportTable]:
     """The tables of a view; the last one says what is left out.
 
     Raises:

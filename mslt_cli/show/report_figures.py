@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mslt_cli.files import write_whole
-from mslt_cli.reports.cells import Chart, DotChart, LineChart, Panel, Table
+from mslt_cli.reports.cells import Chart, DotChart, LineChart, Panel, ReportTable
 from mslt_cli.show.drawing import COLOURS, MARKERS, draw, plain
 
 PANEL_WIDTH, LINE_HEIGHT = 3.4, 0.24
@@ -16,7 +16,7 @@ MOST_ACROSS = 5
 GREY = "#777777"
 
 
-def save_chart(path: Path, table: Table) -> list[str]:
+def save_chart(path: Path, table: ReportTable) -> list[str]:
     """Draw a table's chart.
 
     Args:
@@ -34,7 +34,7 @@ def save_chart(path: Path, table: Table) -> list[str]:
     return notes
 
 
-def draw_chart(table: Table, suffix: str) -> tuple[bytes, list[str]]:
+def draw_chart(table: ReportTable, suffix: str) -> tuple[bytes, list[str]]:
     """Draw a table's chart as a file's bytes, for .png, .svg or .pdf; see `draw`."""
     chart = table.chart
     assert chart is not None

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from mslt_cli import __version__
 from mslt_cli.files import write_whole
-from mslt_cli.reports.cells import Cell, Head, Table
+from mslt_cli.reports.cells import Cell, Head, ReportTable
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 
 
-def save_report(path: Path, tables: Sequence[Table], *, command: str, figures: bool) -> None:
+def save_report(path: Path, tables: Sequence[ReportTable], *, command: str, figures: bool) -> None:
     """Write the page; whatever a user or a paper wrote is escaped.
 
     Args:
@@ -49,7 +49,7 @@ def write_page(path: Path, template: Path, values: Mapping[str, str]) -> None:
     write_whole(path, text.encode())
 
 
-def _section(table: Table, *, figures: bool) -> str:
+def _section(table: ReportTable, *, figures: bool) -> str:
     parts = [f'<section><h2 id="{table.name}">{html.escape(table.title)} <small>{table.name}</small></h2>']
     if table.rows:
         head = "".join(
@@ -93,7 +93,7 @@ def _marks(marks: Sequence[int], name: str) -> str:
     return f"<sup>{links}</sup>" if marks else ""
 
 
-def _image(table: Table) -> str:
+def _image(table: ReportTable) -> str:
     """The chart, in the page: as a picture, so that nothing in it is the page's own markup."""
     from mslt_cli.show.report_figures import draw_chart
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mslt_cli.reports.cells import Table
+from mslt_cli.reports.cells import ReportTable
 from mslt_cli.show import rows
 from mslt_cli.show.rows import Column, Output, json_text, render
 
 
-def show_table(table: Table) -> None:
+def show_table(table: ReportTable) -> None:
     """Print a table for people."""
     rows.show(output_of(table), "table")
 
 
-def text_of(tables: Sequence[Table], form: str) -> str:
+def text_of(tables: Sequence[ReportTable], form: str) -> str:
     """Tables as text for files and programs.
 
     Args:
@@ -27,7 +27,7 @@ def text_of(tables: Sequence[Table], form: str) -> str:
     return ("\n" if form in ("csv", "md", "latex") else "").join(render(output, form) for output in outputs)
 
 
-def output_of(table: Table) -> Output:
+def output_of(table: ReportTable) -> Output:
     """A table for every format; a JSON line is a table."""
     value = {
         "report": table.name,

@@ -36,7 +36,7 @@ class Choice:
     """Why there is none: what is missing, and the command that gets it."""
 
 
-class Question(NamedTuple):
+class ChoiceSetting(NamedTuple):
     """What the criteria choose among, and for which model and task."""
 
     k: int
@@ -48,15 +48,15 @@ class Question(NamedTuple):
     task: str
 
 
-def choose(store: Store, question: Question, code: Mapping[str, str]) -> list[Choice]:
+def choose(store: Store, setting: ChoiceSetting, code: Mapping[str, str]) -> list[Choice]:
     """The choices of all criteria, by `select`.
 
     Args:
         store: with the facts that criteria read.
-        question: see `Question`.
+        setting: what they choose among.
         code: ISO 639-3 → how the user reads it; ties are listed in the order of these.
     """
-    n, k, fixed = len(question.pool), question.k, len(question.include)
+    n, k, fixed = len(setting.pool), setting.k, len(setting.include)
     total = comb(n - fixed, k - fixed) if n >= k >= fixed else 0
     criteria = [row.name for row in CRITERIA.values() if row.kind != "chance"]
     if not 0 < total <= MOST_CHOSEN_FROM:
@@ -65,21 +65,21 @@ def choose(store: Store, question: Question, code: Mapping[str, str]) -> list[Ch
     choices = []
     for name in criteria:
         try:
-            choices.append(_choose_by(name, store, question, code, total))
+            choices.append(_choose_by(name, store, setting, code, total))
         except MsltError as error:
             choices.append(Choice(name, problem=f"{name} is left out: {error}"))
     return choices
 
 
-def _choose_by(name: str, store: Store, question: Question, code: Mapping[str, str], total: int) -> Choice:
-    iso = {code.get(language, language): language for language in question.pool}
-    include = [code.get(language, language) for language in question.include]
+def _choose_by(name: str, store: Store, setting: ChoiceSetting, code: Mapping[str, str], total: int) -> Choice:
+    iso = {code.get(language, language): language for language in setting.pool}
+    include = [code.get(language, language) for language in setting.include]
     kind = CRITERIA[name].kind
     measured = Measured(
-        model=question.model if kind in ("pretraining", "vocabulary", "embedding") else None,
-        task=question.task if kind == "vocabulary" else None,
+        model=setting.model if kind in ("pretraining", "vocabulary", "embedding") else None,
+        task=setting.task if kind == "vocabulary" else None,
     )
-    selection = select(store, list(iso), question.k, by=[name], include=include, measured=measured, top=total)
+    selection = select(store, list(iso), setting.k, by=[name], include=include, measured=measured, top=total)
     values = {tuple(sorted(iso[x] for x in row.languages)): row.scores[name] for row in selection.results}
     if len(values) < total:
         unranked = sorted(set(iso) - {x for row in selection.results for x in row.languages})
