@@ -140,6 +140,22 @@ def writable(folder: Path) -> Iterator[None]:
         raise FetchError(f"The cache {folder} cannot be used: {REASONS[error.errno]}.") from error
 
 
+@contextmanager
+def raise_os_errors() -> Iterator[None]:
+    """Raise an OSError in place of what safetensors and tokenizers, written in Rust, raise when a write fails.
+
+    Raises:
+        OSError: with the number that the library's message states, such as that of a full disk.
+    """
+    try:
+        yield
+    except Exception as error:
+        code = re.search(r"os error (\d+)", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as file:

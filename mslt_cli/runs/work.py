@@ -16,13 +16,13 @@ import numpy as np
 from mslt_cli import __version__
 from mslt_cli.data.examples import Example, labelled_examples, next_token_examples
 from mslt_cli.evaluation.predict import predict
-from mslt_cli.files import new_folder, sha256_of
+from mslt_cli.files import new_folder, raise_os_errors, sha256_of
 from mslt_cli.models.adapter import ADAPTER
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.progress import Progress
 from mslt_cli.runs.answering import Evaluation, evaluate_further, evaluated, lacking, with_scores
-from mslt_cli.runs.checkpoints import drop_checkpoints, last_step, load_checkpoint, safetensors_written, save_checkpoint
+from mslt_cli.runs.checkpoints import drop_checkpoints, last_step, load_checkpoint, save_checkpoint
 from mslt_cli.runs.directory import (
     CONFIG,
     MANIFEST,
@@ -369,7 +369,7 @@ def _validator(spec: Spec, session: Session, classifier: Any) -> Callable[[], fl
 
 
 def _keep_model(directory: Path, learner: Classifier | Decoder, session: Session) -> None:
-    with run_files(directory), new_folder(directory / MODEL, replace=True) as part, safetensors_written():
+    with run_files(directory), new_folder(directory / MODEL, replace=True) as part, raise_os_errors():
         if isinstance(learner, Decoder):
             learner.save(part, session.model.name)
         else:
@@ -386,6 +386,6 @@ def _merge(directory: Path, spec: Spec, session: Session, progress: Progress) ->
         progress.step(f"merge {spec.label} into {spec.model.name}"),
         run_files(directory),
         new_folder(directory / MERGED, replace=True) as part,
-        safetensors_written(),
+        raise_os_errors(),
     ):
         write_merged(part, session.model.folder, spec.settings.adapter, directory / MODEL)

@@ -35,7 +35,7 @@ def noise(size: int, seed: int = 0) -> bytes:
 
 
 def notes(outcome: dict) -> list[str]:
-    return [text for kind, text, *_ in outcome["told"] if kind == "note"]
+    return [text for kind, text, *_ in outcome["events"] if kind == "note"]
 
 
 def test_a_branch_is_resolved_listed_page_by_page_and_downloaded(hub, client):
@@ -105,7 +105,7 @@ def test_what_is_in_the_cache_is_not_downloaded_again_and_a_commit_not_even_aske
     hub.requests.clear()
     (branch,) = client.run(hub, ["download", XNLI, list(files)])
     assert hub.asked() == ["GET /api/datasets/facebook/xnli/revision/main"]
-    assert branch["told"] == []  # no step for nothing
+    assert branch["events"] == []  # no step for nothing
     (pinned,) = client.run(hub, ["download", [*XNLI, commit], list(files)])
     assert pinned["value"] == branch["value"]
     assert len(hub.requests) == 1
@@ -132,9 +132,9 @@ def test_several_files_are_in_transfer_at_once_and_count_as_one_step(hub, client
     (got,) = client.run(hub, ["download", XNLI, list(files)])
     assert not together.broken
     assert {path: Path(file).read_bytes() for path, file in got["value"].items()} == files
-    steps = [event for event in got["told"] if event[0] == "step"]
+    steps = [event for event in got["events"] if event[0] == "step"]
     assert steps == [["step", "download facebook/xnli", 9 * 30_000 + 36, "bytes"]]  # 0 + 1 + … + 8 = 36
-    assert sum(event[1] for event in got["told"] if event[0] == "advance") == 9 * 30_000 + 36
+    assert sum(event[1] for event in got["events"] if event[0] == "advance") == 9 * 30_000 + 36
     assert hub.downloads() == sorted(files)
 
 
@@ -146,7 +146,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_stopped(hub, client):
     assert Path(got["value"]["large.parquet"]).read_bytes() == content
     ranges = [request.range for request in hub.requests if request.path.startswith("/cdn/")]
     assert ranges == [None, *(f"bytes={i}00000-" for i in range(1, 7))]
-    assert sum(event[1] for event in got["told"] if event[0] == "advance") == 700_000
+    assert sum(event[1] for event in got["events"] if event[0] == "advance") == 700_000
 
 
 def test_a_download_that_stays_broken_says_so_and_the_same_call_goes_on(hub, client):
@@ -166,7 +166,7 @@ def test_a_download_that_stays_broken_says_so_and_the_same_call_goes_on(hub, cli
     (got,) = client.run(hub, ["download", XNLI, ["large.parquet"]])
     assert hub.requests[-1].range == "bytes=1000000-"
     assert client.visible() == {"large.parquet": content}
-    assert got["told"][1] == ["advance", MB]  # what had arrived before counts at once
+    assert got["events"][1] == ["advance", MB]  # what had arrived before counts at once
 
 
 def test_servers_that_know_no_ranges_or_other_ones_are_asked_for_the_whole_file(client):
@@ -179,7 +179,7 @@ def test_servers_that_know_no_ranges_or_other_ones_are_asked_for_the_whole_file(
         hub.fail("GET /cdn/.*/c.parquet", 416, times=1)
         whole, never, beyond = client.run(hub, *(["download", XNLI, [f"{name}.parquet"]] for name in "abc"))
     assert Path(whole["value"]["a.parquet"]).read_bytes() == content
-    advances = [event[1] for event in whole["told"] if event[0] == "advance"]
+    advances = [event[1] for event in whole["events"] if event[0] == "advance"]
     assert sum(advances) == 300_000 and min(advances) > 0  # a bar that is shown never goes back
     assert "b.parquet of the data set facebook/xnli stopped at 0.1 of 0.3 MB" in never["error"]
     assert Path(beyond["value"]["c.parquet"]).read_bytes() == content[:200_000]
@@ -496,7 +496,7 @@ def test_offline_the_cache_is_enough_and_the_network_is_not_touched(hub, client)
     assert resolved["value"] == commit
     assert [file["path"] for file in listed["value"]] == list(files)
     assert {path: Path(file).read_bytes() for path, file in got["value"].items()} == client.visible()
-    assert got["told"] == []
+    assert got["events"] == []
     assert more["error"].startswith(
         "c.txt of the data set facebook/xnli (nor are 1 more) is not in the cache, and HF_HUB"
     )

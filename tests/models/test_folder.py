@@ -91,8 +91,8 @@ def test_a_config_that_is_no_object_is_told(folder):
 def test_a_model_with_code_of_its_own_is_refused(folder, name):
     (folder / name).write_text(json.dumps({"auto_map": {"AutoModel": "modeling_own.OwnModel"}}))
     (folder / "modeling_own.py").write_text("raise SystemExit('this ran')")
-    said = refusal(folder)
-    assert said == f"{folder} needs code of its own (auto_map), and mslt never runs downloaded code."
+    message = refusal(folder)
+    assert message == f"{folder} needs code of its own (auto_map), and mslt never runs downloaded code."
 
 
 def test_an_absent_tokenizer_is_told(folder):
@@ -103,9 +103,9 @@ def test_an_absent_tokenizer_is_told(folder):
 def test_a_slow_tokenizer_is_told_how_to_convert(folder):
     (folder / "tokenizer.json").unlink()
     (folder / "sentencepiece.bpe.model").touch()
-    said = refusal(folder)
-    assert "tokenizer.json is missing. Convert its sentencepiece.bpe.model with" in said
-    assert f"AutoTokenizer.from_pretrained('{folder}').save_pretrained(" in said
+    message = refusal(folder)
+    assert "tokenizer.json is missing. Convert its sentencepiece.bpe.model with" in message
+    assert f"AutoTokenizer.from_pretrained('{folder}').save_pretrained(" in message
 
 
 def test_a_tokenizer_that_was_cut_is_told(folder):
@@ -119,9 +119,9 @@ def test_a_tokenizer_that_was_cut_is_told(folder):
 def test_pickled_weights_are_refused_and_never_opened(folder, name):
     (folder / "model.safetensors").unlink()
     (folder / name).symlink_to(folder / "leads nowhere")  # opening it would fail
-    said = refusal(folder)
-    assert said.startswith(f"{folder} holds only pickled weights, which mslt never loads: {name}.")
-    assert "`AutoModel.from_pretrained(...).save_pretrained(...)`" in said
+    message = refusal(folder)
+    assert message.startswith(f"{folder} holds only pickled weights, which mslt never loads: {name}.")
+    assert "`AutoModel.from_pretrained(...).save_pretrained(...)`" in message
 
 
 def test_pickled_weights_beside_safetensors_do_no_harm(folder):
@@ -249,7 +249,7 @@ def test_a_repository_with_pickles_only_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("without", "said"),
+    ("without", "message"),
     [
         ("config.json", "The repository is no model of transformers: config.json is missing."),
         ("tokenizer.json", "The repository has no tokenizer: tokenizer.json is missing."),
@@ -257,10 +257,10 @@ def test_a_repository_with_pickles_only_is_refused():
         ("model.safetensors.index.json", "holds only pickled weights"),
     ],
 )
-def test_a_repository_without_a_needed_file_is_refused(without, said):
+def test_a_repository_without_a_needed_file_is_refused(without, message):
     with pytest.raises(ModelError) as caught:
         choose_files([name for name in BLOOM if name != without])
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_what_is_chosen_passes_the_checks(sharded):
