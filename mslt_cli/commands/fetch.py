@@ -13,51 +13,33 @@ from mslt_cli.commands.options import (
     Format,
     FormatOption,
     JsonOption,
+    PrefixOption,
     RepairOption,
+    SpecialTokensOption,
     StoreOption,
-    complete_languages,
     complete_model_names,
     complete_tasks,
+    langs_option,
+    option,
 )
 
 fetch_commands = typer.Typer(
     help="Fill the store and the cache: languages, data sets, models, vocabularies, embeddings.", no_args_is_help=True
 )
 
-TaskOption = Annotated[
-    str,
-    typer.Option(
-        "--task", metavar="TASK", autocompletion=complete_tasks, help="Task (see mslt fetch tasks), or a .toml file."
-    ),
-]
 MODEL_HELP = "Model: a name (e5-small, xlm-r-base, bloom-560m, …), a name on the hub (org/name), or a folder."
-ModelOption = Annotated[
-    str, typer.Option("--model", metavar="MODEL", autocompletion=complete_model_names, help=MODEL_HELP)
+TaskOption = Annotated[
+    str, option("TASK", "Task (see mslt fetch tasks), or a .toml file.", "--task", complete=complete_tasks)
 ]
-LangsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--langs",
-        metavar="LANGS",
-        autocompletion=complete_languages,
-        help="Languages, by comma; `all`: those of the task. Default: those in the cache, else the task's sources and "
-        "targets.",
-    ),
-]
-SplitOption = Annotated[
-    str | None, typer.Option("--split", metavar="NAME", help="Split to read. Default: train, or the task's only one.")
-]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", metavar="N", help="Rows of each language, from the first. Default: all.")
-]
-ForceOption = Annotated[bool, typer.Option("--force", help="Do again what is done already.")]
+ModelOption = Annotated[str, option("MODEL", MODEL_HELP, "--model", complete=complete_model_names)]
+LangsOption = Annotated[list[str] | None, langs_option("those in the cache, else the task's sources and targets")]
+SplitOption = Annotated[str | None, option("NAME", "Split to read. Default: train, or the task's only one.", "--split")]
+LimitOption = Annotated[int | None, option("N", "Rows of each language, from the first. Default: all.", "--limit")]
+ForceOption = Annotated[bool, option(None, "Do again what is done already.", "--force")]
 RevisionOption = Annotated[
-    str | None,
-    typer.Option("--revision", metavar="COMMIT", help="Commit, branch or tag on the hub. Default: the pinned commit."),
+    str | None, option("COMMIT", "Commit, branch or tag on the hub. Default: the pinned commit.", "--revision")
 ]
-WorkersOption = Annotated[
-    int, typer.Option("--workers", metavar="N", min=1, max=32, help="Number of downloads at the same time.")
-]
+WorkersOption = Annotated[int, option("N", "Number of downloads at the same time.", "--workers", min=1, max=32)]
 
 
 @fetch_commands.callback()
@@ -108,22 +90,13 @@ def fetch_tasks_command(format_: FormatOption = Format.table, json_: JsonOption 
 def fetch_data_command(
     task: TaskOption,
     langs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--langs",
-            metavar="LANGS",
-            autocompletion=complete_languages,
-            help="Languages, by comma; `all`: those of the task. Default: the task's sources and targets; with --from, "
-            "all that are there.",
-        ),
+        list[str] | None, langs_option("the task's sources and targets; with --from, all that are there")
     ] = None,
     split: Annotated[
-        list[str] | None,
-        typer.Option("--split", metavar="NAME", help="Split to fetch; repeat the option for more. Default: all."),
+        list[str] | None, option("NAME", "Split to fetch; repeat the option for more. Default: all.", "--split")
     ] = None,
     from_: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="PATH", help="Folder, file or archive to read. Default: the hub."),
+        Path | None, option("PATH", "Folder, file or archive to read. Default: the hub.", "--from")
     ] = None,
     no_repair: RepairOption = None,
     force: ForceOption = False,
@@ -166,15 +139,8 @@ def fetch_data_command(
 
 @fetch_commands.command("model")
 def fetch_model_command(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            autocompletion=complete_model_names,
-            help=MODEL_HELP,
-        ),
-    ],
-    tokenizer_only: Annotated[bool, typer.Option("--tokenizer-only", help="Do not fetch the weights.")] = False,
+    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_model_names, help=MODEL_HELP)],
+    tokenizer_only: Annotated[bool, option(None, "Do not fetch the weights.", "--tokenizer-only")] = False,
     force: ForceOption = False,
     revision: RevisionOption = None,
     workers: WorkersOption = 4,
@@ -249,24 +215,14 @@ def fetch_vocab_command(
 def fetch_embeddings_command(
     model: ModelOption,
     corpus: Annotated[
-        str,
-        typer.Option(
-            "--corpus", metavar="TASK", autocompletion=complete_tasks, help="Task whose sentences are embedded."
-        ),
+        str, option("TASK", "Task whose sentences are embedded.", "--corpus", complete=complete_tasks)
     ] = "pud",
     langs: LangsOption = None,
     split: SplitOption = None,
     limit: LimitOption = None,
     no_repair: RepairOption = None,
-    prefix: Annotated[
-        str,
-        typer.Option(
-            "--prefix", metavar="TEXT", help='Text before each sentence: "query: " for e5 models. Default: none.'
-        ),
-    ] = "",
-    special_tokens: Annotated[
-        bool, typer.Option("--special-tokens/--no-special-tokens", help="Include <s> and the like in the mean.")
-    ] = True,
+    prefix: PrefixOption = "",
+    special_tokens: SpecialTokensOption = True,
     device: DeviceOption = None,
     force: ForceOption = False,
     store: StoreOption = None,

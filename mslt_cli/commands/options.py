@@ -110,6 +110,36 @@ def option_for(record: type, name: str, *others: str, panel: str, min: int | Non
     return typer.Option(f"--{name}", *others, metavar=metavar, help=help_of(about), rich_help_panel=panel, min=min)
 
 
+def option(
+    metavar: str | None,
+    help: str,
+    *names: str,
+    panel: str | None = None,
+    complete: Any = None,
+    min: float | None = None,
+    max: float | None = None,
+) -> Any:
+    """An option that belongs to no record's field; for the second place of `Annotated`.
+
+    Args:
+        metavar: stands for the value; None for a flag.
+        help: what it is, with unit and default.
+        names: with dashes; none = as the parameter is called.
+        panel: heading in the help.
+        complete: gives the values that the shell offers.
+        min, max: limits.
+    """
+    return typer.Option(
+        *names, metavar=metavar, help=help, rich_help_panel=panel, autocompletion=complete, min=min, max=max
+    )
+
+
+def langs_option(default: str) -> Any:
+    """The option --langs of a command that takes languages of a task; says what holds without it."""
+    text = f"Languages, by comma; `all`: those of the task. Default: {default}."
+    return option("LANGS", text, "--langs", complete=complete_languages)
+
+
 DATA, OUTPUT = "Data", "Device, store and output"
 """Headings in the help."""
 StoreOption = Annotated[
@@ -168,5 +198,18 @@ TargetsOption = Annotated[
         autocompletion=complete_languages,
         help="Languages to evaluate on, by comma; `all`: those of the task; `paper-literal`: all but each run's own "
         "sources. Default: the paper's for the task.",
+    ),
+]
+EMBEDDINGS = "Embeddings"
+PrefixOption = Annotated[
+    str, option("TEXT", 'Text before each sentence: "query: " for e5 models. Default: none.', panel=EMBEDDINGS)
+]
+SpecialTokensOption = Annotated[
+    bool,
+    option(
+        None,
+        "Include <s> and the like in the mean over tokens.",
+        "--special-tokens/--no-special-tokens",
+        panel=EMBEDDINGS,
     ),
 ]

@@ -9,20 +9,24 @@ import typer
 
 from mslt_cli.commands.options import (
     DATA,
+    EMBEDDINGS,
     DeviceOption,
     Format,
     FormatOption,
     JsonOption,
+    PrefixOption,
     SeedOption,
+    SpecialTokensOption,
     StoreOption,
-    complete_languages,
     complete_tasks,
+    langs_option,
+    option,
 )
 
 if TYPE_CHECKING:
     from mslt_cli.measuring.mixing import Probe
 
-_EMBEDDINGS, _MAPS = "Embeddings", "Maps"
+_MAPS = "Maps"
 
 
 def probe_command(
@@ -35,87 +39,38 @@ def probe_command(
         ),
     ],
     corpus: Annotated[
-        str,
-        typer.Option(
-            "--corpus", metavar="TASK", autocompletion=complete_tasks, help="Task with parallel sentences, or a .toml."
-        ),
+        str, option("TASK", "Task with parallel sentences, or a .toml.", complete=complete_tasks)
     ] = "pud",
-    langs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--langs",
-            metavar="LANGS",
-            autocompletion=complete_languages,
-            help="Languages to compare, by comma; `all`: those of the corpus. Default: those in the cache.",
-        ),
-    ] = None,
+    langs: Annotated[list[str] | None, langs_option("those in the cache")] = None,
     metric: Annotated[
         str,
-        typer.Option(
-            metavar="NAMES",
-            help="Metrics, by comma: cka, retrieval (higher = more mixed), langid, centroid (lower = more mixed).",
+        option(
+            "NAMES", "Metrics, by comma: cka, retrieval (higher = more mixed), langid, centroid (lower = more mixed)."
         ),
     ] = "cka",
-    debiased: Annotated[
-        bool, typer.Option("--debiased", help="Compute CKA without its bias for few sentences.")
-    ] = False,
+    debiased: Annotated[bool, option(None, "CKA without its bias for few sentences.", "--debiased")] = False,
     csls: Annotated[
-        bool, typer.Option("--csls", help="Correct retrieval for hubs: sentences that are near to everything (CSLS).")
+        bool, option(None, "Correct retrieval for hubs: sentences that are near to everything (CSLS).", "--csls")
     ] = False,
     resamples: Annotated[
-        int,
-        typer.Option(
-            metavar="N", min=0, help="Bootstrap resamples of the sentences, for the intervals; 0 = no intervals."
-        ),
+        int, option("N", "Bootstrap resamples of the sentences, for the intervals; 0 = no intervals.", min=0)
     ] = 200,
     seed: SeedOption = 0,
-    split: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Split. Default: the corpus's test split.", rich_help_panel=DATA)
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=4, help="Sentences, from the first. Default: all.", rich_help_panel=DATA),
-    ] = None,
+    split: Annotated[str | None, option("NAME", "Split. Default: the corpus's test split.", panel=DATA)] = None,
+    limit: Annotated[int | None, option("N", "Sentences, from the first. Default: all.", panel=DATA, min=4)] = None,
     layers: Annotated[
         str,
-        typer.Option(
-            metavar="LAYERS",
-            help="Layers: last, all, or numbers (6 or 0..12); 0 is the embedding layer.",
-            rich_help_panel=_EMBEDDINGS,
-        ),
+        option("LAYERS", "Layers: last, all, or numbers (6 or 0..12); 0 is the embedding layer.", panel=EMBEDDINGS),
     ] = "last",
-    prefix: Annotated[
-        str,
-        typer.Option(
-            metavar="TEXT",
-            help='Text before each sentence: "query: " for e5 models. Default: none.',
-            rich_help_panel=_EMBEDDINGS,
-        ),
-    ] = "",
-    special_tokens: Annotated[
-        bool,
-        typer.Option(
-            "--special-tokens/--no-special-tokens",
-            help="Include <s> and the like in the mean over tokens.",
-            rich_help_panel=_EMBEDDINGS,
-        ),
-    ] = True,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Write a figure: .png, .svg or .pdf.", rich_help_panel=_MAPS),
-    ] = None,
+    prefix: PrefixOption = "",
+    special_tokens: SpecialTokensOption = True,
+    out: Annotated[Path | None, option("FILE", "Write a figure: .png, .svg or .pdf.", panel=_MAPS)] = None,
     interactive: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write a page (.html) that shows each sentence on hover.", rich_help_panel=_MAPS
-        ),
+        Path | None, option("FILE", "Write a page (.html) that shows each sentence on hover.", panel=_MAPS)
     ] = None,
-    projection: Annotated[
-        str, typer.Option("--map", metavar="NAME", help="Projection: tsne (t-SNE) or pca.", rich_help_panel=_MAPS)
-    ] = "tsne",
+    projection: Annotated[str, option("NAME", "Projection: tsne (t-SNE) or pca.", "--map", panel=_MAPS)] = "tsne",
     perplexity: Annotated[
-        float,
-        typer.Option(metavar="X", min=1, help="Perplexity of t-SNE: neighbours of a point.", rich_help_panel=_MAPS),
+        float, option("X", "Perplexity of t-SNE: about the neighbours of a sentence.", panel=_MAPS, min=1)
     ] = 30.0,
     device: DeviceOption = None,
     store: StoreOption = None,

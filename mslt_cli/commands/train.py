@@ -214,13 +214,13 @@ def train_command(
     from mslt_cli.show.plans import announce_plan, show_plan
     from mslt_cli.show.scored_runs import show_runs
     from mslt_cli.store.db import store_path
-    from mslt_cli.training.distributed import first_process
+    from mslt_cli.training.distributed import is_first_process
     from mslt_cli.training.settings import override
     from mslt_cli.training.settings import preset as preset_of
 
     form = (Format.json if json_ else format_).value
-    talks = first_process() and not parallel.is_helper()
-    bars = progress() if first_process() else QUIET
+    talks = is_first_process() and not parallel.is_helper()
+    bars = progress() if is_first_process() else QUIET
     chosen = task_of(task, no_repair)
     require_trainable(chosen)
     # The options of a record are read from the context: each is declared above, and its name is its field's.

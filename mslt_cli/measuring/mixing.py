@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,29 +259,19 @@ def stored_probes(probe: Probe) -> list[StoredProbe]:
     sentences = probe.sentences
     languages = sorted(sentences.languages)
     data = "\n".join(f"{language} {sentences.records[language].content_sha256}" for language in languages)
-    data_sha256 = hashlib.sha256(data.encode()).hexdigest()
-    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return [
-        StoredProbe(
-            weights_sha256=measure.weights_sha256,
-            label=measure.label,
-            model=measure.model,
-            run_id=measure.run_id or "",
-            corpus=sentences.corpus.variant,
-            split=sentences.split,
-            languages=tuple(languages),
-            pooling=probe.how,
-            layer=measure.layer,
-            metric=measure.metric,
-            a=min(measure.a, measure.b),
-            b=max(measure.a, measure.b),
-            value=measure.value,
-            low=None if math.isnan(measure.low) else measure.low,
-            high=None if math.isnan(measure.high) else measure.high,
-            n=measure.n,
-            data_sha256=data_sha256,
-            mslt_version=__version__,
-            measured_at=measured_at,
-        )
-        for measure in probe.measures
-    ]
+    of_all: dict[str, Any] = {
+        "corpus": sentences.corpus.variant,
+        "split": sentences.split,
+        "languages": tuple(languages),
+        "pooling": probe.how,
+        "data_sha256": hashlib.sha256(data.encode()).hexdigest(),
+        "mslt_version": __version__,
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    rows = []
+    for measure in probe.measures:
+        a, b = sorted((measure.a, measure.b))
+        low, high = (None if math.isnan(end) else end for end in (measure.low, measure.high))
+        own = vars(measure) | {"run_id": measure.run_id or "", "a": a, "b": b, "low": low, "high": high}
+        rows.append(StoredProbe(**own, **of_all))
+    return rows

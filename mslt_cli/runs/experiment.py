@@ -19,7 +19,7 @@ from mslt_cli.runs.plan import Planned, check_samples, plan
 from mslt_cli.runs.session import Session
 from mslt_cli.runs.work import How, Outcome, carry_out, find_done
 from mslt_cli.tasks.task import Task
-from mslt_cli.training.distributed import World, joined
+from mslt_cli.training.distributed import World, join_world
 from mslt_cli.training.settings import Settings
 
 State = Literal["done", "goes on", "new"]
@@ -76,7 +76,7 @@ def train(
     """
     runs = plan(task, model, sources, seeds=seeds, settings=settings, device=device, progress=progress, **planned)
     how = How(root, keep_model, merge, force, checkpoint_every, micro_batch=micro_batch)
-    with joined() as world:
+    with join_world() as world:
         session = Session(model, device=f"cuda:{world.local_rank}" if _on_gpus(world) else device, progress=progress)
         states = [(item, _state(item, how, session)) for item in runs]
         if announce is not None and not announce(states, session):

@@ -133,10 +133,10 @@ def _work(
     directory: Path,
 ) -> Outcome:
     world.wait()
-    run = world.told(find_done(spec, evaluations, how, session) if world.first else None)
+    run = world.broadcast(find_done(spec, evaluations, how, session) if world.first else None)
     if run is not None:
         return Outcome(run, "done")
-    run = world.told((None if how.force else read_run(directory)) if world.first else None)
+    run = world.broadcast((None if how.force else read_run(directory)) if world.first else None)
     if run is not None and run.model_folder is not None:
         run = evaluate_further(run, evaluations, session, progress, world)
         if how.merge and world.first:
@@ -304,7 +304,7 @@ def _steps(
                 continue
             every = how.checkpoint_every
             due = training.step - saved_step >= every if every else now - saved_at >= how.checkpoint_s
-            if world.told(due) and every != 0:
+            if world.broadcast(due) and every != 0:
                 write(None)
                 if world.first:
                     _checkpoint(directory, training, progress)

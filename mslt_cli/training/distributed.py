@@ -1,4 +1,4 @@
-"""Several processes of one training, as torchrun and `accelerate launch` start them: each takes a part of a batch."""
+"""Several processes of one training, as torchrun and `accelerate launch` start them: each takes part of a batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class World:
     rank: int = 0
     size: int = 1
     local_rank: int = 0
-    """Of this process on its machine: the GPU that it takes."""
+    """Rank of this process on its machine: the number of its GPU."""
 
     @property
     def first(self) -> bool:
@@ -25,7 +25,7 @@ class World:
         return self.rank == 0
 
     def sum_gradients(self, parameters: Sequence[Any]) -> None:
-        """Add up the gradients of all processes; each has weighted its part already."""
+        """Add up the gradients of all processes; each has weighted its part."""
         if self.size == 1:
             return
         import torch
@@ -48,14 +48,14 @@ class World:
         return values
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes are here."""
         if self.size > 1:
             import torch.distributed as dist
 
             dist.barrier()
 
-    def told(self, value: Any) -> Any:
-        """What the first process has."""
+    def broadcast(self, value: Any) -> Any:
+        """The value of the first process."""
         if self.size == 1:
             return value
         import torch.distributed as dist
@@ -68,20 +68,20 @@ class World:
 ALONE = World()
 
 
-def launched() -> bool:
+def is_launched() -> bool:
     """Whether torchrun or `accelerate launch` started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def first_process() -> bool:
+def is_first_process() -> bool:
     """Whether this process is alone, or the first of those that train together."""
-    return int(os.environ.get("RANK", "0")) == 0 or not launched()
+    return int(os.environ.get("RANK", "0")) == 0 or not is_launched()
 
 
 @contextmanager
-def joined() -> Iterator[World]:
-    """The world that this process was launched into."""
-    if not launched():
+def join_world() -> Iterator[World]:
+    """The world that this process was launched into; it leaves at the end of the block."""
+    if not is_launched():
         yield ALONE
         return
     import torch

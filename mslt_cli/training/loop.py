@@ -1,8 +1,8 @@
-"""The training loop: yields what happens, prints nothing, stores nothing.
+"""The training loop: yields a record of each step, prints nothing, stores nothing.
 
-What a step does follows from the seed, the step's number and the state before it: the batches are planned from the
-seed, and dropout is seeded anew in every step. So a training that goes on from a saved state takes the same steps, bit
-by bit on one device, as one that was never stopped.
+A step depends on the seed, its number and the state before it alone: batches follow from the seed, and dropout is
+seeded anew in every step. So a training that resumes from a saved state takes the same steps, bit by bit on one device,
+as one that was never stopped.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from mslt_cli.progress import QUIET, Progress
 from mslt_cli.training.batches import training_batches
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.learner import Learner
+from mslt_cli.training.optimizer import make_optimizer, rate_factor
 from mslt_cli.training.settings import Settings
 
-LOOK_EVERY = {"cpu": 1}
-"""Steps between two looks at the losses, by device; elsewhere LOOK_EVERY_GPU, since a look waits for the device."""
-LOOK_EVERY_GPU = 10
+READ_EVERY, READ_EVERY_CPU = 10, 1
+"""Steps after which the losses are read. On a GPU that is seldom, since reading waits for the device."""
 
 
 class DivergedError(MsltError):
@@ -52,11 +52,11 @@ class StepRecord:
     """Before it was clipped."""
     examples: int
     tokens: int
-    """Those that are not padding."""
+    """Without padding."""
     padded_tokens: int
     """With padding."""
     validation: float | None = None
-    """Accuracy on the sources' validation data, 0..1, where this step was looked at."""
+    """Accuracy on the sources' validation data, 0..1, if the weights were validated after this step."""
 
 
 class Training:
@@ -65,12 +65,12 @@ class Training:
     Args:
         learner: freshly restarted.
         examples: the chosen ones, all languages together.
-        settings: see there; precision "auto" has been decided.
+        settings: with a precision other than "auto".
         seed: of the batches and of dropout.
-        micro_batch: most examples that go through the model at once; halved where memory does not suffice.
+        micro_batch: most examples that the model computes at once; halved where memory does not suffice.
         validate: gives the score on the sources' validation data; with settings.choose "best".
         world: the processes that train together.
-        progress: hears notes.
+        progress: gets notes.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class Training:
         progress: Progress = QUIET,
     ) -> None:
         self.learner, self.settings, self.seed = learner, settings, seed
-        self.used = _worth_trimming(learner, examples, settings)
+        self.used = _ids_to_train(learner, examples, settings)
         """The token ids that occur, where the others are left out of the training; else None."""
         self.decay = 1.0
-        """What weight decay has made of the rows that are left out."""
+        """The factor by which weight decay has scaled the rows that are left out."""
         self.average_decay = 0.0
         if self.used is not None:
             learner.trim(self.used)
@@ -103,9 +103,10 @@ class Training:
         self.settled = True
         """Whether every step so far is known to be finite, and has been yielded."""
         self.kept = 0
-        """Weights that the average is of."""
+        """Number of weights that have been averaged."""
         self.best = -math.inf
-        self.average_at = _points(self.total, settings.average_checkpoints)
+        n = settings.average_checkpoints
+        self.average_at = {max(1, round(self.total * i / n)) for i in range(1, n + 1)}
         self.validate_at: set[int] = set()
         if settings.choose == "best":
             every = settings.evaluate_every or max(1, self.total // 10)
@@ -113,17 +114,17 @@ class Training:
         self.parameters = learner.trainable(freeze_embeddings=settings.freeze_embeddings)
         self.set_aside: dict[str, Any] = {}
         """The average, or the best weights so far, on the CPU."""
-        self.optimizer = self._optimizer()
+        self.optimizer = make_optimizer(self.parameters, learner, settings)
 
     def steps(self) -> Iterator[StepRecord]:
-        """Take the steps that are left. Where `settled` is true, `state()` is that of the last record.
+        """Take the steps that are left. Where `settled` is true, `state()` is the state after the last record.
 
         Raises:
             DivergedError: the loss or the gradient is not finite; no later state should be kept.
             ModelError: not even one example fits into memory.
         """
         device = self.learner.device
-        look_every = LOOK_EVERY.get(device.type, LOOK_EVERY_GPU)
+        read_every = READ_EVERY_CPU if device.type == "cpu" else READ_EVERY
         multiple = 8 if device.type == "cuda" else 1
         pending: list[tuple[StepRecord, Any, Any]] = []
         batches = training_batches(self.lengths, self.settings.batch_size, self.seed, self.total, self.step)
@@ -131,27 +132,33 @@ class Training:
         for epoch, batch in batches:
             rate = self._set_rate()
             self.settled = False
-            # What carries no label (an instruction that is longer than the model takes) need not be computed.
+            # An example without labels (a prompt that is longer than the model takes) need not be computed.
             learned = [self.examples[i] for i in batch if len(self.examples[i].labels)]
             loss, norm, padded = self._step(learned, multiple)
             self.step += 1
             record = StepRecord(
-                *(self.step, epoch, math.nan, rate, math.nan, len(batch)),
-                *(sum(len(example.ids) for example in learned), padded),
+                step=self.step,
+                epoch=epoch,
+                loss=math.nan,
+                learning_rate=rate,
+                gradient_norm=math.nan,
+                examples=len(batch),
+                tokens=sum(len(example.ids) for example in learned),
+                padded_tokens=padded,
             )
             pending.append((record, loss, norm))
             special = self.step in self.average_at or self.step in self.validate_at or self.step == self.total
-            if special or len(pending) >= look_every:
-                done = self._looked_at(pending)
+            if special or len(pending) >= read_every:
+                records = _read_losses(pending)
                 pending = []
                 if special:
-                    done[-1] = self._special(done[-1])
-                yield from done[:-1]
+                    records[-1] = self._average_or_validate(records[-1])
+                yield from records[:-1]
                 self.settled = True
-                yield done[-1]
+                yield records[-1]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """All that a continuation needs: tensors by name, and plain values."""
+        """All that `resume` needs: tensors by name, and plain values."""
         tensors: dict[str, Any] = {}
         for name, parameter in self.parameters.items():
             tensors[f"weight.{name}"] = parameter.detach()
@@ -181,7 +188,7 @@ class Training:
         }
 
     def finish(self) -> None:
-        """Put the weights that count into the model: the average, the best, or those that are there."""
+        """Put the weights that count into the model: the average, the best, or the last."""
         import torch
 
         if self.set_aside:
@@ -190,8 +197,6 @@ class Training:
                     parameter.copy_(self.set_aside[name])
         if self.used is not None:
             self.learner.untrim(self.used, self.average_decay if self.kept else self.decay)
-
-    # -- one step ----------------------------------------------------------------------------------
 
     def _step(self, examples: Sequence[Example], multiple: int) -> tuple[Any, Any, int]:
         """One optimizer step; the loss and the norm stay on the device."""
@@ -207,7 +212,7 @@ class Training:
                 self._save_memory(error)
         parameters = list(self.parameters.values())
         for parameter in parameters if not labels else ():
-            parameter.grad = torch.zeros_like(parameter)  # the step is taken all the same
+            parameter.grad = torch.zeros_like(parameter)  # a step without labels counts as well
         self.world.sum_gradients(parameters)
         self.world.sum_values(loss)
         limit = self.settings.clip or math.inf
@@ -217,7 +222,7 @@ class Training:
         return loss, norm, padded
 
     def _backward(self, examples: Sequence[Example], labels: int, multiple: int) -> tuple[Any, int]:
-        """Add up the gradient of the mean loss over all labels, a micro-batch at a time."""
+        """Add up the gradient of the mean loss over all labels, micro-batch by micro-batch."""
         import torch
 
         device = self.learner.device
@@ -225,9 +230,9 @@ class Training:
         torch.manual_seed(int(np.random.SeedSequence([self.seed, self.step, self.world.rank]).generate_state(1)[0]))
         total, padded = torch.zeros((), device=device), 0
         for start in range(0, len(examples), self.micro_batch):
-            made = collate(examples[start : start + self.micro_batch], self.learner.pad_id, multiple=multiple)
-            padded += made["input_ids"].size
-            batch = {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in made.items()}
+            arrays = collate(examples[start : start + self.micro_batch], self.learner.pad_id, multiple=multiple)
+            padded += arrays["input_ids"].size
+            batch = {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in arrays.items()}
             with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
                 loss = self.learner.loss(batch) / labels
             loss.backward()
@@ -256,26 +261,8 @@ class Training:
         if self.learner.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _looked_at(self, pending: Sequence[tuple[StepRecord, Any, Any]]) -> list[StepRecord]:
-        """The records with their numbers.
-
-        Raises:
-            DivergedError: one of them is not finite.
-        """
-        import torch
-
-        numbers = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for _, loss, norm in pending]).tolist()
-        done = []
-        for (record, _, _), (loss, norm) in zip(pending, numbers, strict=True):
-            if not math.isfinite(loss):
-                raise DivergedError(record.step, "loss")
-            if not math.isfinite(norm):
-                raise DivergedError(record.step, "gradient")
-            done.append(replace(record, loss=loss, gradient_norm=norm))
-        return done
-
-    def _special(self, record: StepRecord) -> StepRecord:
-        """What happens at certain steps beside the step itself."""
+    def _average_or_validate(self, record: StepRecord) -> StepRecord:
+        """Average the weights, or validate them, at the steps where that is due."""
         if self.step in self.average_at:
             self.kept += 1
             self.average_decay += (self.decay - self.average_decay) / self.kept
@@ -294,29 +281,8 @@ class Training:
             return replace(record, validation=score)
         return record
 
-    # -- set up ------------------------------------------------------------------------------------
-
-    def _optimizer(self) -> Any:
-        import torch
-
-        s, head = self.settings, set(self.learner.head_parameters)
-        groups: dict[tuple[bool, bool], list[Any]] = {}
-        for name, parameter in self.parameters.items():
-            groups.setdefault((name in head, parameter.ndim > 1), []).append(parameter)
-        return torch.optim.AdamW(
-            [
-                {
-                    "params": parameters,
-                    "weight_decay": s.weight_decay if decays else 0.0,
-                    "highest_rate": (s.head_learning_rate or s.learning_rate) if in_head else s.learning_rate,
-                }
-                for (in_head, decays), parameters in groups.items()
-            ],
-            lr=s.learning_rate,
-            fused=self.learner.device.type in ("cpu", "cuda"),
-        )
-
     def _set_rate(self) -> float:
+        """Set the learning rate of the next step, and return it."""
         factor = rate_factor(self.step, self.total, self.settings.warmup, self.settings.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = group["highest_rate"] * factor
@@ -324,18 +290,7 @@ class Training:
         return self.settings.learning_rate * factor
 
 
-def rate_factor(step: int, total: int, warmup: float, schedule: str) -> float:
-    """Share of the highest learning rate that step number `step` (from 0) takes, 0..1."""
-    rising = math.ceil(total * warmup)
-    if step < rising:
-        return (step + 1) / (rising + 1)
-    if schedule == "constant":
-        return 1.0
-    left = (total - step) / max(1, total - rising)
-    return left if schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))
-
-
-def _worth_trimming(learner: Learner, examples: Sequence[Example], settings: Settings) -> Any:
+def _ids_to_train(learner: Learner, examples: Sequence[Example], settings: Settings) -> Any:
     """The token ids to train, sorted, where leaving the others out is exact and pays; else None."""
     if not learner.trains_vocabulary or settings.freeze_embeddings or settings.choose == "best" or settings.compile:
         return None  # validation data have other tokens; and what is compiled keeps its shapes
@@ -344,5 +299,20 @@ def _worth_trimming(learner: Learner, examples: Sequence[Example], settings: Set
     return used if len(used) < rows // 2 else None
 
 
-def _points(total: int, n: int) -> set[int]:
-    return {max(1, round(total * i / n)) for i in range(1, n + 1)} if n else set()
+def _read_losses(pending: Sequence[tuple[StepRecord, Any, Any]]) -> list[StepRecord]:
+    """The records with their losses and gradient norms, which were left on the device.
+
+    Raises:
+        DivergedError: one of them is not finite.
+    """
+    import torch
+
+    numbers = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for _, loss, norm in pending]).tolist()
+    records = []
+    for (record, _, _), (loss, norm) in zip(pending, numbers, strict=True):
+        if not math.isfinite(loss):
+            raise DivergedError(record.step, "loss")
+        if not math.isfinite(norm):
+            raise DivergedError(record.step, "gradient")
+        records.append(replace(record, loss=loss, gradient_norm=norm))
+    return records

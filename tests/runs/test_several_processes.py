@@ -9,7 +9,7 @@ import pytest
 
 from mslt_cli.runs.directory import check_files
 from mslt_cli.runs.experiment import train
-from mslt_cli.training.distributed import first_process, launched
+from mslt_cli.training.distributed import is_first_process, is_launched
 from mslt_cli.training.settings import Settings
 
 torch = pytest.importorskip("torch")
@@ -57,9 +57,9 @@ def test_two_processes_under_torchrun_do_what_one_does(moods, tiny_folder, tiny,
 def test_which_process_talks(monkeypatch):
     for name in ("WORLD_SIZE", "RANK"):
         monkeypatch.delenv(name, raising=False)
-    assert first_process() and not launched()
+    assert is_first_process() and not is_launched()
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    assert launched() and not first_process()
+    assert is_launched() and not is_first_process()
     monkeypatch.setenv("RANK", "0")
-    assert first_process()
+    assert is_first_process()

@@ -9,7 +9,8 @@ import pytest
 from mslt_cli.data.examples import Example
 from mslt_cli.errors import ModelError
 from mslt_cli.progress import Progress
-from mslt_cli.training.loop import DivergedError, Training, rate_factor
+from mslt_cli.training.loop import DivergedError, Training
+from mslt_cli.training.optimizer import rate_factor
 from mslt_cli.training.settings import Settings
 
 torch = pytest.importorskip("torch")
@@ -235,7 +236,7 @@ def test_rows_of_the_vocabulary_that_do_not_occur_are_left_out_without_a_differe
         for trimmed in (True, False):
             with monkeypatch.context() as patch:
                 if not trimmed:
-                    patch.setattr("mslt_cli.training.loop._worth_trimming", lambda *_: None)
+                    patch.setattr("mslt_cli.training.loop._ids_to_train", lambda *_: None)
                 classifier.restart(0, 0.0)
                 before = weights(classifier)
                 training = Training(classifier, few, settings, 0)
