@@ -28,9 +28,10 @@ from mslt_cli.languages.pools import Pool
 from mslt_cli.search.competition import competition_ranks
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
-from mslt_cli.search.exhaustive import all_sets
+from mslt_cli.search.mean_rank import rank_by_mean_rank
 from mslt_cli.search.objective import Lot, Objective
-from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, Ranking, Row, rank
+from mslt_cli.search.random_sets import draw_sets
+from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, Ranking, rank
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
 
@@ -190,12 +191,14 @@ def select(
     wanted = Wanted(len(chosen_from), k, fixed, quotas.caps(chosen_from))
     if wanted.total > ENUMERATE_UP_TO and top > MOST_ROWS:
         raise UsageError(f"--top is {top}; out of {wanted.total:,} combinations it can be at most {MOST_ROWS:,}.")
+    if combine is not None:
+        _check_borda(combine, criteria, wanted)
     question = Question(chosen_from, aim, wanted, seed)
     evidence = tuple(reader.evidence(question) for reader in readers)
     if combine is None:
         ranking = rank(evidence[0].objective, wanted, top=top, least=least, time_limit=time_limit)
     else:
-        ranking = _rank_by_borda(evidence, wanted, top=top, least=least, combine=combine)
+        ranking = rank_by_mean_rank([item.objective for item in evidence], wanted, top=top, least=least)
     if not ranking.rows and not ranking.exact:
         raise UsageError(
             f"No combination of {k} languages that keeps to the quotas was found in {time_limit:g} s. "
@@ -266,6 +269,18 @@ def _check_sizes(pool: Pool, k: int, fixed: tuple[int, ...]) -> None:
         raise UsageError(f"--include names {len(fixed)} languages, more than the {k} of -k.")
 
 
+def _check_borda(combine: str, criteria: Sequence[Criterion], wanted: Wanted) -> None:
+    if combine != "borda":
+        raise UsageError(f"--combine is {combine!r}; it can be borda.")
+    if len(criteria) < 2:
+        raise UsageError("--combine borda needs at least two criteria. Give --by twice or more.")
+    if wanted.total > ENUMERATE_UP_TO:
+        raise UsageError(
+            f"--combine borda ranks all combinations, and this pool has {wanted.total:,}; "
+            f"it can do {ENUMERATE_UP_TO:,}. Choose a smaller pool or k."
+        )
+
+
 def _results(
     question: Question, evidence: Sequence[Evidence], ranking: Ranking, *, least: bool, combine: str | None
 ) -> tuple[Result, ...]:
@@ -317,56 +332,15 @@ def _toward(question: Question, evidence: Evidence, sets: NDArray[np.int64]) -> 
     return [{label: Toward(float(share), None) for label, share in zip(labels, row, strict=True)} for row in shares]
 
 
-def _rank_by_borda(evidence: Sequence[Evidence], wanted: Wanted, *, top: int, least: bool, combine: str) -> Ranking:
-    """Rank by the mean of the ranks under all criteria, lowest first.
-
-    Raises:
-        UsageError: it is another way to combine, or there is nothing to combine, or too much to list.
-    """
-    if combine != "borda":
-        raise UsageError(f"--combine is {combine!r}; it can be borda.")
-    if len(evidence) < 2:
-        raise UsageError("--combine borda needs at least two criteria. Give --by twice or more.")
-    if wanted.total > ENUMERATE_UP_TO:
-        raise UsageError(
-            f"--combine borda ranks all combinations, and this pool has {wanted.total:,}; "
-            f"it can do {ENUMERATE_UP_TO:,}. Choose a smaller pool or k."
-        )
-    sets = all_sets(wanted)
-    mean = np.mean([competition_ranks(e.objective.values(sets), least=least)[0] for e in evidence], axis=0)
-    ranks, tied = competition_ranks(mean, least=True)
-    order = np.lexsort((np.arange(len(sets)), ranks))[:top]
-    rows = [Row(tuple(sets[i].tolist()), float(mean[i]), int(ranks[i]), int(tied[i])) for i in order]
-    return Ranking(rows, True, "enumerated", 0.0, sets, mean)
-
-
 def _percentile(objective: Objective, question: Question, ranking: Ranking, *, least: bool) -> float | None:
     """Share of random combinations that the best one beats, in percent."""
     values = ranking.values
     if values is None:
         if isinstance(objective, Lot):
             return None
-        values = objective.values(random_sets(question.wanted, RANDOM_SAMPLE, question.seed))
+        values = objective.values(draw_sets(question.wanted, RANDOM_SAMPLE, question.seed))
     if not len(values):
         return None
     best = ranking.rows[0].value
     beaten = values > best + 1e-9 if least else values < best - 1e-9
     return 100.0 * float(beaten.mean())
-
-
-def random_sets(wanted: Wanted, count: int, seed: int) -> NDArray[np.int64]:
-    """Up to `count` sets drawn evenly from those that are asked for, shape (b, k); fewer if quotas rule most out."""
-    rng = np.random.default_rng(seed)
-    free = np.setdiff1d(np.arange(wanted.n), wanted.fixed)
-    missing = wanted.k - len(wanted.fixed)
-    kept: list[NDArray[np.int64]] = []
-    for _ in range(10):
-        drawn = free[rng.integers(0, len(free), (2 * count, missing))]
-        drawn = np.sort(drawn, axis=1)
-        drawn = drawn[(np.diff(drawn, axis=1) > 0).all(axis=1)]
-        fixed = np.repeat(np.array([wanted.fixed], dtype=np.int64), len(drawn), axis=0)
-        sets = np.concatenate([fixed, drawn], axis=1)
-        kept.append(sets[wanted.permits(sets)])
-        if sum(map(len, kept)) >= count:
-            break
-    return np.concatenate(kept)[:count]

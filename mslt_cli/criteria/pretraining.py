@@ -46,8 +46,8 @@ def size_of(rows: Sequence[PretrainingSize], iso639_3: str, script: str | None =
         own = [row for row in own if row.script in native]
     in_gib = size_unit(rows).startswith("GiB")
     amounts = [row.size_gib if in_gib else row.tokens_millions for row in own]
-    known = [amount for amount in amounts if amount is not None]
-    return float(sum(known)) if known else None
+    stated = [amount for amount in amounts if amount is not None]
+    return float(sum(stated)) if stated else None
 
 
 def pretraining_size(amounts: Sequence[float]) -> ItemSum:

@@ -49,24 +49,23 @@ class Pool:
         """
         by_code: dict[str, Member] = {}
         for member in members:
-            code = member.language.iso639_3
-            known = by_code.get(code)
-            if known is None or (known.named and not member.named):
-                by_code[code] = member
-            elif not known.named and not member.named:
-                same = (
-                    f"{known.label!r} and {member.label!r} are"
-                    if known.label != member.label
-                    else f"{known.label!r} is given twice:"
-                )
-                both = "the same language" if known.label != member.label else "it is"
-                raise UsageError(f"{same} {both} {member.language.name} ({code}). Give it once.")
+            language = member.language
+            first = by_code.setdefault(language.iso639_3, member)
+            if first is member or member.named:
+                continue
+            if not first.named:
+                if first.label == member.label:
+                    same = f"{first.label!r} is given twice: it is"
+                else:
+                    same = f"{first.label!r} and {member.label!r} are the same language"
+                raise UsageError(f"{same} {language.name} ({language.iso639_3}). Give it once.")
+            by_code[language.iso639_3] = member
         return cls(tuple(sorted(by_code.values(), key=lambda member: member.label)))
 
     def without(self, positions: Sequence[int]) -> Pool:
         """The pool less the members at these positions."""
-        gone = set(positions)
-        return Pool(tuple(member for i, member in enumerate(self.members) if i not in gone))
+        left_out = set(positions)
+        return Pool(tuple(member for i, member in enumerate(self.members) if i not in left_out))
 
 
 def split_names(text: str) -> list[str]:

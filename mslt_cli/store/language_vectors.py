@@ -5,7 +5,6 @@ Encodings, by the name in `vector_sets.encoding`:
 bits      0/1 features, eight a byte, the first one highest (numpy.packbits)
 indices   0/1 features, few of them 1: the positions of those, as a JSON array
 u16e4     values of four decimals in 0..6.5535: times 10^4, as little-endian uint16
-f32       any values, as little-endian float32
 """
 
 import json
@@ -61,10 +60,10 @@ def read_vectors(store: Store, vector_set: str, codes: Sequence[str]) -> Vectors
         (vector_set, json.dumps(list(codes))),
     )
     row_of = {row[0]: i for i, row in enumerate(rows)}
-    found = [code for code in codes if code in row_of]
-    order = [row_of[code] for code in found]
+    with_vector = [code for code in codes if code in row_of]
+    order = [row_of[code] for code in with_vector]
     return Vectors(
-        codes=tuple(found),
+        codes=tuple(with_vector),
         matrix=decode([rows[i][1] for i in order], info.encoding, info.n_features),
         measured_share=np.array([rows[i][2] for i in order], dtype=np.float64),
         missing=tuple(code for code in codes if code not in row_of),
@@ -90,15 +89,9 @@ def vector_set_info(store: Store, name: str) -> VectorSetInfo:
     columns = "name, provider, provider_version, n_features, encoding, description"
     rows = store.query(f"SELECT {columns} FROM vector_sets WHERE name = ?", (name,))
     if not rows:
-        known = [known for (known,) in store.query("SELECT name FROM vector_sets ORDER BY name")]
-        raise UnknownNameError("vector set", name, known)
+        names = [other for (other,) in store.query("SELECT name FROM vector_sets ORDER BY name")]
+        raise UnknownNameError("vector set", name, names)
     return VectorSetInfo(*rows[0])
-
-
-def feature_names(store: Store, vector_set: str) -> tuple[str, ...]:
-    """Return the names of a vector set's columns, in their order."""
-    rows = store.query("SELECT name FROM features WHERE vector_set = ? ORDER BY position", (vector_set,))
-    return tuple(name for (name,) in rows)
 
 
 def encode(matrix: NDArray[Any], encoding: str) -> list[bytes | str]:
@@ -120,8 +113,6 @@ def encode(matrix: NDArray[Any], encoding: str) -> list[bytes | str]:
         if not np.array_equal(_from_ten_thousandths(counts), matrix) or counts.min() < 0 or counts.max() > 0xFFFF:
             raise ValueError("u16e4 can hold float32 values of four decimals in 0..6.5535 only.")
         return _rows(counts.astype("<u2"))
-    if encoding == "f32":
-        return _rows(matrix.astype("<f4"))
     raise ValueError(f"There is no encoding {encoding!r}.")
 
 
@@ -136,8 +127,6 @@ def decode(encoded: Sequence[bytes | str], encoding: str, d: int) -> Matrix:
         return np.unpackbits(packed, axis=1, count=d)
     if encoding == "u16e4":
         return _from_ten_thousandths(np.frombuffer(blob, dtype="<u2").reshape(n, d)).astype(np.float64)
-    if encoding == "f32":
-        return np.frombuffer(blob, dtype="<f4").reshape(n, d).astype(np.float64)
     raise ValueError(f"There is no encoding {encoding!r}.")
 
 

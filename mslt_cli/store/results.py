@@ -150,5 +150,5 @@ def published_cells(store: Store) -> list[Published]:
 
 def inconsistencies() -> list[dict[str, Any]]:
     """What does not fit together in the paper: tables, task (empty = all), text."""
-    found: list[dict[str, Any]] = json.loads(results_path("published.json").read_text("utf-8"))["inconsistencies"]
-    return found
+    texts: list[dict[str, Any]] = json.loads(results_path("published.json").read_text("utf-8"))["inconsistencies"]
+    return texts

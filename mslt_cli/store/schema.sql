@@ -51,7 +51,7 @@ CREATE TABLE vector_sets ( -- a set of language vectors
     provider TEXT NOT NULL,
     provider_version TEXT NOT NULL,
     n_features INTEGER NOT NULL,
-    encoding TEXT NOT NULL CHECK (encoding IN ('bits', 'indices', 'u16e4', 'f32')), -- see language_vectors.py
+    encoding TEXT NOT NULL CHECK (encoding IN ('bits', 'indices', 'u16e4')), -- see language_vectors.py
     description TEXT NOT NULL
 ) WITHOUT ROWID;
 

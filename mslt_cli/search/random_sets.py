@@ -1,0 +1,26 @@
+"""Combinations drawn at random, with which the best one is compared."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.search.constraints import Wanted
+
+
+def draw_sets(wanted: Wanted, count: int, seed: int) -> NDArray[np.int64]:
+    """Up to `count` sets drawn evenly from those that are asked for, shape (b, k); fewer if quotas rule most out."""
+    rng = np.random.default_rng(seed)
+    free = np.setdiff1d(np.arange(wanted.n), wanted.fixed)
+    missing = wanted.k - len(wanted.fixed)
+    kept: list[NDArray[np.int64]] = []
+    for _ in range(10):
+        drawn = free[rng.integers(0, len(free), (2 * count, missing))]
+        drawn = np.sort(drawn, axis=1)
+        drawn = drawn[(np.diff(drawn, axis=1) > 0).all(axis=1)]
+        fixed = np.repeat(np.array([wanted.fixed], dtype=np.int64), len(drawn), axis=0)
+        sets = np.concatenate([fixed, drawn], axis=1)
+        kept.append(sets[wanted.permits(sets)])
+        if sum(map(len, kept)) >= count:
+            break
+    return np.concatenate(kept)[:count]
