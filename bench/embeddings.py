@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.models.e5_small import build_e5_small
-from mslt_cli.models.encoder import load_encoder
+from mslt_cli.models.loading import load_encoder
 from mslt_cli.probing.embeddings import EmbeddingOptions, sentence_embeddings
 
 PREFIX = "query: "

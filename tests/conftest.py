@@ -48,7 +48,7 @@ def e5_small_loaded(e5_small):
     """Its tokenizer and model."""
     for package in ("torch", "transformers"):
         pytest.importorskip(package)
-    from mslt_cli.models.encoder import load_encoder
+    from mslt_cli.models.loading import load_encoder
 
     return load_encoder(e5_small, device="cpu")
 

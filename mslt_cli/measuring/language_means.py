@@ -90,7 +90,7 @@ def fetch_embeddings(
     todo = [r for r in records if r.language not in holding or stored[r.language].data_sha256 != r.content_sha256]
     speed = None
     if todo:
-        from mslt_cli.models.encoder import load_encoder
+        from mslt_cli.models.loading import load_encoder
 
         with progress.step(f"load {model.name}"):
             tokenizer, network = load_encoder(model.folder, device=options.device)

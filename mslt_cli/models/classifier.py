@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mslt_cli.errors import ModelError
 from mslt_cli.models import Head, resolve_head
-from mslt_cli.models.encoder import load_encoder_network
 from mslt_cli.models.folder import MEAN_HEAD, check_model_folder
-from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, move_to_device, quiet
+from mslt_cli.models.loading import (
+    check_loadable,
+    copy_tokenizer,
+    load_encoder_network,
+    load_network,
+    move_to_device,
+    quiet,
+)
 
 if TYPE_CHECKING:
     import torch

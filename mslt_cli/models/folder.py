@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mslt_cli.errors import ModelError
-from mslt_cli.files import sha256_of
+from mslt_cli.files import cache_home, recall, remember, sha256_of
 
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
@@ -134,6 +134,22 @@ def weights_sha256(folder: Path) -> str:
     """
     weights = _weights(folder)
     return sha256_of(weights[0]) if len(weights) == 1 else _combined(weights)
+
+
+def weights_checksum(folder: Path) -> str:
+    """What `weights_sha256` gives, remembered by the files' places, sizes and times: it takes seconds to compute.
+
+    Raises:
+        ModelError: there are no weights that can be loaded.
+    """
+    stats = [(path.resolve(), path.stat()) for path in check_model_folder(folder).weights]
+    key = "\n".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
+    notes = cache_home() / "models" / "checksums.json"
+    checksum = recall(notes, key)
+    if checksum is None:
+        checksum = weights_sha256(folder)
+        remember(notes, key, checksum)
+    return checksum
 
 
 def _combined(paths: Sequence[Path]) -> str:

@@ -17,12 +17,55 @@ from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, check_model_folder
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SAFE: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 """No code out of a model's folder is run, and nothing is fetched."""
 MAX_REASON = 200
 """Characters of a library's own message that an error repeats."""
+
+
+def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """Load a tokenizer and a model without a head: what turns tokens into hidden states, an encoder or a decoder.
+
+    Weights come out of safetensors only, no code out of the folder is run, and nothing is fetched.
+
+    Args:
+        folder: a model's, see `check_model_folder`.
+        device: as torch writes it: cpu, cuda, cuda:1; None = the GPU if there is one.
+
+    Returns:
+        The tokenizer, and the model ready to be used: without dropout, in bfloat16 on a GPU that computes in it, and
+        in float32 elsewhere (bfloat16 is many times slower on most CPUs).
+
+    Raises:
+        MissingPackageError: torch or transformers is not installed.
+        ModelError: the folder, its weights or the device cannot be used.
+    """
+    where = check_loadable(folder, device)
+    import torch
+    import transformers
+
+    model = load_encoder_network(folder, torch.bfloat16 if has_bfloat16(where) else torch.float32)
+    with quiet(), loading_errors(folder):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **SAFE)
+    return tokenizer, move_to_device(model, where, folder).eval()
+
+
+def load_encoder_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    """Load a model without a head and without its tokenizer, on the CPU; the folder passed `check_loadable`.
+
+    Raises:
+        ModelError: transformers cannot load it, or weights are missing.
+    """
+    model, unfit = load_network(folder, "AutoModel", dtype=dtype)
+    if unfit:
+        others = f", and so are {len(unfit) - 1} others" if len(unfit) > 1 else ""
+        raise ModelError(
+            f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape{others}."
+            " Fetch or copy both from one place."
+        )
+    return model
 
 
 def find_device(name: str | None) -> torch.device:

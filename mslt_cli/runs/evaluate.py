@@ -11,9 +11,8 @@ from typing import Any
 from mslt_cli import __version__
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import UsageError
-from mslt_cli.models.checksums import weights_checksum
 from mslt_cli.models.find import Model
-from mslt_cli.models.folder import tokenizer_sha256
+from mslt_cli.models.folder import tokenizer_sha256, weights_checksum
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation, evaluate_further, evaluated, lacking, with_scores
 from mslt_cli.runs.directory import Run, RunError, check_files, locked, read_run, write_run

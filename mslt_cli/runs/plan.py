@@ -13,10 +13,9 @@ from mslt_cli.data.prepared import read_record
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.models import resolve_head
-from mslt_cli.models.checksums import weights_checksum
 from mslt_cli.models.decoder import require_decoder
 from mslt_cli.models.find import Model
-from mslt_cli.models.folder import tokenizer_sha256
+from mslt_cli.models.folder import tokenizer_sha256, weights_checksum
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.session import Session, decided

@@ -12,7 +12,7 @@ transformers = pytest.importorskip("transformers")
 tokenizers = pytest.importorskip("tokenizers")
 
 from mslt_cli.errors import ModelError  # noqa: E402
-from mslt_cli.models.encoder import load_encoder  # noqa: E402
+from mslt_cli.models.loading import load_encoder  # noqa: E402
 
 SIZES = {"vocab_size": 8, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 
@@ -77,7 +77,7 @@ def test_loading_says_nothing(xlm_r):
     # transformers would show a bar, and name the weights of the head as unexpected.
     code = f"""
 from pathlib import Path
-from mslt_cli.models.encoder import load_encoder
+from mslt_cli.models.loading import load_encoder
 load_encoder(Path({str(xlm_r)!r}), device="cpu")
 from transformers.utils import logging
 print(logging.get_verbosity() == logging.WARNING, logging.is_progress_bar_enabled())
