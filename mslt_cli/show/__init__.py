@@ -1,1 +1,1 @@
-"""What the commands found, as text: a frame in, a table, JSON, CSV or Markdown out."""
+"""How results look: tables, rows in every format, figures and pages. Asks no store and computes nothing."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.show.rows import Column, Output, show, show_rows
+from mslt_cli.show.rows import Column, Output, percent, show, show_rows
 from mslt_cli.show.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -19,20 +18,8 @@ if TYPE_CHECKING:
     from mslt_cli.tasks.task import Task
 
 
-def _count(value: float) -> str:
-    return f"{value:,}"
-
-
 def _megabytes(value: float) -> str:
     return f"{value / 1e6:.2f}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f}"
-
-
-def _two(value: float) -> str:
-    return f"{value:.2f}"
 
 
 def _by_split(value: Mapping[str, int]) -> str:
@@ -144,7 +131,7 @@ def _show_data_table(report: FetchReport) -> None:
         for name, changed in record.repaired.items():
             row["repaired"][name] = row["repaired"].get(name, 0) + changed
     columns = [Column("language")]
-    columns += [Column(s, _count, right=True) for s in report.task.splits if any(row[s] for row in rows.values())]
+    columns += [Column(s, ",", right=True) for s in report.task.splits if any(row[s] for row in rows.values())]
     if report.task.repairs:
         columns.append(Column("repaired", _by_split))
     columns += [Column("status", lambda value: " and ".join(sorted(value))), Column("bytes", _megabytes, True, "MB")]
@@ -174,7 +161,7 @@ def show_model(model: Model, form: str) -> None:
     if form == "table":
         weights = f"{size_bytes / 1e6:,.0f} MB of weights" if size_bytes else "tokenizer only"
         revision = f", {model.revision[:12]}" if model.revision else ""
-        sys.stdout.write(f"{model.name}: {row['type'] or 'model'}, {weights}{revision}\n{model.folder}\n")
+        print_lines(f"{model.name}: {row['type'] or 'model'}, {weights}{revision}", str(model.folder))
     else:
         show(Output([Column(name) for name in row], [row], row, line="folder"), form)
 
@@ -196,12 +183,12 @@ def show_vocabularies(report: VocabularyReport, code_of: Mapping[str, str], form
     ]
     columns = [
         Column("language"),
-        Column("sentences", _count, right=True),
-        Column("tokens", _count, right=True),
-        Column("distinct", _count, right=True),
-        Column("fertility", _two, right=True, header="tokens a word"),
-        Column("characters_per_token", _two, right=True, header="characters a token", spare=True),
-        Column("unknown_share", _percent, right=True, header="unknown, %", spare=True),
+        Column("sentences", ",", right=True),
+        Column("tokens", ",", right=True),
+        Column("distinct", ",", right=True),
+        Column("fertility", ".2f", right=True, header="tokens a word"),
+        Column("characters_per_token", ".2f", right=True, header="characters a token", spare=True),
+        Column("unknown_share", percent, right=True, header="unknown, %", spare=True),
         Column("status"),
     ]
     first = report.vocabularies[0]
@@ -224,7 +211,7 @@ def show_embeddings(report: EmbeddingReport, code_of: Mapping[str, str], form: s
     ]
     columns = [
         Column("language"),
-        Column("sentences", _count, right=True),
+        Column("sentences", ",", right=True),
         Column("layers", right=True),
         Column("dimensions", right=True),
         Column("status"),

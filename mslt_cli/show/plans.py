@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.show.rows import Column, plural, show_rows, thousands
+from mslt_cli.show.rows import Column, plural, show_rows
 from mslt_cli.show.terminal import note
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def show_plan(forecasts: Sequence[Forecast], form: str) -> None:
         Column("sources"),
         Column("seed", right=True),
         Column("state"),
-        Column("steps", thousands, right=True),
-        Column("tokens", thousands, right=True),
+        Column("steps", ",", right=True),
+        Column("tokens", ",", right=True),
         Column("padding_share", lambda share: f"{100 * share:.1f}", right=True, header="padding, %"),
         Column("seconds", readable_time, right=True, header="time"),
         Column("run_id", spare=True, header="run"),

@@ -18,9 +18,7 @@ WIDE_LATEX = 7
 """A LaTeX table with more columns is scaled to the width of the page."""
 LATEX = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     "−": "$-$",
     "±": r"$\pm$",
     "≈": r"$\approx$",
@@ -42,8 +40,8 @@ class Column:
 
     name: str
     """Key of its values in the rows; header in CSV."""
-    text: Callable[[Any], str] = str
-    """How people read a value. Programs get the value itself; a Cell has a text of its own."""
+    text: Callable[[Any], str] | str = ""
+    """How people read a value: a function, or a format like ".2f". Programs get the value; a Cell has its own text."""
     right: bool = False
     """Whether values are aligned to the right, as numbers are."""
     header: str = ""
@@ -67,7 +65,9 @@ class Column:
         value = row[self.name]
         if isinstance(value, Cell):
             return value.marked
-        return "" if value is None else self.text(value)
+        if value is None:
+            return ""
+        return format(value, self.text) if isinstance(self.text, str) else self.text(value)
 
 
 @dataclass(frozen=True)
@@ -282,21 +282,6 @@ WRITERS: dict[str, Callable[[Output], str]] = {
 def plural(n: int, noun: str) -> str:
     """ "1 run", "35 runs"."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
-def thousands(value: float) -> str:
-    """ "12,345"."""
-    return f"{value:,}"
-
-
-def two_decimals(value: float) -> str:
-    """ "12.35"."""
-    return f"{value:.2f}"
-
-
-def signed(value: float) -> str:
-    """ "+0.53"."""
-    return f"{value:+.2f}"
 
 
 def percent(share: float) -> str:

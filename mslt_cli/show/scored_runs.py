@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.reports.cells import Cell
-from mslt_cli.show.rows import Column, percent, plural, show_rows, thousands
+from mslt_cli.show.rows import Column, percent, plural, show_rows
 
 if TYPE_CHECKING:
     from mslt_cli.runs.answering import Evaluation
@@ -113,10 +113,10 @@ def _show_trained(runs: Sequence[Run], form: str) -> None:
     columns = [
         Column("sources"),
         Column("seed", right=True),
-        Column("steps", thousands, right=True),
-        Column("examples", thousands, right=True),
-        Column("loss", lambda loss: f"{loss:.3f}", right=True, header="last loss"),
-        Column("tokens_per_s", thousands, right=True, header="tokens/s"),
+        Column("steps", ",", right=True),
+        Column("examples", ",", right=True),
+        Column("loss", ".3f", right=True, header="last loss"),
+        Column("tokens_per_s", ",", right=True, header="tokens/s"),
         Column("run_id", spare=True, header="run"),
     ]
     footer = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from mslt_cli.reports.comparable import flatten
 from mslt_cli.reports.run_lists import DetailedRun, ListedRun, RunDifference, TransferMean, short_text
-from mslt_cli.show.rows import Column, Output, plural, show, show_rows, signed, thousands, two_decimals
+from mslt_cli.show.rows import Column, Output, plural, show, show_rows
 
 MOST_LISTED = 100
 """Runs that a table lists."""
@@ -31,9 +31,9 @@ def show_run_list(runs: Sequence[ListedRun], form: str) -> None:
         Column("name"),
         Column("task"),
         Column("model"),
-        Column("examples", thousands, right=True),
-        Column("steps", thousands, right=True, spare=True),
-        Column("learning_rate", lambda rate: f"{rate:g}", right=True, header="rate", spare=True),
+        Column("examples", ",", right=True),
+        Column("steps", ",", right=True, spare=True),
+        Column("learning_rate", "g", right=True, header="rate", spare=True),
         Column("seed", right=True),
         Column("means", _means_text, header="mean over unseen targets, %"),
         Column("finished_at", lambda text: text[:16].replace("T", " "), header="finished", spare=True),
@@ -112,8 +112,8 @@ def show_run(details: DetailedRun, form: str) -> None:
         Column("scoring", spare=True),
         Column("target"),
         Column("metric"),
-        *(Column(name, two_decimals, right=True) for name in ("value", "low", "high")),
-        Column("rows", thousands, right=True),
+        *(Column(name, ".2f", right=True) for name in ("value", "low", "high")),
+        Column("rows", ",", right=True),
         Column("unseen", lambda unseen: "unseen" if unseen else "trained on", header="target was"),
     ]
     show(Output(columns, scores, whole, [whole], footer=[f"{plural(len(scores), 'score')}."]), form)
@@ -146,9 +146,9 @@ def show_difference(difference: RunDifference, form: str) -> None:
         Column("task"),
         Column("target"),
         Column("metric"),
-        Column("rows", thousands, right=True),
-        *(Column(name, two_decimals, right=True) for name in ("first", "other")),
-        Column("difference", signed, right=True),
+        Column("rows", ",", right=True),
+        *(Column(name, ".2f", right=True) for name in ("first", "other")),
+        Column("difference", "+.2f", right=True),
     ]
     footer = [] if settings else [f"{what} is the same."]
     footer.append(
