@@ -94,10 +94,10 @@ def files_in(path: Path) -> list[DataFile]:
 
 def _members(archive: DataFile) -> list[DataFile]:
     """The files in an archive, and in archives in it."""
-    with _unpacking(archive.name), _open_archive(archive) as (opened, _):
-        sizes = opened
+    with _unpacking(archive.name), _open_archive(archive) as (sizes, _):
+        members = sorted(sizes.items())
     files: list[DataFile] = []
-    for name, size in sorted(sizes.items()):
+    for name, size in members:
         file = DataFile(archive.path, (*archive.members, name))
         if any(part.startswith((".", "__MACOSX")) and part not in (".", "..") for part in name.split("/")):
             continue
