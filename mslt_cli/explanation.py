@@ -65,8 +65,8 @@ def explain_best(selection: Selection) -> Explanation:
             without = objective.count(others).tolist() if len(items) > 1 else [0]
             tokens[name] = [(each, whole - rest) for each, rest in zip(own, without, strict=True)]
             shares[name] = float(objective.values(items[None])[0])
-        if evidence.measured is not None:
-            measured[name] = evidence.measured[items].tolist()
+        if evidence.measured_share is not None:
+            measured[name] = evidence.measured_share[items].tolist()
     scripts = (writing_system(m.language.script) if m.language.script else "unknown" for m in members)
     return Explanation(
         languages=tuple(m.label for m in members),

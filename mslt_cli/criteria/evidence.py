@@ -39,7 +39,7 @@ class Evidence:
     unit: str
     provenance: str
     """Where its facts are from, with versions."""
-    measured: NDArray[np.float64] | None = None
+    measured_share: NDArray[np.float64] | None = None
     """Share of each language's vector that was observed, 0..1, shape (n,); None if it reads no such vectors."""
     toward: Nearest | TargetCoverage | None = None
     """How the pool's languages stand to the targets, if there are any and the criterion can tell."""

@@ -55,7 +55,7 @@ def as_dict(selection: Selection, explanation: Explanation | None = None) -> dic
         "measured_share": {
             e.criterion.name: {label: _rounded(share) for label, share in _measured_shares(selection, e).items()}
             for e in selection.evidence
-            if e.measured is not None
+            if e.measured_share is not None
         },
         "notes": list(selection.notes),
     }
@@ -244,10 +244,10 @@ def _imputed(selection: Selection) -> list[str]:
 
 def _measured_shares(selection: Selection, evidence: Evidence) -> dict[str, float]:
     """Share of each shown language's vector that was measured; empty where nothing is imputed."""
-    if evidence.measured is None:
+    if evidence.measured_share is None:
         return {}
     shown = {label for result in selection.results for label in result.languages}
-    shares = zip(selection.pool.labels, evidence.measured, strict=True)
+    shares = zip(selection.pool.labels, evidence.measured_share, strict=True)
     return {label: float(share) for label, share in shares if label in shown}
 
 
