@@ -25,13 +25,14 @@ from mslt_cli.criteria.request import (
 )
 from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.languages.pools import Pool
-from mslt_cli.search.competition import competition_ranks
+from mslt_cli.search.competition import Ranking, competition_ranks
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
+from mslt_cli.search.lot import Lot
 from mslt_cli.search.mean_rank import rank_by_mean_rank
-from mslt_cli.search.objective import Lot, Objective
+from mslt_cli.search.objective import Objective
 from mslt_cli.search.random_sets import draw_sets
-from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, Ranking, rank
+from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, rank
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
 

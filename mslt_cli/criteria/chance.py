@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.search.objective import Lot
+from mslt_cli.search.lot import Lot
 
 
 class ChanceReader(Reader):

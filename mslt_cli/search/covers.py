@@ -1,7 +1,7 @@
 """What a set of languages covers: token ids of a pool or of targets, or the targets themselves, by nearness.
 
 Each of these grows with every language that joins a set, and a language adds the less the more is there already
-(it is monotone and submodular). That is what `cover_search` builds its bounds on.
+(it is monotone and submodular). That is what `branch_and_bound` builds its bounds on.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Coverage:
     total: int = field(init=False)
     """Number of different ids in the pool."""
     bits: Bits = field(init=False, repr=False)
+    floor = 0.0
+    """Value of no set at all."""
 
     def __post_init__(self) -> None:
         every = _union(self.ids)
@@ -60,9 +62,9 @@ class Coverage:
         """Shape (b, k) → (b,), in 0..1."""
         return self.bits.counts(sets)[:, 0] / self.total
 
-    def extended(self, sets: Ints) -> Floats:
-        """Value of each set and any one language more, shape (b, k) → (b, n)."""
-        return self.bits.counts_with_each(sets)[:, :, 0] / self.total
+    def extended(self, sets: Ints, items: Ints | None = None) -> Floats:
+        """Value of each set and one language more, of some items or of all, shapes (b, k), (c,) → (b, c)."""
+        return self.bits.counts_with_each(sets, items)[:, :, 0] / self.total
 
     def share_of(self, target_ids: NDArray[Any], sets: Ints) -> Floats:
         """Share of a target's ids that each set has, `|V_t ∩ ∪_{L∈C} V_L| / |V_t|`; shape (b, k) → (b,).
@@ -90,6 +92,8 @@ class TargetCoverage:
     bits: Bits = field(init=False, repr=False)
     sizes: Floats = field(init=False, repr=False)
     """Number of ids of each target, shape (T,)."""
+    floor = 0.0
+    """Value of no set at all."""
 
     def __post_init__(self) -> None:
         _union(self.ids)  # for its check
@@ -116,9 +120,9 @@ class TargetCoverage:
         mean: Floats = self.shares(sets).mean(axis=1)
         return mean
 
-    def extended(self, sets: Ints) -> Floats:
-        """Value of each set and any one language more, shape (b, k) → (b, n)."""
-        mean: Floats = (self.bits.counts_with_each(sets) / self.sizes).mean(axis=2)
+    def extended(self, sets: Ints, items: Ints | None = None) -> Floats:
+        """Value of each set and one language more, of some items or of all, shapes (b, k), (c,) → (b, c)."""
+        mean: Floats = (self.bits.counts_with_each(sets, items) / self.sizes).mean(axis=2)
         return mean
 
 
@@ -149,17 +153,23 @@ class Nearest:
         """How many languages there are."""
         return len(self.similarity)
 
+    @property
+    def floor(self) -> float:
+        """Value that any set has: each target is as near as the source farthest from it."""
+        return float(self.similarity.min(axis=0).mean())
+
     def values(self, sets: Ints) -> Floats:
         """Shape (b, k) → (b,)."""
         mean: Floats = self._nearest(sets).mean(axis=1)
         return mean
 
-    def extended(self, sets: Ints) -> Floats:
-        """Value of each set and any one language more, shape (b, k) → (b, n)."""
+    def extended(self, sets: Ints, items: Ints | None = None) -> Floats:
+        """Value of each set and one language more, of some items or of all, shapes (b, k), (c,) → (b, c)."""
+        similarity = self.similarity if items is None else self.similarity[items]
         if not sets.shape[1]:
-            return np.repeat(self.similarity.mean(axis=1)[None], len(sets), axis=0)
-        rows = [np.maximum(self.similarity, nearest).mean(axis=1) for nearest in self._nearest(sets)]
-        return np.array(rows).reshape(len(sets), self.n)
+            return np.repeat(similarity.mean(axis=1)[None], len(sets), axis=0)
+        rows = [np.maximum(similarity, nearest).mean(axis=1) for nearest in self._nearest(sets)]
+        return np.array(rows).reshape(len(sets), len(similarity))
 
     def _nearest(self, sets: Ints) -> Floats:
         """Similarity of each target to the nearest member, shape (b, k) → (b, T)."""
@@ -209,11 +219,6 @@ class Bits:
             every.append(flags)
         return cls(every)
 
-    def flags(self) -> list[NDArray[np.uint8]]:
-        """The lists again, each filled up with elements that no language has."""
-        every = np.unpackbits(self.rows.view(np.uint8), axis=1, bitorder="little")
-        return np.split(every, 64 * self.starts[1:-1], axis=1)
-
     def sizes(self, words: Words) -> Ints:
         """How many elements of each list some sets of elements hold: shape (..., words) → (..., lists)."""
         counts = np.bitwise_count(words)
@@ -251,12 +256,13 @@ class Bits:
             found[order[start:end]] = self.sizes(some | covered[-1])
         return found
 
-    def counts_with_each(self, sets: Ints) -> Ints:
-        """The same for each set and any one language more, shape (b, k) → (b, n, lists)."""
-        found = np.empty((len(sets), len(self.rows), len(self.starts) - 1), dtype=np.int64)
+    def counts_with_each(self, sets: Ints, items: Ints | None = None) -> Ints:
+        """The same for each set and one language more, of some items or of all, shapes (b, k), (c,) → (b, c, lists)."""
+        rows = self.rows if items is None else self.rows[items]
+        counts = np.empty((len(sets), len(rows), len(self.starts) - 1), dtype=np.int64)
         for number, members in enumerate(sets):
-            found[number] = self.sizes(self.rows | np.bitwise_or.reduce(self.rows[members], axis=0))
-        return found
+            counts[number] = self.sizes(rows | np.bitwise_or.reduce(self.rows[members], axis=0))
+        return counts
 
 
 def _union(ids: Sequence[NDArray[Any]]) -> Ints:

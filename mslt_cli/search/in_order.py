@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import comb
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from mslt_cli.search.best import TIE
 from mslt_cli.search.constraints import Wanted
+from mslt_cli.search.problem import Problem
 
 Floats = NDArray[np.float64]
 State = TypeVar("State")
@@ -26,33 +30,68 @@ class Growth(Protocol[State]):
         """The set and one more item."""
 
     def reach(self, state: State, first: int, missing: int) -> float:
-        """Upper bound on the value with `missing` more items, all at positions ≥ `first`."""
+        """Upper bound on the value with `missing` more items, all at positions ≥ `first`; exact with none."""
 
 
-class SumGrowth:
-    """Sums of pair gains; `row(i)` gives the gains of item i with all n items."""
+@dataclass
+class PartialSet:
+    """A set as it is listed. What others would add is worked out when it is needed: most sets need it never."""
 
-    def __init__(self, n: int, k: int, row: Callable[[int], Floats], largest: float) -> None:
-        self.n, self.k, self.row, self.largest = n, k, row, largest
+    problem: Problem
+    chosen: tuple[int, ...]
+    worth: float
+    before: PartialSet | None = None
+    """The set without its last item."""
 
-    def start(self) -> tuple[float, Floats]:
-        return 0.0, np.zeros(self.n)
+    @cached_property
+    def linear(self) -> Floats:
+        """What each item adds by its amount and its distances, shape (n,)."""
+        return self.problem.linear(np.array(self.chosen, dtype=np.int64), np.arange(self.problem.wanted.n))
 
-    def add(self, state: tuple[float, Floats], item: int) -> tuple[float, Floats]:
-        worth, gains = state
-        return worth + float(gains[item]), gains + self.row(item)
+    @cached_property
+    def covered(self) -> Floats:
+        """What each item would newly cover, shape (n,)."""
+        return self.problem.covered(np.array(self.chosen, dtype=np.int64), np.arange(self.problem.wanted.n))
 
-    def reach(self, state: tuple[float, Floats], first: int, missing: int) -> float:
-        worth, gains = state
-        later = gains[first:]
-        if len(later) < missing:
+
+class SetGrowth:
+    """Growth of what a problem makes of its sets."""
+
+    def __init__(self, problem: Problem, floor: float = -np.inf) -> None:
+        """Sets below `floor` need no sharp bound: nobody will list them."""
+        self.problem = problem
+        self.floor = floor
+        self.sign = -1.0 if problem.cover_weight < 0 else 1.0
+        self.largest_pair = problem.largest_pair
+
+    def start(self) -> PartialSet:
+        worth = float(self.problem.values(np.zeros((1, 0), dtype=np.int64))[0])
+        return PartialSet(self.problem, (), worth)
+
+    def add(self, state: PartialSet, item: int) -> PartialSet:
+        worth = state.worth + float(state.linear[item]) + self.sign * float(state.covered[item])
+        return PartialSet(self.problem, (*state.chosen, item), worth, state)
+
+    def reach(self, state: PartialSet, first: int, missing: int) -> float:
+        if self.problem.wanted.n - first < missing:
             return -np.inf
-        best = float(np.partition(later, len(later) - missing)[len(later) - missing :].sum()) if missing else 0.0
-        return worth + best + 0.5 * missing * (missing - 1) * self.largest
+        if not missing:
+            return state.worth
+        pairs = comb(missing, 2) * self.largest_pair
+        if self.sign > 0 and state.before is not None:
+            # Gains of others grow by their pairs with the last item at most, so those before it bound what follows.
+            before = (state.before.linear + state.before.covered)[first:]
+            loose = state.worth + pairs + missing * max(0.0, self.largest_pair) + sum_of_largest(before, missing)
+            if loose < self.floor - 2 * TIE:
+                return loose
+        linear, covered = state.linear[first:], state.covered[first:]
+        if self.sign > 0:
+            return state.worth + pairs + sum_of_largest(linear + covered, missing)
+        return state.worth + pairs - float(np.sort(covered)[missing - 1]) + sum_of_largest(linear, missing)
 
 
 class MinGrowth:
-    """Smallest pair gain."""
+    """Smallest pair distance; `row(i)` gives the distances of item i from all n items."""
 
     def __init__(self, n: int, row: Callable[[int], Floats]) -> None:
         self.n, self.row = n, row
@@ -61,71 +100,36 @@ class MinGrowth:
         return np.inf, np.full(self.n, np.inf)
 
     def add(self, state: tuple[float, Floats], item: int) -> tuple[float, Floats]:
-        worth, gains = state
-        return min(worth, float(gains[item])), np.minimum(gains, self.row(item))
+        worth, nearest = state
+        return min(worth, float(nearest[item])), np.minimum(nearest, self.row(item))
 
     def reach(self, state: tuple[float, Floats], first: int, missing: int) -> float:
-        worth, gains = state
-        later = gains[first:]
+        worth, nearest = state
+        later = nearest[first:]
         if len(later) < missing:
             return -np.inf
         return min(worth, float(np.partition(later, len(later) - missing)[len(later) - missing])) if missing else worth
 
 
-class ItemGrowth:
-    """Sums of single amounts."""
-
-    def __init__(self, amount: Floats) -> None:
-        self.amount = amount
-
-    def start(self) -> float:
-        return 0.0
-
-    def add(self, state: float, item: int) -> float:
-        return state + float(self.amount[item])
-
-    def reach(self, state: float, first: int, missing: int) -> float:
-        later = self.amount[first:]
-        if len(later) < missing:
-            return -np.inf
-        return state + (
-            float(np.partition(later, len(later) - missing)[len(later) - missing :].sum()) if missing else 0.0
-        )
-
-
-class LabelGrowth:
-    """Number of distinct labels."""
-
-    def __init__(self, label: NDArray[np.int64]) -> None:
-        self.label = label
-
-    def start(self) -> frozenset[int]:
-        return frozenset()
-
-    def add(self, state: frozenset[int], item: int) -> frozenset[int]:
-        return state | {int(self.label[item])}
-
-    def reach(self, state: frozenset[int], first: int, missing: int) -> float:
-        if len(self.label) - first < missing:
-            return -np.inf
-        new = set(self.label[first:].tolist()) - state
-        return float(len(state) + min(missing, len(new)))
+def sum_of_largest(values: Floats, count: int) -> float:
+    """Sum of the `count` largest."""
+    return float(np.partition(values, len(values) - count)[len(values) - count :].sum()) if count else 0.0
 
 
 def first_in_order(
     growth: Growth[State], wanted: Wanted, value: float, want: int, deadline: float | None = None
 ) -> list[tuple[int, ...]]:
     """The lexicographically first `want` sets whose value is `value` to within a tie."""
-    found: list[tuple[int, ...]] = []
+    listed: list[tuple[int, ...]] = []
     fixed = sorted(wanted.fixed)
 
     def visit(items: tuple[int, ...], state: State, first: int) -> bool:
-        """Extend by positions ≥ first; False once enough is found."""
+        """Extend by positions ≥ first; False once there is enough, or the time is up."""
         missing = wanted.k - len(items)
         if missing == 0:
             if abs(growth.reach(state, first, 0) - value) <= TIE:
-                found.append(items)
-            return len(found) < want
+                listed.append(items)
+            return len(listed) < want
         due = [f for f in fixed if f >= first]  # fixed items that are still to come
         stop = due[0] if due else wanted.n - 1
         for item in range(first, stop + 1):
@@ -134,14 +138,14 @@ def first_in_order(
             grown = (*items, item)
             if wanted.caps and not wanted.permits(np.array([grown]))[0]:
                 continue
+            if deadline is not None and time.monotonic() > deadline:
+                return False
             after = growth.add(state, item)
             if growth.reach(after, item + 1, missing - 1) < value - TIE:
                 continue
             if not visit(grown, after, item + 1):
                 return False
-            if deadline is not None and time.monotonic() > deadline:
-                return False
         return True
 
     visit((), growth.start(), 0)
-    return found
+    return listed

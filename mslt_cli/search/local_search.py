@@ -1,88 +1,91 @@
-"""Good sets fast: random starts, then the best swap of one item for another until none helps."""
+"""Good sets within milliseconds: a greedy set and random ones, then the best swap of one item until none helps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.search.best import BestSets
-from mslt_cli.search.branch_and_bound import PairwiseProblem
+from mslt_cli.search.constraints import Wanted
+from mslt_cli.search.problem import Problem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def swap_search(problem: PairwiseProblem, best: BestSets, *, starts: int = 30, seed: int = 0) -> None:
-    """Offer `best` the local optima of `starts` random sets, and the best neighbours of the top ones."""
+def offer_good_sets(
+    problem: Problem, best: BestSets, deadline: float | None = None, *, starts: int = 20, seed: int = 0
+) -> None:
+    """Offer `best` what a greedy set and some random ones become by swaps, with all sets one swap away.
+
+    A quarter of the time until `deadline` is enough. The greedy set is offered in any case.
+    """
+    wanted = problem.wanted
+    if len(wanted.fixed) == wanted.k:
+        return  # nothing to choose
+    stop = np.inf if deadline is None else deadline - 0.75 * (deadline - time.monotonic())
     rng = np.random.default_rng(seed)
-    found: dict[tuple[int, ...], float] = {}
+    seen: set[tuple[int, ...]] = set()
+    _climb(problem, _greedy(problem), best, seen, stop)
     for _ in range(starts):
-        start = random_set(len(problem.gain), problem.k, problem.fixed, problem.permits, rng)
-        if start is None:
-            continue
-        chosen = _climb(problem, start)
-        found[tuple(sorted(chosen.tolist()))] = float(problem.value(chosen[None])[0])
-    for items in sorted(found, key=lambda key: -found[key])[:10]:
-        sets = np.array([items], dtype=np.int64)
-        best.add(problem.value(sets), sets)
-        _offer_neighbours(problem, best, sets[0])
+        if time.monotonic() > stop:
+            return
+        _climb(problem, random_set(wanted, rng), best, seen, stop)
 
 
-def random_set(
-    n: int,
-    k: int,
-    fixed: tuple[int, ...],
-    permits: Callable[[Ints], NDArray[np.bool_]],
-    rng: np.random.Generator,
-) -> Ints | None:
-    """A random set that keeps to the caps, the fixed items first; None if none was met with."""
+def random_set(wanted: Wanted, rng: np.random.Generator) -> Ints | None:
+    """A random set that keeps to the quotas, the fixed items first; None if 20 tries met with none."""
     for _ in range(20):
-        chosen = list(fixed)
-        for item in rng.permutation(n):
-            if len(chosen) == k:
+        chosen = list(wanted.fixed)
+        for item in rng.permutation(wanted.n):
+            if len(chosen) == wanted.k:
                 break
-            if item not in chosen and permits(np.array([[*chosen, item]]))[0]:
+            if item not in chosen and (not wanted.caps or wanted.permits(np.array([[*chosen, item]]))[0]):
                 chosen.append(int(item))
-        if len(chosen) == k and permits(np.array([chosen]))[0]:
+        if len(chosen) == wanted.k and wanted.permits(np.array([chosen]))[0]:
             return np.array(chosen, dtype=np.int64)
     return None
 
 
-def _swaps(problem: PairwiseProblem, chosen: Ints) -> Floats:
-    """Value after item j of `chosen` gives way to item t, shape (k, n); −inf where not allowed."""
-    rows = problem.gain[chosen]  # (k, n)
-    total = rows.sum(axis=0)  # (n,)
-    worth = float(problem.value(chosen[None])[0])
-    after: Floats = worth - total[chosen][:, None] + total[None, :] - rows
-    after[:, chosen] = -np.inf
-    after[: len(problem.fixed)] = -np.inf
-    for cap in problem.caps:
-        same = cap.labels[chosen][:, None] == cap.labels[None, :]  # (k, n)
-        left = same.sum(axis=0)[None, :] - same  # after j has gone
-        after[left >= cap.most] = -np.inf
-    return after
+def _greedy(problem: Problem) -> Ints | None:
+    """Fill up with the item that is best at each step; None where quotas leave it none."""
+    wanted = problem.wanted
+    chosen = np.array(wanted.fixed, dtype=np.int64)
+    while len(chosen) < wanted.k:
+        values = _with_each(problem, chosen[None])[0]
+        item = int(values.argmax())
+        if values[item] == -np.inf:
+            return None
+        chosen = np.append(chosen, item)
+    return chosen if wanted.permits(chosen[None])[0] else None
 
 
-def _climb(problem: PairwiseProblem, chosen: Ints) -> Ints:
-    chosen = chosen.copy()
-    worth = float(problem.value(chosen[None])[0])
-    while True:
-        after = _swaps(problem, chosen)
-        j, t = divmod(int(after.argmax()), after.shape[1])
-        if not after[j, t] > worth + 1e-12:
-            return chosen
-        chosen[j] = t
-        worth = float(after[j, t])
+def _with_each(problem: Problem, sets: Ints) -> Floats:
+    """Worth of each set and one item more, −inf where that is not allowed. Shape (b, s) → (b, n)."""
+    values = problem.with_each(sets)
+    np.put_along_axis(values, sets, -np.inf, axis=1)
+    for cap in problem.wanted.caps:
+        held = (cap.labels[sets][:, :, None] == cap.labels[None, None, :]).sum(axis=1)  # (b, n)
+        values[held >= cap.most] = -np.inf
+    return values
 
 
-def _offer_neighbours(problem: PairwiseProblem, best: BestSets, chosen: Ints) -> None:
-    chosen = np.concatenate([np.array(problem.fixed, dtype=np.int64), np.setdiff1d(chosen, problem.fixed)])
-    after = _swaps(problem, chosen)
-    flat = np.argsort(-after, axis=None)[: 4 * best.want]
-    j, t = np.unravel_index(flat, after.shape)
-    fine = np.isfinite(after[j, t])
-    sets = np.repeat(chosen[None], int(fine.sum()), axis=0)
-    sets[np.arange(len(sets)), j[fine]] = t[fine]
-    best.add(problem.value(np.sort(sets, axis=1)), sets)
+def _climb(problem: Problem, chosen: Ints | None, best: BestSets, seen: set[tuple[int, ...]], stop: float) -> None:
+    """Swap while that helps; the fixed items come first in `chosen` and stay."""
+    if chosen is None:
+        return
+    free = np.arange(len(problem.wanted.fixed), problem.wanted.k)
+    worth = -np.inf
+    while tuple(sorted(chosen.tolist())) not in seen:
+        seen.add(tuple(sorted(chosen.tolist())))
+        without = np.array([np.delete(chosen, j) for j in free])
+        values = _with_each(problem, without)
+        row, item = np.nonzero((values >= best.must_reach) & np.isfinite(values))
+        best.add(values[row, item], np.column_stack([without[row], item]))
+        j, t = divmod(int(values.argmax()), problem.wanted.n)
+        if not values[j, t] > worth + 1e-12 or time.monotonic() > stop:
+            return
+        worth = float(values[j, t])
+        chosen = np.append(without[j], t)

@@ -1,4 +1,4 @@
-"""Exact search for the sets whose smallest pair distance is largest (`--maximize min`).
+"""Exact searches for the sets whose smallest pair distance is largest (`--maximize min`), or smallest (`--least`).
 
 A set reaches the value v if all its pairs do, so it is a clique in the graph of the pairs ≥ v. Sets grow
 one item at a time, many at once; v rises with the sets found, and edges below it fall away.
@@ -7,13 +7,17 @@ one item at a time, many at once; v rises with the sets found, and edges below i
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.search.best import BestSets
+from mslt_cli.search.best import TIE, BestSets
 from mslt_cli.search.branch_and_bound import Outcome
+from mslt_cli.search.competition import Ranking, Row
 from mslt_cli.search.constraints import Wanted
+from mslt_cli.search.in_order import MinGrowth, first_in_order
+from mslt_cli.search.objective import PairSum
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -56,7 +60,6 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
     start = edge[:f].min(axis=0) if f else np.full(m, np.inf)
     start[:f] = -np.inf
     worth = float(edge[np.triu_indices(f, 1)[0], np.triu_indices(f, 1)[1]].min()) if f > 1 else np.inf
-    nodes = 0
     if f == k:
         best.add(np.array([worth]), fixed[None])
         return Outcome(best.top, True)
@@ -65,7 +68,7 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
     stack = [_open(np.arange(f)[None], np.array([worth]), start[None], best)]
     while stack:
         if deadline is not None and time.monotonic() > deadline:
-            return Outcome(max(bound, best.top), False, nodes)
+            return Outcome(max(bound, best.top), False)
         sets, worths, reach, parent, taken = stack.pop()
         if len(parent) > fits:
             stack.append((sets, worths, reach, parent[fits:], taken[fits:]))
@@ -73,7 +76,6 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
         value = np.minimum(worths[parent], reach[parent, taken])
         live = value >= best.must_reach
         parent, taken, value = parent[live], taken[live], value[live]
-        nodes += len(parent)
         grown = np.concatenate([sets[parent], taken[:, None]], axis=1)
         missing = k - grown.shape[1]
         if missing == 0:
@@ -86,7 +88,7 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
         enough = (child >= max(best.must_reach, _CLOSED)).sum(axis=1) >= missing
         if enough.any():
             stack.append(_open(grown[enough], value[enough], child[enough], best))
-    return Outcome(best.top, True, nodes)
+    return Outcome(best.top, True)
 
 
 def _open(sets: Ints, worths: Floats, reach: Floats, best: BestSets) -> tuple[Ints, Floats, Floats, Ints, Ints]:
@@ -118,3 +120,63 @@ def _greedy(gain: Floats, wanted: Wanted, best: BestSets, starts: int = 200) -> 
         if len(chosen) == k and wanted.permits(sets)[0]:
             i, j = np.triu_indices(k, 1)
             best.add(np.array([gain[sets[0][i], sets[0][j]].min()]) if k > 1 else np.array([np.inf]), sets)
+
+
+def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float) -> Ranking:
+    """The sets that hold a nearest pair, then those that hold a next nearest one, until there are `top`."""
+    kind = objective.kind
+
+    def row(item: int) -> Floats:
+        """Distances of a language from all, infinite where a quota forbids the pair."""
+        distance: Floats = objective.distance[kind[item]][kind]
+        distance[item] = np.inf
+        for cap in wanted.caps:
+            if cap.most == 1:
+                distance[cap.labels == cap.labels[item]] = np.inf
+        return distance
+
+    growth = _NearestGrowth(wanted.n, row)
+    rows: list[Row] = []
+    place, value = 1, -np.inf
+    while len(rows) < top:
+        later = growth.distances[growth.distances > value + TIE]
+        if not len(later):
+            break
+        value = float(later.min())
+        asked = top - len(rows)
+        sets = first_in_order(growth, wanted, -value, asked, deadline)
+        late = time.monotonic() > deadline
+        size = len(sets) if len(sets) < asked and not late else None  # as many as were asked for: there may be more
+        rows += [Row(items, value, place, size) for items in sets]
+        if late:
+            return Ranking(rows, False, "bound", 0.0)
+        place += len(sets)
+    return Ranking(rows, True, "bound", 0.0)
+
+
+class _NearestGrowth(MinGrowth):
+    """Minus the smallest pair distance of a set.
+
+    Attributes:
+        distances: all different pair distances that quotas allow, ascending.
+    """
+
+    def __init__(self, n: int, row: Callable[[int], Floats]) -> None:
+        super().__init__(n, row)
+        self.nearest = np.full(n + 1, np.inf)  # [i]: the nearest pair among the items from i on
+        each = []
+        for item in range(n - 1, -1, -1):
+            later = row(item)[item + 1 :]
+            self.nearest[item] = min(self.nearest[item + 1], float(later.min(initial=np.inf)))
+            each.append(np.unique(later[np.isfinite(later)]))
+        self.distances = np.unique(np.concatenate(each))
+
+    def reach(self, state: tuple[float, Floats], first: int, missing: int) -> float:
+        worth, nearest = state
+        if self.n - first < missing:
+            return -np.inf
+        if missing:
+            worth = min(worth, float(nearest[first:].min()))
+        if missing > 1:
+            worth = min(worth, float(self.nearest[first]))
+        return -worth

@@ -1,10 +1,7 @@
 """Random small instances of what sets cover, with many ties, for tests that hold the search against enumeration."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
-from mslt_cli.search import cover_search, cover_start, in_order, ranking
 from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.covers import Coverage, Nearest, TargetCoverage
 from mslt_cli.search.objective import Mixed, PairSum
@@ -47,11 +44,3 @@ def cover_instance(seed):
     caps = [Caps(rng.integers(0, int(rng.integers(2, 6)), n), int(rng.integers(1, 3))) for _ in range(2)]
     wanted = Wanted(n, k, fixed if seed % 3 == 0 else (), tuple(caps[: int(rng.integers(3))]) if seed % 4 == 0 else ())
     return objective, wanted, int(rng.integers(1, 15)), bool(rng.integers(2))
-
-
-def count_time(monkeypatch):
-    """Give all parts of the search one clock that moves on by one whenever somebody looks at it."""
-    looks = iter(range(10_000_000))
-    clock = SimpleNamespace(monotonic=lambda: float(next(looks)))
-    for module in (cover_search, cover_start, in_order, ranking):
-        monkeypatch.setattr(module, "time", clock)

@@ -1,9 +1,27 @@
 """Random small instances of every kind, for tests that hold a search against enumeration."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
+from mslt_cli.search import branch_and_bound, in_order, labels, local_search, maximin, ranking
 from mslt_cli.search.constraints import Caps, Wanted
-from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, PairSum
+from mslt_cli.search.lot import Lot
+from mslt_cli.search.objective import DistinctLabels, ItemSum, PairSum
+from mslt_cli.search.problem import problem_of
+
+
+def count_time(monkeypatch):
+    """Give all parts of the search one clock that moves on by one whenever somebody looks at it."""
+    looks = iter(range(10_000_000))
+    clock = SimpleNamespace(monotonic=lambda: float(next(looks)))
+    for module in (branch_and_bound, in_order, labels, local_search, maximin, ranking):
+        monkeypatch.setattr(module, "time", clock)
+
+
+def pair_problem(distance, wanted, vectors=None):
+    """The search problem of distances between n languages; unit vectors where the distances are theirs."""
+    return problem_of(PairSum(distance, np.arange(len(distance)), vectors), wanted, least=False)
 
 
 def unit(vectors):

@@ -1,15 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from instances import distances, unit
+from instances import distances, pair_problem, unit
 
 from mslt_cli.search.best import BestSets
-from mslt_cli.search.branch_and_bound import PairwiseProblem, branch_and_bound
+from mslt_cli.search.branch_and_bound import branch_and_bound
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.exhaustive import all_sets
-from mslt_cli.search.local_search import swap_search
 from mslt_cli.search.maximin import maximin
-from mslt_cli.search.meet_in_the_middle import is_flat, meet_in_the_middle
 from mslt_cli.search.objective import PairSum
+from mslt_cli.search.problem import problem_of
+from mslt_cli.search.root_bound import convex_prices
 
 
 def top_values(gain, k, top, smallest=False):
@@ -23,9 +25,10 @@ def values(best, top):
 
 def test_a_bound_is_never_below_the_optimum():
     rng = np.random.default_rng(1)
-    gain = distances(unit(rng.random((14, 5))))
+    vectors = unit(rng.random((14, 5)))
+    gain = distances(vectors)
     best = BestSets(1)
-    outcome = branch_and_bound(PairwiseProblem(gain, 5), best, deadline=0.0)
+    outcome = branch_and_bound(pair_problem(gain, Wanted(14, 5), vectors), best, deadline=0.0)
     assert not outcome.proved
     assert outcome.bound >= top_values(gain, 5, 1)[0] - 1e-12
 
@@ -36,29 +39,12 @@ def test_distances_that_no_vectors_have_are_searched_exactly(seed):
     gain = rng.random((13, 13))
     gain = (gain + gain.T) / 2
     np.fill_diagonal(gain, 0)
-    centre = np.eye(13) - 1 / 13
-    curvature = float(np.linalg.eigvalsh(centre @ gain @ centre)[-1])
-    for bound in (curvature, None):
+    problem = pair_problem(gain, Wanted(13, 4))
+    assert problem.curvature > 0
+    for curvature in (problem.curvature, None):
         best = BestSets(5)
-        assert branch_and_bound(PairwiseProblem(gain, 4, bound), best).proved
+        assert branch_and_bound(replace(problem, curvature=curvature), best).proved
         assert values(best, 5) == pytest.approx(top_values(gain, 4, 5))
-
-
-@pytest.mark.parametrize("k", [3, 4, 5, 6])
-def test_halves_that_meet_find_the_best_sets_of_flat_vectors(k):
-    for seed in range(6):
-        rng = np.random.default_rng(seed)
-        vectors = unit(np.c_[rng.normal(size=(14, 3)), 0.03 * rng.normal(size=(14, 3))])
-        assert is_flat(vectors, k)
-        problem = PairwiseProblem(distances(vectors), k)
-        best = BestSets(4)
-        swap_search(problem, best, starts=3)
-        assert meet_in_the_middle(problem, vectors, best).proved
-        assert values(best, 4) == pytest.approx(top_values(problem.gain, k, 4))
-
-
-def test_vectors_of_many_dimensions_are_not_flat():
-    assert not is_flat(unit(np.random.default_rng(0).random((50, 30))), 4)
 
 
 @pytest.mark.parametrize("k", [2, 3, 5])
@@ -75,7 +61,8 @@ def test_an_independent_solver_finds_the_same_optimum(seed, k):
     optimize = pytest.importorskip("scipy.optimize")
     rng = np.random.default_rng(seed)
     n = 14
-    gain = distances(unit((rng.random((n, 20)) < 0.5) + 0.05))
+    vectors = unit((rng.random((n, 20)) < 0.5) + 0.05)
+    gain = distances(vectors)
     # HiGHS on the linearised problem: y_ij ≤ x_i, y_ij ≤ x_j, Σ x = k, max Σ gain_ij y_ij
     i, j = np.triu_indices(n, 1)
     pairs = len(i)
@@ -94,5 +81,33 @@ def test_an_independent_solver_finds_the_same_optimum(seed, k):
         bounds=optimize.Bounds(0, 1),
     )
     best = BestSets(1)
-    branch_and_bound(PairwiseProblem(gain, k), best)
+    branch_and_bound(pair_problem(gain, Wanted(n, k), vectors), best)
     assert values(best, 1) == pytest.approx([-solved.fun])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_prices_bound_each_set_and_what_a_set_with_given_items_may_cost(seed):
+    rng = np.random.default_rng(seed)
+    vectors = unit(rng.normal(size=(10, 4)))
+    gain = distances(vectors)
+    if seed % 2:  # distances of no vectors
+        gain = rng.random((10, 10))
+        gain = (gain + gain.T) / 2
+        np.fill_diagonal(gain, 0)
+    wanted = Wanted(10, 4, (3,) if seed % 3 == 0 else ())
+    problem = pair_problem(gain, wanted, None if seed % 2 else vectors)
+    prices = convex_prices(problem)
+    sets = all_sets(wanted)
+    values = problem.values(sets)
+    paid = np.where(np.isfinite(prices.price), prices.price, 0.0)[sets].sum(axis=1)
+    assert (values <= prices.constant - paid + 1e-9).all()
+    assert prices.bound >= values.max() - 1e-9
+    # the items of the best set are never too dear for a set that is worth as much
+    best = [i for i in sets[values.argmax()] if i not in wanted.fixed]
+    for known in (1, 2):
+        assert prices.price[best[:known]].sum() <= prices.spare(len(best), values.max(), known) + 1e-9
+
+
+def test_there_are_no_prices_where_the_value_is_not_concave():
+    gain = distances(unit(np.random.default_rng(0).random((9, 4))))
+    assert convex_prices(problem_of(PairSum(gain, np.arange(9)), Wanted(9, 3), least=True)) is None

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Coverage, Nearest
 from mslt_cli.search.objective import Mixed, PairSum
+from mslt_cli.search.problem import problem_of
 
 
 @pytest.fixture
@@ -60,11 +62,14 @@ def test_a_mix_with_one_more_is_worth_what_the_larger_set_is(near):
     # languages 0 and 1 are of one class, at distance 0
     pairs = PairSum(np.array([[0.0, 0.5], [0.5, 0.0]]), np.array([0, 0, 1]))
     mix = Mixed(pairs, near, 0.5)
-    found = mix.extended(rows([0, 1], [0, 2]))
-    assert found[0, 2] == pytest.approx(mix.values(rows([0, 1, 2]))[0])
-    assert found[1, 1] == pytest.approx(mix.values(rows([0, 1, 2]))[0])
-    alone = mix.extended(np.zeros((1, 0), dtype=np.int64))[0]
-    assert alone == pytest.approx(mix.values(rows([0], [1], [2])))
+    problem = problem_of(mix, Wanted(3, 3), least=False)
+    values = problem.with_each(rows([0, 1], [0, 2]))
+    assert values[0, 2] == pytest.approx(mix.values(rows([0, 1, 2]))[0])
+    assert values[1, 1] == pytest.approx(mix.values(rows([0, 1, 2]))[0])
+    # what the searches add up is the same: 2 joins {0, 1}
+    worth = problem.values(rows([0, 1]))[0]
+    linear, covered = (part(np.array([0, 1]), np.array([2]))[0] for part in (problem.linear, problem.covered))
+    assert worth + linear + covered == pytest.approx(values[0, 2])
 
 
 @pytest.mark.parametrize(

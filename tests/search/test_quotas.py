@@ -2,28 +2,28 @@
 
 import numpy as np
 import pytest
-from instances import distances, unit
+from instances import distances, pair_problem, unit
 
 from mslt_cli.search import ranking
 from mslt_cli.search.best import BestSets
-from mslt_cli.search.branch_and_bound import PairwiseProblem, branch_and_bound
+from mslt_cli.search.branch_and_bound import branch_and_bound
 from mslt_cli.search.constraints import Caps, Wanted, keeps_to
-from mslt_cli.search.local_search import swap_search
+from mslt_cli.search.local_search import offer_good_sets
 from mslt_cli.search.maximin import maximin
 from mslt_cli.search.objective import DistinctLabels, PairSum
 from mslt_cli.search.ranking import enumerate_all, rank
 
 
 def constrained(seed, n=12):
-    """Gains of n items, and up to two fixed items with up to two quotas at once."""
+    """Unit vectors of n items, and up to two fixed items with up to two quotas at once."""
     rng = np.random.default_rng(seed)
-    gain = distances(unit(rng.random((n, 5))))
+    vectors = unit(rng.random((n, 5)))
     k = int(rng.integers(3, 6))
     fixed = tuple(sorted(rng.choice(n, int(rng.integers(0, 3)), replace=False).tolist()))
     caps = tuple(
         Caps(rng.integers(0, int(rng.integers(3, 7)), n), int(rng.integers(1, 3))) for _ in range(rng.integers(1, 3))
     )
-    return gain, Wanted(n, k, fixed, caps)
+    return vectors, Wanted(n, k, fixed, caps)
 
 
 def test_a_quota_counts_the_labels_of_a_set():
@@ -36,14 +36,15 @@ def test_a_quota_counts_the_labels_of_a_set():
 
 @pytest.mark.parametrize("seed", range(40))
 def test_pairwise_searches_keep_to_what_is_fixed_and_to_quotas(seed):
-    gain, wanted = constrained(seed)
+    vectors, wanted = constrained(seed)
+    gain = distances(vectors)
     for smallest in (False, True):
         expected = enumerate_all(PairSum(gain, np.arange(12), smallest=smallest), wanted, top=5, least=False).rows
         best = BestSets(5)
         if smallest:
             outcome = maximin(gain, wanted, best)
         else:
-            outcome = branch_and_bound(PairwiseProblem(gain, wanted.k, 0.0, wanted.fixed, wanted.caps), best)
+            outcome = branch_and_bound(pair_problem(gain, wanted, vectors), best)
         assert outcome.proved
         found = [(items, value) for value, items, _ in best.sorted()][:5]
         assert [items for items, _ in found] == [row.items for row in expected]
@@ -52,9 +53,10 @@ def test_pairwise_searches_keep_to_what_is_fixed_and_to_quotas(seed):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_search_by_swaps_offers_only_what_is_asked_for_and_nothing_too_good(seed):
-    gain, wanted = constrained(seed)
+    vectors, wanted = constrained(seed)
+    gain = distances(vectors)
     best = BestSets(5)
-    swap_search(PairwiseProblem(gain, wanted.k, 0.0, wanted.fixed, wanted.caps), best, starts=4)
+    offer_good_sets(pair_problem(gain, wanted, vectors), best, starts=4)
     expected = enumerate_all(PairSum(gain, np.arange(12)), wanted, top=1, least=False).rows
     for value, items, _ in best.sorted():
         assert set(wanted.fixed) <= set(items)

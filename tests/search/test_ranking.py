@@ -7,7 +7,8 @@ from instances import distances, instance, unit
 from mslt_cli.search import branch_and_bound, ranking
 from mslt_cli.search.competition import competition_ranks
 from mslt_cli.search.constraints import Wanted
-from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, PairSum
+from mslt_cli.search.lot import Lot
+from mslt_cli.search.objective import DistinctLabels, ItemSum, PairSum
 from mslt_cli.search.ranking import rank
 
 
@@ -48,9 +49,8 @@ def test_the_searches_rank_as_enumeration_does(monkeypatch, start):
 
 
 @pytest.mark.parametrize("start", range(0, 400, 80))
-def test_they_also_do_with_one_tree_for_each_first_item(monkeypatch, start):
-    monkeypatch.setattr(branch_and_bound, "_DENSE", 4)
-    monkeypatch.setattr(ranking, "FEW_ITEMS", 4)
+def test_they_also_do_with_few_rows_of_a_pair_matrix_at_a_time(monkeypatch, start):
+    monkeypatch.setattr(branch_and_bound, "_CELLS", 20)
     for seed in range(start, start + 80):
         objective, wanted, top, least = instance(seed)
         if not isinstance(objective, PairSum) or objective.smallest:

@@ -12,7 +12,8 @@ from mslt_cli.criteria.typology import diversity
 from mslt_cli.search import branch_and_bound, ranking
 from mslt_cli.search.best import BestSets
 from mslt_cli.search.constraints import Caps, Wanted
-from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, PairSum
+from mslt_cli.search.lot import Lot
+from mslt_cli.search.objective import DistinctLabels, ItemSum, PairSum
 from mslt_cli.search.ranking import enumerate_all, rank
 
 
@@ -31,14 +32,13 @@ def families(members, groups):
     return np.repeat(np.eye(groups, dtype=np.uint8), members, axis=0)
 
 
-@pytest.mark.parametrize("few", [700, 4], ids=["few items", "many items"])
+@pytest.mark.parametrize("cells", [1_000_000, 20], ids=["one block", "many blocks"])
 @pytest.mark.parametrize("most", [1, 3])
-def test_where_ties_are_too_many_the_first_in_order_are_listed(monkeypatch, most, few):
+def test_where_ties_are_too_many_the_first_in_order_are_listed(monkeypatch, most, cells):
     # Most of these instances tie at the cut; with so few ties counted, `tied` may be None but never wrong.
     monkeypatch.setattr(ranking, "ENUMERATE_UP_TO", -1)
     monkeypatch.setattr(ranking, "TIES_TO_COUNT", most)
-    monkeypatch.setattr(ranking, "FEW_ITEMS", few)
-    monkeypatch.setattr(branch_and_bound, "_DENSE", few)
+    monkeypatch.setattr(branch_and_bound, "_CELLS", cells)
     uncounted = 0
     for seed in range(60):
         objective, wanted, top, least = instance(seed)

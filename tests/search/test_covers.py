@@ -5,19 +5,18 @@ from math import comb, e
 
 import numpy as np
 import pytest
-from cover_instances import count_time, cover, cover_instance, vocabularies
-from instances import distances, unit
+from cover_instances import cover_instance, vocabularies
+from instances import count_time, distances, unit
 
-from mslt_cli.search import cover_search, elements, ranking
+from mslt_cli.search import branch_and_bound, ranking
 from mslt_cli.search.best import TIE, BestSets
 from mslt_cli.search.constraints import Caps, Wanted
-from mslt_cli.search.cover_search import CoverGrowth, problem_of
-from mslt_cli.search.cover_start import offer_good_sets
 from mslt_cli.search.covers import Coverage, Nearest, TargetCoverage
-from mslt_cli.search.elements import elements_of
 from mslt_cli.search.exhaustive import all_sets
-from mslt_cli.search.in_order import first_in_order
+from mslt_cli.search.in_order import SetGrowth, first_in_order
+from mslt_cli.search.local_search import offer_good_sets
 from mslt_cli.search.objective import Mixed, PairSum
+from mslt_cli.search.problem import problem_of
 from mslt_cli.search.ranking import enumerate_all, rank
 
 
@@ -49,21 +48,9 @@ def test_the_search_ranks_as_enumeration_does(searched, start):
     compare(range(start, start + 100))
 
 
-@pytest.mark.parametrize("dense", [0, 4])
-def test_it_also_does_from_gains_alone_where_items_are_many(searched, monkeypatch, dense):
-    monkeypatch.setattr(cover_search, "_DENSE", dense)
+def test_it_also_does_with_few_rows_of_a_pair_matrix_at_a_time(searched, monkeypatch):
+    monkeypatch.setattr(branch_and_bound, "_CELLS", 20)
     compare(range(1000, 1120))
-
-
-def test_it_also_does_without_looking_ahead_and_with_words_in_small_lots(searched, monkeypatch):
-    monkeypatch.setattr(cover_search, "_AHEAD", 0)
-    monkeypatch.setattr(elements, "_WORDS", 3)
-    compare(range(2000, 2100))
-
-
-def test_it_also_does_with_few_of_many_bounds(searched, monkeypatch):
-    monkeypatch.setattr(cover_search, "_FORMS", 2)
-    compare(range(3000, 3060))
 
 
 def zipf(rng, count, size, vocabulary):
@@ -97,7 +84,7 @@ def test_swaps_offer_only_what_is_asked_for():
         objective, wanted, top, least = cover_instance(seed)
         best = BestSets(top)
         sign = -1.0 if least else 1.0
-        offer_good_sets(objective, wanted, best, sign=sign)
+        offer_good_sets(problem_of(objective, wanted, least=least), best)
         allowed = {tuple(row) for row in all_sets(wanted).tolist()}
         for value, items, _ in best.sorted():
             assert items in allowed, seed
@@ -151,108 +138,45 @@ def test_any_value_can_be_listed_in_order(sign):
         objective, wanted, _, _ = cover_instance(seed)
         sets = all_sets(wanted)
         values = objective.values(sets)
-        problem = problem_of(objective, wanted, sign)
+        problem = problem_of(objective, wanted, least=sign < 0)
         for value in np.unique(values.round(9))[:4]:
             expected = [tuple(row) for row in sets[abs(values - value) <= 1e-8].tolist()]
             exact = float(sign * values[abs(values - value) <= 1e-8][0])
             for floor in (-np.inf, exact):
-                assert first_in_order(CoverGrowth(problem, floor), wanted, exact, len(sets) + 1) == expected, seed
+                assert first_in_order(SetGrowth(problem, floor), wanted, exact, len(sets) + 1) == expected, seed
 
 
 # -- bounds ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["coverage", "targets", "nearest"])
-@pytest.mark.parametrize("seed", range(3))
-def test_elements_know_what_languages_would_add_and_what_they_share(kind, seed):
-    rng = np.random.default_rng(seed)
-    n, k = 6, 4
-    objective = cover(rng, n, ["coverage", "targets", "nearest"].index(kind))
-    parts = elements_of(objective, k, 2.0)  # twice the value
-
-    def worth(items):
-        """Twice the value of the set; before it has k members, what any set of k covers is covered already."""
-        items = list(items)
-        if not items:
-            return parts.base
-        if kind == "nearest":
-            return 2 * float(objective.values(np.array([items]))[0])
-        have = [np.mean([flags[i] for i in range(n)], axis=0) * n for flags in objective.bits.flags()]
-        total = 0.0
-        sizes = [objective.total] if kind == "coverage" else objective.sizes.tolist()
-        for flags, count, size in zip(objective.bits.flags(), have, sizes, strict=True):
-            covered = (flags[items].max(axis=0) > 0) | (count.round() > n - k)
-            total += 2 * covered.sum() / size / len(sizes)
-        return total
-
-    every = np.arange(n)
-    for chosen in [(), (2,), (4, 1), (0, 3, 5)]:
-        state, left = parts.start(), parts.gains()
-        for item in chosen:
-            left = left - parts.both(state, item, every)
-            state = parts.add(state, item)
-        gains = [worth({*chosen, i}) - worth(chosen) for i in range(n)]
-        np.testing.assert_allclose(left, gains, atol=1e-12)
-        both = np.array([[worth({*chosen, a}) + worth({*chosen, b}) for a in range(n)] for b in range(n)])
-        both -= np.array([[worth({*chosen, a, b}) + worth(chosen) for a in range(n)] for b in range(n)])
-        own = ~np.eye(n, dtype=bool)
-        np.testing.assert_allclose(parts.overlaps(state, every)[own], both[own], atol=1e-12)
-        some = np.array([4, 0, 3])
-        np.testing.assert_allclose(parts.both(state, 1, some), both[1, some], atol=1e-12)
-        joined = parts.overlaps(parts.add(state, 1), some)
-        before = parts.overlaps(state, some)
-        apart = ~np.eye(3, dtype=bool)
-        after = parts.overlaps_after(state, 1, some, before)
-        np.testing.assert_allclose(after[apart], joined[apart], atol=1e-12)
-        for _ in range(2):  # known at the second time of asking
-            lost = parts.lost(parts.start(), 1, some)
-        assert kind == "nearest" or (before - joined <= lost + 1e-12)[apart].all()
-
-
-def best_with(objective, wanted, sign):
-    """Value of the best set that holds each item, times `sign`; −inf where there is none."""
+@pytest.mark.parametrize("seed", range(40))
+def test_what_the_search_adds_up_is_the_value(seed):
+    objective, wanted, _, least = cover_instance(seed)
+    problem = problem_of(objective, wanted, least=least)
+    sign = -1.0 if least else 1.0
     sets = all_sets(wanted)
-    values = sign * objective.values(sets)
-    holds = (sets[:, :, None] == np.arange(wanted.n)).any(axis=1)  # (b, n)
-    return np.where(holds, values[:, None], -np.inf).max(axis=0, initial=-np.inf)
+    if not len(sets):
+        return
+    items = np.random.default_rng(seed).permutation(sets[-1])
+    worth = problem.values(items[None, :0])[0]
+    for size, item in enumerate(items):
+        chosen = items[:size]
+        worth += problem.linear(chosen, np.array([item]))[0] + sign * problem.covered(chosen, np.array([item]))[0]
+        assert worth == pytest.approx(problem.values(items[None, : size + 1])[0])
+    assert worth == pytest.approx(sign * objective.values(items[None])[0])
 
 
-@pytest.mark.parametrize("dense", [700, 0])
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_no_bound_is_below_what_it_bounds_and_pairs_are_bounded_exactly(monkeypatch, sign, dense):
-    monkeypatch.setattr(cover_search, "_DENSE", dense)
-    close = 0
-    for seed in range(160):
-        objective, wanted, _, _ = cover_instance(seed)
-        missing = wanted.k - len(wanted.fixed)
-        if missing < 2 or not len(all_sets(wanted)):
-            continue
-        tree = cover_search._Tree(problem_of(objective, wanted, sign), BestSets(1), None)
-        node = tree._with_overlaps(tree._root())
-        limits, tables = tree._limits(node, missing)
-        true = best_with(objective, wanted, sign)[node.items]
-        assert (limits >= true - TIE).all(), seed
-        assert tree._ceiling(node, missing) >= true.max() - TIE, seed
-        if missing == 2 and tables:
-            np.testing.assert_allclose(limits, true, atol=1e-9)
-        close += int((limits < true + 1e-6).sum())
-    assert close > 20  # bounds are worth something
-
-
-def test_a_union_of_disjoint_or_of_equal_vocabularies_is_bounded_exactly():
-    # the union of m disjoint sets is their sum, that of m equal ones is any of them: both bounds know that
-    for m in (2, 3, 5, 8):
-        apart = Coverage([np.array([i]) for i in range(m + 1)])
-        alike = Coverage([np.arange(3)] * (m + 1) + [np.array([9])] * (m + 1))
-        for sign in (1.0, -1.0):
-            for objective, value in ((apart, m / (m + 1)), (alike, None)):
-                wanted = Wanted(objective.n, m)
-                tree = cover_search._Tree(problem_of(objective, wanted, sign), BestSets(1), None)
-                limits, _ = tree._limits(tree._with_overlaps(tree._root()), m)
-                if value is not None:
-                    assert limits == pytest.approx(sign * value)
-                elif sign < 0:  # m alike of the smaller kind: 1 id of 4
-                    assert limits.max() == pytest.approx(-1 / 4)
+@pytest.mark.parametrize("sources", [3, 5])
+def test_a_source_for_each_target_is_proved_best(sources):
+    # 3 targets, each with a source of its own that is nearest by far; all of 400 sources come near none of them else.
+    rng = np.random.default_rng(0)
+    similarity = 0.5 * rng.random((400, 3))
+    similarity[[17, 120, 333], [0, 1, 2]] = [0.9, 0.8, 1.0]
+    found = rank(Nearest(similarity), Wanted(400, sources), top=1, time_limit=60)
+    assert found.exact
+    assert found.gap == 0
+    assert set(found.rows[0].items) >= {17, 120, 333}
+    assert found.rows[0].value == pytest.approx(0.9)  # (0.9 + 0.8 + 1)/3
 
 
 @pytest.mark.parametrize("k", [3, 6, 9])
@@ -279,10 +203,10 @@ def test_a_pool_that_few_languages_cover_whole_needs_no_search(searched, monkeyp
 # -- stopped -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dense", [700, 3])
+@pytest.mark.parametrize("cells", [1_000_000, 20])
 @pytest.mark.parametrize("limit", [0, 2, 6, 15])
-def test_a_stopped_ranking_is_exact_or_states_a_true_gap(searched, monkeypatch, limit, dense):
-    monkeypatch.setattr(cover_search, "_DENSE", dense)
+def test_a_stopped_ranking_is_exact_or_states_a_true_gap(searched, monkeypatch, limit, cells):
+    monkeypatch.setattr(branch_and_bound, "_CELLS", cells)
     exact = stopped = 0
     for seed in range(120):
         objective, wanted, top, least = cover_instance(seed)
@@ -305,12 +229,10 @@ def test_a_stopped_ranking_is_exact_or_states_a_true_gap(searched, monkeypatch, 
     assert stopped or limit > 6
 
 
-@pytest.mark.parametrize("dense", [700, 3])
-@pytest.mark.parametrize("ahead", [200, 0])
-def test_the_bound_of_a_stopped_search_is_never_below_the_optimum(monkeypatch, ahead, dense):
+@pytest.mark.parametrize("cells", [1_000_000, 20])
+def test_the_bound_of_a_stopped_search_is_never_below_the_optimum(monkeypatch, cells):
     # Nothing good is known at the start, so that the optimum is among what is left out.
-    monkeypatch.setattr(cover_search, "_AHEAD", ahead)
-    monkeypatch.setattr(cover_search, "_DENSE", dense)
+    monkeypatch.setattr(branch_and_bound, "_CELLS", cells)
     open_ = 0
     for seed in range(110):
         objective, wanted, _, least = cover_instance(seed)
@@ -319,11 +241,11 @@ def test_the_bound_of_a_stopped_search_is_never_below_the_optimum(monkeypatch, a
             continue
         sign = -1.0 if least else 1.0
         optimum = float((sign * objective.values(sets)).max())
-        problem = problem_of(objective, wanted, sign)
+        problem = problem_of(objective, wanted, least=least)
         for limit in range(16):
             count_time(monkeypatch)
             best = BestSets(1)
-            outcome = cover_search.cover_search(problem, best, deadline=limit - 0.5)
+            outcome = branch_and_bound.branch_and_bound(problem, best, deadline=limit - 0.5)
             assert max(outcome.bound, best.top) >= optimum - TIE, (seed, limit)
             assert not outcome.proved or best.top == pytest.approx(optimum), (seed, limit)
             open_ += best.top < optimum - TIE
