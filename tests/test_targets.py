@@ -7,7 +7,7 @@ from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
 from mslt_cli.explanation import explain_best
 from mslt_cli.selection import select
-from mslt_cli.show.selections import summary
+from mslt_cli.show.selections import summarize
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import Embedding, EmbeddingSet, Vocabulary, save_embeddings, save_vocabulary
 
@@ -261,4 +261,4 @@ def test_a_stopped_search_over_vocabularies_says_what_greedy_guarantees(measured
     from dataclasses import replace
 
     found = replace(select(measured, "en,de,zh", 2, by=["vocab"]), exact=False, proof="bound", gap=0.1)
-    assert "no less than 1 − 1/e = 63.2 % of the largest" in summary(found)[0]
+    assert "no less than 1 − 1/e = 63.2 % of the largest" in summarize(found)[0]

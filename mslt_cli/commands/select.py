@@ -165,7 +165,7 @@ def select_command(
     """
     from mslt_cli.criteria.request import Measured
     from mslt_cli.selection import select
-    from mslt_cli.show.selections import show
+    from mslt_cli.show.selections import show_selection
     from mslt_cli.show.terminal import note
     from mslt_cli.store.db import open_store, store_path
     from mslt_cli.store.fill import ensure_filled
@@ -204,4 +204,4 @@ def select_command(
         from mslt_cli.explanation import explain_best
 
         explanation = explain_best(selection)
-    show(selection, form, explanation)
+    show_selection(selection, form, explanation)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Score:
+class ScoreOrMean:
     """A score, or a mean of scores; 0..1."""
 
     value: float
@@ -35,9 +35,9 @@ class ScoreRow:
     """In the task's own codes, by comma; the model's name if there are none."""
     seed: int | None
     metric: str
-    mean: Score
+    mean: ScoreOrMean
     """Over the targets."""
-    scores: Mapping[str, Score]
+    scores: Mapping[str, ScoreOrMean]
     """By target, ISO 639-3."""
     run_id: str
     """Empty for a mean over seeds."""
@@ -52,7 +52,7 @@ def score_rows(runs: Sequence[Run], evaluation: Evaluation) -> list[ScoreRow]:
         scores = run.scores_of(evaluation.task.variant, evaluation.split, evaluation.scoring)
         for metric in dict.fromkeys(score["metric"] for score in scores):
             by_target = {
-                score["target"]: Score(score["value"], score["low"], score["high"], bool(score["unseen"]))
+                score["target"]: ScoreOrMean(score["value"], score["low"], score["high"], bool(score["unseen"]))
                 for score in scores
                 if score["metric"] == metric and score["target"] in evaluation.targets
             }
@@ -63,14 +63,14 @@ def score_rows(runs: Sequence[Run], evaluation: Evaluation) -> list[ScoreRow]:
     return rows
 
 
-def _mean_over_targets(run: Run, evaluation: Evaluation, metric: str, scores: Mapping[str, Score]) -> Score:
+def _mean_over_targets(run: Run, evaluation: Evaluation, metric: str, scores: Mapping[str, ScoreOrMean]) -> ScoreOrMean:
     """The mean over targets; with its interval where the run was evaluated on just these."""
     wanted = (evaluation.task.variant, evaluation.split, evaluation.scoring, metric)
     for mean in run.means:
         same = (mean["task"], mean["split"], mean.get("scoring", ""), mean["metric"]) == wanted
         if same and sorted(mean["targets"]) == sorted(scores):
-            return Score(mean["value"], mean["low"], mean["high"])
-    return Score(_mean([score.value for score in scores.values()]))
+            return ScoreOrMean(mean["value"], mean["low"], mean["high"])
+    return ScoreOrMean(_mean([score.value for score in scores.values()]))
 
 
 def means_over_seeds(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
@@ -83,12 +83,12 @@ def means_over_seeds(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
         if len(group) < 2:
             continue
         scores = {
-            target: Score(
+            target: ScoreOrMean(
                 _mean([row.scores[target].value for row in group if target in row.scores]), unseen=score.unseen
             )
             for target, score in group[0].scores.items()
         }
-        mean = Score(_mean([row.mean.value for row in group]))
+        mean = ScoreOrMean(_mean([row.mean.value for row in group]))
         means.append(ScoreRow(sources, None, metric, mean, scores, run_id="", seeds=len(group)))
     return means
 

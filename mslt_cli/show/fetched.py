@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.show.rows import Column, Output, percent, show, show_rows
+from mslt_cli.reports.cells import percent
+from mslt_cli.show.rows import Column, Output, show, show_rows
 from mslt_cli.show.terminal import print_lines
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ def show_probe(probe: Probe, form: str) -> None:
     """Print what a probe measured."""
     code = probe.sentences.corpus.code
     if form in ("json", "jsonl", "csv"):
-        rows = [as_dict(probe, measure) for measure in probe.measures]
+        rows = [measure_as_dict(probe, measure) for measure in probe.measures]
         columns = [Column(name) for name in (rows[0] if rows else ())]
         differences = [
             {name: _null_if_nan(value) for name, value in asdict(difference).items()}
@@ -36,10 +36,10 @@ def show_probe(probe: Probe, form: str) -> None:
     columns += [Column("metric")] if len({row["metric"] for row in texts}) > 1 else []
     columns += [Column("all", right=True, header="mean" if pairs else "all")]
     columns += [Column(f"{code(a)}–{code(b)}", right=True) for a, b in pairs]
-    show_rows(columns, texts, form, key="measures", footer=[_about(probe), *summary(probe)])
+    show_rows(columns, texts, form, key="measures", footer=[_about(probe), *summarize_probe(probe)])
 
 
-def as_dict(probe: Probe, measure: Measure) -> dict[str, Any]:
+def measure_as_dict(probe: Probe, measure: Measure) -> dict[str, Any]:
     """A value as JSON; languages are the corpus's own codes, null = all together."""
     code = probe.sentences.corpus.code
     return {
@@ -87,7 +87,7 @@ def _with_interval(m: Measure) -> str:
     return f"{m.value:.3f} ±{(m.high - m.low) / 2:.3f}"
 
 
-def summary(probe: Probe) -> list[str]:
+def summarize_probe(probe: Probe) -> list[str]:
     """For each metric, which model mixes the languages most, and from which of the others it can be told."""
     lines = []
     for name in dict.fromkeys(m.metric for m in probe.measures):

@@ -282,8 +282,3 @@ WRITERS: dict[str, Callable[[Output], str]] = {
 def plural(n: int, noun: str) -> str:
     """ "1 run", "35 runs"."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
-def percent(share: float) -> str:
-    """0.6548 → "65.48"."""
-    return f"{100 * share:.2f}"

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.reports.cells import Cell
-from mslt_cli.show.rows import Column, percent, plural, show_rows
+from mslt_cli.reports.cells import Cell, percent
+from mslt_cli.show.rows import Column, plural, show_rows
 
 if TYPE_CHECKING:
     from mslt_cli.runs.answering import Evaluation
     from mslt_cli.runs.compare import Comparison
     from mslt_cli.runs.directory import Run
     from mslt_cli.runs.index import Indexed
-    from mslt_cli.runs.score_rows import Score, ScoreRow
+    from mslt_cli.runs.score_rows import ScoreOrMean, ScoreRow
     from mslt_cli.tasks.task import Task
 
 MOST_SHOWN = 40
 """Runs that a table lists one by one; of more it shows the means over seeds alone."""
 
 
-def as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, Any]:
+def run_as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, Any]:
     """A run as JSON; languages are the data set's own codes.
 
     Args:
@@ -82,7 +82,7 @@ def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str,
     runs = [run for run, _ in last.values()]
     if form in ("json", "jsonl", "lines"):
         tasks = {evaluation.task.variant: evaluation.task for evaluation in evaluations} | find_tasks(runs)
-        rows = [as_dict(run, status, tasks) for run, status in last.values()]
+        rows = [run_as_dict(run, status, tasks) for run, status in last.values()]
         show_rows([Column("run_id")], rows, form, key="runs")
     elif not evaluations:
         _show_trained(runs, form)
@@ -156,14 +156,14 @@ def _row(row: ScoreRow, evaluation: Evaluation, codes: Sequence[str]) -> dict[st
     }
 
 
-def _mean_text(mean: Score) -> str:
+def _mean_text(mean: ScoreOrMean) -> str:
     """ "63.36 ±0.9"."""
     if mean.low is None or mean.high is None:
         return percent(mean.value)
     return f"{percent(mean.value)} ±{50 * (mean.high - mean.low):.1f}"
 
 
-def _score_text(score: Score) -> str:
+def _score_text(score: ScoreOrMean) -> str:
     """ "71.2", with a star where the target was trained on."""
     return f"{100 * score.value:.1f}" + ("" if score.unseen else "*")
 
@@ -187,7 +187,7 @@ def _footer(rows: Sequence[ScoreRow], evaluation: Evaluation) -> list[str]:
     return lines
 
 
-def _interval_widths(scores: Sequence[Score]) -> str:
+def _interval_widths(scores: Sequence[ScoreOrMean]) -> str:
     """ "±1.2 to ±3.4": half the narrowest and half the widest interval, in points."""
     halves = [50 * (score.high - score.low) for score in scores if score.low is not None and score.high is not None]
     low, high = min(halves), max(halves)

@@ -19,7 +19,7 @@ MOST_NAMED = 6
 """Languages that a line names before it says "and N more"."""
 
 
-def show(selection: Selection, form: str, explanation: Explanation | None = None) -> None:
+def show_selection(selection: Selection, form: str, explanation: Explanation | None = None) -> None:
     """Print a selection on stdout; tables and JSON have its explanation with it."""
     rows.show(_output(selection, form, explanation), form)
     if form == "table" and explanation is not None:
@@ -29,7 +29,7 @@ def show(selection: Selection, form: str, explanation: Explanation | None = None
 # -- for programs ----------------------------------------------------------------------------------
 
 
-def as_dict(selection: Selection, explanation: Explanation | None = None) -> dict[str, Any]:
+def selection_as_dict(selection: Selection, explanation: Explanation | None = None) -> dict[str, Any]:
     """The JSON contract of `mslt select` (DESIGN.md), and what goes beyond it."""
     whole: dict[str, Any] = {
         "pool": selection.pool.labels,
@@ -103,7 +103,7 @@ def _rounded(value: float) -> float:
 def _output(selection: Selection, form: str, explanation: Explanation | None) -> Output:
     first = selection.results[0]
     shown = next(iter(first.toward), "")  # people see the targets under the first criterion that has them
-    whole = as_dict(selection, explanation)
+    whole = selection_as_dict(selection, explanation)
     return Output(
         columns=[
             Column("rank", right=True),
@@ -120,7 +120,7 @@ def _output(selection: Selection, form: str, explanation: Explanation | None) ->
         rows=[_row(selection, result, form) for result in selection.results],
         value=whole,
         items=whole["results"],
-        footer=summary(selection),
+        footer=summarize(selection),
         line="languages",
         bold_first=True,
     )
@@ -166,7 +166,7 @@ def _toward_text(to: Toward) -> str:
 # -- lines -----------------------------------------------------------------------------------------
 
 
-def summary(selection: Selection) -> list[str]:
+def summarize(selection: Selection) -> list[str]:
     """What was ranked, with which facts, how sure, and what to beware of."""
     parts = [
         _ranked(selection),

@@ -14,7 +14,7 @@ from mslt_cli.languages.pools import Member, Pool
 from mslt_cli.languages.resolver import Language
 from mslt_cli.search.objective import PairSum
 from mslt_cli.selection import Result, Selection
-from mslt_cli.show.selections import as_dict, show
+from mslt_cli.show.selections import selection_as_dict, show_selection
 
 # Unit vectors at 0, 90 and 60 degrees: cosines aa-bb 0, aa-cc 1/2, bb-cc sqrt(3)/2.
 UNIT = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 3**0.5 / 2]])
@@ -48,14 +48,14 @@ def found():
 @pytest.fixture
 def shown(capsys):
     def shown(found, form, explanation=None):
-        show(found, form, explanation)
+        show_selection(found, form, explanation)
         return capsys.readouterr().out
 
     return shown
 
 
 def test_numbers_of_the_json_have_nine_decimals_and_no_minus_zero(found):
-    whole = as_dict(replace(found, gap=-0.0))
+    whole = selection_as_dict(replace(found, gap=-0.0))
     assert whole["results"][2]["scores"] == {"l2v-syntax": 0.133974596}  # 1 - sqrt(3)/2 = 0.13397459621...
     assert str(whole["gap"]) == "0.0"
     assert whole["percentile"] == 66.666666667
@@ -65,7 +65,7 @@ def test_numbers_of_the_json_have_nine_decimals_and_no_minus_zero(found):
 
 def test_json_lines_are_the_results_one_a_line(found, shown):
     lines = shown(found, "jsonl").splitlines()
-    assert [json.loads(line) for line in lines] == as_dict(found)["results"]
+    assert [json.loads(line) for line in lines] == selection_as_dict(found)["results"]
 
 
 def test_ties_that_are_too_many_to_count_are_null_in_json_and_empty_in_csv(found, shown):
