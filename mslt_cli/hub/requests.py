@@ -7,6 +7,7 @@ to 10 MiB whenever a connection breaks off, so that on a poor line a large file 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -135,25 +136,23 @@ class Hub:
         def size() -> int:
             return partial.stat().st_size if partial.exists() else 0
 
-        def append() -> None:
-            if size() > file.size_bytes:
-                partial.unlink()
-            partial.touch()
-            arrived(size())
-            if size() < file.size_bytes:
-                self._append(url, file, partial, arrived)
-
         def describe() -> str:
             if not size():
                 return f"{file.path} of the {self.repository} is not in the cache"
             so_far = f"{size() / 1e6:,.1f} of {file.size_bytes / 1e6:,.1f} MB"
-            return f"{file.path} of the {self.repository} stopped at {so_far}, from where it will go on"
+            return f"{file.path} of the {self.repository} stopped at {so_far} (it will go on from there)"
 
-        self._persist(append, describe, size=size)
+        self._persist(lambda: self._append(url, file, partial, arrived), describe, size=size)
 
     def _append(self, url: str, file: RemoteFile, partial: Path, arrived: Callable[[int], None]) -> None:
-        """Append to `partial` what one request brings."""
+        """Append to `partial` what one request brings; none is made if all is there."""
+        partial.touch()
         position = partial.stat().st_size
+        if position > file.size_bytes:
+            os.truncate(partial, position := 0)
+        arrived(position)
+        if position == file.size_bytes:
+            return
         with self._get(url, position) as response:
             goes_on = response.headers.get("Content-Range", "").startswith(f"bytes {position}-")
             if response.status_code == 416 or (response.status_code == 206 and not goes_on):
@@ -199,13 +198,9 @@ class Hub:
         tries: int = TRIES,
         size: Callable[[], int] = lambda: 0,
     ) -> Outcome:
-        """Return the outcome of an attempt, made several times if need be.
+        """Return the outcome of an attempt, repeated until `tries` in a row leave no more bytes than there were.
 
-        Args:
-            attempt: what to do; raises PassingError where it is worth another try.
-            describe: says how far it got, for the error after the last try.
-            tries: how many attempts in a row may bring nothing.
-            size: how much there is, in bytes.
+        `describe` says how far it got, for the error; `size` says how many bytes there are.
         """
         failures, waited_s, most = 0, 0.0, size()
         while True:

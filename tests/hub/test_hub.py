@@ -156,7 +156,7 @@ def test_a_download_that_stays_broken_says_so_and_the_same_call_goes_on(hub, cli
     hub.cut("GET /cdn/", 0)
     (broken,) = client.run(hub, ["download", XNLI, ["large.parquet"]])
     assert broken["error"].startswith(
-        "large.parquet of the data set facebook/xnli stopped at 1.0 of 3.0 MB, from where it will go on, and "
+        "large.parquet of the data set facebook/xnli stopped at 1.0 of 3.0 MB (it will go on from there), and "
         f"the connection to {hub.cdn_url.removeprefix('http://')} broke off ("
     )
     assert broken["error"].endswith(f"). Check the connection, or wait a while; then run `{AGAIN}` again.")
