@@ -59,11 +59,11 @@ def check_fields(record: Any) -> None:
     """Raises: UsageError: a value is out of its range, or none of its choices."""
     for option, about in options_of(record).items():
         value = getattr(record, about.field)
-        if value is None:
-            continue
-        if about.choices and value not in about.choices:
+        if about.choices and value is not None and value not in about.choices:
             raise UsageError(f"--{option} is {value!r}; it can be {', '.join(about.choices)}.")
-        if isinstance(value, str | bool | tuple) or (about.least <= value < about.below and about.above < value):
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        if about.least <= value < about.below and about.above < value:
             continue
         limits = [f"at least {about.least:g}"] if about.least > -inf else []
         limits += [f"greater than {about.above:g}"] if about.above > -inf else []

@@ -121,111 +121,88 @@ def eval_command(
 
       mslt eval ./my-xlm-r-on-xnli --task xnli --split validation
     """
-    from mslt_cli.commands.arguments import choice_evaluations, filled_store, languages_of, task_of
+    from mslt_cli.commands.arguments import choice_evaluations, filled_store, names_of, tasks_of
     from mslt_cli.errors import UsageError
     from mslt_cli.fields import values_given
-    from mslt_cli.languages.pools import split_names
-    from mslt_cli.models.find import Model, fetch_model
-    from mslt_cli.runs.answering import Evaluation
-    from mslt_cli.runs.directory import Run, runs_root
+    from mslt_cli.models.find import fetch_model
+    from mslt_cli.runs.answering import Evaluation, unite_evaluations
+    from mslt_cli.runs.compare import compare_runs
+    from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
-    from mslt_cli.runs.experiment import together
     from mslt_cli.runs.index import find_run
-    from mslt_cli.runs.plan import PAPER_LITERAL, require_evaluated, targets_of
+    from mslt_cli.runs.plan import PAPER_LITERAL, require_evaluated, resolve_targets, targets_of
     from mslt_cli.runs.session import Session
     from mslt_cli.show.bars import progress
     from mslt_cli.show.scored_runs import show_comparison, show_runs
     from mslt_cli.store.db import store_path
 
     form = (Format.json if json_ else format_).value
-    path = store_path(store)
-    bars = progress()
+    path, bars = store_path(store), progress()
     # The options of a record are read from the context: each is declared above, and its name is its field's.
     reading = Reading(**values_given(Reading, context.params)).check()
     settings = Settings(**values_given(Settings, {"precision": precision, "max_length": max_length})).check()
-    named = [name for text in task or () for name in split_names(text)]
+    tasks = tasks_of(task, no_repair)
     with filled_store(path) as opened:
-        found = [
-            [find_run(opened, name) for name in text.split("+")] if compare else [find_run(opened, text)]
-            for text in what
-        ]
-        first = next((run for group in found for run in group if run is not None), None)
-        if not named and first is None:
+        groups = {text: [find_run(opened, name) for name in (text.split("+") if compare else [text])] for text in what}
+    if not tasks:
+        first = next((run for group in groups.values() for run in group if run is not None), None)
+        if first is None:
             raise UsageError(f"{what[0]} is no run that the store knows. For a model, say --task.")
-        own = task_of(first.record["task"]["name"], [*first.record["task"]["without"]]) if first is not None else None
-        chosen = task_of(named[0], None) if named else own
-        assert chosen is not None
-        require_evaluated(chosen)
-        literal = targets == [PAPER_LITERAL]
-        asked = chosen.kind == "multiple-choice"
-        evaluations: list[Evaluation] = []
-        if asked:
-            evaluations = choice_evaluations(
-                *(opened, named or [chosen.name], targets, reading), no_repair=no_repair, split=split, progress=bars
-            )
-            chosen = evaluations[0].task
-        elif len(named) > 1:
-            raise UsageError("Several tasks at once are for decoders. Name one.")
-        wanted = (PAPER_LITERAL,) if literal else () if asked else languages_of(opened, chosen, targets)
+        tasks = tasks_of([first.record["task"]["name"]], [*first.record["task"]["without"], *(no_repair or ())])
+    chosen, names = tasks[0], names_of(targets)
+    require_evaluated(chosen)
+    choices = chosen.kind == "multiple-choice"
+    if len(tasks) > 1 and not choices:
+        raise UsageError("Several tasks at once are for decoders. Name one.")
+    evaluations = choice_evaluations(tasks, names, reading, split=split, progress=bars) if choices else []
     split = split or chosen.evaluation
     chosen.require_split(split)
+    wanted = evaluations[0].targets if choices else resolve_targets(chosen, names)
     if compare:
-        from mslt_cli.runs.compare import compare_runs
-
-        if len(evaluations) > 1:
+        if len(tasks) > 1:
             raise UsageError("--compare takes one task at a time.")
-        missing = [text for text, group in zip(what, found, strict=True) if None in group]
-        if missing:
+        if missing := [text for text, group in groups.items() if None in group]:
             raise UsageError(f"--compare takes runs, and {missing[0]!r} is none that the store knows.")
-        groups = {text: [run for run in group if run is not None] for text, group in zip(what, found, strict=True)}
         comparison = compare_runs(
-            *(chosen, groups, split),
-            scoring=reading.name if asked else "",
-            targets=() if literal or not targets else evaluations[0].targets if asked else wanted,
+            chosen,
+            {text: [run for run in group if run is not None] for text, group in groups.items()},
+            split,
+            scoring=reading.name if choices else "",
+            targets=() if not names or names == [PAPER_LITERAL] else wanted,
             resamples=resamples,
             seed=seed,
         )
         show_comparison(comparison, form)
         return
-    done: list[Run] = []
-    shown: list[Evaluation] = []
-    sessions: dict[str, tuple[Model, Session]] = {}
-
-    def session_of(model: str) -> tuple[Model, Session]:
-        if model not in sessions:
-            sessions.clear()  # one model at a time is in memory
-            fetched = fetch_model(model, progress=bars)
-            sessions[model] = (fetched, Session(fetched, device=device, progress=bars))
-        return sessions[model]
-
-    for name, (run,) in zip(what, found, strict=True):
-        if not asked:
+    done, shown = [], []
+    session: Session | None = None
+    loaded = ""
+    for text, (run,) in groups.items():
+        model = text if run is None else str(run.identity["model"]["name"])
+        if session is None or model != loaded:  # one model at a time is in memory
+            session, loaded = Session(fetch_model(model, progress=bars), device=device, progress=bars), model
+        if not choices:
             sources = tuple(run.identity.get("shares") or {}) if run is not None else ()
-            known = run.targets(chosen.variant, split) if run is not None else ()
             # A run answers with what it has, unless other targets are named.
-            aims = targets_of(chosen, wanted, sources) if wanted or not known else known
-            if not aims:
-                raise UsageError(f"{chosen.name} has no targets of its own. Name them with --targets.")
-            evaluations = [Evaluation(chosen, split, aims)]
+            known = run.targets(chosen.variant, split) if run is not None else ()
+            evaluations = [Evaluation(chosen, split, targets_of(chosen, wanted or known, sources))]
         for evaluation in evaluations:
             if run is not None and run.identity["kind"] == "train":
-                model, session = session_of(str(run.identity["model"]["name"]))
-                run = evaluate_run(path, run, model, evaluation, device=device, session=session, progress=bars)
+                run = evaluate_run(path, run, session.model, evaluation, session=session)
                 done.append(run)
                 continue
-            model, session = session_of(name if run is None else str(run.identity["model"]["name"]))
+            in_four_bits = four_bit if run is None else bool(run.identity["settings"].get("four_bit"))
             done.append(
                 evaluate_model(
-                    *(path, model, evaluation),
+                    path,
+                    session.model,
+                    evaluation,
                     root=runs_root(runs, path),
-                    max_length=settings.max_length,
-                    precision=settings.precision,
-                    four_bit=four_bit if run is None else bool(run.identity["settings"].get("four_bit")),
-                    device=device,
-                    session=session,
+                    settings=settings,
+                    four_bit=in_four_bits,
                     force=force,
-                    progress=bars,
+                    session=session,
                 )
             )
         shown += evaluations
-    show_runs(done, together(shown), form, statuses=["evaluated"] * len(done))
+    show_runs(done, unite_evaluations(shown), form, statuses=["evaluated"] * len(done))

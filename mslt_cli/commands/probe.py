@@ -89,7 +89,7 @@ def probe_command(
 
       mslt probe e5-small --layers all --metric cka,centroid --format csv
     """
-    from mslt_cli.commands.arguments import filled_store, languages_of, task_of
+    from mslt_cli.commands.arguments import filled_store, languages_of, numbers_in, task_of
     from mslt_cli.data.prepared import records
     from mslt_cli.errors import UsageError
     from mslt_cli.languages.pools import split_names
@@ -99,7 +99,6 @@ def probe_command(
     from mslt_cli.probing.embeddings import EmbeddingOptions, Layers
     from mslt_cli.probing.maps import PROJECTIONS, require_points
     from mslt_cli.runs.index import find_run
-    from mslt_cli.runs.plan import numbers_in
     from mslt_cli.show.bars import progress
     from mslt_cli.show.mixing_tables import show_probe
     from mslt_cli.store.db import store_path

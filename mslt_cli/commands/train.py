@@ -28,9 +28,9 @@ from mslt_cli.training.mixture import Sampling
 from mslt_cli.training.settings import Settings
 
 if TYPE_CHECKING:
-    from mslt_cli.runs.experiment import State
     from mslt_cli.runs.plan import Planned
     from mslt_cli.runs.session import Session
+    from mslt_cli.runs.work import State
 
 _MANY, _TRAINING, _DECODERS, _RUNNING = "Many runs", "Training", "Decoders, tuned on instructions", "Running"
 
@@ -198,18 +198,21 @@ def train_command(
 
       mslt select --pool task:wikiann -k 3 --top 5 --format lines | mslt train --task wikiann --model xlm-r-base -s -
     """
-    from mslt_cli.commands.arguments import choice_evaluations, filled_store, languages_of, task_of
+    from contextlib import nullcontext
+
+    from mslt_cli.commands.arguments import choice_evaluations, filled_store, names_of, numbers_in, task_of, tasks_of
     from mslt_cli.errors import MsltError, UsageError
+    from mslt_cli.evaluation.reading import Reading
     from mslt_cli.fields import values_given
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
-    from mslt_cli.runs import jobs as parallel
-    from mslt_cli.runs.combinations import combinations_of, shares_of
+    from mslt_cli.runs.answering import unite_evaluations
+    from mslt_cli.runs.combinations import combinations_of
     from mslt_cli.runs.directory import runs_root
-    from mslt_cli.runs.experiment import together
-    from mslt_cli.runs.experiment import train as carry_out
+    from mslt_cli.runs.experiment import train
     from mslt_cli.runs.forecast import expected_seconds, forecast_runs
-    from mslt_cli.runs.plan import PAPER_LITERAL, numbers_in, require_trainable
+    from mslt_cli.runs.jobs import first_run, is_helper, start_helpers
+    from mslt_cli.runs.plan import require_trainable
     from mslt_cli.show.bars import progress
     from mslt_cli.show.plans import announce_plan, show_plan
     from mslt_cli.show.scored_runs import show_runs
@@ -219,7 +222,7 @@ def train_command(
     from mslt_cli.training.settings import preset as preset_of
 
     form = (Format.json if json_ else format_).value
-    talks = is_first_process() and not parallel.is_helper()
+    talks = is_first_process() and not is_helper()
     bars = progress() if is_first_process() else QUIET
     chosen = task_of(task, no_repair)
     require_trainable(chosen)
@@ -236,13 +239,6 @@ def train_command(
         combinations, stdin = combinations_of(
             opened, chosen, sources or (), pool=pool if all_combinations else None, ks=numbers_in(k, "-k")
         )
-        literal = targets == [PAPER_LITERAL]
-        aims = (PAPER_LITERAL,) if literal else languages_of(opened, chosen, targets)
-        shares = shares_of(opened, chosen, split)
-        asked = choice_evaluations(opened, evaluate or (), None, None, progress=bars)
-    seeds = tuple(n for text in seed or ("0",) for n in numbers_in(text, "--seed"))
-    found = fetch_model(model, progress=bars)
-    helpers = parallel.start(jobs, device, stdin) if talks and not dry_run else parallel.none()
 
     def announce(plan: list[tuple[Planned, State]], session: Session) -> bool:
         if dry_run:
@@ -252,44 +248,36 @@ def train_command(
             announce_plan(plan, expected_seconds(left, session, path))
         return not dry_run
 
-    with helpers:
-        done = carry_out(
+    with start_helpers(jobs, device, stdin) if talks and not dry_run else nullcontext():
+        finished = train(
             path,
             chosen,
-            found,
+            fetch_model(model, progress=bars),
             combinations,
             root=runs_root(runs, path),
             examples=examples,
-            split=shares,
-            pairing=pairing,
-            oversample=oversample,
-            seeds=seeds,
-            data_seed=data_seed,
+            seeds=tuple(n for text in seed or ("0",) for n in numbers_in(text, "--seed")),
+            sampling=Sampling(**values_given(Sampling, context.params)),
             settings=settings,
-            targets=aims,
+            targets=names_of(targets),
             evaluation_split=evaluation_split,
-            evaluations=asked,
-            keep_model=keep_model,
-            merge=merge,
-            force=force,
-            checkpoint_every=checkpoint_every,
-            micro_batch=micro_batch,
-            device=device,
+            evaluations=choice_evaluations(tasks_of(evaluate, None), (), Reading(), progress=bars),
+            how=How(device=device, **values_given(How, context.params)),
             progress=bars,
             announce=announce,
-            first=parallel.first_run,
+            first=first_run,
         )
-    if talks and any(item.outcome is not None for item in done):
-        finished = [(item.planned, item.outcome) for item in done if item.outcome is not None]
+    done = [(item.planned, item.outcome) for item in finished if item.outcome is not None]
+    if talks and done:
         show_runs(
-            [outcome.run for _, outcome in finished],
-            together(evaluation for planned, _ in finished for evaluation in planned.evaluations),
+            [outcome.run for _, outcome in done],
+            unite_evaluations([evaluation for planned, _ in done for evaluation in planned.evaluations]),
             form,
-            statuses=[outcome.status for _, outcome in finished],
+            statuses=[outcome.status for _, outcome in done],
         )
-    failed = [(item.planned.spec, item.error) for item in done if item.error is not None]
-    if failed and len(done) == 1:
+    failed = [(item.planned.spec, item.error) for item in finished if item.error is not None]
+    if failed and len(finished) == 1:
         raise failed[0][1]
     if failed:
         spec, error = failed[0]
-        raise MsltError(f"{len(failed)} of {len(done)} runs failed, first {spec.label} seed {spec.seed}: {error}")
+        raise MsltError(f"{len(failed)} of {len(finished)} runs failed, first {spec.title}: {error}")

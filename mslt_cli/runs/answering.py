@@ -1,8 +1,8 @@
-"""Evaluate a model on targets: predictions into a run's directory, and the scores that follow from them."""
+"""One model answers for targets: predictions into a run's directory, and the scores that follow from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +14,20 @@ from mslt_cli.evaluation.predict import NO_LABEL, predict
 from mslt_cli.evaluation.reading import Reading
 from mslt_cli.files import sha256_of
 from mslt_cli.models.adapter import ADAPTER
-from mslt_cli.models.decoder import max_tokens
-from mslt_cli.progress import Progress, Step
+from mslt_cli.models.classifier import Classifier, load_trained
+from mslt_cli.models.decoder import Decoder, max_tokens
+from mslt_cli.progress import Step
 from mslt_cli.runs.directory import PREDICTIONS, Run, RunError, write_parquet, write_run
 from mslt_cli.runs.scoring import bias_tables, tables_of
 from mslt_cli.runs.session import Session
 from mslt_cli.tasks.task import Task
-from mslt_cli.training.distributed import World
 from mslt_cli.training.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from mslt_cli.models.classifier import Classifier
-    from mslt_cli.models.decoder import Decoder
+Results = Mapping[str, Any]
+"""A part of run.json: `scores`, one for each target and metric; `means` over the targets; and `files`, checksums."""
 
 
 @dataclass(frozen=True)
@@ -37,207 +37,197 @@ class Evaluation:
     task: Task
     split: str
     targets: tuple[str, ...]
-    """ISO 639-3 codes."""
+    """ISO 639-3 codes; at the library's doors any spelling."""
     reading: Reading | None = None
 
     @property
     def scoring(self) -> str:
-        """What tells its scores from those of other readings; empty where there is one way only."""
+        """The name of its reading, which tells its scores from those of others; empty where there is one way only."""
         return self.reading.name if self.reading is not None else ""
 
+    def resolve(self) -> Evaluation:
+        """Return the same evaluation with ISO 639-3 codes.
 
-def lacking(run: Run, evaluation: Evaluation, session: Session) -> tuple[str, ...]:
-    """The targets that a run was not evaluated on, or on other rows than there are now."""
-    task, split = evaluation.task, evaluation.split
-    return tuple(
-        target
-        for target in evaluation.targets
-        if not run.has(
-            task.variant, split, target, session.record(task, target, split).content_sha256, evaluation.scoring
+        Raises:
+            UnknownNameError, DataError: a spelling means no language of the task.
+        """
+        return replace(self, targets=tuple(dict.fromkeys(self.task.language(target) for target in self.targets)))
+
+    def missing_in(self, run: Run, session: Session) -> tuple[str, ...]:
+        """The targets that a run was not evaluated on, or on other rows than there are now."""
+        task, split = self.task, self.split
+        return tuple(
+            target
+            for target in self.targets
+            if not run.has(
+                task.variant, split, target, session.record(task, target, split).content_sha256, self.scoring
+            )
         )
-    )
 
 
-def evaluated(
-    sources: Sequence[str],
-    evaluation: Evaluation,
-    session: Session,
-    learner: Classifier | Decoder,
-    directory: Path,
-    progress: Progress,
-    settings: Settings,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, str]]:
-    """Let a model answer for each target, and write its answers.
-
-    Args:
-        sources: of the run.
-        evaluation: what is asked.
-        session: has the data.
-        learner: the model, with a head for the task or as a decoder.
-        directory: of the run.
-        progress: hears of it.
-        settings: what it was trained with; the precision and the longest example count.
-
-    Returns:
-        The scores, one for each target and metric; their means over the targets; and the checksum of each file.
-    """
-    task, split = evaluation.task, evaluation.split
-    scores: list[dict[str, Any]] = []
-    files: dict[str, str] = {}
-    tables: dict[str, dict[str, Any]] = {}
-    ids: dict[str, list[str]] = {}
-    total = sum(session.record(task, target, split).rows for target in evaluation.targets)
-    told = f"evaluate {task.name}" + (f", {evaluation.scoring}" if evaluation.scoring else "")
-    with progress.step(told, total, "rows") as step:
-        for target in evaluation.targets:
-            if task.kind == "multiple-choice":
-                frame = _choices(evaluation, target, session, learner, settings, progress, step)
-            else:
-                frame = _labels(evaluation, target, session, learner, settings, step)
-            parts = [task.variant, *([evaluation.scoring] if evaluation.scoring else []), split, target]
-            name = f"{PREDICTIONS}/{'-'.join(parts)}.parquet"
-            write_parquet(directory / name, frame)
-            files[name] = sha256_of(directory / name)
-            about = {
-                "task": task.variant,
-                "split": split,
-                "scoring": evaluation.scoring,
-                "target": target,
-                "unseen": target not in sources,
-                "data_sha256": session.record(task, target, split).content_sha256,
-                "predictions": name,
-            }
-            ids[target] = frame["id"].to_list()
-            gold, predicted = frame["gold"].to_list(), frame["predicted"].to_list()
-            found = tables_of(task, gold, predicted)
-            found |= bias_tables(evaluation.reading, gold, predicted) if evaluation.reading is not None else {}
-            for metric, table in found.items():
-                tables.setdefault(metric, {})[target] = table
-                scores.append(about | asdict(score(metric, table)))
-    means = [
-        {"task": task.variant, "split": split, "scoring": evaluation.scoring}
-        | asdict(macro(metric, by_target, ids=ids if task.aligned else None))
-        | {"targets": list(by_target), "unseen": sum(target not in sources for target in by_target)}
-        for metric, by_target in tables.items()
-    ]
-    return scores, means, files
+def unite_evaluations(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """The evaluations of several runs: each task, split and reading once, with all its targets."""
+    united: dict[tuple[str, str, str], Evaluation] = {}
+    for evaluation in evaluations:
+        key = (evaluation.task.variant, evaluation.split, evaluation.scoring)
+        before = united.setdefault(key, evaluation)
+        united[key] = replace(before, targets=tuple(dict.fromkeys([*before.targets, *evaluation.targets])))
+    return list(united.values())
 
 
-def _labels(
-    evaluation: Evaluation, target: str, session: Session, learner: Any, settings: Settings, step: Step
-) -> pl.DataFrame:
-    """What a classifier says of each row, or of its words: columns id, gold, predicted."""
-    import polars as pl
+@dataclass(frozen=True)
+class Evaluator:
+    """A model that answers for targets."""
 
-    task, split = evaluation.task, evaluation.split
-    number = {NO_LABEL: NO_LABEL} | {i: task.labels.index(label) for i, label in enumerate(learner.labels)}
-    gold = session.labels(task, target, split)
-    words = [len(labels) for labels in gold] if task.kind == "token-classification" else None
-    encoded = session.encoded(task, target, split, settings)
-    found = predict(learner, encoded, words, precision=settings.precision, step=step)
-    found = [[number[a] for a in row] if words is not None else number[row] for row in found]
-    label = pl.List(pl.Int16) if words is not None else pl.Int16
-    return pl.DataFrame(
-        {"id": session.rows(task, target, split)["id"], "gold": gold, "predicted": found},
-        schema_overrides={"gold": label, "predicted": label},
-    )
+    learner: Classifier | Decoder
+    """A classifier with a head for the task, or a decoder."""
+    session: Session
+    """Has the data, and tells of progress."""
+    settings: Settings
+    """The model was trained with them; the precision and the longest example count."""
+    sources: Sequence[str]
+    """Languages of the training, ISO 639-3; empty for a model as it is."""
+    directory: Path
+    """The run's."""
+
+    def evaluate(self, evaluation: Evaluation) -> Results:
+        """Let the model answer for each target, write its answers, and score them."""
+        task, split = evaluation.task, evaluation.split
+        scores: list[dict[str, Any]] = []
+        files: dict[str, str] = {}
+        tables: dict[str, dict[str, Any]] = {}
+        ids: dict[str, list[str]] = {}
+        scoring = [evaluation.scoring] if evaluation.scoring else []
+        about = {"task": task.variant, "split": split, "scoring": evaluation.scoring}
+        total = sum(self.session.record(task, target, split).rows for target in evaluation.targets)
+        with self.session.progress.step(", ".join([f"evaluate {task.name}", *scoring]), total, "rows") as step:
+            for target in evaluation.targets:
+                predict_rows = self._choices if task.kind == "multiple-choice" else self._labels
+                frame = predict_rows(evaluation, target, step)
+                name = f"{PREDICTIONS}/{'-'.join([task.variant, *scoring, split, target])}.parquet"
+                write_parquet(self.directory / name, frame)
+                files[name] = sha256_of(self.directory / name)
+                ids[target] = frame["id"].to_list()
+                gold, predicted = frame["gold"].to_list(), frame["predicted"].to_list()
+                by_metric = tables_of(task, gold, predicted)
+                by_metric |= bias_tables(evaluation.reading, gold, predicted) if evaluation.reading else {}
+                of_target = about | {
+                    "target": target,
+                    "unseen": target not in self.sources,
+                    "data_sha256": self.session.record(task, target, split).content_sha256,
+                    "predictions": name,
+                }
+                for metric, table in by_metric.items():
+                    tables.setdefault(metric, {})[target] = table
+                    scores.append(of_target | asdict(score(metric, table)))
+        means = [
+            about
+            | asdict(macro(metric, by_target, ids=ids if task.aligned else None))
+            | {"targets": list(by_target), "unseen": sum(target not in self.sources for target in by_target)}
+            for metric, by_target in tables.items()
+        ]
+        return {"scores": scores, "means": means, "files": files}
+
+    def _labels(self, evaluation: Evaluation, target: str, step: Step) -> pl.DataFrame:
+        """The label of each row, or of each of its words, by a classifier: columns id, gold, predicted."""
+        import polars as pl
+
+        task, split, learner = evaluation.task, evaluation.split, self.learner
+        assert isinstance(learner, Classifier)
+        number = {NO_LABEL: NO_LABEL} | {i: task.labels.index(label) for i, label in enumerate(learner.labels)}
+        gold = self.session.labels(task, target, split)
+        words = [len(labels) for labels in gold] if task.kind == "token-classification" else None
+        encoded = self.session.encoded(task, target, split, self.settings)
+        labels = predict(learner, encoded, words, precision=self.settings.precision, step=step)
+        labels = [[number[a] for a in row] if words is not None else number[row] for row in labels]
+        type_ = pl.List(pl.Int16) if words is not None else pl.Int16
+        return pl.DataFrame(
+            {"id": self.session.rows(task, target, split)["id"], "gold": gold, "predicted": labels},
+            schema_overrides={"gold": type_, "predicted": type_},
+        )
+
+    def _choices(self, evaluation: Evaluation, target: str, step: Step) -> pl.DataFrame:
+        """The choice that a decoder takes for each row: columns id, gold, predicted; and scores, or what it wrote.
+
+        With both orders gold and predicted hold two of each: the number of the choice, as the data count them.
+        """
+        import polars as pl
+
+        task, session, reading = evaluation.task, self.session, evaluation.reading
+        assert reading is not None and isinstance(self.learner, Decoder)
+        frame, code = session.rows(task, target, evaluation.split), task.code(target)
+        longest = max_tokens(session.model.files)
+        speaker = Speaker(self.learner, session.tokenizer, longest, self.settings.precision)
+        answers = answer(speaker, task, code, frame.to_dicts(), reading, step=step)
+        if answers.cut:
+            first = ", ".join(answers.cut[:3]) + (", …" if len(answers.cut) > 3 else "")
+            session.progress.note(f"{len(answers.cut)} rows of {task.name} in {code} lost their beginning: {first}")
+        gold = frame["label"].to_list()
+        columns: dict[str, Any] = {"id": frame["id"]}
+        if reading.swap:
+            columns |= {"gold": [[label, label] for label in gold], "predicted": answers.chosen}
+        else:
+            columns |= {"gold": gold, "predicted": [chosen[0] for chosen in answers.chosen]}
+        type_ = pl.List(pl.Int16) if reading.swap else pl.Int16
+        columns |= {"scores": answers.scores} if answers.scores is not None else {"text": answers.texts}
+        return pl.DataFrame(columns, schema_overrides={"gold": type_, "predicted": type_})
 
 
-def _choices(
-    evaluation: Evaluation,
-    target: str,
-    session: Session,
-    learner: Any,
-    settings: Settings,
-    progress: Progress,
-    step: Step,
-) -> pl.DataFrame:
-    """What a decoder takes of each row's choices: columns id, gold, predicted; and scores, or what it wrote.
+def add_results(record: Mapping[str, Any], new: Results) -> dict[str, Any]:
+    """A run's record with further results; scores that are measured again take the place of the old ones."""
 
-    With both orders gold and predicted hold two of each: the number of the choice, as the data count them.
-    """
-    import polars as pl
+    def place(s: Mapping[str, Any]) -> tuple[Any, ...]:
+        return s["task"], s["split"], s.get("scoring", ""), s["target"]
 
-    task, split, reading = evaluation.task, evaluation.split, evaluation.reading
-    assert reading is not None
-    frame = session.rows(task, target, split)
-    speaker = Speaker(learner, session.tokenizer, max_tokens(session.model.files), settings.precision)
-    found = answer(speaker, task, task.code(target), frame.to_dicts(), reading, step=step)
-    if found.cut:
-        some = ", ".join(found.cut[:3]) + (", …" if len(found.cut) > 3 else "")
-        progress.note(f"{len(found.cut)} rows of {task.name} in {task.code(target)} lost their beginning: {some}")
-    gold = frame["label"].to_list()
-    columns: dict[str, Any] = {"id": frame["id"]}
-    if reading.swap:
-        columns |= {"gold": [[label, label] for label in gold], "predicted": found.chosen}
-    else:
-        columns |= {"gold": gold, "predicted": [chosen[0] for chosen in found.chosen]}
-    label = pl.List(pl.Int16) if reading.swap else pl.Int16
-    columns |= {"scores": found.scores} if found.scores is not None else {"text": found.texts}
-    return pl.DataFrame(columns, schema_overrides={"gold": label, "predicted": label})
+    replaced = {place(s) for s in new["scores"]}
+    kept = [s for s in record.get("scores", ()) if place(s) not in replaced]
+    return {
+        **record,
+        "scores": [*kept, *new["scores"]],
+        "means": [*record.get("means", ()), *new["means"]],
+        "files": {**record.get("files", {}), **new["files"]},
+    }
 
 
-def evaluate_further(
-    run: Run, evaluations: Sequence[Evaluation], session: Session, progress: Progress, world: World
-) -> Run:
+def results_of(run: Run | None) -> dict[str, Any]:
+    """The results that a run has already."""
+    return {name: run.record[name] for name in ("scores", "means", "files")} if run is not None else {}
+
+
+def evaluate_further(run: Run, evaluations: Sequence[Evaluation], session: Session) -> Run:
     """Evaluate a run whose weights were kept on the targets that it lacks.
 
     Raises:
         ModelError: the weights cannot be used.
     """
-    if not world.first:
-        return run
-    settings = Settings.from_json(run.identity["settings"])
-    learner = None
+    evaluator = None
     for evaluation in evaluations:
-        left = lacking(run, evaluation, session)
-        if left:
-            learner = learner or trained(run, evaluation.task, session, progress)
-            found = evaluated(
-                *(tuple(run.identity.get("shares", ())), replace(evaluation, targets=left), session, learner),
-                *(run.directory, progress, settings),
-            )
-            run = write_run(run.directory, with_scores(run.record, *found))
+        if missing := evaluation.missing_in(run, session):
+            evaluator = evaluator or load_run(run, evaluation.task, session)
+            results = evaluator.evaluate(replace(evaluation, targets=missing))
+            run = write_run(run.directory, add_results(run.record, results))
     return run
 
 
-def with_scores(
-    record: dict[str, Any] | Any, scores: list[dict[str, Any]], means: list[dict[str, Any]], files: dict[str, str]
-) -> dict[str, Any]:
-    """A run's record with further scores; those that are measured again take the place of what was there."""
-
-    def place(s: Any) -> tuple[Any, ...]:
-        return s["task"], s["split"], s.get("scoring", ""), s["target"]
-
-    new = {place(s) for s in scores}
-    kept = [s for s in record.get("scores", ()) if place(s) not in new]
-    return {
-        **record,
-        "scores": [*kept, *scores],
-        "means": [*record.get("means", ()), *means],
-        "files": {**record.get("files", {}), **files},
-    }
-
-
-def trained(run: Run, task: Task, session: Session, progress: Progress) -> Classifier | Decoder:
+def load_run(run: Run, task: Task, session: Session) -> Evaluator:
     """A run's model, out of the weights that were kept.
 
     Raises:
         ModelError: the weights cannot be used.
         RunError: they are not those that the run wrote.
     """
-    from mslt_cli.models.classifier import load_trained
-
     assert run.model_folder is not None
     settings = Settings.from_json(run.identity["settings"])
+    learner: Classifier | Decoder
     if settings.adapter is None:
         if task.kind == "multiple-choice":
             raise ModelError(f"Run {run.run_id} is an encoder's: it cannot be asked the questions of {task.name}.")
-        with progress.step(f"load {run.record['name']}"):
-            return load_trained(run.model_folder, task.kind, task.labels, device=session.device)
-    decoder = session.decoder(settings.adapter, settings.precision)
-    path = run.model_folder / ADAPTER
-    if not path.is_file() or sha256_of(path) != run.record.get("adapter_sha256"):
-        raise RunError(f"{path} is missing or was changed. Restore it, or train the run again with --force.")
-    decoder.load(run.model_folder)
-    return decoder
+        with session.progress.step(f"load {run.record['name']}"):
+            learner = load_trained(run.model_folder, task.kind, task.labels, device=session.device)
+    else:
+        learner = session.decoder(settings.adapter, settings.precision)
+        path = run.model_folder / ADAPTER
+        if not path.is_file() or sha256_of(path) != run.record.get("adapter_sha256"):
+            raise RunError(f"{path} is missing or was changed. Restore it, or train the run again with --force.")
+        learner.load(run.model_folder)
+    return Evaluator(learner, session, settings, tuple(run.identity.get("shares", ())), run.directory)

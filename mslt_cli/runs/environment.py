@@ -1,9 +1,11 @@
-"""What computed a run: versions, device, processes, commit."""
+"""What computed a run, and when: versions, device, processes, commit, times. Nothing here determines the run."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
+import time
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -13,8 +15,8 @@ from mslt_cli.models.decoder import Decoder
 from mslt_cli.training.distributed import World
 
 
-def environment_of(learner: Classifier | Decoder, world: World) -> dict[str, Any]:
-    """As run.json keeps it; nothing in it determines the run."""
+def describe_environment(learner: Classifier | Decoder, world: World) -> dict[str, Any]:
+    """The environment as run.json keeps it."""
     import numpy
     import torch
     import transformers
@@ -36,6 +38,22 @@ def environment_of(learner: Classifier | Decoder, world: World) -> dict[str, Any
         "host": platform.node(),
         "git_commit": _git_commit(),
     }
+
+
+class Stopwatch:
+    """The times of a run, as run.json keeps them."""
+
+    def __init__(self) -> None:
+        self.started, self.clock = datetime.now(UTC), time.monotonic()
+
+    def as_record(self) -> dict[str, Any]:
+        """The times if the run ends now."""
+        return {
+            "started_at": self.started.isoformat(timespec="seconds"),
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "wall_s": round(time.monotonic() - self.clock, 3),
+            "mslt_version": __version__,
+        }
 
 
 def _git_commit() -> str | None:

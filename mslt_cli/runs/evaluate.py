@@ -1,40 +1,28 @@
-"""`evaluate`: runs and models as they are, on targets and tasks that they were not evaluated on before."""
+"""`evaluate_run` and `evaluate_model`: what was not evaluated yet, on targets and tasks of the user's choice."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from mslt_cli import __version__
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import UsageError
+from mslt_cli.models.classifier import Classifier, load_trained
+from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import tokenizer_sha256, weights_checksum
-from mslt_cli.progress import QUIET, Progress
-from mslt_cli.runs.answering import Evaluation, evaluate_further, evaluated, lacking, with_scores
+from mslt_cli.runs.answering import Evaluation, Evaluator, add_results, evaluate_further, results_of
 from mslt_cli.runs.directory import Run, RunError, check_files, locked, read_run, write_run
-from mslt_cli.runs.environment import environment_of
+from mslt_cli.runs.environment import Stopwatch, describe_environment
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.plan import require_evaluated
-from mslt_cli.runs.session import Session, decided
-from mslt_cli.runs.spec import FORMAT, id_of, named_task
+from mslt_cli.runs.session import Session, decide_precision
+from mslt_cli.runs.spec import EvalSpec
 from mslt_cli.training.distributed import ALONE
 from mslt_cli.training.settings import Settings
 
 
-def evaluate_run(
-    store: Path,
-    run: Run,
-    model: Model,
-    evaluation: Evaluation,
-    *,
-    device: str | None = None,
-    session: Session | None = None,
-    progress: Progress = QUIET,
-) -> Run:
+def evaluate_run(store: Path, run: Run, model: Model, evaluation: Evaluation, *, session: Session | None = None) -> Run:
     """A run with scores on these targets: those that it has, and the others where its weights were kept.
 
     Args:
@@ -42,38 +30,34 @@ def evaluate_run(
         run: finished.
         model: what it was trained from; its tokenizer reads.
         evaluation: of a classifier on a task with the same labels; of a decoder on any task of multiple choice.
-        device: as torch writes it.
-        session: of the same model, where several runs share it.
-        progress: hears of it.
+        session: of the same model, where several runs share it, or to name a device and hear of progress.
 
     Raises:
         UsageError: decoders are not asked such a task, or encoders are not.
         RunError: targets are lacking, and the weights were not kept; or the directory was changed.
         DataError: data are not to be had.
     """
-    require_evaluated(evaluation.task)
+    session = session or Session(model)
+    evaluation = _prepare(evaluation, session)
     if (evaluation.task.kind == "multiple-choice") != ("adapter" in run.identity["settings"]):
         raise UsageError(
             f"Run {run.run_id} was trained for {run.identity['task']['name']}, and cannot be evaluated on"
             f" {evaluation.task.name} ({evaluation.task.kind})."
         )
-    for note in ensure_data(evaluation.task, evaluation.targets, evaluation.split, progress=progress)[1]:
-        progress.note(note)
-    session = session or Session(model, device=device, progress=progress)
     check_files(run)
-    left = lacking(run, evaluation, session)
-    if not left:
+    missing = evaluation.missing_in(run, session)
+    if not missing:
         return run
     if run.model_folder is None:
-        codes = ", ".join(evaluation.task.code(target) for target in left)
+        codes = ", ".join(evaluation.task.code(target) for target in missing)
         raise RunError(
             f"Run {run.run_id} was not evaluated on {codes}, and its weights were not kept. Train it again with:"
             f" {run.record['command']} --keep-model"
         )
     with locked(run.directory, wait=True):
-        done = evaluate_further(read_run(run.directory) or run, [evaluation], session, progress, ALONE)
-    Index(store, progress).save(done)
-    return done
+        run = evaluate_further(read_run(run.directory) or run, [evaluation], session)
+    Index(store, session.progress).save(run)
+    return run
 
 
 def evaluate_model(
@@ -82,13 +66,10 @@ def evaluate_model(
     evaluation: Evaluation,
     *,
     root: Path,
-    max_length: int = 512,
-    precision: str = "auto",
+    settings: Settings = Settings(),
     four_bit: bool = False,
-    device: str | None = None,
-    session: Session | None = None,
     force: bool = False,
-    progress: Progress = QUIET,
+    session: Session | None = None,
 ) -> Run:
     """Evaluate a model as it is: a decoder, or a classifier that was trained for such a task, by whomever.
 
@@ -97,76 +78,64 @@ def evaluate_model(
         model: on this machine.
         evaluation: see there.
         root: the folder of run directories.
-        max_length: tokens of an example, for classifiers.
-        precision: auto, fp32 or bf16.
+        settings: of these the precision counts, and for classifiers the longest example.
         four_bit: whether a decoder's weights are held in 4 bits.
-        device: as torch writes it.
-        session: of the same model, where several evaluations share it.
         force: evaluate anew.
-        progress: hears of it.
+        session: of the same model, where several evaluations share it, or to name a device and hear of progress.
 
     Raises:
         ModelError: it is no decoder, or has no head for the task, or other labels.
         DataError: data are not to be had.
     """
-    from mslt_cli.models.classifier import load_trained
-
+    session = session or Session(model)
+    evaluation = _prepare(evaluation, session)
     task = evaluation.task
-    require_evaluated(task)
-    asked = task.kind == "multiple-choice"
-    for note in ensure_data(task, evaluation.targets, evaluation.split, progress=progress)[1]:
-        progress.note(note)
-    settings = decided(Settings(max_length=max_length, precision=precision), device)  # type: ignore[arg-type]
-    identity: dict[str, Any] = {
-        "format": FORMAT,
-        "kind": "eval",
-        "task": {"name": task.variant, "definition": task.definition, "labels": list(task.labels)},
-        "model": {
-            "name": model.name,
-            "revision": model.revision,
-            "weights_sha256": weights_checksum(model.folder),
-            "tokenizer_sha256": tokenizer_sha256(model.folder),
-        },
-        "settings": {"precision": settings.precision, "four_bit": four_bit} if asked else settings.as_json(),
-    }
-    run_id = id_of(identity)
-    short = model.name.rstrip("/").rsplit("/", 1)[-1]
-    directory = root / f"eval_{task.name}_{short}_{run_id}"
-    session = session or Session(model, device=device, progress=progress)
+    spec = EvalSpec(
+        task=task,
+        model=model,
+        weights_sha256=weights_checksum(model.folder),
+        tokenizer_sha256=tokenizer_sha256(model.folder),
+        settings=decide_precision(settings, session.device),
+        four_bit=four_bit,
+    )
+    directory = root / spec.folder_name
     with locked(directory, wait=True):
-        known = None if force else read_run(directory)
-        if known is not None and not lacking(known, evaluation, session):
-            check_files(known)
-            return known
-        started, clock = datetime.now(UTC), time.monotonic()
-        learner: Any
-        if asked:
-            learner = session.decoder(None, settings.precision, four_bit=four_bit)
+        before = None if force else read_run(directory)
+        missing = evaluation.missing_in(before, session) if before is not None else evaluation.targets
+        if before is not None and not missing:
+            check_files(before)
+            return before
+        watch = Stopwatch()
+        learner: Classifier | Decoder
+        if task.kind == "multiple-choice":
+            learner = session.decoder(None, spec.settings.precision, four_bit=four_bit)
         else:
-            with progress.step(f"load {model.name}"):
-                learner = load_trained(model.folder, task.kind, task.labels, device=device)
-        left = evaluation if known is None else replace(evaluation, targets=lacking(known, evaluation, session))
-        found = evaluated((), left, session, learner, directory, progress, settings)
-        codes = ",".join(task.code(target) for target in evaluation.targets)
-        command = f"mslt eval {model.name} {task.options} --targets {codes} --split {evaluation.split}"
-        command += f" {evaluation.reading.options}" if evaluation.reading and evaluation.reading.options else ""
-        run = write_run(
-            directory,
-            {
-                "run_id": run_id,
-                "name": model.name + (" in 4 bits" if four_bit else ""),
-                "task": named_task(task),
-                "identity": identity,
-                "command": command + (" --4bit" if four_bit else ""),
-                "environment": environment_of(learner, ALONE),
-                **with_scores(
-                    {name: known.record[name] for name in ("scores", "means", "files")} if known else {}, *found
-                ),
-                "started_at": started.isoformat(timespec="seconds"),
-                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "wall_s": round(time.monotonic() - clock, 3),
-                "mslt_version": __version__,
-            },
-        )
-    Index(store, progress).save(run)
+            with session.progress.step(f"load {model.name}"):
+                learner = load_trained(model.folder, task.kind, task.labels, device=session.device)
+        evaluator = Evaluator(learner, session, spec.settings, (), directory)
+        results = evaluator.evaluate(replace(evaluation, targets=missing))
+        record = {
+            **spec.as_record(),
+            "command": spec.command(evaluation),
+            "environment": describe_environment(learner, ALONE),
+            **add_results(results_of(before), results),
+            **watch.as_record(),
+        }
+        run = write_run(directory, record)
+    Index(store, session.progress).save(run)
     return run
+
+
+def _prepare(evaluation: Evaluation, session: Session) -> Evaluation:
+    """The evaluation with ISO 639-3 codes; its data are fetched where they are not in the cache.
+
+    Raises:
+        UsageError: nothing is evaluated on such a task.
+        UnknownNameError, DataError: a language or data are not to be had.
+    """
+    task, split = evaluation.task, evaluation.split
+    require_evaluated(task)
+    evaluation = evaluation.resolve()
+    for note in ensure_data(task, evaluation.targets, split, progress=session.progress)[1]:
+        session.progress.note(note)
+    return evaluation

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from mslt_cli.errors import MsltError
+from mslt_cli.fields import check_fields
 from mslt_cli.models.find import Model
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation
-from mslt_cli.runs.checkpoints import last_step
-from mslt_cli.runs.directory import BusyError, Run, RunError
+from mslt_cli.runs.directory import BusyError
+from mslt_cli.runs.how import How
 from mslt_cli.runs.index import Index
-from mslt_cli.runs.plan import Planned, check_samples, plan
+from mslt_cli.runs.plan import Experiment, Planned, plan
+from mslt_cli.runs.samples import check_samples
 from mslt_cli.runs.session import Session
-from mslt_cli.runs.work import How, Outcome, carry_out, find_done
+from mslt_cli.runs.work import Outcome, State, Work
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.distributed import World, join_world
+from mslt_cli.training.mixture import Sampling
 from mslt_cli.training.settings import Settings
-
-State = Literal["done", "goes on", "new"]
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,17 @@ def train(
     sources: Sequence[Sequence[str]],
     *,
     root: Path,
+    examples: int | None = None,
     seeds: Sequence[int] = (0,),
+    sampling: Sampling = Sampling(),
     settings: Settings | None = None,
-    keep_model: bool = False,
-    merge: bool = False,
-    force: bool = False,
-    checkpoint_every: int | None = None,
-    micro_batch: int | None = None,
-    device: str | None = None,
+    targets: Sequence[str] = (),
+    evaluation_split: str | None = None,
+    evaluations: Sequence[Evaluation] = (),
+    how: How = How(),
     progress: Progress = QUIET,
     announce: Callable[[list[tuple[Planned, State]], Session], bool] | None = None,
     first: Callable[[int], int] = lambda runs: 0,
-    **planned: Any,
 ) -> list[Finished]:
     """Train on one combination or on many, evaluate each on the targets, and record all; what is done is not repeated.
 
@@ -60,108 +59,109 @@ def train(
 
     Args:
         store: path of the store, the index over run directories.
-        task, model, sources, seeds, settings, device, **planned: see `plan`.
+        task: of kind sequence- or token-classification, or instruction.
+        model: with its weights: an encoder, or for instructions a decoder.
+        sources: combinations of languages, in any spelling.
         root: the folder of run directories.
-        keep_model: keep the trained weights; a decoder's adapter is kept anyway.
-        merge: also write a decoder with its adapter worked in.
-        force: run anew what is done.
-        checkpoint_every: steps; 0 = never; None = every five minutes.
-        micro_batch: most examples that go through the model at once.
+        examples: the budget of every run. Default: what the smallest of all sources has.
+        seeds: one run of each combination for each.
+        sampling: how the examples are drawn from the sources.
+        settings: how a model learns. Default: the default preset.
+        targets: languages to evaluate on, in any spelling; "all" or "paper-literal". Default: the task's.
+        evaluation_split: the split to evaluate on. Default: the task's.
+        evaluations: for instructions, which are not evaluated on: other tasks.
+        how: what does not change the results.
         progress: hears of it.
         announce: is given the plan, with what is there of each run, before anything is trained; says whether to go on.
         first: which of so many runs to begin with, so that several processes share one plan.
 
+    Returns:
+        The runs in the order of the plan; none if `announce` says so.
+
     Raises:
-        MsltError: as `plan`; nothing has been trained then.
+        UsageError, DataError, FetchError, UnknownNameError: something that is asked for does not exist or go together;
+            nothing has been trained then.
     """
-    runs = plan(task, model, sources, seeds=seeds, settings=settings, device=device, progress=progress, **planned)
-    how = How(root, keep_model, merge, force, checkpoint_every, micro_batch=micro_batch)
+    check_fields(how)
+    experiment = Experiment(
+        task=task,
+        model=model,
+        sources=sources,
+        examples=examples,
+        seeds=seeds,
+        sampling=sampling,
+        settings=settings,
+        targets=targets,
+        evaluation_split=evaluation_split,
+        evaluations=evaluations,
+    )
+    runs = plan(experiment, device=how.device, progress=progress)
     with join_world() as world:
-        session = Session(model, device=f"cuda:{world.local_rank}" if _on_gpus(world) else device, progress=progress)
-        states = [(item, _state(item, how, session)) for item in runs]
-        if announce is not None and not announce(states, session):
+        session = Session(model, device=_device_of(world) or how.device, progress=progress)
+        works = [Work(item, root, how, session, world) for item in runs]
+        states = [work.state for work in works]
+        if announce is not None and not announce(list(zip(runs, states, strict=True)), session):
             return []
-        if any(state != "done" for _, state in states):
+        if any(state != "done" for state in states):
             from mslt_cli.models.loading import check_loadable
 
             check_loadable(model.folder, session.device)  # for its errors
-        for note in check_samples([item for item, state in states if state != "done"], session):
+        left = [item for item, state in zip(runs, states, strict=True) if state != "done"]
+        for note in check_samples(left, session):
             progress.note(note)
-        # Rotated, so that processes with one plan begin at different places.
-        start = first(len(runs))
-        turned = runs[start:] + runs[:start]
-        done = _execute(turned, how, session, progress, world, Index(store, progress).save)
-    order = {id(item): i for i, item in enumerate(runs)}
-    return sorted(done, key=lambda finished: order[id(finished.planned)])
+        return _carry_out(works, first(len(works)), Index(store, progress))
 
 
-def _on_gpus(world: World) -> bool:
+def _device_of(world: World) -> str | None:
+    """The GPU of this process, where several train together; else None."""
     if world.size == 1:
-        return False
+        return None
     import torch
 
-    return torch.cuda.is_available()
+    return f"cuda:{world.local_rank}" if torch.cuda.is_available() else None
 
 
-def _state(item: Planned, how: How, session: Session) -> State:
-    try:
-        if find_done(item.spec, item.evaluations, how, session) is not None:
-            return "done"
-    except RunError:
-        return "new"  # it will say what is wrong when its turn comes
-    return "goes on" if last_step(how.root / item.spec.folder_name) and not how.force else "new"
+def _carry_out(works: Sequence[Work], first: int, index: Index) -> list[Finished]:
+    """Do all runs; those that other processes do come last.
 
-
-def _execute(
-    runs: Sequence[Planned],
-    how: How,
-    session: Session,
-    progress: Progress,
-    world: World,
-    index: Callable[[Run], None],
-) -> list[Finished]:
-    done: list[Finished] = []
-    busy: list[Planned] = []
+    Args:
+        works: in the order of the plan, and of what is returned.
+        first: place of the one to begin with, so that processes with one plan begin at different places.
+        index: where runs are indexed as they end; tells of progress.
+    """
+    finished: dict[int, Finished] = {}
+    busy: list[int] = []
     trained_s: list[float] = []
 
-    def one(item: Planned, left: int, *, wait: bool) -> None:
-        clock = time.monotonic()
+    def carry_out(i: int, left: int, *, wait: bool) -> None:
+        work, clock = works[i], time.monotonic()
         try:
-            outcome = carry_out(item.spec, item.evaluations, replace(how, wait=wait), session, progress, world)
+            outcome = work.carry_out(wait=wait)
         except BusyError:
-            busy.append(item)
+            busy.append(i)
             return
         except MsltError as error:
-            if world.size > 1:  # the other processes are elsewhere in this run: the launcher ends them
+            if work.world.size > 1:  # the other processes are elsewhere in this run: the launcher ends them
                 raise
-            if len(runs) > 1:
-                progress.note(f"{item.spec.label} seed {item.spec.seed} failed: {error}")
-            done.append(Finished(item, None, error))
+            if len(works) > 1:
+                index.progress.note(f"{work.spec.title} failed: {error}")
+            finished[i] = Finished(work.planned, None, error)
             return
-        done.append(Finished(item, outcome))
-        if world.first:
-            index(outcome.run)
+        finished[i] = Finished(work.planned, outcome)
+        if work.world.first:
+            index.save(outcome.run)
         if outcome.status == "trained":
             trained_s.append(time.monotonic() - clock)
             if len(trained_s) == 1 and left:
-                progress.note(f"{left} more to go; that takes about {readable_time(left * trained_s[0])}")
+                index.progress.note(f"{left} more to go; that takes about {readable_time(left * trained_s[0])}")
 
-    for i, item in enumerate(runs):
-        one(item, len(runs) - i - 1, wait=False)
-    for item in busy:
-        progress.note(f"{item.spec.label} seed {item.spec.seed} is being run by another process: waiting for it")
-        one(item, 0, wait=True)
-    return done
-
-
-def together(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
-    """Evaluations of several runs, each task and reading once with all its targets."""
-    found: dict[tuple[str, str, str], Evaluation] = {}
-    for evaluation in evaluations:
-        key = (evaluation.task.variant, evaluation.split, evaluation.scoring)
-        there = found.setdefault(key, evaluation)
-        found[key] = replace(there, targets=tuple(dict.fromkeys([*there.targets, *evaluation.targets])))
-    return list(found.values())
+    order = [*range(first, len(works)), *range(first)]
+    for turn, i in enumerate(order, 1):
+        carry_out(i, len(works) - turn, wait=False)
+    for i in busy:
+        index.progress.note(f"{works[i].spec.title} is being run by another process: waiting for it")
+        carry_out(i, 0, wait=True)
+    return [finished[i] for i in range(len(works))]
 
 
 def readable_time(seconds: float) -> str:

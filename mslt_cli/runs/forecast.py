@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mslt_cli.errors import MsltError
-from mslt_cli.runs.experiment import State
 from mslt_cli.runs.plan import Planned
+from mslt_cli.runs.samples import planned_tokens
 from mslt_cli.runs.session import Session
-from mslt_cli.runs.work import planned_tokens
+from mslt_cli.runs.work import State
 from mslt_cli.store.db import open_store, store_exists
 from mslt_cli.store.runs import tokens_per_s
 

@@ -27,5 +27,3 @@ class How:
     )
     device: str | None = None
     """As torch names it; None = the GPU if there is one."""
-    wait: bool = False
-    """Whether to wait for another process that does the same run."""

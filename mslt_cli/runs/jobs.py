@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 from mslt_cli.errors import UsageError
 
@@ -27,13 +27,8 @@ def first_run(runs: int) -> int:
     return runs * number // jobs
 
 
-def none() -> AbstractContextManager[None]:
-    """No helpers."""
-    return nullcontext()
-
-
 @contextmanager
-def start(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
+def start_helpers(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
     """Start jobs − 1 processes with this one's own command line; they end with the block, or are ended.
 
     Args:

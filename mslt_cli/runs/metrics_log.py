@@ -14,21 +14,22 @@ from mslt_cli.runs.directory import METRICS, RUN, run_files
 from mslt_cli.training.distributed import World
 from mslt_cli.training.loop import StepRecord
 
+NO_TOKENS = {"tokens": 0, "padded_tokens": 0}
+
 
 def metrics_file(directory: Path) -> Path:
     """Where the lines of a training under way go: beside those of a run that ended, until they take their place."""
     return directory / (f"new-{METRICS}" if (directory / RUN).exists() else METRICS)
 
 
-def line_of(record: StepRecord) -> dict[str, Any]:
+def record_as_line(record: StepRecord) -> dict[str, Any]:
     """A step as JSON."""
-    line = asdict(record)
-    return {name: value for name, value in line.items() if value is not None}
+    return {name: value for name, value in asdict(record).items() if value is not None}
 
 
 @contextmanager
 def metrics_writer(directory: Path, world: World) -> Iterator[Callable[[dict[str, Any] | None], None]]:
-    """A function that adds a line to metrics.jsonl, or flushes it."""
+    """A function that adds a line to metrics.jsonl; None flushes it. Only the first process writes."""
     if not world.first:
         yield lambda line: None
         return
@@ -44,18 +45,11 @@ def metrics_writer(directory: Path, world: World) -> Iterator[Callable[[dict[str
         yield write
 
 
-def kept_metrics(directory: Path, step: int) -> dict[str, int]:
+def cut_metrics(directory: Path, step: int) -> dict[str, int]:
     """Cut metrics.jsonl back to a step; returns the tokens so far."""
     path = metrics_file(directory)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    kept = lines[:step]
+    lines = path.read_text(encoding="utf-8").splitlines()[:step] if path.is_file() else []
     with run_files(directory):
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    last = json.loads(kept[-1]) if kept else {}
-    return {name: int(last.get(name, 0)) for name in ("tokens", "padded_tokens")}
-
-
-def last_line(path: Path) -> dict[str, Any]:
-    """The last step."""
-    line: dict[str, Any] = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
-    return line
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    last = json.loads(lines[-1]) if lines else {}
+    return {name: int(last.get(name, 0)) for name in NO_TOKENS}

@@ -82,7 +82,7 @@ class Session:
 
     def encoded(self, task: Task, language: str, split: str, settings: Settings) -> Encoded:
         """The token ids of a split."""
-        most = longest(self.model, settings)
+        most = longest_example(self.model, settings)
         key = (task.key, language, split, most, settings.spacing)
         if key not in self._encoded:
             frame = self.rows(task, language, split)
@@ -99,12 +99,10 @@ class Session:
         head = choose_head(self.model.name, task.kind, settings.head)
 
         def load() -> Classifier:
-            return load_classifier(
-                *(self.model.folder, head, task.labels), device=self.device, compiled=settings.compile
-            )
+            return load_classifier(self.model.folder, head, task.labels, device=self.device, compiled=settings.compile)
 
-        found: Classifier = self._learner((head, task.labels, settings.compile), load)
-        return found
+        classifier: Classifier = self._learner((head, task.labels, settings.compile), load)
+        return classifier
 
     def decoder(self, adapter: Adapter | None, precision: str, *, four_bit: bool = False) -> Decoder:
         """The model as a decoder, with an adapter that is to be restarted or read, or as it is."""
@@ -115,8 +113,8 @@ class Session:
                 self.model.folder, adapter=adapter, four_bit=four_bit, precision=precision, device=self.device
             )
 
-        found: Decoder = self._learner((adapter, precision, four_bit), load)
-        return found
+        decoder: Decoder = self._learner((adapter, precision, four_bit), load)
+        return decoder
 
     def _learner(self, key: tuple[Any, ...], load: Callable[[], Any]) -> Any:
         if key not in self._learners:
@@ -126,7 +124,7 @@ class Session:
         return self._learners[key]
 
 
-def longest(model: Model, settings: Settings) -> int:
+def longest_example(model: Model, settings: Settings) -> int:
     """Tokens that an example may have: as the settings say, and no more than the model has positions for."""
     config = model.files.config
     if settings.adapter is not None:
@@ -137,8 +135,8 @@ def longest(model: Model, settings: Settings) -> int:
     return min(settings.max_length, positions)
 
 
-def decided(settings: Settings, device: str | None) -> Settings:
-    """The settings with the precision that this machine will compute in.
+def decide_precision(settings: Settings, device: str | None) -> Settings:
+    """Return the settings with the precision that this machine will compute in.
 
     Torch is asked only where there is a GPU: a run that is in the store is found without importing it.
     """

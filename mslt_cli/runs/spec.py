@@ -8,13 +8,16 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mslt_cli.fields import words_for
 from mslt_cli.models.find import Model
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
 from mslt_cli.training.settings import Settings, preset
+
+if TYPE_CHECKING:
+    from mslt_cli.runs.answering import Evaluation
 
 FORMAT = 1
 """Raised when the same settings come to mean another training."""
@@ -23,24 +26,76 @@ ID_DIGITS = 12
 
 @dataclass(frozen=True)
 class Spec:
-    """One training. Two of the same identity have the same result."""
+    """What both kinds of runs have. Two runs of the same identity have the same result."""
 
+    kind: ClassVar[str]
+    """As the identity has it: "train" or "eval"."""
     task: Task
     model: Model
     weights_sha256: str
     tokenizer_sha256: str
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What determines the result beside task and model, as JSON."""
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """The name of the run in tables."""
+        raise NotImplementedError
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that determines the result, as JSON."""
+        return {
+            "format": FORMAT,
+            "kind": self.kind,
+            "task": {"name": self.task.variant, "definition": self.task.definition, "labels": list(self.task.labels)},
+            "model": {
+                "name": self.model.name,
+                "revision": self.model.revision,
+                "weights_sha256": self.weights_sha256,
+                "tokenizer_sha256": self.tokenizer_sha256,
+            },
+            **self.details,
+        }
+
+    @cached_property
+    def run_id(self) -> str:
+        """The first digits of the identity's SHA-256."""
+        return id_of(self.identity)
+
+    @property
+    def model_stem(self) -> str:
+        """The last part of the model's name."""
+        return self.model.name.rstrip("/").rsplit("/", 1)[-1]
+
+    def as_record(self) -> dict[str, Any]:
+        """The part of run.json that says which run it is; `task` is as a user names it."""
+        return {
+            "run_id": self.run_id,
+            "name": self.label,
+            "task": {"name": self.task.file or self.task.name, "without": list(self.task.without)},
+            "identity": self.identity,
+        }
+
+
+@dataclass(frozen=True)
+class TrainSpec(Spec):
+    """One training."""
+
+    kind = "train"
     shares: Mapping[str, int]
     """Examples of each source, by ISO 639-3 code, sorted."""
-    unequal: bool
-    """Whether the shares differ by more than the budget's remainder."""
     pairing: Pairing | None
     oversample: bool
     seed: int
-    """Of the head, the batches and dropout."""
+    """Seed of the head, the batches and dropout."""
     data_seed: int
-    """Of the sample."""
+    """Seed of the sample."""
     settings: Settings
-    """With precision decided: fp32 or bf16."""
+    """With a decided precision: fp32 or bf16."""
     data: Mapping[str, str]
     """SHA-256 of each source's training rows; with choose "best" also of "deu validation", its rows of that split."""
 
@@ -55,6 +110,11 @@ class Spec:
         return sum(self.shares.values())
 
     @property
+    def unequal(self) -> bool:
+        """Whether the shares differ by more than the budget's remainder."""
+        return max(self.shares.values()) - min(self.shares.values()) > 1
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """The data set's own codes of the sources, sorted."""
         return tuple(sorted(self.task.code(source) for source in self.shares))
@@ -65,18 +125,13 @@ class Spec:
         return f"{'MSLT' if len(self.shares) > 1 else 'SSLT'}({','.join(self.codes)})"
 
     @property
-    def identity(self) -> dict[str, Any]:
-        """All that determines the result, as JSON."""
+    def title(self) -> str:
+        """ "MSLT(ar,de,zh) seed 0"."""
+        return f"{self.label} seed {self.seed}"
+
+    @property
+    def details(self) -> dict[str, Any]:
         return {
-            "format": FORMAT,
-            "kind": "train",
-            "task": {"name": self.task.variant, "definition": self.task.definition, "labels": list(self.task.labels)},
-            "model": {
-                "name": self.model.name,
-                "revision": self.model.revision,
-                "weights_sha256": self.weights_sha256,
-                "tokenizer_sha256": self.tokenizer_sha256,
-            },
             "shares": dict(self.shares),
             "unequal": self.unequal,
             "pairing": self.pairing,
@@ -87,17 +142,11 @@ class Spec:
             "data": dict(self.data),
         }
 
-    @cached_property
-    def run_id(self) -> str:
-        """The first digits of the identity's SHA-256."""
-        return id_of(self.identity)
-
     @property
     def folder_name(self) -> str:
         """ "cldr_e5-small_ara-deu-zho_600_s0_1a2b3c4d5e6f": for people, but for its end."""
-        model = self.model.name.rstrip("/").rsplit("/", 1)[-1]
         langs = "-".join(self.sources) if len(self.sources) <= 6 else f"{len(self.sources)}langs"
-        return f"{self.task.name}_{model}_{langs}_{self.examples}_s{self.seed}_{self.run_id}"
+        return f"{self.task.name}_{self.model_stem}_{langs}_{self.examples}_s{self.seed}_{self.run_id}"
 
     def command(self, targets: tuple[str, ...] = (), *, keep_model: bool = False) -> str:
         """A command line that does this run alone."""
@@ -121,9 +170,38 @@ class Spec:
         return shlex.join(words)
 
 
-def named_task(task: Task) -> dict[str, Any]:
-    """How a user names the task: its name or its file, and the repairs that are switched off."""
-    return {"name": task.file or task.name, "without": list(task.without)}
+@dataclass(frozen=True)
+class EvalSpec(Spec):
+    """The evaluation of a model as it is."""
+
+    kind = "eval"
+    settings: Settings
+    """Of these the precision counts, and for classifiers the longest example."""
+    four_bit: bool
+    """Whether a decoder's weights are held in 4 bits."""
+
+    @property
+    def details(self) -> dict[str, Any]:
+        if self.task.kind == "multiple-choice":
+            return {"settings": {"precision": self.settings.precision, "four_bit": self.four_bit}}
+        return {"settings": self.settings.as_json()}
+
+    @property
+    def label(self) -> str:
+        """The model's name."""
+        return self.model.name + (" in 4 bits" if self.four_bit else "")
+
+    @property
+    def folder_name(self) -> str:
+        """ "eval_xcopa_bloom-560m_1a2b3c4d5e6f"."""
+        return f"eval_{self.task.name}_{self.model_stem}_{self.run_id}"
+
+    def command(self, evaluation: Evaluation) -> str:
+        """A command line that does this evaluation."""
+        codes = ",".join(self.task.code(target) for target in evaluation.targets)
+        words = f"mslt eval {self.model.name} {self.task.options} --targets {codes} --split {evaluation.split}"
+        words += f" {evaluation.reading.options}" if evaluation.reading and evaluation.reading.options else ""
+        return words + (" --4bit" if self.four_bit else "")
 
 
 def id_of(identity: Mapping[str, Any]) -> str:
@@ -132,6 +210,6 @@ def id_of(identity: Mapping[str, Any]) -> str:
 
 
 def sha256_of_json(value: Any) -> str:
-    """Of the one way in which we write it: sorted keys, no blanks."""
+    """The SHA-256 of the one way in which we write JSON: sorted keys, no blanks."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

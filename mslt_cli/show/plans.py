@@ -9,9 +9,9 @@ from mslt_cli.show.rows import Column, plural, show_rows
 from mslt_cli.show.terminal import note
 
 if TYPE_CHECKING:
-    from mslt_cli.runs.experiment import State
     from mslt_cli.runs.forecast import Forecast
     from mslt_cli.runs.plan import Planned
+    from mslt_cli.runs.work import State
 
 
 MANY_PASSES = 20

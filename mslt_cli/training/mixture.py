@@ -82,25 +82,29 @@ def proportional_shares(examples: int, sizes: Mapping[str, int]) -> dict[str, in
     return shares
 
 
-def stated_shares(text: str, language_of: Callable[[str], str]) -> dict[str, int]:
-    """Read shares as a user states them: "a=600,b=200".
+def stated_shares(split: str | Mapping[str, int], language_of: Callable[[str], str]) -> dict[str, int]:
+    """Read shares as a user states them.
 
     Args:
-        text: name=number by comma.
+        split: "en=600,de=200", or the same as a mapping.
         language_of: gives the ISO 639-3 code of a spelling.
 
     Raises:
         UsageError: it is not of that form, or names a language twice.
     """
+    if isinstance(split, str):
+        matches = [re.fullmatch(r"\s*([^=]+?)\s*=\s*([0-9_]+)\s*", part) for part in split.split(",")]
+        pairs = [(match[1], int(match[2])) if match else ("", 0) for match in matches]
+    else:
+        pairs = list(split.items())
     shares: dict[str, int] = {}
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*([^=]+?)\s*=\s*([0-9_]+)\s*", part)
-        if match is None or int(match[2]) < 1:
-            raise UsageError(f"--split is {text!r}; write sizes, or the examples of each source: en=600,de=200.")
-        language = language_of(match[1])
+    for name, examples in pairs:
+        if examples < 1:
+            raise UsageError(f"--split is {split!r}; write sizes, or the examples of each source: en=600,de=200.")
+        language = language_of(name)
         if language in shares:
-            raise UsageError(f"--split names {match[1]} twice. Give it once.")
-        shares[language] = int(match[2])
+            raise UsageError(f"--split names {name} twice. Give it once.")
+        shares[language] = examples
     return dict(sorted(shares.items()))
 
 

@@ -1,5 +1,6 @@
 """`mslt train` and `mslt eval` as users call them."""
 
+import io
 import json
 import os
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from in_process import run_command
 
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parent.parent / "runs"))  # for its tiny model and task
@@ -25,8 +27,9 @@ def mslt(own_store, home, monkeypatch):  # noqa: F811
     """Runs a command with a store, runs and a cache of its own."""
     monkeypatch.setenv("MSLT_STORE", str(own_store))
 
-    def run(*words, code=0, stdin=None):
-        done = subprocess.run([*COMMAND, *map(str, words)], capture_output=True, text=True, input=stdin)
+    def run(*words, code=0, stdin=""):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        done = run_command(*words, HF_HOME=str(home / "hf"))
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
         return done

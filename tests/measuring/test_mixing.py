@@ -19,6 +19,7 @@ from mslt_cli.models.find import fetch_model
 from mslt_cli.probing.embeddings import EmbeddingOptions, sentence_embeddings
 from mslt_cli.runs.directory import RunError
 from mslt_cli.runs.experiment import train
+from mslt_cli.runs.how import How
 from mslt_cli.store.db import open_store
 from mslt_cli.store.probes import read_probes, save_probes
 from mslt_cli.tasks import find_task
@@ -129,7 +130,7 @@ def trained(own_store, home, moods, tiny):  # noqa: F811
 
     def start(sources, *, head="cls", keep=True):
         settings = Settings(epochs=2, batch_size=4, learning_rate=1e-2, head=head)
-        given = {"examples": 12, "settings": settings, "root": home / "runs", "keep_model": keep}
+        given = {"examples": 12, "settings": settings, "root": home / "runs", "how": How(keep_model=keep)}
         (done,) = train(own_store, moods, tiny, [sources], **given)
         return done.outcome.run
 

@@ -19,6 +19,7 @@ from mslt_cli.runs.compare import compare_runs
 from mslt_cli.runs.directory import RunError, check_files
 from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
 from mslt_cli.runs.experiment import train
+from mslt_cli.runs.how import How
 from mslt_cli.runs.index import find_run, index_runs
 from mslt_cli.store.db import open_store
 from mslt_cli.tasks import find_task
@@ -139,8 +140,8 @@ def test_a_stopped_run_goes_on_bit_by_bit(run, monkeypatch, home, settings):
     with monkeypatch.context() as patch:
         patch.setattr(Training, "steps", killed)
         with pytest.raises(KeyboardInterrupt):
-            run([(AR, DE)], settings=settings, checkpoint_every=1)
-    outcome = only(run([(AR, DE)], settings=settings, checkpoint_every=1))
+            run([(AR, DE)], settings=settings, how=How(checkpoint_every=1))
+    outcome = only(run([(AR, DE)], settings=settings, how=How(checkpoint_every=1)))
     assert outcome.status == "resumed"
     assert outcome.run.record["training"]["resumed_at"] == 3
     for name in ("metrics.jsonl", "manifest.parquet", "model/adapter_model.safetensors"):
@@ -159,7 +160,7 @@ def test_micro_batches_do_not_change_what_is_learned(run, home):
     settings = override(QUICK_PLAIN, {}, {"dropout": 0.0})
     losses = []
     for size in (1, 4):
-        done = only(run([(AR, DE)], settings=settings, micro_batch=size, root=home / str(size))).run
+        done = only(run([(AR, DE)], settings=settings, how=How(micro_batch=size), root=home / str(size))).run
         lines = (done.directory / "metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["loss"] for line in lines])
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
@@ -236,13 +237,13 @@ def test_a_run_that_changed_nothing_answers_as_its_base_model(run, own_store, wi
 def test_merged_it_is_a_model_like_any_other(run, own_store, home):
     first = only(run([(AR, DE)], settings=QUICK_PLAIN, evaluations=(xwinograd(scoring="options"),))).run
     assert not (first.directory / "merged").exists()
-    merged = only(run([(AR, DE)], settings=QUICK_PLAIN, merge=True))
+    merged = only(run([(AR, DE)], settings=QUICK_PLAIN, how=How(merge=True)))
     assert merged.status == "evaluated"  # nothing was trained
     folder = merged.run.directory / "merged"
     base = evaluate_model(own_store, fetch_model(str(folder)), xwinograd(scoring="options"), root=home / "runs")
     for a, b in zip(*(r.predictions(r.scores[0])["scores"].to_list() for r in (first, base)), strict=True):
         assert a == pytest.approx(b, abs=1e-3)
-    assert only(run([(AR, DE)], settings=QUICK_PLAIN, merge=True)).status == "done"
+    assert only(run([(AR, DE)], settings=QUICK_PLAIN, how=How(merge=True))).status == "done"
 
 
 def test_an_adapter_that_was_changed_is_not_used(run, own_store, wide):
@@ -293,15 +294,15 @@ def test_out_of_memory_first_spares_what_can_be_computed_again(run, heard, monke
 
 def test_a_step_without_any_answer_is_taken_and_changes_no_other(run, home, monkeypatch):
     """Half of the instructions have no room for their answers: nothing of them is computed."""
-    from mslt_cli.runs import work as carrying
+    from mslt_cli.runs import samples
 
-    plain, seen = carrying.next_token_examples, []
+    plain, seen = samples.next_token_examples, []
 
     def half(encoded, segments):
         made = plain(encoded, segments)
         return [replace(e, labels=e.labels[:0], positions=e.positions[:0]) if i % 2 else e for i, e in enumerate(made)]
 
-    monkeypatch.setattr(carrying, "next_token_examples", half)
+    monkeypatch.setattr(samples, "next_token_examples", half)
     monkeypatch.setattr(
         "mslt_cli.training.loop.collate", lambda some, *a, **k: seen.extend(some) or collate(some, *a, **k)
     )

@@ -17,11 +17,13 @@ from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.directory import RunError, check_files, locked, read_run
 from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
 from mslt_cli.runs.experiment import train
+from mslt_cli.runs.how import How
 from mslt_cli.runs.index import find_run, index_runs
 from mslt_cli.runs.plan import PAPER_LITERAL
 from mslt_cli.store.db import open_store
 from mslt_cli.store.runs import find_runs
 from mslt_cli.training.loop import Training
+from mslt_cli.training.mixture import Sampling
 from mslt_cli.training.settings import Settings
 
 torch = pytest.importorskip("torch")
@@ -78,7 +80,7 @@ def test_a_run_keeps_all_that_made_it_and_what_came_of_it(run, moods, own_store)
 
 @pytest.mark.parametrize("pairing", ["disjoint", "independent"])
 def test_what_a_combination_takes_of_a_language_is_among_what_the_language_alone_takes(run, moods, pairing):
-    alone, mixed = run(moods, [(EN,), (DE, EN)], pairing=pairing)
+    alone, mixed = run(moods, [(EN,), (DE, EN)], sampling=Sampling(pairing=pairing))
     taken = {}
     for name, item in (("alone", alone), ("mixed", mixed)):
         manifest = pl.read_parquet(item.outcome.run.directory / "manifest.parquet")
@@ -97,7 +99,7 @@ def test_asked_again_a_run_is_answered_without_training(run, moods, monkeypatch)
 
 def test_force_runs_it_anew_with_the_same_result(run, moods):
     first = only(run(moods, [(EN,)]))
-    again = only(run(moods, [(EN,)], force=True))
+    again = only(run(moods, [(EN,)], how=How(force=True)))
     assert again.status == "trained"
     assert again.run.scores == first.run.scores
 
@@ -108,8 +110,8 @@ def test_force_runs_it_anew_with_the_same_result(run, moods):
         {"seeds": (1,)},
         {"examples": 13},
         {"settings": replace(QUICK, learning_rate=2e-2)},
-        {"data_seed": 5},
-        {"oversample": True},
+        {"sampling": Sampling(data_seed=5)},
+        {"sampling": Sampling(oversample=True)},
     ],
     ids=str,
 )
@@ -120,7 +122,7 @@ def test_whatever_determines_the_result_makes_another_run(run, moods, change):
 def test_what_does_not_determine_the_result_makes_no_other_run(run, moods):
     first = only(run(moods, [(EN, DE)]))
     steps = replace(QUICK, epochs=None, steps=6)  # the same six steps
-    for change in ({"checkpoint_every": 1}, {"micro_batch": 2}, {"settings": steps}):
+    for change in ({"how": How(checkpoint_every=1)}, {"how": How(micro_batch=2)}, {"settings": steps}):
         assert only(run(moods, [(DE, EN)], **change)).status == "done", change
     assert only(run(moods, [(DE, EN)])).run.run_id == first.run.run_id
 
@@ -156,10 +158,10 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(run, moods
     whole = only(run(moods, [(EN, DE)], root=home / "whole", settings=settings))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(patch, stop)
-        run(moods, [(EN, DE)], checkpoint_every=2, settings=settings)
+        run(moods, [(EN, DE)], how=How(checkpoint_every=2), settings=settings)
     with monkeypatch.context() as patch:
         taken = stop_after(patch, 100)
-        resumed = only(run(moods, [(EN, DE)], checkpoint_every=2, settings=settings))
+        resumed = only(run(moods, [(EN, DE)], how=How(checkpoint_every=2), settings=settings))
     assert len(taken) == 6 - stop // 2 * 2  # from the last multiple of two
     assert resumed.status == ("resumed" if stop > 1 else "trained")
     for name in ("metrics.jsonl", "manifest.parquet", "predictions/moods-test-fin.parquet"):
@@ -170,7 +172,7 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(run, moods
 def test_the_newest_two_checkpoints_are_kept_as_safetensors(run, moods, home, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(patch, 5)
-        run(moods, [(EN,)], checkpoint_every=1)
+        run(moods, [(EN,)], how=How(checkpoint_every=1))
     (directory,) = (home / "runs").iterdir()
     assert sorted(path.name for path in (directory / "checkpoints").iterdir()) == ["000004", "000005"]
     files = {path.suffix for path in (directory / "checkpoints").rglob("*") if path.is_file()}
@@ -181,7 +183,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, moods, home, monk
     whole = only(run(moods, [(EN,)], root=home / "whole"))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(patch, 5)
-        run(moods, [(EN,)], checkpoint_every=2)
+        run(moods, [(EN,)], how=How(checkpoint_every=2))
     (directory,) = (home / "runs").iterdir()
     newest = directory / "checkpoints" / "000004" / "state.safetensors"
     newest.write_bytes(newest.read_bytes()[:100])
@@ -195,7 +197,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_does_not_stop_the_training(run, moo
         raise safetensors.SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr(safetensors.torch, "save_file", full)
-    outcome = only(run(moods, [(EN,)], checkpoint_every=2))
+    outcome = only(run(moods, [(EN,)], how=How(checkpoint_every=2)))
     assert outcome.status == "trained"
     assert any("no checkpoint at step 2" in note and "the disk is full" in note for note in heard.notes), heard.notes
 
@@ -208,7 +210,7 @@ def test_a_diverged_run_fails_with_the_step_and_the_others_go_on(run, moods, hea
         return (loss * float("nan") if self.seed == 1 and self.step == 3 else loss), padded
 
     monkeypatch.setattr(Training, "_backward", poisoned)
-    done = run(moods, [(EN,)], seeds=(0, 1, 2), checkpoint_every=1)
+    done = run(moods, [(EN,)], seeds=(0, 1, 2), how=How(checkpoint_every=1))
     assert [finished.error is None for finished in done] == [True, False, True]
     assert "not a finite number at step 4" in str(done[1].error)
     directory = next(d for d in done[0].outcome.run.directory.parent.iterdir() if "_s1_" in d.name)
@@ -294,7 +296,7 @@ def test_a_label_that_training_never_sees_is_said(run, moods, heard, home):
 
 
 def test_unequal_shares_are_marked_everywhere(run, moods, heard, own_store):
-    outcome = only(run(moods, [(EN, DE)], split=lambda sources: {"deu": 2, "eng": 10}))
+    outcome = only(run(moods, [(EN, DE)], sampling=Sampling(split={"de": 2, "English": 10})))
     assert outcome.run.identity["unequal"] and outcome.run.identity["shares"] == {"deu": 2, "eng": 10}
     assert any("unequal shares (de 2, en 10)" in note for note in heard.notes)
     assert "--split de=2,en=10" in outcome.run.record["command"]
@@ -305,7 +307,7 @@ def test_unequal_shares_are_marked_everywhere(run, moods, heard, own_store):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"sources": [("swa",)]}, "moods has no data in swa. It has de, en, es, fi, fr, tr."),
+        ({"sources": [("swa",)]}, "moods has no data in 'swa'. It has de, en, es, fi, fr, tr."),
         ({"sources": [(EN, DE, FR)], "examples": 2}, "2 examples cannot be split over 3 sources"),
         ({"sources": [(EN,)], "examples": 49}, "en has 48 training examples, and 49 are needed"),
         (
@@ -313,8 +315,8 @@ def test_unequal_shares_are_marked_everywhere(run, moods, heard, own_store):
             "The sources have 48 different items between them, and 60 are needed",
         ),
         ({"sources": []}, "There are no sources"),
-        ({"sources": [(EN,)], "pairing": "odd"}, "--pairing is 'odd'"),
-        ({"sources": [(EN,)], "targets": ("swa",)}, "moods has no data in swa"),
+        ({"sources": [(EN,)], "sampling": Sampling(pairing="odd")}, "--pairing is 'odd'"),
+        ({"sources": [(EN,)], "targets": ("swa",)}, "moods has no data in 'swa'"),
         ({"sources": [(EN,)], "evaluation_split": "tset"}, "Did you mean test?"),
     ],
 )
@@ -326,7 +328,7 @@ def test_what_cannot_be_is_said_before_anything_is_trained(run, moods, given, sa
 
 
 def test_oversampling_repeats_examples_and_is_recorded(run, moods):
-    outcome = only(run(moods, [(EN,)], examples=60, oversample=True))
+    outcome = only(run(moods, [(EN,)], examples=60, sampling=Sampling(oversample=True)))
     manifest = pl.read_parquet(outcome.run.directory / "manifest.parquet")
     assert (manifest.height, manifest["id"].n_unique()) == (60, 48)
     assert outcome.run.identity["oversample"] is True
@@ -345,7 +347,7 @@ def test_a_run_json_that_was_changed_by_hand_is_refused(run, moods):
         read_run(outcome.run.directory)
     (finished,) = run(moods, [(EN,)])
     assert "it was changed" in str(finished.error)
-    assert only(run(moods, [(EN,)], force=True)).run.scores == outcome.run.scores
+    assert only(run(moods, [(EN,)], how=How(force=True))).run.scores == outcome.run.scores
 
 
 def test_predictions_that_were_changed_are_refused(run, moods):
@@ -386,7 +388,7 @@ def test_runs_from_another_machine_are_taken_in_and_bad_ones_named(run, moods, o
 
 
 def test_further_targets_are_evaluated_with_kept_weights(run, moods, own_store, tiny, monkeypatch):
-    kept = only(run(moods, [(EN, DE)], keep_model=True)).run
+    kept = only(run(moods, [(EN, DE)], how=How(keep_model=True))).run
     whole = only(run(moods, [(EN, DE)], targets=(FI, TR, FR), root=kept.directory.parent.parent / "other")).run
     monkeypatch.setattr(Training, "steps", lambda self: pytest.fail("it trains"))
     more = evaluate_run(own_store, kept, tiny, Evaluation(moods, "test", (FI, FR)))
@@ -401,7 +403,7 @@ def test_a_run_without_weights_is_trained_again_for_further_targets_and_keeps_wh
     first = only(run(moods, [(EN,)]))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(patch, 3)
-        run(moods, [(EN,)], targets=(FR,), checkpoint_every=1)
+        run(moods, [(EN,)], targets=(FR,), how=How(checkpoint_every=1))
     # Stopped on its way: what was asked for before is still there, whole.
     assert only(run(moods, [(EN,)])).run.record == first.run.record
     more = only(run(moods, [(EN,)], targets=(FR,)))
@@ -422,7 +424,7 @@ def test_without_weights_further_targets_need_the_command_that_is_named(run, moo
 def test_a_trained_model_is_evaluated_as_it_is(run, moods, own_store, home):
     from mslt_cli.models.find import fetch_model
 
-    kept = only(run(moods, [(EN, DE)], keep_model=True)).run
+    kept = only(run(moods, [(EN, DE)], how=How(keep_model=True))).run
     model = fetch_model(str(kept.model_folder))
     evaluation = Evaluation(moods, "test", (FI, TR))
     found = evaluate_model(own_store, model, evaluation, root=home / "runs")

@@ -23,11 +23,12 @@ def test_two_processes_under_torchrun_do_what_one_does(moods, tiny_folder, tiny,
         from pathlib import Path
         from mslt_cli.models.find import fetch_model
         from mslt_cli.runs.experiment import train
+        from mslt_cli.runs.how import How
         from mslt_cli.tasks import find_task
         from mslt_cli.training.settings import Settings
         (done,) = train(Path({str(own_store)!r}), find_task({moods.file!r}), fetch_model({str(tiny_folder)!r}),
                         [("deu", "eng")], examples=22, root=Path({str(home / "two")!r}), settings={settings},
-                        checkpoint_every=2, device="cpu")
+                        how=How(checkpoint_every=2, device="cpu"))
         assert done.error is None, done.error
         """)
     )
