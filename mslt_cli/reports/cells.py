@@ -121,7 +121,7 @@ class ReportTable:
     """Numbered from 1."""
     chart: Chart | None = None
     commands: tuple[str, ...] = ()
-    """What made the numbers, to be typed."""
+    """Command lines that trained the runs."""
 
 
 def marked(text: str, marks: Sequence[int]) -> str:
@@ -143,14 +143,13 @@ class Draft:
         self.footnotes += [text for text in texts if text not in self.footnotes]
         return tuple(self.footnotes.index(text) + 1 for text in texts)
 
-    def finish(
-        self, rows: Iterable[Mapping[str, Cell]], *, chart: Chart | None = None, commands: tuple[str, ...] = ()
-    ) -> ReportTable:
+    def finish(self, rows: Iterable[Mapping[str, Cell]], *, chart: Chart | None = None) -> ReportTable:
         """The table; a row without a cell for a column gets a dash there."""
         missing = Cell(None, NONE)
         filled = tuple({head.key: row.get(head.key, missing) for head in self.heads} for row in rows)
-        notes, footnotes = tuple(self.notes), tuple(self.footnotes)
-        return ReportTable(self.name, self.title, tuple(self.heads), filled, notes, footnotes, chart, commands)
+        return ReportTable(
+            self.name, self.title, tuple(self.heads), filled, tuple(self.notes), tuple(self.footnotes), chart
+        )
 
 
 def percent(share: float) -> str:

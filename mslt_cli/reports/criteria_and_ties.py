@@ -47,7 +47,7 @@ def assess_criteria(material: Material) -> ReportTable:
         else "Published numbers hold no scores of single combinations: correlations need runs."
     )
     chart = DotChart("score, %", tuple(panels)) if panels else None
-    return draft.finish(rows, chart=chart, commands=material.commands())
+    return draft.finish(rows, chart=chart)
 
 
 def _criteria_panel(group: Group, rows: list[dict[str, Cell]]) -> Panel:
@@ -130,7 +130,7 @@ def rank_against_best(material: Material) -> ReportTable:
             "Published numbers have no scores by language and seed: whether they differ can't be tested."
         )
     chart = DotChart("points below the best", tuple(panels)) if panels else None
-    return draft.finish(rows, chart=chart, commands=material.commands())
+    return draft.finish(rows, chart=chart)
 
 
 def _contender_row(group: Group, contender: Contender, *, is_best: bool) -> dict[str, Cell]:

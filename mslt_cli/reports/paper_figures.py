@@ -122,7 +122,7 @@ def fig4(material: Material) -> ReportTable:
     if not series:
         draft.notes.append("The paper prints Figure 4 without its numbers: there is nothing published to show.")
     chart = LineChart("source languages", "score, %", tuple(series)) if series else None
-    return draft.finish([rows[k] for k in sorted(rows)], chart=chart, commands=material.commands())
+    return draft.finish([rows[k] for k in sorted(rows)], chart=chart)
 
 
 def _size_point(k: int, group: Group) -> SizePoint:
@@ -183,7 +183,7 @@ def fig5(material: Material) -> ReportTable:
         draft.notes += material.grid_notes(grid)
     lines = tuple((row["series"].text, _dots(row)) for row in reversed(rows))
     chart = DotChart("score, %", (Panel("", lines),), joined=True) if lines else None
-    return draft.finish(rows, chart=chart, commands=material.commands())
+    return draft.finish(rows, chart=chart)
 
 
 def _single_source_cell(grid: Grid, pool: Sequence[str]) -> Cell:

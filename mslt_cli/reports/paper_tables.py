@@ -67,7 +67,7 @@ def _criteria_table(material: Material, number: int, title: str, include: Sequen
         draft.notes += choice_notes(choices, METHODS)
         draft.notes.append(f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).")
     # A line that nobody has a number for is left out.
-    return draft.finish([cells for cells in rows.values() if len(cells) > 1], commands=material.commands())
+    return draft.finish([cells for cells in rows.values() if len(cells) > 1])
 
 
 def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
@@ -108,7 +108,7 @@ def table3(material: Material) -> tuple[ReportTable, ReportTable]:
         for i in range(n)
     ]
     draft.title = f"The best {n} combinations"
-    return draft.finish(rows, commands=material.commands()), _count_languages(draft.heads[1:], columns, n)
+    return draft.finish(rows), _count_languages(draft.heads[1:], columns, n)
 
 
 def _best_cell(group: Group, trained: Trained) -> Cell:
@@ -158,7 +158,7 @@ def table4(material: Material) -> ReportTable:
         draft.notes += material.grid_notes(group.grid)
     source = "distinct ISO 15924 scripts (data/langs)"
     ordered = [{"scripts": count_cell(scripts, source), **rows[scripts]} for scripts in sorted(rows)]
-    return draft.finish(ordered, commands=material.commands())
+    return draft.finish(ordered)
 
 
 def _split_by_scripts(group: Group, script: Mapping[str, str | None]) -> dict[int, Group]:
@@ -182,7 +182,7 @@ def table6(material: Material) -> ReportTable:
         draft.heads += [least, Head(f"{key}.{MOST}", "most diverse")]
         for method, row in rows.items():
             row |= {f"{key}.{end}": cell for end, cell in column.ends.get(method, {}).items()}
-    return draft.finish(rows.values(), commands=material.commands())
+    return draft.finish(rows.values())
 
 
 def fig6(material: Material) -> ReportTable:
@@ -206,7 +206,7 @@ def fig6(material: Material) -> ReportTable:
         marks = (("a guess", 100 * guess),) if near and guess else ()
         panels.append(Panel(column.head.text, tuple(lines), marks=marks))
     chart = DotChart("score, %", tuple(panels), joined=True) if panels else None
-    return draft.finish(rows.values(), chart=chart, commands=material.commands())
+    return draft.finish(rows.values(), chart=chart)
 
 
 def _gain_cell(least: Cell, most: Cell) -> Cell:

@@ -33,11 +33,7 @@ class Estimate:
 
 
 def average_ranks(values: Sequence[float] | Floats) -> Floats:
-    """Ranks from 1, lowest first; equal values share the mean of theirs.
-
-    Args:
-        values: shape (n,).
-    """
+    """Ranks from 1, lowest first, shape (n,); equal values share the mean of theirs."""
     _, inverse, counts = np.unique(np.asarray(values, np.float64), return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     ranks: Floats = (ends - (counts - 1) / 2)[inverse]
@@ -45,10 +41,7 @@ def average_ranks(values: Sequence[float] | Floats) -> Floats:
 
 
 def spearman(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Estimate:
-    """Spearman's ρ: do two sets of values order things alike?
-
-    Args:
-        x, y: shape (n,).
+    """Spearman's ρ: do two sets of values, shape (n,) each, order things alike?
 
     Source:
         Interval: Bonett and Wright 2000, Sample size requirements for estimating Pearson, Kendall and Spearman
@@ -63,10 +56,7 @@ def spearman(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Estima
 
 
 def kendall(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> Estimate:
-    """Kendall's τ-b: how much more often do two sets of values order a pair alike than the other way round?
-
-    Args:
-        x, y: shape (n,).
+    """Kendall's τ-b: how much more often do two sets of n values order a pair alike than the other way round?
 
     Source:
         τ-b: Kendall 1945. Interval: Bonett and Wright 2000, eq. 4: Fisher's z with the standard error

@@ -154,5 +154,6 @@ def _make(view: View, material: Material) -> list[ReportTable]:
     if printed and not request.is_printed(with_english=view.name == "table2"):
         notes.append(NOT_PRINTED)
     made = view.make(material)
-    tables = list(made) if isinstance(made, tuple) else [made]
+    first, *others = made if isinstance(made, tuple) else (made,)
+    tables = [replace(first, commands=material.commands()), *others]
     return [*tables[:-1], replace(tables[-1], notes=(*tables[-1].notes, *notes))]

@@ -108,6 +108,16 @@ def test_csv_of_a_report_of_two_tables_is_the_first(mslt):
     assert "is left out: a CSV file holds one table" in done.stderr
 
 
+def test_lines_are_the_first_column_and_ids_of_runs(mslt):
+    assert mslt("table1", "--source", "published", "--format", "lines").stdout.splitlines()[:3] == [
+        "min",
+        "size",
+        "vocab",
+    ]
+    ids = mslt("runs", "--format", "lines").stdout.split()
+    assert len(ids) == 36 and made_record(["eng"], even(0.55))["run_id"] in ids
+
+
 def test_markdown_and_latex_are_well_formed(mslt, tmp_path):
     text = mslt("table4", "--format", "md").stdout
     lines = [line for line in text.splitlines() if line.startswith("|")]
