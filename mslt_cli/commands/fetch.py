@@ -42,11 +42,6 @@ RevisionOption = Annotated[
 WorkersOption = Annotated[int, option("N", "Number of downloads at the same time.", "--workers", min=1, max=32)]
 
 
-@fetch_commands.callback()
-def describe() -> None:
-    """Fill the store and the cache: languages, data sets, models, vocabularies, embeddings."""
-
-
 @fetch_commands.command("langs")
 def fetch_langs_command(
     store: StoreOption = None,
@@ -207,8 +202,7 @@ def fetch_vocab_command(
             opened, tokenizer, chosen, languages, split=split, limit=limit, force=force, progress=bars
         )
     _note_all(report.notes)
-    code_of = {language: chosen.code(language) for language in chosen.languages}
-    show_vocabularies(report, code_of, (Format.json if json_ else format_).value)
+    show_vocabularies(report, chosen, (Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("embeddings")
@@ -259,8 +253,7 @@ def fetch_embeddings_command(
             progress=bars,
         )
     _note_all(report.notes)
-    code_of = {language: chosen.code(language) for language in chosen.languages}
-    show_embeddings(report, code_of, (Format.json if json_ else format_).value)
+    show_embeddings(report, chosen, (Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("runs")

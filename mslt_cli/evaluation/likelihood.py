@@ -148,9 +148,9 @@ def _score_items(decoder: Decoder, trees: Sequence[_Item]) -> list[list[float]]:
     of_branches, _, _ = _read(decoder, rows, beginnings)
     scores, first = [], 0
     for tree, common in zip(trees, of_common, strict=True):
-        known = [common | of_branch for of_branch in of_branches[first : first + len(tree.branches)]]
+        branches = [common | of_branch for of_branch in of_branches[first : first + len(tree.branches)]]
         scores.append(
-            [sum(known[b][t - 1][text.ids[t]] for t in range(text.start, len(text.ids))) for b, text in tree.texts]
+            [sum(branches[b][t - 1][text.ids[t]] for t in range(text.start, len(text.ids))) for b, text in tree.texts]
         )
         first += len(tree.branches)
     return scores
@@ -205,7 +205,7 @@ def _read(
         logits_to_keep=longest - first,
         **({"position_ids": positions.to(device)} if decoder.takes_positions else {}),
     )
-    found = [Likelihoods() for _ in rows]
+    likelihoods = [Likelihoods() for _ in rows]
     at_once = max(1, MOST_SCORES["cpu"] // decoder.vocabulary)
     for start in range(0, len(places), at_once):
         part = places[start : start + at_once]
@@ -217,5 +217,5 @@ def _read(
         for (_, i, position, id_), value in zip(asked, values, strict=True):
             if not math.isfinite(value):
                 raise ModelError(NOT_FINITE)
-            found[i].setdefault(position, {})[id_] = value
-    return found, out.past_key_values, whole
+            likelihoods[i].setdefault(position, {})[id_] = value
+    return likelihoods, out.past_key_values, whole

@@ -56,9 +56,9 @@ METRICS: dict[str, Metric] = {
         Metric("same-in-both-orders", ("same", "n"), _accuracy),
     )
 }
-"""accuracy: of rows, of words, or of answers. entity-f1: micro F1 over entities; 0 where there are none at all. Of
-numbered choices: accuracy-gold-1 and -2 where the right one stands first and second in the prompt; unreadable: answers
-that name none; same-in-both-orders: rows."""
+"""accuracy: of rows, words or answers. entity-f1: micro F1 over entities; 0 where there are none at all. For numbered
+choices: accuracy-gold-1 and -2 is the accuracy where the right choice stands first or second in the prompt, unreadable
+the share of answers that name no choice, same-in-both-orders the share of rows."""
 
 
 @dataclass(frozen=True)

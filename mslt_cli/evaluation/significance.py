@@ -1,4 +1,4 @@
-"""Do two systems differ? Exact tests and paired bootstraps over the tables of metrics.py."""
+"""Whether two systems differ: exact tests and paired bootstraps over the tables of metrics.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Difference:
     """95 % interval."""
     high: float
     p: float
-    """Two-sided: how often a difference of 0 or of the other sign is drawn."""
+    """Two-sided: share of draws with a difference of 0 or of the other sign, doubled."""
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -47,15 +47,15 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Correct p values for their number, step by step from the smallest; the order stays.
+    """Correct p values for their number, step by step from the smallest; keeps their order.
 
     Source:
         Holm 1979.
     """
     adjusted = [0.0] * len(p)
     highest = 0.0
-    for done, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
-        highest = max(highest, min(1.0, (len(p) - done) * p[i]))
+    for smaller, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        highest = max(highest, min(1.0, (len(p) - smaller) * p[i]))
         adjusted[i] = highest
     return adjusted
 
@@ -63,8 +63,8 @@ def holm(p: Sequence[float]) -> list[float]:
 def paired_bootstrap(metric: str, a: Table, b: Table, *, seed: int = 0, resamples: int = 10_000) -> Difference:
     """Test the difference of two systems on one target.
 
-    A resample draws rows, the same ones for both systems; and runs where a system has several: the same ones for
-    both where they have equally many. A system's value is the mean over its runs.
+    A resample draws rows, the same ones for both systems. It also draws runs where a system has several, the same ones
+    for both if they have equally many. A system's value is the mean over its runs.
 
     Args:
         metric: a row of METRICS.

@@ -48,7 +48,7 @@ def fetch_embeddings(
     *,
     split: str | None = None,
     limit: int | None = None,
-    options: EmbeddingOptions = EmbeddingOptions(),  # noqa: B008 (frozen)
+    options: EmbeddingOptions = EmbeddingOptions(),
     force: bool = False,
     progress: Progress = QUIET,
 ) -> EmbeddingReport:

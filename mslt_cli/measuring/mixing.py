@@ -152,7 +152,7 @@ def probe(
     layers: Layers = "last",
     metrics: Sequence[str] = ("cka",),
     options: ProbeOptions = ProbeOptions(),
-    embedding: EmbeddingOptions = EmbeddingOptions(),  # noqa: B008 (frozen)
+    embedding: EmbeddingOptions = EmbeddingOptions(),
     progress: Progress = QUIET,
 ) -> Probe:
     """Measure how far models mix the languages of aligned sentences.

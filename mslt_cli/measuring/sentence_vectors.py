@@ -146,7 +146,7 @@ def sentence_vectors(
     embedder: Embedder,
     sentences: Sentences,
     layers: Layers = "last",
-    options: EmbeddingOptions = EmbeddingOptions(),  # noqa: B008 (frozen)
+    options: EmbeddingOptions = EmbeddingOptions(),
     *,
     progress: Progress = QUIET,
 ) -> dict[str, Vectors]:

@@ -25,7 +25,7 @@ LEAST_SENTENCES = 4
 
 
 def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = False) -> float:
-    """Linear centred kernel alignment between two embeddings of the same sentences, in the cheaper of its two forms.
+    """Linear centred kernel alignment between two embeddings of the same sentences, over their features.
 
     Args:
         x: shape (n, d), rows are sentences.
@@ -46,17 +46,20 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = False) -> f
     x, y = _centre(x), _centre(y)
     if len(x) != len(y):
         raise DataError(f"CKA is between embeddings of the same sentences: {len(x)} and {len(y)} are given.")
-    n, form = len(x), _over_features if x.shape[1] * y.shape[1] < len(x) ** 2 else _over_sentences
-    xy, xx, yy = (form(a, b) for a, b in ((x, y), (x, x), (y, y)))
+    xy, xx, yy = (float(((a.T @ b) ** 2).sum()) for a, b in ((x, y), (x, x), (y, y)))
     if debiased:
         squares_x, squares_y = (x**2).sum(axis=1), (y**2).sum(axis=1)
-        xy = _debiased(xy, squares_x, squares_y, n)
-        xx, yy = _debiased(xx, squares_x, squares_x, n), _debiased(yy, squares_y, squares_y, n)
+        xy = _remove_bias(xy, squares_x, squares_y)
+        xx, yy = _remove_bias(xx, squares_x, squares_x), _remove_bias(yy, squares_y, squares_y)
     return float(xy / np.sqrt(xx * yy))
 
 
 def _centre(x: NDArray[Any]) -> Floats:
-    """Centred, in float64."""
+    """The embeddings less their mean, in float64.
+
+    Raises:
+        DataError: there are too few, or all are the same.
+    """
     x = np.asarray(x, np.float64)
     if len(x) < LEAST_SENTENCES:
         raise DataError(f"{len(x)} sentences are too few for CKA: it needs {LEAST_SENTENCES}.")
@@ -66,15 +69,8 @@ def _centre(x: NDArray[Any]) -> Floats:
     return centred
 
 
-def _over_features(x: Floats, y: Floats) -> float:
-    return float(((x.T @ y) ** 2).sum())
-
-
-def _over_sentences(x: Floats, y: Floats) -> float:
-    return float(np.vdot(x @ x.T, y @ y.T))
-
-
-def _debiased(similarity: float, squares_x: Floats, squares_y: Floats, n: int) -> float:
+def _remove_bias(similarity: float, squares_x: Floats, squares_y: Floats) -> float:
+    n = len(squares_x)
     return float(
         similarity - n / (n - 2) * squares_x @ squares_y + squares_x.sum() * squares_y.sum() / ((n - 1) * (n - 2))
     )

@@ -167,11 +167,11 @@ def show_model(model: Model, form: str) -> None:
         show(Output([Column(name) for name in row], [row], row, line="folder"), form)
 
 
-def show_vocabularies(report: VocabularyReport, code_of: Mapping[str, str], form: str) -> None:
+def show_vocabularies(report: VocabularyReport, task: Task, form: str) -> None:
     """Print vocabularies, a row a language."""
     rows = [
         {
-            "language": code_of.get(row.iso639_3, row.iso639_3),
+            "language": task.code(row.iso639_3),
             "sentences": row.sentences,
             "tokens": row.tokens,
             "distinct": row.distinct_tokens,
@@ -198,11 +198,11 @@ def show_vocabularies(report: VocabularyReport, code_of: Mapping[str, str], form
     show_rows(columns, rows, form, key="vocabularies", footer=footer)
 
 
-def show_embeddings(report: EmbeddingReport, code_of: Mapping[str, str], form: str) -> None:
+def show_embeddings(report: EmbeddingReport, corpus: Task, form: str) -> None:
     """Print embeddings, a row a language."""
     rows = [
         {
-            "language": code_of.get(row.iso639_3, row.iso639_3),
+            "language": corpus.code(row.iso639_3),
             "sentences": row.sentences,
             "layers": report.layers,
             "dimensions": len(row.vector),

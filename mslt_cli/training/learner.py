@@ -1,4 +1,4 @@
-"""What the training loop trains: an encoder's classifier, or a decoder's adapter."""
+"""The models that the training loop trains: an encoder's classifier, or a decoder's adapter."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 class Learner(Protocol):
-    """A network, which of its parameters are trained, and what it is judged by."""
+    """A network with its trained parameters and its loss."""
 
     network: Any
     pad_id: int
-    """What batches are padded with."""
+    """The token id that pads batches."""
     device: torch.device
     head_parameters: tuple[str, ...]
     """Names of the parameters that have a learning rate of their own."""
@@ -26,7 +26,7 @@ class Learner(Protocol):
         """The parameters that are trained, by name; the others are frozen."""
 
     def loss(self, batch: dict[str, Any]) -> Any:
-        """Cross-entropy summed over the labels of a batch (see `batches.collate`), in nats."""
+        """Cross-entropy summed over the labels of a batch (see `data.examples.collate`), in nats."""
 
     def trim(self, used: Any) -> None:
         """Keep only some rows of the word embedding; only of those that train it."""
@@ -35,4 +35,4 @@ class Learner(Protocol):
         """Put the whole word embedding back."""
 
     def spare_memory(self) -> bool:
-        """Take less memory for more time, without another result; False if that cannot be."""
+        """Use less memory and more time for the same result; False if that is not possible."""
