@@ -20,18 +20,17 @@ from mslt_cli.errors import FetchError, MsltError
 LEFT_BY = re.compile(r"~(?P<host>[^~]*)~(?P<process>\d+)~[0-9a-f]+\.part$")
 """In the name of what is being written: which machine and process writes it."""
 
-REASONS = {
-    errno.ENOSPC: "the disk is full. Free some space, or set HF_HOME to a folder on another disk",
-    errno.EDQUOT: "the disk quota is used up. Free some space, or set HF_HOME to a folder on another disk",
-    errno.EACCES: "it may not be written. Set HF_HOME to a folder of yours",
-    errno.EPERM: "it may not be written. Set HF_HOME to a folder of yours",
-    errno.EROFS: "its disk is read-only. Set HF_HOME to a folder that may be written",
-    errno.EEXIST: "something on the way to it is a broken link or a file. Set HF_HOME to a folder",
-    errno.ENOENT: "it cannot be made there. Set HF_HOME to a folder of yours",
-    errno.ELOOP: "something on the way to it is a link to itself. Set HF_HOME to a folder",
-    errno.ENOTDIR: "something on the way to it is a file, not a folder. Set HF_HOME to a folder",
+FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+REASONS = FULL | {
+    errno.EACCES: "it may not be written",
+    errno.EPERM: "it may not be written",
+    errno.EROFS: "its disk is read-only",
+    errno.EEXIST: "something on the way to it is a broken link or a file",
+    errno.ENOENT: "it cannot be made there",
+    errno.ELOOP: "something on the way to it is a link to itself",
+    errno.ENOTDIR: "something on the way to it is a file, not a folder",
 }
-"""What a user can do, by what the operating system says."""
+"""Why a folder cannot be written, by what the operating system says."""
 
 
 def cache_home() -> Path:
@@ -137,7 +136,10 @@ def writable(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in REASONS:
             raise
-        raise FetchError(f"The cache {folder} cannot be used: {REASONS[error.errno]}.") from error
+        remedy = "Set HF_HOME to a folder that you can write to."
+        if error.errno in FULL:
+            remedy = "Free some space, or set HF_HOME to a folder on another disk."
+        raise FetchError(f"The cache {folder} cannot be used: {REASONS[error.errno]}. {remedy}") from error
 
 
 @contextmanager

@@ -183,13 +183,11 @@ def run_files(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except FetchError as error:
-        reason = str(error).split(": ", 1)[1].replace("set HF_HOME to a folder", "give --runs a folder")
-        raise RunError(f"The run's directory {folder} cannot be written: {reason}") from error
-    except OSError as error:
-        if error.errno not in REASONS:
+    except (FetchError, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        reason = REASONS.get(cause.errno or 0) if isinstance(cause, OSError) else None
+        if reason is None:
             raise
-        reason = REASONS[error.errno].split(".")[0]
         raise RunError(f"The run's directory {folder} cannot be written: {reason}. Give another --runs.") from error
 
 

@@ -559,7 +559,7 @@ def test_a_cache_that_is_no_folder_is_said_in_a_sentence(hub, client):
     (no_folder,) = client.run(hub, ["download", XNLI, ["a.parquet"]])
     assert no_folder["error"] == (
         f"The cache {client.home / 'hub'} cannot be used: something on the way to it is a file, not a folder. "
-        "Set HF_HOME to a folder."
+        "Set HF_HOME to a folder that you can write to."
     )
 
 
@@ -578,7 +578,9 @@ def test_a_cache_that_may_only_be_read_is_read(hub, client):
         for folder in folders:
             folder.chmod(0o755)
     assert list(got["value"]) == ["a.parquet"]
-    assert more["error"].endswith("cannot be used: it may not be written. Set HF_HOME to a folder of yours.")
+    assert more["error"].endswith(
+        "cannot be used: it may not be written. Set HF_HOME to a folder that you can write to."
+    )
 
 
 def test_a_cache_without_links_holds_the_files_themselves(hub, client):
