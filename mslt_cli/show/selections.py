@@ -273,14 +273,13 @@ def _print_explanation(selection: Selection, explanation: Explanation) -> None:
 
 def _print_cosines(name: str, matrix: list[list[float]], explanation: Explanation) -> None:
     """A row and a column for each language of the combination."""
-    languages, measured = explanation.languages, explanation.measured.get(name)
-    columns = [Column("", header=f"{name}: cosine"), *(Column(label, right=True) for label in languages)]
+    languages, shares = explanation.languages, explanation.measured.get(name, [])
+    columns = [Column("cosine", header=f"{name}: cosine"), *(Column(label, ".3f", right=True) for label in languages)]
+    columns += [Column("measured", right=True)] if shares else []
     lines: list[dict[str, Any]] = [
-        {"": label, **{other: "·" if other == label else f"{x:.3f}" for other, x in zip(languages, row, strict=True)}}
-        for label, row in zip(languages, matrix, strict=True)
+        {"cosine": label, **dict(zip(languages, cosines, strict=True)), label: Cell(text="·")}
+        for label, cosines in zip(languages, matrix, strict=True)
     ]
-    if measured is not None:
-        columns.append(Column(" ", right=True, header="measured"))
-        for line, share in zip(lines, measured, strict=True):
-            line[" "] = f"{100 * share:.0f} %"
+    for line, share in zip(lines, shares, strict=False):
+        line["measured"] = f"{100 * share:.0f} %"
     print_table(columns, lines)
