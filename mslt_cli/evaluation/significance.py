@@ -60,25 +60,7 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def paired_bootstrap(metric: str, a: Table, b: Table, *, seed: int = 0, resamples: int = 10_000) -> Difference:
-    """Test the difference of two systems on one target.
-
-    A resample draws rows, the same ones for both systems. It also draws runs where a system has several, the same ones
-    for both if they have equally many. A system's value is the mean over its runs.
-
-    Args:
-        metric: a row of METRICS.
-        a, b: tables of the same rows, shape (runs, rows, columns).
-        seed: of the draws.
-        resamples: how many.
-
-    Source:
-        Koehn 2004, for the pairing; Efron 1979.
-    """
-    return paired_bootstrap_macro(metric, {"": a}, {"": b}, seed=seed, resamples=resamples)
-
-
-def paired_bootstrap_macro(
+def paired_bootstrap(
     metric: str,
     a: Mapping[str, Table],
     b: Mapping[str, Table],
@@ -87,14 +69,20 @@ def paired_bootstrap_macro(
     seed: int = 0,
     resamples: int = 10_000,
 ) -> Difference:
-    """Test the difference of two systems' unweighted means over targets; see `paired_bootstrap`.
+    """Test the difference of two systems' unweighted means over targets; one target is a mean of its own.
+
+    A resample draws rows, the same ones for both systems. It also draws runs where a system has several, the same ones
+    for all targets, and for both systems if they have equally many. A system's value is the mean over its runs.
 
     Args:
         metric: a row of METRICS.
         a, b: by target; tables of the same rows, shape (runs, rows, columns).
         ids: of the rows, where equal ids in two targets are the same item; see `metrics.macro`.
         seed: of the draws.
-        resamples: how many. A run that is drawn is drawn for all targets.
+        resamples: number of draws.
+
+    Source:
+        Koehn 2004, for the pairing; Efron 1979.
     """
     runs = (len(next(iter(a.values()))), len(next(iter(b.values()))))
     observed = _mean(metric, b) - _mean(metric, a)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.evaluation.metrics import METRICS
-from mslt_cli.evaluation.significance import holm, mcnemar, paired_bootstrap, paired_bootstrap_macro
+from mslt_cli.evaluation.significance import holm, mcnemar, paired_bootstrap
 from mslt_cli.runs.directory import Run
 from mslt_cli.runs.scoring import tables_of
 from mslt_cli.tasks.task import Task
@@ -133,7 +133,7 @@ def _row(
     seed: int,
 ) -> dict[str, Any]:
     one, two = a[target], b[target]
-    found = paired_bootstrap(metric, one, two, seed=seed, resamples=resamples)
+    found = paired_bootstrap(metric, {target: one}, {target: two}, seed=seed, resamples=resamples)
     p, test = found.p, "bootstrap"
     if metric == "accuracy" and len(one) == len(two) == 1 and bool((one[0][:, 1] == 1).all()):
         only_a = int((one[0][:, 0] > two[0][:, 0]).sum())
@@ -164,7 +164,7 @@ def _mean_row(
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
-    found = paired_bootstrap_macro(metric, a, b, ids=ids, seed=seed, resamples=resamples)
+    found = paired_bootstrap(metric, a, b, ids=ids, seed=seed, resamples=resamples)
     return {
         "target": MEAN,
         "a": first,

@@ -22,7 +22,7 @@ def epoch_batches(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch:
         epoch: from 0; each has an order of its own.
 
     Returns:
-        Positions of the examples, in the order of the batches.
+        Positions of the examples in each batch.
     """
     rng = np.random.default_rng([seed, epoch])
     shuffled = rng.permutation(len(lengths))

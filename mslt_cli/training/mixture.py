@@ -109,12 +109,12 @@ def stated_shares(split: str | Mapping[str, int], language_of: Callable[[str], s
 
 
 def order(ids: Sequence[str], seed: int, salt: str = "") -> list[str]:
-    """Put ids into their seeded order: by a hash of seed, salt and id, so that each id's place is its own.
+    """Put ids into their seeded order: by a hash of seed, salt and id, so that other ids do not change it.
 
     Args:
         ids: distinct.
         seed: of the sample.
-        salt: the language, where languages are not to share one order; empty where equal ids are the same item.
+        salt: the language where each has an order of its own; empty where equal ids are the same item.
     """
     return sorted(ids, key=lambda id_: (hashlib.sha256(f"{seed}\t{salt}\t{id_}".encode()).digest(), id_))
 
@@ -130,8 +130,8 @@ def sample(
     """Choose the examples of a run.
 
     Args:
-        ids: those that there are, by source (ISO 639-3); order does not matter.
-        shares: how many each source gives.
+        ids: the available ones, by source (ISO 639-3); their order does not matter.
+        shares: examples that each source gives.
         seed: of the sample.
         pairing: for data where equal ids are the same item. `disjoint`: an item is used in one language only, and on
             fully parallel data every combination of one budget sees the same items. `same`: all sources give the same
@@ -164,7 +164,7 @@ def _head(ordered: Sequence[str], share: int, source: str, oversample: bool, whe
 
 
 def too_few(source: str, share: int, there: int, where: str = "") -> DataError:
-    """What is said of a source with fewer examples than it should give."""
+    """The error of a source that has fewer examples than it should give."""
     return DataError(
         f"{source} has {there:,} training examples{where}, and {share:,} are needed. Lower --examples, or allow repeats"
         " with --oversample."
@@ -174,10 +174,10 @@ def too_few(source: str, share: int, there: int, where: str = "") -> DataError:
 def _disjoint(
     ids: Mapping[str, Sequence[str]], shares: Mapping[str, int], seed: int, oversample: bool
 ) -> dict[str, list[str]]:
-    """Deal the items in their one common order, each to the source that is furthest behind its share and has it.
+    """Deal the items in one common order, each to that source among its owners which is furthest behind its share.
 
-    While a source still needs items, one that it has is never passed over, only dealt to another: so all that it gets
-    is among the first sum(shares) of its own order.
+    While a source still needs items, none that it has is skipped, only dealt to another: so all that it gets is among
+    the first sum(shares) of its own order.
     """
     has = {source: set(ids[source]) for source in shares}
     dealt: dict[str, list[str]] = {source: [] for source in shares}
