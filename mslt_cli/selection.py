@@ -28,18 +28,13 @@ from mslt_cli.languages.pools import Pool
 from mslt_cli.search.competition import Ranking, competition_ranks
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
-from mslt_cli.search.lot import Lot
-from mslt_cli.search.mean_rank import rank_by_mean_rank
-from mslt_cli.search.objective import Objective
-from mslt_cli.search.random_sets import draw_sets
-from mslt_cli.search.ranking import ENUMERATE_UP_TO, MOST_ROWS, rank
+from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, enumerate_all, rank_by_mean_rank
+from mslt_cli.search.random_sets import percent_beaten
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
 
-Floats = NDArray[np.float64]
-
-RANDOM_SAMPLE = 10_000
-"""Random combinations that the best one is compared with where they cannot all be listed."""
+MOST_ROWS = 10_000
+"""Rows that can be asked for where combinations are not enumerated: a search for nearly all leaves nothing out."""
 
 MOSTLY_IMPUTED = 0.5
 """Share of measured features below which a vector is mostly a guess from other languages."""
@@ -196,10 +191,14 @@ def select(
         _check_borda(combine, criteria, wanted)
     question = Question(chosen_from, aim, wanted, seed)
     evidence = tuple(reader.evidence(question) for reader in readers)
-    if combine is None:
-        ranking = rank(evidence[0].objective, wanted, top=top, least=least, time_limit=time_limit)
-    else:
+    if combine is not None:
         ranking = rank_by_mean_rank([item.objective for item in evidence], wanted, top=top, least=least)
+    elif wanted.total <= ENUMERATE_UP_TO:
+        ranking = enumerate_all(evidence[0].objective, wanted, top=top, least=least)
+    else:
+        from mslt_cli.search.ranking import rank  # what few combinations need not wait for
+
+        ranking = rank(evidence[0].objective, wanted, top=top, least=least, time_limit=time_limit)
     if not ranking.rows and not ranking.exact:
         raise UsageError(
             f"No combination of {k} languages that keeps to the quotas was found in {time_limit:g} s. "
@@ -207,6 +206,9 @@ def select(
         )
     if not ranking.rows:
         raise UsageError(f"No combination of {k} languages out of this pool keeps to the quotas.")
+    percentile = None
+    if combine is None:
+        percentile = percent_beaten(evidence[0].objective, wanted, ranking, least=least, seed=seed)
     return Selection(
         pool=chosen_from,
         k=k,
@@ -224,7 +226,7 @@ def select(
         gap=ranking.gap,
         results=_results(question, evidence, ranking, least=least, combine=combine),
         evidence=evidence,
-        percentile=_percentile(evidence[0].objective, question, ranking, least=least) if combine is None else None,
+        percentile=percentile,
         notes=(*candidates.notes, *_notes_on_unread(criteria, aim, measured)),
         best=ranking.rows[0].items,
     )
@@ -331,17 +333,3 @@ def _toward(question: Question, evidence: Evidence, sets: NDArray[np.int64]) -> 
         ]
     shares = evidence.toward.shares(sets) if evidence.toward is not None else np.zeros((0, 0))
     return [{label: Toward(float(share), None) for label, share in zip(labels, row, strict=True)} for row in shares]
-
-
-def _percentile(objective: Objective, question: Question, ranking: Ranking, *, least: bool) -> float | None:
-    """Share of random combinations that the best one beats, in percent."""
-    values = ranking.values
-    if values is None:
-        if isinstance(objective, Lot):
-            return None
-        values = objective.values(draw_sets(question.wanted, RANDOM_SAMPLE, question.seed))
-    if not len(values):
-        return None
-    best = ranking.rows[0].value
-    beaten = values > best + 1e-9 if least else values < best - 1e-9
-    return 100.0 * float(beaten.mean())

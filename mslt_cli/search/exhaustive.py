@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from mslt_cli.search.competition import Ranking, competition_ranks, first_rows
 from mslt_cli.search.constraints import Wanted
+from mslt_cli.search.objective import Objective
 
 Ints = NDArray[np.int64]
+
+ENUMERATE_UP_TO = 200_000
+"""Combinations up to which all are valued; beyond, the search leaves out what cannot be wanted."""
+
+
+def enumerate_all(objective: Objective, wanted: Wanted, *, top: int, least: bool) -> Ranking:
+    """Value every combination and sort; equal values keep their lexicographic order."""
+    sets = all_sets(wanted)
+    return first_rows(sets, objective.values(sets), top=top, least=least)
+
+
+def rank_by_mean_rank(objectives: Sequence[Objective], wanted: Wanted, *, top: int, least: bool) -> Ranking:
+    """Value every combination under each objective and rank by the mean of its ranks, lowest first (Borda).
+
+    Args:
+        objectives: each has the same say.
+        wanted: size, fixed languages and quotas.
+        top: how many rows.
+        least: under each objective the lowest value ranks first.
+    """
+    sets = all_sets(wanted)
+    mean = np.mean([competition_ranks(objective.values(sets), least=least)[0] for objective in objectives], axis=0)
+    return first_rows(sets, mean, top=top, least=True)
 
 
 def all_sets(wanted: Wanted) -> Ints:

@@ -5,7 +5,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mslt_cli.search.best import TIE
+from mslt_cli.search.competition import Ranking
 from mslt_cli.search.constraints import Wanted
+from mslt_cli.search.lot import Lot
+from mslt_cli.search.objective import Objective
+
+RANDOM_SAMPLE = 10_000
+"""Random combinations that the best one is compared with where they cannot all be listed."""
+
+
+def percent_beaten(objective: Objective, wanted: Wanted, ranking: Ranking, *, least: bool, seed: int) -> float | None:
+    """Share of random combinations that the best one beats, in percent; None if there are none to compare with."""
+    values = ranking.values
+    if values is None:
+        if isinstance(objective, Lot):
+            return None
+        values = objective.values(draw_sets(wanted, RANDOM_SAMPLE, seed))
+    if not len(values):
+        return None
+    best = ranking.rows[0].value
+    beaten = values > best + TIE if least else values < best - TIE
+    return 100.0 * float(beaten.mean())
 
 
 def draw_sets(wanted: Wanted, count: int, seed: int) -> NDArray[np.int64]:

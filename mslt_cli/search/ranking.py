@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from mslt_cli.search.best import TIE, BestSets
 from mslt_cli.search.branch_and_bound import Outcome, branch_and_bound
 from mslt_cli.search.classes import Classes
-from mslt_cli.search.competition import Ranking, Row, first_rows
+from mslt_cli.search.competition import Ranking, Row
 from mslt_cli.search.constraints import Wanted
-from mslt_cli.search.exhaustive import all_sets
+from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, enumerate_all
 from mslt_cli.search.in_order import Growth, MinGrowth, SetGrowth, first_in_order
 from mslt_cli.search.labels import rank_labels
 from mslt_cli.search.local_search import offer_good_sets, random_set
@@ -26,12 +26,6 @@ from mslt_cli.search.problem import problem_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-ENUMERATE_UP_TO = 200_000
-"""Combinations up to which all are valued; beyond, the search leaves out what cannot be wanted."""
-
-MOST_ROWS = 10_000
-"""Rows that can be asked for where combinations are not enumerated: a search for nearly all leaves nothing out."""
 
 GRACE_S = 2.0
 """Seconds that a random order gets past the limit until a first combination keeps to the quotas."""
@@ -84,12 +78,6 @@ def rank(
         case PairSum(smallest=True):
             return _smallest(objective, wanted, top, least, deadline)
     return _sums(objective, wanted, top, least, deadline)
-
-
-def enumerate_all(objective: Objective, wanted: Wanted, *, top: int, least: bool) -> Ranking:
-    """Value every combination and sort; equal values keep their lexicographic order."""
-    sets = all_sets(wanted)
-    return first_rows(sets, objective.values(sets), top=top, least=least)
 
 
 def _sums(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, least: bool, deadline: float) -> Ranking:

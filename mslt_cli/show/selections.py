@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from mslt_cli.criteria.evidence import Evidence
 from mslt_cli.reports.cells import Cell
 from mslt_cli.search.covers import Coverage
-from mslt_cli.selection import MOSTLY_IMPUTED, RANDOM_SAMPLE, Result, Selection, Toward
+from mslt_cli.search.random_sets import RANDOM_SAMPLE
+from mslt_cli.selection import MOSTLY_IMPUTED, Result, Selection, Toward
 from mslt_cli.show import rows
 from mslt_cli.show.rows import Column, Output
 from mslt_cli.show.terminal import print_lines, print_table
