@@ -1,10 +1,15 @@
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import typer
+from in_process import run_command
+from typer.testing import CliRunner
 
 import mslt_cli
+from mslt_cli.cli import app
 from mslt_cli.criteria import CRITERIA
 
 MSLT = [sys.executable, "-m", "mslt_cli"]
@@ -63,16 +68,33 @@ def test_the_library_is_what_the_command_calls(filled_store):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["select", "-h"], ["fetch", "--help"], ["fetch", "langs", "-h"]])
-def test_help_goes_to_stdout_without_escape_codes_in_a_pipe(words):
-    done = subprocess.run([*MSLT, *words], capture_output=True, text=True)
+def test_help_goes_to_stdout_without_escape_codes_in_a_pipe(words, tmp_path):
+    done = run_command(*words, HF_HOME=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage:" in done.stdout
     assert "\x1b" not in done.stdout
 
 
+def test_no_option_is_cut_in_the_help_of_80_columns():
+    for name, command in typer.main.get_command(app).commands.items():
+        below = getattr(command, "commands", {})
+        for words, sub in [([name], command), *(([name, other], sub) for other, sub in below.items())]:
+            text = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "80"}).stdout
+            assert max(map(len, text.splitlines())) <= 80
+            for option in (option for parameter in sub.params for option in parameter.opts if option.startswith("--")):
+                assert re.search(re.escape(option) + r"(?![\w-])", text), (words, option)
+
+
+def test_train_leads_with_what_people_set():
+    text = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "80"}).stdout
+    first_panel = text.partition("╭─ Options")[2].partition("╰")[0]
+    options = ["--task", "--model", "--sources", "--examples", "--targets", "--seed", "--help"]
+    assert re.findall(r"(--[\w-]+) ", first_panel) == options
+
+
 @pytest.mark.parametrize("words", [["selekt"], ["--polo"], ["fetch", "nothing"], ["select", "ar,de"], ["select", "-k"]])
-def test_what_does_not_parse_is_exit_code_2_on_stderr(words):
-    done = subprocess.run([*MSLT, *words], capture_output=True, text=True)
+def test_what_does_not_parse_is_exit_code_2_on_stderr(words, tmp_path):
+    done = run_command(*words, HF_HOME=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     assert done.stderr

@@ -184,8 +184,8 @@ def eval_command(
         if not choices:
             sources = tuple(run.identity.get("shares") or {}) if run is not None else ()
             # A run answers with what it has, unless other targets are named.
-            known = run.targets(chosen.variant, split) if run is not None else ()
-            evaluations = [Evaluation(chosen, split, targets_of(chosen, wanted or known, sources))]
+            before = run.targets(chosen.variant, split) if run is not None else ()
+            evaluations = [Evaluation(chosen, split, targets_of(chosen, wanted or before, sources))]
         for evaluation in evaluations:
             if run is not None and run.identity["kind"] == "train":
                 run = evaluate_run(path, run, session.model, evaluation, session=session)

@@ -37,8 +37,8 @@ def save_checkpoint(directory: Path, tensors: dict[str, Any], values: dict[str, 
 
 def last_step(directory: Path) -> int:
     """The step of the newest checkpoint; 0 = there is none."""
-    known = _all(directory)
-    return int(known[-1].name) if known else 0
+    checkpoints = _all(directory)
+    return int(checkpoints[-1].name) if checkpoints else 0
 
 
 def load_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -70,111 +71,91 @@ def compare_runs(
         raise UsageError(f"Not all of the runs were evaluated on {', '.join(missing)} ({what}).")
     if not chosen:
         raise UsageError(f"The runs have no target of {what} in common.")
-    tables: dict[str, dict[str, dict[str, list[Table]]]] = {}
-    ids: dict[str, list[str]] = {}
-    for name, group in groups.items():
-        for target in chosen:
-            for run in group:
-                frame = _predictions(task, run, split, scoring, target)
-                if ids.setdefault(target, frame["id"].to_list()) != frame["id"].to_list():
-                    raise DataError(
-                        f"The runs were evaluated on different rows of {task.code(target)}. Evaluate again."
-                    )
-                for metric, table in tables_of(task, frame["gold"].to_list(), frame["predicted"].to_list()).items():
-                    tables.setdefault(metric, {}).setdefault(name, {}).setdefault(target, []).append(table)
+    tables, ids = _read_tables(task, groups, chosen, split, scoring)
     first, *others = groups
-    rows: list[dict[str, Any]] = []
+    items = ids if task.aligned else None
+    tests: list[tuple[str, dict[str, Any]]] = []  # each with its target, or MEAN
     for other in others:
         for metric, by_name in tables.items():
-            a = {target: np.stack(by_name[first][target]) for target in chosen}
-            b = {target: np.stack(by_name[other][target]) for target in chosen}
-            rows += [_row(task, target, first, other, metric, a, b, resamples, seed) for target in chosen]
+            a, b = by_name[first], by_name[other]
+            names = {"a": first, "b": other, "metric": metric}
+            for target in chosen:
+                result = _test(metric, {target: a[target]}, {target: b[target]}, None, seed, resamples)
+                tests.append((target, {"target": task.code(target), **names, **result}))
             if len(chosen) > 1:
-                rows.append(_mean_row(first, other, metric, a, b, ids if task.aligned else None, resamples, seed))
+                result = _test(metric, a, b, items, seed, resamples)
+                tests.append((MEAN, {"target": MEAN, **names, **result}))
     # Two families: the means say whether there is a difference, the languages where it lies.
-    families = [[row for row in rows if (row["target"] == MEAN) == mean] for mean in (False, True)]
+    families = [[row for target, row in tests if (target == MEAN) == of_means] for of_means in (False, True)]
     for family in families:
         for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
             row["p_holm"] = p
     called = dict(zip(groups, ("first", "other"), strict=True)) if len(groups) == 2 else {first: "first"}
-    said = "; ".join(f"{called.get(name, name)} is {_said(group)}" for name, group in groups.items())
+    described = "; ".join(f"{called.get(name, name)} is {_describe(group)}" for name, group in groups.items())
     footer = (
-        f"{what}, %: the other less the first, with 95 % intervals; {said}.",
+        f"{what}, %: the other less the first, with 95 % intervals; {described}.",
         f"p is two-sided; Holm's correction is over the {len(families[0])} tests in single languages, and over those of"
         " means.",
     )
-    return Comparison(tuple(rows), footer)
+    return Comparison(tuple(row for _, row in tests), footer)
 
 
-def _said(group: Sequence[Run]) -> str:
+def _describe(group: Sequence[Run]) -> str:
     names = " and ".join(dict.fromkeys(str(run.record["name"]) for run in group))
     return names + (f", {len(group)} seeds" if len(group) > 1 else "")
 
 
-def _predictions(task: Task, run: Run, split: str, scoring: str, target: str) -> Any:
-    score = next(s for s in run.scores_of(task.variant, split, scoring) if s["target"] == target)
-    return run.predictions(score)
+def _read_tables(
+    task: Task, groups: Mapping[str, Sequence[Run]], targets: Sequence[str], split: str, scoring: str
+) -> tuple[dict[str, dict[str, dict[str, Table]]], dict[str, list[str]]]:
+    """The counts behind the scores, by metric, group and target, each of shape (runs, rows, counts); and the rows' ids.
+
+    Raises:
+        DataError: the runs were evaluated on different rows.
+    """
+    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    ids: dict[str, list[str]] = {}
+    for name, target in product(groups, targets):
+        by_metric: dict[str, list[Table]] = {}
+        for run in groups[name]:
+            score = next(s for s in run.scores_of(task.variant, split, scoring) if s["target"] == target)
+            frame = run.predictions(score)
+            if ids.setdefault(target, frame["id"].to_list()) != frame["id"].to_list():
+                raise DataError(f"The runs were evaluated on different rows of {task.code(target)}. Evaluate again.")
+            for metric, table in tables_of(task, frame["gold"].to_list(), frame["predicted"].to_list()).items():
+                by_metric.setdefault(metric, []).append(table)
+        for metric, of_runs in by_metric.items():
+            tables.setdefault(metric, {}).setdefault(name, {})[target] = np.stack(of_runs)
+    return tables, ids
 
 
-def _value(metric: str, runs: Table) -> float:
-    """The mean over runs."""
-    return float(np.mean(METRICS[metric].value(runs.sum(axis=1))))
+def _value(metric: str, tables: Mapping[str, Table]) -> float:
+    """The mean over targets of the mean over runs."""
+    return float(np.mean([float(np.mean(METRICS[metric].value(runs.sum(axis=1)))) for runs in tables.values()]))
 
 
-def _row(
-    task: Task,
-    target: str,
-    first: str,
-    other: str,
-    metric: str,
-    a: Mapping[str, Table],
-    b: Mapping[str, Table],
-    resamples: int,
-    seed: int,
-) -> dict[str, Any]:
-    one, two = a[target], b[target]
-    found = paired_bootstrap(metric, {target: one}, {target: two}, seed=seed, resamples=resamples)
-    p, test = found.p, "bootstrap"
-    if metric == "accuracy" and len(one) == len(two) == 1 and bool((one[0][:, 1] == 1).all()):
-        only_a = int((one[0][:, 0] > two[0][:, 0]).sum())
-        only_b = int((two[0][:, 0] > one[0][:, 0]).sum())
-        p, test = mcnemar(only_a, only_b), f"McNemar, {only_a} against {only_b}"
-    return {
-        "target": task.code(target),
-        "a": first,
-        "b": other,
-        "metric": metric,
-        "value_a": _value(metric, one),
-        "value_b": _value(metric, two),
-        "difference": found.value,
-        "low": found.low,
-        "high": found.high,
-        "p": p,
-        "test": test,
-    }
-
-
-def _mean_row(
-    first: str,
-    other: str,
+def _test(
     metric: str,
     a: Mapping[str, Table],
     b: Mapping[str, Table],
     ids: Mapping[str, Sequence[str]] | None,
-    resamples: int,
     seed: int,
+    resamples: int,
 ) -> dict[str, Any]:
-    found = paired_bootstrap(metric, a, b, ids=ids, seed=seed, resamples=resamples)
+    """Test two groups in one target, or on the mean over several."""
+    difference = paired_bootstrap(metric, a, b, ids=ids, seed=seed, resamples=resamples)
+    p, test = difference.p, "bootstrap"
+    (one, *more), (other, *_) = a.values(), b.values()
+    if metric == "accuracy" and not more and len(one) == len(other) == 1 and bool((one[0][:, 1] == 1).all()):
+        only_a = int((one[0][:, 0] > other[0][:, 0]).sum())
+        only_b = int((other[0][:, 0] > one[0][:, 0]).sum())
+        p, test = mcnemar(only_a, only_b), f"McNemar, {only_a} against {only_b}"
     return {
-        "target": MEAN,
-        "a": first,
-        "b": other,
-        "metric": metric,
-        "value_a": float(np.mean([_value(metric, runs) for runs in a.values()])),
-        "value_b": float(np.mean([_value(metric, runs) for runs in b.values()])),
-        "difference": found.value,
-        "low": found.low,
-        "high": found.high,
-        "p": found.p,
-        "test": "bootstrap",
+        "value_a": _value(metric, a),
+        "value_b": _value(metric, b),
+        "difference": difference.value,
+        "low": difference.low,
+        "high": difference.high,
+        "p": p,
+        "test": test,
     }

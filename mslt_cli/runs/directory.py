@@ -74,10 +74,8 @@ class Run:
 
     def has(self, task: str, split: str, target: str, data_sha256: str, scoring: str = "") -> bool:
         """Whether a target was evaluated on these very rows, in this way."""
-        wanted = (task, split, scoring, target, data_sha256)
-        return any(
-            (s["task"], s["split"], s.get("scoring", ""), s["target"], s["data_sha256"]) == wanted for s in self.scores
-        )
+        scores = self.scores_of(task, split, scoring)
+        return any((s["target"], s["data_sha256"]) == (target, data_sha256) for s in scores)
 
     @property
     def means(self) -> Sequence[Mapping[str, Any]]:

@@ -17,16 +17,16 @@ class Index:
     """Writes finished runs into the store; that it cannot be written is said once, for it can be made again."""
 
     def __init__(self, path: Path, progress: Progress) -> None:
-        self.path, self.progress, self.said = path, progress, False
+        self.path, self.progress, self.failed = path, progress, False
 
     def save(self, run: Run) -> None:
         try:
             with open_store(self.path, write=True) as store:
                 save_run(store, run.directory, run.record)
         except StoreError as error:
-            if not self.said:
+            if not self.failed:
                 self.progress.note(f"{error} The runs are safe: `mslt fetch runs {run.directory.parent}` indexes them.")
-            self.said = True
+            self.failed = True
 
 
 def find_run(store: Store, name: str) -> Run | None:
@@ -43,16 +43,14 @@ def find_run(store: Store, name: str) -> Run | None:
         return run
     if len(name) < 4 or not all(c in "0123456789abcdef" for c in name):
         return None
-    found = find_runs(store, name, origin="own")
-    if len(found) > 1:
-        raise RunError(
-            f"{len(found)} runs begin with {name}: {', '.join(run.run_id for run in found[:4])}. Write more."
-        )
-    if not found:
+    runs = find_runs(store, name, origin="own")
+    if len(runs) > 1:
+        raise RunError(f"{len(runs)} runs begin with {name}: {', '.join(run.run_id for run in runs[:4])}. Write more.")
+    if not runs:
         return None
-    run = read_run(Path(found[0].directory))
+    run = read_run(Path(runs[0].directory))
     if run is None:
-        raise RunError(f"{found[0].directory} is gone. `mslt fetch runs DIR` finds runs that were moved.")
+        raise RunError(f"{runs[0].directory} is gone. `mslt fetch runs DIR` finds runs that were moved.")
     return run
 
 

@@ -31,26 +31,18 @@ EVALUATED_KINDS = ("sequence-classification", "token-classification", "multiple-
 
 @dataclass(frozen=True)
 class Experiment:
-    """The runs that are asked for: each combination of sources, with each seed."""
+    """The runs that are asked for: each combination of sources, with each seed. The fields are those of `train`."""
 
     task: Task
-    """Of kind sequence- or token-classification, or instruction."""
     model: Model
-    """With its weights: an encoder, or for instructions a decoder."""
     sources: Sequence[Sequence[str]]
-    """Combinations of languages, in any spelling."""
     examples: int | None = None
-    """The budget of every run; None = what the smallest of all sources has."""
     seeds: Sequence[int] = (0,)
     sampling: Sampling = Sampling()
     settings: Settings | None = None
-    """None = the default preset."""
     targets: Sequence[str] = ()
-    """Languages in any spelling, or ALL, or PAPER_LITERAL alone; none = the task's."""
     evaluation_split: str | None = None
-    """None = the task's."""
     evaluations: Sequence[Evaluation] = ()
-    """For instructions, which are not evaluated on: other tasks."""
 
     @property
     def tuned(self) -> bool:
