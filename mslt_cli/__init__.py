@@ -9,6 +9,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mslt_cli.criteria.request import Measured
     from mslt_cli.data.splits import fetch_data, read_data
     from mslt_cli.measuring.language_means import fetch_embeddings
     from mslt_cli.measuring.mixing import ProbeOptions, probe
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "EmbeddingOptions",
+    "Measured",
     "ProbeOptions",
     "Selection",
     "aligned_sentences",
@@ -67,6 +69,7 @@ _HOME = {
     "index_runs": "mslt_cli.runs.index",
     "read_data": "mslt_cli.data.splits",
     "report": "mslt_cli.reports.views",
+    "Measured": "mslt_cli.criteria.request",
     "Selection": "mslt_cli.selection",
     "select": "mslt_cli.selection",
     "open_store": "mslt_cli.store.db",
