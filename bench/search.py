@@ -22,8 +22,9 @@ import numpy as np
 from mslt_cli.criteria.typology import cosines, diversity
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
+from mslt_cli.search.exhaustive import ENUMERATE_UP_TO
 from mslt_cli.search.objective import Objective, PairSum
-from mslt_cli.search.ranking import ENUMERATE_UP_TO, rank
+from mslt_cli.search.ranking import rank
 from mslt_cli.shipped import data_path
 from mslt_cli.store.db import Store, open_store
 from mslt_cli.store.fill import fill_languages
