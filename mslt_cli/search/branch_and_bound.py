@@ -270,10 +270,12 @@ class _Tree:
         if self.late:
             return limit
         if missing == 2 and node.pairs is not None and (not self.covers or (self.sign < 0 and len(node.items) <= _FEW)):
-            for rows in self._blocks(len(node.items)):
-                spare = node.pairs[rows] + (node.gains[rows, None] + node.gains) - (self.need - node.worth)
-                a, b = np.nonzero(spare >= 0)
-                a += rows.start
+            asked = self.need - node.worth - node.gains
+            for rows in self._blocks(len(node.items)):  # each pair once: from this block's columns on
+                good = node.pairs[rows, rows.start :] >= asked[rows, None] - node.gains[rows.start :]
+                some = np.flatnonzero(good.any(axis=1))  # mostly none
+                a, b = np.nonzero(good[some])
+                a, b = some[a] + rows.start, b + rows.start
                 self._finish(node, np.column_stack([node.items[a], node.items[b]])[a < b])
             return -np.inf
         if node.pairs is not None and len(node.items) >= missing and (missing > 3 or rounds > 1 or self.sign < 0):
