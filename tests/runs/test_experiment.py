@@ -124,6 +124,7 @@ def test_what_does_not_determine_the_result_makes_no_other_run(run, moods):
     steps = replace(QUICK, epochs=None, steps=6)  # the same six steps
     for change in ({"how": How(checkpoint_every=1)}, {"how": How(micro_batch=2)}, {"settings": steps}):
         assert only(run(moods, [(DE, EN)], **change)).status == "done", change
+    assert only(run(moods, [("German", "en")], targets=("Finnish", "tr"))).status == "done"
     assert only(run(moods, [(DE, EN)])).run.run_id == first.run.run_id
 
 
