@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mslt_cli.commands.options import (
-    DATA,
     DeviceOption,
+    EvaluationSplitOption,
     Format,
     FormatOption,
     JsonOption,
@@ -17,6 +17,7 @@ from mslt_cli.commands.options import (
     StoreOption,
     TargetsOption,
     complete_tasks,
+    option,
     option_for,
 )
 from mslt_cli.evaluation.reading import Reading
@@ -38,49 +39,26 @@ def eval_command(
     ],
     task: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "TASKS",
+            "Task to evaluate on; for decoders also several, by comma. Default: the task of the run.",
             "--task",
-            metavar="TASKS",
-            autocompletion=complete_tasks,
-            help="Task to evaluate on; for decoders also several, by comma. Default: the task of the run.",
+            complete=complete_tasks,
         ),
     ] = None,
     targets: TargetsOption = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SPLIT", help="Split of the task to evaluate on. Default: the paper's.", rich_help_panel=DATA
-        ),
-    ] = None,
+    split: EvaluationSplitOption = None,
     no_repair: RepairOption = None,
     compare: Annotated[
         bool,
-        typer.Option(
-            "--compare",
-            help="Test whether each further run differs from the first. Needs no model.",
-            rich_help_panel=_COMPARING,
+        option(
+            None, "Test whether each further run differs from the first. Needs no model.", "--compare", panel=_COMPARING
         ),
     ] = False,
     resamples: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=100,
-            show_default=False,
-            help="Resamples of the bootstrap. Default: 10000.",
-            rich_help_panel=_COMPARING,
-        ),
+        int, option("N", "Resamples of the bootstrap. Default: 10000.", panel=_COMPARING, min=100)
     ] = 10_000,
-    seed: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=0,
-            show_default=False,
-            help="Seed of the bootstrap. Default: 0.",
-            rich_help_panel=_COMPARING,
-        ),
-    ] = 0,
+    seed: Annotated[int, option("N", "Seed of the bootstrap. Default: 0.", panel=_COMPARING, min=0)] = 0,
     scoring: Annotated[str | None, option_for(Reading, "scoring", panel=_DECODERS)] = None,
     swap: Annotated[bool, option_for(Reading, "swap", panel=_DECODERS)] = False,
     spacing: Annotated[str | None, option_for(Reading, "spacing", panel=_DECODERS)] = None,
@@ -88,16 +66,17 @@ def eval_command(
     truncate: Annotated[bool, option_for(Reading, "truncate", panel=_DECODERS)] = False,
     four_bit: Annotated[
         bool,
-        typer.Option(
+        option(
+            None,
+            "Hold the weights of a decoder in 4 bits. Runs are evaluated as they were trained.",
             "--4bit",
-            help="Hold the weights of a decoder in 4 bits. Runs are evaluated as they were trained.",
-            rich_help_panel=_MODELS,
+            panel=_MODELS,
         ),
     ] = False,
     precision: Annotated[str | None, option_for(Settings, "precision", panel=_MODELS)] = None,
     max_length: Annotated[int | None, option_for(Settings, "max-length", panel=_MODELS, min=8)] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Evaluate a model anew that was evaluated before.", rich_help_panel=_MODELS)
+        bool, option(None, "Evaluate a model anew that was evaluated before.", "--force", panel=_MODELS)
     ] = False,
     device: DeviceOption = None,
     runs: RunsOption = None,

@@ -123,14 +123,21 @@ def option(
 
     Args:
         metavar: stands for the value; None for a flag.
-        help: what it is, with unit and default.
+        help: what it is, with its unit; and its default, else Typer adds it.
         names: with dashes; none = as the parameter is called.
         panel: heading in the help.
         complete: gives the values that the shell offers.
         min, max: limits.
     """
     return typer.Option(
-        *names, metavar=metavar, help=help, rich_help_panel=panel, autocompletion=complete, min=min, max=max
+        *names,
+        metavar=metavar,
+        help=help,
+        show_default="Default:" not in help,
+        rich_help_panel=panel,
+        autocompletion=complete,
+        min=min,
+        max=max,
     )
 
 
@@ -154,50 +161,43 @@ StoreOption = Annotated[
 ]
 FormatOption = Annotated[
     Format,
-    typer.Option(
-        "--format",
-        metavar="NAME",
-        help="Form of the output: table, json, jsonl, csv, md or lines (names only).",
-        rich_help_panel=OUTPUT,
-    ),
+    option("NAME", "Form of the output: table, json, jsonl, csv, md or lines (names only).", "--format", panel=OUTPUT),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of everything that is drawn at random.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.", rich_help_panel=OUTPUT)]
+SeedOption = Annotated[int, option("N", "Seed of everything that is drawn at random.", "--seed")]
+JsonOption = Annotated[bool, option(None, "Short for --format json.", "--json", panel=OUTPUT)]
 RunsOption = Annotated[
     Path | None,
-    typer.Option(
+    option(
+        "DIR",
+        "Folder of the run directories. Default: $MSLT_RUNS, else `runs` beside the store.",
         "--runs",
-        metavar="DIR",
-        help="Folder of the run directories. Default: $MSLT_RUNS, else `runs` beside the store.",
-        rich_help_panel=OUTPUT,
+        panel=OUTPUT,
     ),
 ]
 DeviceOption = Annotated[
     str | None,
-    typer.Option(
-        "--device",
-        metavar="NAME",
-        help="Device as torch names it: cpu, cuda. Default: the GPU if there is one.",
-        rich_help_panel=OUTPUT,
-    ),
+    option("NAME", "Device as torch names it: cpu, cuda. Default: the GPU if there is one.", "--device", panel=OUTPUT),
 ]
 RepairOption = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
+        "NAMES",
+        "Repairs of known faults in the data to leave out, by comma. Default: all are made.",
         "--no-repair",
-        metavar="NAMES",
-        help="Repairs of known faults in the data to leave out, by comma. Default: all are made.",
-        rich_help_panel=DATA,
+        panel=DATA,
     ),
+]
+EvaluationSplitOption = Annotated[
+    str | None, option("SPLIT", "Split of the task to evaluate on. Default: the paper's.", panel=DATA)
 ]
 TargetsOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--targets",
-        metavar="LANGS",
-        autocompletion=complete_languages,
-        help="Languages to evaluate on, by comma; `all`: those of the task; `paper-literal`: all but each run's own "
+    option(
+        "LANGS",
+        "Languages to evaluate on, by comma; `all`: those of the task; `paper-literal`: all but each run's own "
         "sources. Default: the paper's for the task.",
+        "--targets",
+        complete=complete_languages,
     ),
 ]
 EMBEDDINGS = "Embeddings"

@@ -9,6 +9,7 @@ import typer
 from mslt_cli.commands.options import (
     DATA,
     DeviceOption,
+    EvaluationSplitOption,
     Format,
     FormatOption,
     JsonOption,
@@ -20,6 +21,7 @@ from mslt_cli.commands.options import (
     complete_model_names,
     complete_pool,
     complete_tasks,
+    option,
     option_for,
 )
 from mslt_cli.models.adapter import Adapter
@@ -37,104 +39,73 @@ _MANY, _TRAINING, _DECODERS, _RUNNING = "Many runs", "Training", "Decoders, tune
 
 def train_command(
     context: typer.Context,
-    task: Annotated[
-        str,
-        typer.Option("--task", metavar="TASK", autocompletion=complete_tasks, help="A task, or the .toml of your own."),
-    ],
+    task: Annotated[str, option("TASK", "A task, or the .toml of your own.", "--task", complete=complete_tasks)],
     model: Annotated[
         str,
-        typer.Option(
+        option(
+            "MODEL",
+            "A model: e5-small, xlm-r-base, …, org/name on the hub, or a folder.",
             "--model",
-            metavar="MODEL",
-            autocompletion=complete_model_names,
-            help="A model: e5-small, xlm-r-base, …, org/name on the hub, or a folder.",
+            complete=complete_model_names,
         ),
     ],
     sources: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "LANGS",
+            "Languages that one run is trained on: en, or ar,de,zh. Repeat the option for more runs; - reads a run "
+            "from each line of standard input.",
             "--sources",
             "-s",
-            metavar="LANGS",
-            autocompletion=complete_languages,
-            help="Languages that one run is trained on: en, or ar,de,zh. Repeat the option for more runs; - reads a "
-            "run from each line of standard input.",
+            complete=complete_languages,
         ),
     ] = None,
     examples: Annotated[
         int | None,
-        typer.Option(
+        option(
+            "N",
+            "Examples of a run in all, however many sources it has. Default: what the smallest source has.",
             "--examples",
             "-n",
-            metavar="N",
             min=1,
-            show_default=False,
-            help="Examples of a run in all, however many sources it has. Default: what the smallest source has.",
         ),
     ] = None,
     targets: TargetsOption = None,
     seed: Annotated[
-        list[str] | None,
-        typer.Option("--seed", metavar="SEEDS", help="Seeds, 0,1,2 or 0..4: one run for each. Default: 0."),
+        list[str] | None, option("SEEDS", "Seeds, 0,1,2 or 0..4: one run for each. Default: 0.", "--seed")
     ] = None,
     split: Annotated[str | None, option_for(Sampling, "split", panel=DATA)] = None,
     pairing: Annotated[str | None, option_for(Sampling, "pairing", panel=DATA)] = None,
     oversample: Annotated[bool, option_for(Sampling, "oversample", panel=DATA)] = False,
     data_seed: Annotated[int | None, option_for(Sampling, "data-seed", panel=DATA, min=0)] = None,
-    evaluation_split: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SPLIT", help="Split of the task to evaluate on. Default: the paper's.", rich_help_panel=DATA
-        ),
-    ] = None,
+    evaluation_split: EvaluationSplitOption = None,
     no_repair: RepairOption = None,
     all_combinations: Annotated[
-        bool,
-        typer.Option("--all-combinations", help="Train on all sets of -k languages of --pool.", rich_help_panel=_MANY),
+        bool, option(None, "Train on all sets of -k languages of --pool.", "--all-combinations", panel=_MANY)
     ] = False,
     pool: Annotated[
         str,
-        typer.Option(
+        option(
+            "LANGS",
+            "Languages of --all-combinations, by comma. Default: paper, the sources of the task.",
             "--pool",
             "-p",
-            metavar="LANGS",
-            autocompletion=complete_pool,
-            show_default=False,
-            help="Languages of --all-combinations, by comma. Default: paper, the sources of the task.",
-            rich_help_panel=_MANY,
+            panel=_MANY,
+            complete=complete_pool,
         ),
     ] = "paper",
-    k: Annotated[
-        str,
-        typer.Option(
-            "-k",
-            metavar="N",
-            show_default=False,
-            help="Languages in a combination: 3, or 1..5. Default: 3.",
-            rich_help_panel=_MANY,
-        ),
-    ] = "3",
+    k: Annotated[str, option("N", "Languages in a combination: 3, or 1..5. Default: 3.", "-k", panel=_MANY)] = "3",
     jobs: Annotated[
-        int,
-        typer.Option(
-            metavar="N",
-            min=1,
-            show_default=False,
-            help="Runs at the same time, each on a GPU of its own. Default: 1.",
-            rich_help_panel=_MANY,
-        ),
+        int, option("N", "Runs at the same time, each on a GPU of its own. Default: 1.", panel=_MANY, min=1)
     ] = 1,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the plan and train nothing.", rich_help_panel=_MANY)
-    ] = False,
+    dry_run: Annotated[bool, option(None, "Print the plan and train nothing.", "--dry-run", panel=_MANY)] = False,
     preset: Annotated[
         str,
-        typer.Option(
-            metavar="NAME",
-            show_default=False,
-            help="Values that the settings below start from: default (those shown here), paper (the paper's Table 5 "
-            "with two rows exchanged) or paper-printed (as it is printed). Default: default.",
-            rich_help_panel=_TRAINING,
+        option(
+            "NAME",
+            "Values that the settings below start from: default (those shown here), paper (the paper's Table 5 with "
+            "two rows exchanged) or paper-printed (as it is printed). Default: default.",
+            panel=_TRAINING,
         ),
     ] = "default",
     epochs: Annotated[float | None, option_for(Settings, "epochs", panel=_TRAINING)] = None,
@@ -165,13 +136,13 @@ def train_command(
     merge: Annotated[bool, option_for(How, "merge", panel=_DECODERS)] = False,
     evaluate: Annotated[
         list[str] | None,
-        typer.Option(
+        option(
+            "TASKS",
+            "Tasks to ask each run after training, by comma: xcopa,xwinograd,xstorycloze. Answers are read by letters; "
+            "`mslt eval` has other ways. Default: none.",
             "--evaluate",
-            metavar="TASKS",
-            autocompletion=complete_tasks,
-            help="Tasks to ask each run after training, by comma: xcopa,xwinograd,xstorycloze. Answers are read by "
-            "letters; `mslt eval` has other ways. Default: none.",
-            rich_help_panel=_DECODERS,
+            panel=_DECODERS,
+            complete=complete_tasks,
         ),
     ] = None,
     keep_model: Annotated[bool, option_for(How, "keep-model", panel=_RUNNING)] = False,
