@@ -201,7 +201,6 @@ def fetch_vocab_command(
         report = fetch_vocabularies(
             opened, tokenizer, chosen, languages, split=split, limit=limit, force=force, progress=bars
         )
-    _note_all(report.notes)
     show_vocabularies(report, chosen, (Format.json if json_ else format_).value)
 
 
@@ -252,7 +251,6 @@ def fetch_embeddings_command(
             force=force,
             progress=bars,
         )
-    _note_all(report.notes)
     show_embeddings(report, chosen, (Format.json if json_ else format_).value)
 
 

@@ -25,21 +25,14 @@ Job = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class FetchedSplit:
-    """One language and split that `fetch_data` was asked for."""
-
-    record: Record
-    new: bool
-    """Whether it was prepared by this call; otherwise it was in the cache."""
-
-
-@dataclass(frozen=True)
 class FetchReport:
     """What `fetch_data` did."""
 
     task: Task
-    fetched: tuple[FetchedSplit, ...]
-    """In the order of the languages and splits."""
+    records: tuple[Record, ...]
+    """In the order of the languages and splits that were asked for."""
+    new: frozenset[Job]
+    """Those that this call prepared; the others were in the cache."""
     notes: tuple[str, ...]
     """What the user should know: rows that differ from what is expected, splits that are missing."""
 
@@ -81,37 +74,36 @@ def fetch_data(
         raise UsageError("--revision is of the hub, and these data do not come from there. Leave it out.")
     wanted = languages or (local.languages if local else (*task.sources, *task.targets)) or tuple(task.languages)
     asked = [(language, split) for language in dict.fromkeys(wanted) for split in splits or task.splits]
-    fetched: dict[Job, FetchedSplit] = {}
+    in_cache: dict[Job, Record] = {}
     notes: list[str] = []
     jobs = asked
     if not force and local is None:  # files of the user's may have changed
         for job in asked:
             cached = read_record(task, *job)
             if cached is not None and (revision is None or cached.origin.get("revision") == revision):
-                fetched[job] = FetchedSplit(cached, new=False)
-        jobs = [job for job in asked if job not in fetched]
+                in_cache[job] = cached
+        jobs = [job for job in asked if job not in in_cache]
         if not splits and revision is None:
             jobs = _without_imported(task, jobs, notes)
     if jobs:
         command = _command(task, languages, splits)
         package = FromPackage(task) if task.build is not None else None
         origin = local or package or FromHub(task, revision, workers, progress, command)
-        there = [job for job in jobs if origin.has(*job)]
-        _check_missing(task, origin, asked, {*fetched, *there}, notes, languages=languages, splits=splits)
+        jobs = [job for job in jobs if origin.has(*job)]
+        notes += _note_missing(origin, asked, {*in_cache, *jobs}, languages, splits)
         if isinstance(origin, FromHub):
-            origin.download(there)
-        with progress.step(f"prepare {task.name}", len(there), "files") as step:
-            for job in there:
-                fetched[job] = FetchedSplit(_prepare(task, *job, origin, notes), new=True)
+            origin.download(jobs)
+        with progress.step(f"prepare {task.name}", len(jobs), "files") as step:
+            for job in jobs:
+                in_cache[job] = _prepare(origin, *job, notes)
                 step.advance()
-    notes += _unexpected_sizes(task, [item.record for item in fetched.values() if item.new])
-    return FetchReport(task, tuple(fetched[job] for job in asked if job in fetched), tuple(notes))
+        notes += _note_sizes(task, [in_cache[job] for job in jobs])
+    in_order = tuple(in_cache[job] for job in asked if job in in_cache)
+    return FetchReport(task, in_order, frozenset(jobs), tuple(notes))
 
 
-def ensure_data(
-    task: Task, languages: Sequence[str], split: str, *, progress: Progress = QUIET
-) -> tuple[list[Record], tuple[str, ...]]:
-    """The records of one split in some languages, fetched where they are not in the cache; and notes.
+def ensure_data(task: Task, languages: Sequence[str], split: str, *, progress: Progress = QUIET) -> list[Record]:
+    """The records of one split in some languages, fetched where they are not in the cache.
 
     Languages may be in any spelling. Without any: all that are in the cache, or else the task's sources and targets.
 
@@ -124,14 +116,16 @@ def ensure_data(
         cached = [record for record in records(task) if not languages or record.language in languages]
         of_split = [record for record in cached if record.split == split]
         if of_split and not languages:
-            return of_split, ()
+            return of_split
         there = {record.language for record in of_split}
         _require_not_imported(task, [record for record in cached if record.language not in there], split)
     report = fetch_data(task, languages, (split,) if languages else (), progress=progress)
-    fetched = [item.record for item in report.fetched if item.record.split == split]
-    if not fetched:
+    of_split = [record for record in report.records if record.split == split]
+    if not of_split:
         raise DataError(f"There is no {split} data of {task.name}; it has {', '.join(task.splits)}.")
-    return fetched, report.notes
+    for note in report.notes:
+        progress.note(note)
+    return of_split
 
 
 def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
@@ -164,12 +158,12 @@ def _lacking(task: Task, languages: Sequence[str], split: str, path: object) -> 
 
 
 def _without_imported(task: Task, jobs: Sequence[Job], notes: list[str]) -> list[Job]:
-    """The jobs in languages that were not imported from files, and a note on each folder that lacks the others.
+    """The jobs in languages that were not imported from files; note what the imported ones lack.
 
     What the user imported stays what it was there: the hub's other splits are other data.
     """
     folders = {record.language: record.origin["path"] for record in records(task) if record.is_imported}
-    lacking: dict[tuple[str, str], list[str]] = {}
+    lacking: dict[Job, list[str]] = {}
     for language, split in jobs:
         if language in folders:
             lacking.setdefault((folders[language], split), []).append(language)
@@ -191,8 +185,11 @@ def _require_not_imported(task: Task, cached: Sequence[Record], split: str) -> N
         )
 
 
-def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[str]) -> Record:
+def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Record:
     """Read, repair and save one language and split; add what the user should know to the notes."""
+    import polars as pl
+
+    task = origin.task
 
     def read_other(code: str) -> pl.DataFrame | None:
         iso = task.language(code)
@@ -206,7 +203,11 @@ def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[
     repaired: dict[str, int] = {}
     for repair in task.active_repairs:
         frame, repaired[repair.name] = repair.apply(frame, read_other)
-    notes += _empty_texts(task, name, frame)
+    for column, kind in task.column_kinds.items():
+        if kind == "text" and task.kind != "instruction":  # an instruction's answer may be empty
+            empty = frame.filter(pl.col(column).str.strip_chars() == "")["id"]
+            if len(empty):
+                notes.append(f"{name}: {column} is empty in {len(empty):,} rows, first in that with the id {empty[0]}.")
     if not frame.height:
         raise DataError(f"{name} has no rows left: all {raw_rows:,} were dropped ({', '.join(repaired)}).")
     record = Record(
@@ -225,39 +226,28 @@ def _prepare(task: Task, language: str, split: str, origin: Origin, notes: list[
     return save(task, frame, record)
 
 
-def _empty_texts(task: Task, name: str, frame: pl.DataFrame) -> list[str]:
-    """A note on texts that are empty, where a task does not mean them to be."""
-    import polars as pl
-
-    notes = []
-    for column, kind in task.column_kinds.items():
-        if kind == "text" and task.kind != "instruction":
-            empty = frame.filter(pl.col(column).str.strip_chars() == "")
-            if empty.height:
-                first = empty["id"][0]
-                notes.append(f"{name}: {column} is empty in {empty.height:,} rows, first in that with the id {first}.")
-    return notes
-
-
-def _check_missing(
-    task: Task,
-    origin: Origin,
-    asked: Sequence[Job],
-    there: Collection[Job],
-    notes: list[str],
-    *,
-    languages: Sequence[str],
-    splits: Sequence[str],
-) -> None:
-    """Note what is missing, before anything is downloaded. Languages and splits that the user named must be there.
+def _note_missing(
+    origin: Origin, asked: Sequence[Job], there: Collection[Job], languages: Sequence[str], splits: Sequence[str]
+) -> list[str]:
+    """Notes on what is missing, before anything is downloaded. Languages and splits that the user named must be there.
 
     Raises:
-        DataError: a language has no data at all, or lacks a split that was asked for; says which languages there are.
+        DataError: a language has no data at all, or lacks a split that was asked for; says which languages there are,
+            or how files should be called.
     """
+    task, notes = origin.task, []
     not_bare = {language for language, _ in there}
     bare = list(dict.fromkeys(language for language, _ in asked if language not in not_bare))
     if bare and (languages or not not_bare):
-        raise _nothing_error(task, origin, bare, languages=languages, splits=splits)
+        if others := [iso for iso in task.languages if any(origin.has(iso, split) for split in splits or task.splits)]:
+            hint = f"It has {task.codes_of(others)}."
+        else:
+            pattern = task.layouts[0] if task.folder else "{lang}/{split}.parquet"
+            example = pattern.replace("{lang}", task.code(bare[0])).replace("{split}", (splits or task.splits)[0])
+            hint = f"Files should be called like {example}"
+            hint += "." if languages and splits else ", or say what they hold with --langs and --split."
+        of_splits = f" ({', '.join(splits)})" if splits else ""
+        raise DataError(f"{origin.place} has no data of {task.name} in {task.codes_of(bare)}{of_splits}. {hint}")
     if bare:
         notes.append(f"{origin.place} has no data of {task.name} in {task.codes_of(bare)}.")
     for split in task.splits:
@@ -266,33 +256,18 @@ def _check_missing(
             notes.append(f"{origin.place} has no {split} data of {task.name} in {task.codes_of(lacking)}.")
             if split in splits:
                 raise DataError(notes[-1])
+    return notes
 
 
-def _nothing_error(
-    task: Task, origin: Origin, bare: Sequence[str], *, languages: Sequence[str], splits: Sequence[str]
-) -> DataError:
-    """The error about languages that have no data: it names those that have, or how files should be called."""
-    others = [iso for iso in task.languages if any(origin.has(iso, split) for split in splits or task.splits)]
-    if others:
-        hint = f"It has {task.codes_of(others)}."
-    else:
-        pattern = task.layouts[0] if task.folder else "{lang}/{split}.parquet"
-        example = pattern.replace("{lang}", task.code(bare[0])).replace("{split}", (splits or task.splits)[0])
-        hint = f"Files should be called like {example}"
-        hint += "." if languages and splits else ", or say what they hold with --langs and --split."
-    of_splits = f" ({', '.join(splits)})" if splits else ""
-    return DataError(f"{origin.place} has no data of {task.name} in {task.codes_of(bare)}{of_splits}. {hint}")
-
-
-def _unexpected_sizes(task: Task, prepared: Sequence[Record]) -> list[str]:
-    """One line for each split whose numbers of rows differ from what is expected."""
-    odd: dict[str, dict[tuple[int, int], list[str]]] = {}
+def _note_sizes(task: Task, prepared: Sequence[Record]) -> list[str]:
+    """A note on each split whose numbers of rows differ from what is expected."""
+    differences: dict[str, dict[str, list[str]]] = {}
     for record in prepared:
-        if record.expected_rows is not None and record.raw_rows != record.expected_rows:
-            numbers = (record.raw_rows, record.expected_rows)
-            odd.setdefault(record.split, {}).setdefault(numbers, []).append(record.code)
+        if record.expected_rows is not None and record.expected_rows != record.raw_rows:
+            numbers = f"{record.raw_rows:,} of {record.expected_rows:,}"
+            differences.setdefault(record.split, {}).setdefault(numbers, []).append(record.code)
     return [
         f"{task.name} {split} has other numbers of rows than expected: "
-        + "; ".join(f"{rows:,} of {expected:,} in {', '.join(codes)}" for (rows, expected), codes in differ.items())
-        for split, differ in odd.items()
+        + "; ".join(f"{numbers} in {', '.join(codes)}" for numbers, codes in by_numbers.items())
+        for split, by_numbers in differences.items()
     ]

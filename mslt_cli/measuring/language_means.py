@@ -37,7 +37,6 @@ class EmbeddingReport:
     """ISO 639-3 codes of the languages that were measured now."""
     sentences_per_s: float | None
     """While the model ran; None if nothing was measured."""
-    notes: tuple[str, ...]
 
 
 def fetch_embeddings(
@@ -73,7 +72,7 @@ def fetch_embeddings(
     split = split or corpus.training
     if limit is not None and limit < 1:
         raise UsageError(f"--limit is {limit}; it has to be at least 1.")
-    records, notes = ensure_data(corpus, languages, split, progress=progress)
+    records = ensure_data(corpus, languages, split, progress=progress)
     fingerprint = weights_sha256(model.folder)
     chosen = EmbeddingSet(
         model=model.name,
@@ -123,7 +122,6 @@ def fetch_embeddings(
         layers=chosen.last_layer + 1,
         new=frozenset(record.language for record in todo),
         sentences_per_s=speed,
-        notes=notes,
     )
 
 

@@ -65,10 +65,7 @@ def aligned_sentences(
     languages = tuple(dict.fromkeys(corpus.language(language) for language in languages))
     if len(languages) < 2:
         raise UsageError("A probe compares languages: name two or more with --langs.")
-    cached, notes = ensure_data(corpus, languages, split, progress=progress)
-    for note in notes:
-        progress.note(note)
-    records = {record.language: record for record in cached}
+    records = {record.language: record for record in ensure_data(corpus, languages, split, progress=progress)}
     frames = {language: load(corpus, records[language]) for language in languages}
     ids = {language: frame["id"].to_list() for language, frame in frames.items()}
     common = set.intersection(*(set(own) for own in ids.values()))

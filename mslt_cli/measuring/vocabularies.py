@@ -50,7 +50,6 @@ class VocabularyReport:
     vocabularies: tuple[Vocabulary, ...]
     new: frozenset[str]
     """ISO 639-3 codes of the languages that were measured now."""
-    notes: tuple[str, ...]
 
 
 def fetch_vocabularies(
@@ -84,7 +83,7 @@ def fetch_vocabularies(
     split = split or task.training
     if limit is not None and limit < 1:
         raise UsageError(f"--limit is {limit}; it has to be at least 1.")
-    records, notes = ensure_data(task, languages, split, progress=progress)
+    records = ensure_data(task, languages, split, progress=progress)
     fingerprint = tokenizer_sha256(model.folder)
     stored = read_vocabularies(store, model.name, task.variant, split, limit or 0)
     holding = {iso for iso, row in stored.items() if row.tokenizer_sha256 == fingerprint and not force}
@@ -121,7 +120,7 @@ def fetch_vocabularies(
             stored[record.language] = vocabulary
             step.advance(frame.height)
     vocabularies = tuple(stored[record.language] for record in records)
-    return VocabularyReport(vocabularies, frozenset(record.language for record in todo), notes)
+    return VocabularyReport(vocabularies, frozenset(record.language for record in todo))
 
 
 def count_tokens(

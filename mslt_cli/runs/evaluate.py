@@ -136,6 +136,5 @@ def _prepare(evaluation: Evaluation, session: Session) -> Evaluation:
     task, split = evaluation.task, evaluation.split
     require_evaluated(task)
     evaluation = evaluation.resolve()
-    for note in ensure_data(task, evaluation.targets, split, progress=session.progress)[1]:
-        session.progress.note(note)
+    ensure_data(task, evaluation.targets, split, progress=session.progress)
     return evaluation

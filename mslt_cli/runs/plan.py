@@ -143,8 +143,7 @@ def plan(experiment: Experiment, *, device: str | None = None, progress: Progres
     splits = [task.training, "validation"] if settings.choose == "best" else [task.training]
     wanted = [Evaluation(task, split, tuple(everyone)) for split in splits]
     for needed in unite_evaluations([*wanted, *(e for of_run in evaluations.values() for e in of_run)]):
-        for note in ensure_data(needed.task, sorted(needed.targets), needed.split, progress=progress)[1]:
-            progress.note(note)
+        ensure_data(needed.task, sorted(needed.targets), needed.split, progress=progress)
     data, sizes = _read_training_data(task, everyone, settings)
     budget = experiment.examples if experiment.examples is not None else min(sizes.values())
     weights_sha256, tokenizer = weights_checksum(experiment.model.folder), tokenizer_sha256(experiment.model.folder)

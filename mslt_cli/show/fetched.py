@@ -98,17 +98,17 @@ def show_data(report: FetchReport, form: str) -> None:
     """Print what was prepared, a row a language and split."""
     rows = [
         {
-            "language": item.record.code,
-            "split": item.record.split,
-            "rows": item.record.rows,
-            "status": "new" if item.new else "cached",
-            "repaired": item.record.repaired,
-            "expected_rows": item.record.expected_rows,
-            "bytes": item.record.size_bytes,
-            "sha256": item.record.content_sha256,
-            "origin": item.record.origin,
+            "language": record.code,
+            "split": record.split,
+            "rows": record.rows,
+            "status": "new" if (record.language, record.split) in report.new else "cached",
+            "repaired": record.repaired,
+            "expected_rows": record.expected_rows,
+            "bytes": record.size_bytes,
+            "sha256": record.content_sha256,
+            "origin": record.origin,
         }
-        for item in report.fetched
+        for record in report.records
     ]
     if form == "table":
         _show_data_table(report)
@@ -120,15 +120,14 @@ def show_data(report: FetchReport, form: str) -> None:
 def _show_data_table(report: FetchReport) -> None:
     """For people a row a language is enough."""
     rows: dict[str, dict[str, Any]] = {}
-    for item in report.fetched:
-        record = item.record
+    for record in report.records:
         row = rows.setdefault(
             record.code,
             {"language": record.code, **dict.fromkeys(report.task.splits), "repaired": {}, "status": set(), "bytes": 0},
         )
         row[record.split] = record.rows
         row["bytes"] += record.size_bytes
-        row["status"].add("new" if item.new else "cached")
+        row["status"].add("new" if (record.language, record.split) in report.new else "cached")
         for name, changed in record.repaired.items():
             row["repaired"][name] = row["repaired"].get(name, 0) + changed
     columns = [Column("language")]
@@ -136,7 +135,7 @@ def _show_data_table(report: FetchReport) -> None:
     if report.task.repairs:
         columns.append(Column("repaired", _by_split))
     columns += [Column("status", lambda value: " and ".join(sorted(value))), Column("bytes", _megabytes, True, "MB")]
-    places = dict.fromkeys(_place(item.record.origin) for item in report.fetched)
+    places = dict.fromkeys(_place(record.origin) for record in report.records)
     footer = [f"{report.task.name} ({report.task.licence or 'no licence stated'}) from {', '.join(places)}."]
     show_rows(columns, list(rows.values()), "table", key="data", footer=footer)
 

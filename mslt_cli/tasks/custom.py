@@ -7,14 +7,13 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from string import Formatter
 from typing import Any, get_args
 
 from mslt_cli.errors import DataError, UnknownNameError
 from mslt_cli.languages.resolver import shipped
 from mslt_cli.tasks import TASKS
-from mslt_cli.tasks.prompts import placeholders
 from mslt_cli.tasks.task import COLUMNS, HubFiles, Kind, TableFormat, Task, is_archive
 
 DEFAULTS: dict[str, Any] = {
@@ -26,9 +25,9 @@ DEFAULTS: dict[str, Any] = {
     "first_label": 0,
 }
 """Every key of a task's file, with its value where the file does not say; values have to be of the same type."""
-NEEDED = ("name", "kind", "languages", "splits")
 HUB_DEFAULTS = dict.fromkeys(("repository", "path", "revision", "branch"), "")
-HUB_NEEDED = ("repository", "path")
+AS_GIVEN = ("name", "kind", "licence", "citation", "label_spellings", "first_label", "sizes", "aligned")
+"""Keys that are fields of the task as they are."""
 
 TYPES = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a whole number"}
 METRICS: dict[str, tuple[str, ...]] = {
@@ -50,7 +49,7 @@ def read_task(path: str | Path) -> Task:
     Raises:
         DataError: it cannot be read, or a key is missing, unknown or of the wrong kind; names file and key.
     """
-    file = _TaskFile.read(Path(path))
+    file = _TaskFile(Path(path))
     given = file.given
     name, kind = given["name"], given["kind"]
     splits, labels, context = file.texts("splits"), file.texts("labels"), file.texts("context")
@@ -79,31 +78,21 @@ def read_task(path: str | Path) -> Task:
     columns = _columns(file, ("id", "language", *COLUMNS[kind], *context))
     if not given["header"] and not columns and kind != "token-classification":
         raise file.wrong("header", "is false, so columns has to name the columns in their order")
-    if bool(given["path"]) == bool(given["hub"]):
-        what = "both path and hub are there; keep one" if given["hub"] else "key path is missing, or hub"
-        raise DataError(f"{path}: {what}.")
-    hub = _hub(file, languages, splits) if given["hub"] else None
-    folder, layouts = _folder_and_layout(file, splits) if given["path"] else ("", ())
+    hub, folder, layouts = _location(file, languages, splits)
     return Task(
-        name=name,
-        kind=kind,
+        **{key: given[key] for key in AS_GIVEN},
         summary=given["summary"] or f"your own task, {file.path.name}",
         languages=languages,
-        licence=given["licence"],
-        citation=given["citation"],
         splits=splits,
         evaluation=evaluation,
         metric=metric,
         labels=labels,
-        label_spellings=given["label_spellings"],
-        first_label=given["first_label"],
         columns={column: names for column, names in columns.items() if len(names) == 1 and column != "language"},
         choices=columns["choices"] if len(columns.get("choices", ())) > 1 else (),
         context=context,
         question=_question(file, kind, context),
         sources=_languages_of(file, "sources", languages),
         targets=_languages_of(file, "targets", languages),
-        sizes=given["sizes"],
         hub=hub,
         layouts=layouts,
         language_column=columns.get("language", Task.language_column),
@@ -113,41 +102,31 @@ def read_task(path: str | Path) -> Task:
             quoting=given["quoting"],
             commas=not given["header"],
         ),
-        aligned=given["aligned"],
         folder=folder,
         definition=file.sha256,
         file=str(path),
     )
 
 
-@dataclass(frozen=True)
 class _TaskFile:
     """A task's file as it was read, and the checks whose errors name the file and the key."""
 
-    path: Path
-    given: dict[str, Any]
-    """The values by key (see DEFAULTS)."""
-    sha256: str
-
-    @classmethod
-    def read(cls, path: Path) -> _TaskFile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             text = path.read_text(encoding="utf-8")
             given = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(f"The task {path} is not TOML: {error}.") from error
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise DataError(f"The task {path} cannot be read: {reason}.") from error
-        except tomllib.TOMLDecodeError as error:
-            raise DataError(f"The task {path} is not TOML: {error}.") from error
-        file = cls(path, DEFAULTS | given, hashlib.sha256(text.encode()).hexdigest())
-        file.check_keys("", given, DEFAULTS, NEEDED)
-        file.check_keys("hub.", given.get("hub", {}), HUB_DEFAULTS, HUB_NEEDED if "hub" in given else ())
-        return file
+        self.sha256 = hashlib.sha256(text.encode()).hexdigest()
+        self.given = DEFAULTS | given
+        self._check_keys("", given, DEFAULTS, ("name", "kind", "languages", "splits"))
+        self._check_keys("hub.", self.given["hub"], HUB_DEFAULTS, ("repository", "path") if "hub" in given else ())
 
-    def wrong(self, key: str, what: str) -> DataError:
-        return DataError(f"{self.path}: key {key} {what}.")
-
-    def check_keys(
+    def _check_keys(
         self, table: str, given: Mapping[str, Any], defaults: Mapping[str, Any], needed: tuple[str, ...]
     ) -> None:
         """Raises: DataError: a key of a table is unknown, missing, or has a value of another type."""
@@ -161,6 +140,9 @@ class _TaskFile:
                 raise self.wrong(f"{table}{key}", f"has to be {' or '.join(TYPES[kind] for kind in types)}")
         if missing := [key for key in needed if key not in given]:
             raise DataError(f"{self.path}: key {table}{missing[0]} is missing.")
+
+    def wrong(self, key: str, what: str) -> DataError:
+        return DataError(f"{self.path}: key {key} {what}.")
 
     def require(self, key: str, values: Iterable[str], allowed: Collection[str]) -> None:
         """Raises: DataError: the value of a key is none of those that are allowed there."""
@@ -226,36 +208,34 @@ def _question(file: _TaskFile, kind: str, context: tuple[str, ...]) -> str:
     if prompt and kind != "multiple-choice":
         raise file.wrong("prompt", f"is for multiple-choice, and kind is {kind}")
     try:
-        names = placeholders(prompt)
+        names = [name for _, name, _, _ in Formatter().parse(prompt) if name is not None]
     except ValueError as error:
         raise file.wrong("prompt", f"cannot be read ({error}); a brace that is text is written twice") from error
     file.require("prompt", names, context)
     return prompt
 
 
-def _hub(file: _TaskFile, languages: Collection[str], splits: Collection[str]) -> HubFiles:
-    hub = HubFiles(**file.given["hub"])
-    _check_pattern(file, "hub.path", hub.path, splits)
-    if len(languages) > 1 and "{lang}" not in hub.path:
-        raise file.wrong("hub.path", "has to hold {lang}, for there are several")
-    return hub
-
-
-def _folder_and_layout(file: _TaskFile, splits: Collection[str]) -> tuple[str, tuple[str, ...]]:
-    """The folder that the data are in, and the pattern of the files from there on."""
-    pattern = file.given["path"]
-    _check_pattern(file, "path", pattern, splits)
+def _location(
+    file: _TaskFile, languages: Collection[str], splits: Collection[str]
+) -> tuple[HubFiles | None, str, tuple[str, ...]]:
+    """Where the data are: on the hub, or in a folder with a pattern of the paths from there on."""
+    path, hub = file.given["path"], file.given["hub"]
+    if bool(path) == bool(hub):
+        what = "both path and hub are there; keep one" if hub else "key path is missing, or hub"
+        raise DataError(f"{file.path}: {what}.")
+    key, pattern = ("hub.path", hub["path"]) if hub else ("path", path)
+    file.require(key, re.findall(r"\{[^}]*\}?", pattern), ("{lang}", "{split}"))
+    if len(splits) > 1 and "{split}" not in pattern:
+        raise file.wrong(key, "has to hold {split}, for there are several")
+    if hub:
+        if len(languages) > 1 and "{lang}" not in pattern:
+            raise file.wrong(key, "has to hold {lang}, for there are several")
+        return HubFiles(**hub), "", ()
     parts = PurePosixPath(pattern).parts
     if not parts:
-        raise file.wrong("path", "names no file")
+        raise file.wrong(key, "names no file")
     # What comes before the first placeholder is a folder; the rest is a pattern of the files in it.
     open_ends = [i for i, part in enumerate(parts) if "{" in part or "*" in part or is_archive(part)]
     fixed = min([*open_ends, len(parts) - 1])
     folder = file.path.resolve().parent / Path(*parts[:fixed]).expanduser()
-    return str(folder.resolve()), ("/".join(parts[fixed:]),)
-
-
-def _check_pattern(file: _TaskFile, key: str, pattern: str, splits: Collection[str]) -> None:
-    file.require(key, re.findall(r"\{[^}]*\}?", pattern), ("{lang}", "{split}"))
-    if len(splits) > 1 and "{split}" not in pattern:
-        raise file.wrong(key, "has to hold {split}, for there are several")
+    return None, str(folder.resolve()), ("/".join(parts[fixed:]),)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from string import Formatter
 from typing import Any, Literal
 
 from mslt_cli.errors import DataError
@@ -15,27 +14,21 @@ _BETWEEN: dict[str, str] = {"bactrian": "\n\n", "printed": "\n"}
 
 
 def instruction_prompt(instruction: str, further: str | None, spacing: Spacing) -> str:
-    """Everything before the answer.
-
-    Args:
-        instruction: what to do.
-        further: the input to do it with; None or "" = none.
-        spacing: with or without blank lines.
+    """Everything before the answer; `further` is the input that the instruction is about, None or "" = none.
 
     Source:
         Lim et al. 2024, Table 7; the blank lines are those of Bactrian-X's template (Li et al. 2023).
     """
-    between = _BETWEEN[spacing]
     parts = [f"### Input:\n{instruction}", *([further] if further else []), "### Output:\n"]
-    return between.join(parts)
+    return _BETWEEN[spacing].join(parts)
 
 
 def choice_prompt(task: Task, row: Mapping[str, Any], *, spacing: Spacing = "printed", swapped: bool = False) -> str:
-    """A question that asks for the number of the right choice.
+    """A question that asks for the number of the right choice, for a row of a multiple-choice task.
 
     Args:
-        task: a task of kind multiple-choice.
-        row: a row of its data.
+        task: of kind multiple-choice.
+        row: of its data.
         spacing: with or without blank lines; Table 8 has none.
         swapped: whether the choices are in reverse order.
 
@@ -53,12 +46,9 @@ def choice_prompt(task: Task, row: Mapping[str, Any], *, spacing: Spacing = "pri
 
 
 def choice_texts(task: Task, row: Mapping[str, Any], code: str) -> list[tuple[str, str]]:
-    """For each choice, the text before the part that is scored, and that part.
+    """For each choice of a row, the text before the part that is scored, and that part.
 
-    Args:
-        task: a task of kind multiple-choice.
-        row: a row of its data.
-        code: the data set's own code of the language.
+    `code` is the data set's own code of the language.
 
     Source:
         EleutherAI's lm-evaluation-harness 0.4.13, tasks xcopa, xwinograd and xstorycloze; for a user's own task, the
@@ -68,12 +58,3 @@ def choice_texts(task: Task, row: Mapping[str, Any], code: str) -> list[tuple[st
         return task.fill(row, code)
     context = " ".join(str(row[column]) for column in task.context)
     return [(context, f" {choice}" if context else choice) for choice in row["choices"]]
-
-
-def placeholders(template: str) -> list[str]:
-    """The names in braces.
-
-    Raises:
-        ValueError: a brace is not closed.
-    """
-    return [name for _, name, _, _ in Formatter().parse(template) if name is not None]

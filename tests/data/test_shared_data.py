@@ -25,8 +25,7 @@ def fetched(tmp_path_factory):
             if name not in known:
                 task = find_task(name)
                 report = fetch_data(task, from_path=DATA / (folder or name))
-                items = [item.record for item in report.fetched]
-                known[name] = {f"{r.code} {r.split}": (r, load(task, r)) for r in items}
+                known[name] = {f"{r.code} {r.split}": (r, load(task, r)) for r in report.records}
             return known[name]
 
         yield fetch

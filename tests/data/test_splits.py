@@ -20,10 +20,10 @@ def home(tmp_path, monkeypatch):
 def rows_of(report, *columns):
     """{"de test": rows as tuples of these columns, or single values}."""
     got = {}
-    for item in report.fetched:
-        frame = load(report.task, item.record)
+    for record in report.records:
+        frame = load(report.task, record)
         rows = frame.select(columns).rows() if columns else frame.rows()
-        got[f"{item.record.code} {item.record.split}"] = [row[0] for row in rows] if len(columns) == 1 else rows
+        got[f"{record.code} {record.split}"] = [row[0] for row in rows] if len(columns) == 1 else rows
     return got
 
 
@@ -155,7 +155,7 @@ def test_pawsx_as_upstream_ships_it_and_its_untranslated_rows(tmp_path):
     got = rows_of(report, "id", "label")
     assert got.pop("en train") == [("1", 0)]
     assert got == {f"de {split}": [("2", 1), ("5", 0)] for split in ("train", "validation", "test")}
-    record = next(item.record for item in report.fetched if item.record.code == "de")
+    record = next(record for record in report.records if record.code == "de")
     assert (record.raw_rows, record.rows, record.repaired) == (5, 2, {"untranslated": 3})
     assert any("has no validation data of pawsx in en" in note for note in report.notes)
     # Switched off, what has no label is an error, and what has no translation stays; in a folder of its own.
@@ -165,7 +165,7 @@ def test_pawsx_as_upstream_ships_it_and_its_untranslated_rows(tmp_path):
     labelled = lay_out(tmp_path / "labelled", {"de/test_2k.tsv": german.replace(b"d\t\n", b"d\t0\n")})
     report = fetch_data(kept, from_path=labelled)
     assert rows_of(report, "text_pair")["de test"] == ["NS", "b", "b", "d", "NS is text"]
-    assert report.fetched[0].record.repaired == {}
+    assert report.records[0].repaired == {}
     assert task_folder(kept) != task_folder(find_task("pawsx"))
 
 
@@ -247,7 +247,7 @@ def test_xcopa_questions_are_those_of_estonian_or_of_a_language_that_agrees_with
     got = rows_of(report, "question")
     assert got["th validation"] == ["cause", "cause", "effect", "effect"]
     assert got["th test"] == ["cause"]
-    assert {f"{r.record.code} {r.record.split}": r.record.repaired["question"] for r in report.fetched} == {
+    assert {f"{r.code} {r.split}": r.repaired["question"] for r in report.records} == {
         "et validation": 0,
         "th validation": 2,
         "th test": 1,
@@ -335,7 +335,7 @@ def test_what_is_missing_is_said_with_what_there_is(tmp_path):
         {"de/test.parquet": test, "fr/test.parquet": test, "fr/train.parquet": test, "stats.jsonl": b"{}"},
     )
     report = fetch_data(find_task("xnli"), from_path=path)
-    assert [f"{item.record.code} {item.record.split}" for item in report.fetched] == ["de test", "fr train", "fr test"]
+    assert [f"{record.code} {record.split}" for record in report.records] == ["de test", "fr train", "fr test"]
     assert f"{path} has no train data of xnli in de." in report.notes
     assert f"{path} has no validation data of xnli in de, fr." in report.notes
     cases = [
@@ -371,7 +371,7 @@ def test_files_of_a_folder_are_read_again_at_each_call_and_keep_their_checksum(t
     def write(text):
         return lay_out(tmp_path / "data", {"de/test.parquet": parquet(premise=[text], hypothesis=["h"], label=[2])})
 
-    first, same, changed = (fetch_data(find_task("xnli"), from_path=write(t)).fetched[0].record for t in "aab")
+    first, same, changed = (fetch_data(find_task("xnli"), from_path=write(t)).records[0] for t in "aab")
     assert first.content_sha256 == same.content_sha256 != changed.content_sha256
     assert rows_of(fetch_data(find_task("xnli"), ["deu"], ["test"]), "text") == {"de test": ["b"]}  # from the cache
 
@@ -381,14 +381,13 @@ def test_what_is_needed_comes_from_the_cache_or_from_a_package(tmp_path):
     cldr = find_task("cldr")
     with pytest.raises(UnknownNameError):
         ensure_data(cldr, ["deu"], "dev")
-    records, _ = ensure_data(cldr, ["deu"], "test")
+    records = ensure_data(cldr, ["deu"], "test")
     assert [(r.code, r.split, r.origin["package"], r.origin["revision"]) for r in records] == [
         ("de", "test", "Babel", "2.18.0")
     ]
-    again, _ = ensure_data(cldr, (), "test")  # what is in the cache
-    assert again == records
+    assert ensure_data(cldr, (), "test") == records  # what is in the cache
     for spelling in ("de", "deu", "German", "de-AT"):
-        assert ensure_data(cldr, [spelling], "test")[0] == records
+        assert ensure_data(cldr, [spelling], "test") == records
         assert read_data(cldr, spelling, "test").equals(load(cldr, records[0]))
     with pytest.raises(
         DataError, match="cldr train in de is not in the cache. Run `mslt fetch data --task cldr --langs de`"

@@ -51,7 +51,7 @@ def task(tmp_path):
 
 def rows(task, *columns, languages=()):
     report = fetch_data(task, languages)
-    return {f"{i.record.code} {i.record.split}": load(task, i.record).select(columns).rows() for i in report.fetched}
+    return {f"{r.code} {r.split}": load(task, r).select(columns).rows() for r in report.records}
 
 
 def test_a_file_says_what_the_task_is(task, tmp_path):
@@ -79,9 +79,9 @@ def test_its_data_are_read_with_its_columns_and_follow_changes_of_the_files(task
         "id test": [("baik", 1)],
         "jv test": [("apik", 1)],
     }
-    record = ensure_data(read, ["ind"], "test")[0][0]
+    record = ensure_data(read, ["ind"], "test")[0]
     task(REVIEWS, data__id__test_dot_csv="review,sentiment\nburuk,negative\n")
-    assert ensure_data(read, ["ind"], "test")[0][0].content_sha256 != record.content_sha256
+    assert ensure_data(read, ["ind"], "test")[0].content_sha256 != record.content_sha256
     assert rows(read, "text", languages=["id"])["id test"] == [("buruk",)]
     with pytest.raises(DataError, match="the data set has no data of reviews in zh-Hans. It has id, jv."):
         fetch_data(read, ["zho"])
