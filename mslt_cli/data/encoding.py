@@ -8,9 +8,11 @@ The name states all that the content depends on: the rows, the tokenizer, and th
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -70,14 +72,18 @@ class Encoded:
 
     def first_segments(self) -> NDArray[np.int64]:
         """The first segment of each row, shape (rows,)."""
-        first = np.ones(len(self.row), dtype=bool)
-        first[1:] = self.row[1:] != self.row[:-1]
-        return np.flatnonzero(first)
+        return np.flatnonzero(np.diff(self.row, prepend=-1))
+
+    def segment(self, s: int) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
+        """The ids, types, positions and words of a segment."""
+        tokens = slice(self.starts[s], self.starts[s + 1])
+        words = slice(self.word_starts[s], self.word_starts[s + 1])
+        return self.ids[tokens], self.types[tokens], self.positions[words], self.words[words]
 
     def head(self, rows: int) -> Encoded:
         """The first rows alone."""
         s = int(np.searchsorted(self.row, rows))
-        tokens, words = int(self.starts[s]), int(self.word_starts[s])
+        tokens, words = self.starts[s], self.word_starts[s]
         return Encoded(
             ids=self.ids[:tokens],
             types=self.types[:tokens],
@@ -117,23 +123,19 @@ class RowEncoder:
     def encode_split(self, task: Task, record: Record, frame: pl.DataFrame, tokenizer_sha256: str) -> Encoded:
         """Encode the rows of a split, or read them from the cache.
 
-        Args:
-            task: of kind sequence- or token-classification, or instruction.
-            record: of the split; its checksum is part of the file's name.
-            frame: its rows.
-            tokenizer_sha256: part of the file's name as well; see `models.folder.tokenizer_sha256`.
+        The cached file's name holds the checksums of the rows and of the tokenizer (`models.folder.tokenizer_sha256`).
         """
         name = f"{record.split}-{record.content_sha256[:12]}-{tokenizer_sha256[:12]}-{self.max_length}"
         name += f"-{self.spacing}.npz" if self.spacing else ".npz"
         path = cache_home() / "tokens" / task.key / record.language / name
         encoded = _read(path, frame.height)
-        if encoded is not None:
-            return encoded
-        encoded = self.encode(task, frame)
-        try:
-            _write(path, encoded)
-        except FetchError as error:  # a cache that cannot be written costs time, nothing else
-            self.progress.note(f"token ids of {task.name} {record.split} in {record.code} are not kept: {error}")
+        if encoded is None:
+            encoded = self.encode(task, frame)
+            try:
+                with new_file(path) as part, part.open("wb") as file:
+                    np.savez(file, format=np.array(FORMAT), **vars(encoded))
+            except FetchError as error:  # a cache that cannot be written costs time, nothing else
+                self.progress.note(f"token ids of {task.name} {record.split} in {record.code} are not kept: {error}")
         return encoded
 
     def encode(self, task: Task, frame: pl.DataFrame) -> Encoded:
@@ -150,14 +152,24 @@ class RowEncoder:
         special = self.tokenizer.num_special_tokens_to_add(task.kind == "sequence-classification")
         if self.max_length <= special + 1:
             raise UsageError(f"{self.max_length} tokens leave no room for a sentence. Give a greater --max-length.")
-        encode_rows = {"token-classification": self._encode_words, "instruction": self._encode_instructions}
+        encoders = {"token-classification": self._encode_words, "instruction": self._encode_instructions}
+        encode_rows = encoders.get(task.kind, self._encode_texts)
         by_row: list[list[_Segment]] = []
         with self.progress.step(f"tokenize {task.name}", frame.height, "rows") as step:
-            for start in range(0, frame.height, BATCH):
-                rows = frame.slice(start, BATCH)
-                by_row += encode_rows.get(task.kind, self._encode_texts)(rows)
+            for rows in frame.iter_slices(BATCH):
+                by_row += encode_rows(rows)
                 step.advance(rows.height)
-        return _flatten(by_row)
+        segments = [segment for row in by_row for segment in row]
+        return Encoded(
+            ids=np.fromiter(chain.from_iterable(s.ids for s in segments), np.int32),
+            types=np.fromiter(chain.from_iterable(s.types for s in segments), np.uint8),
+            starts=np.cumsum([0, *(len(s.ids) for s in segments)], dtype=np.int64),
+            row=np.fromiter((i for i, row in enumerate(by_row) for _ in row), np.int32),
+            positions=np.fromiter(chain.from_iterable(s.positions for s in segments), np.int32),
+            words=np.fromiter(chain.from_iterable(s.words for s in segments), np.int32),
+            word_starts=np.cumsum([0, *(len(s.words) for s in segments)], dtype=np.int64),
+            cut=sum(s.cut for s in segments),
+        )
 
     def _encode_texts(self, rows: pl.DataFrame) -> Iterator[list[_Segment]]:
         self.tokenizer.enable_truncation(self.max_length, strategy="longest_first")
@@ -186,96 +198,69 @@ class RowEncoder:
 
     def _encode_words(self, rows: pl.DataFrame) -> Iterator[list[_Segment]]:
         self.tokenizer.no_truncation()
-        glued = glues_words(self.tokenizer)
         sentences: list[list[str]] = rows["tokens"].to_list()
-        for words, encoding in zip(sentences, self._encode_batch(sentences, glued), strict=True):
+        for words, encoding in zip(sentences, self._encode_sentences(sentences), strict=True):
             if len(encoding.ids) <= self.max_length:
-                yield [_Segment(encoding.ids, encoding.type_ids, *_label_places(encoding, words, glued))]
+                yield [_Segment(encoding.ids, encoding.type_ids, *self._label_places(encoding, words))]
             else:
-                yield self._split_words(words, encoding, glued)
+                yield self._split_words(words, encoding)
 
-    def _encode_batch(self, sentences: list[list[str]], glued: bool) -> list[Encoding]:
-        texts: list[Any] = [" ".join(words) for words in sentences] if glued else sentences
-        encoded: list[Encoding] = self.tokenizer.encode_batch(texts, is_pretokenized=not glued)
+    def _encode_sentences(self, sentences: list[list[str]]) -> list[Encoding]:
+        texts: list[Any] = [" ".join(words) for words in sentences] if self._glues else sentences
+        encoded: list[Encoding] = self.tokenizer.encode_batch(texts, is_pretokenized=not self._glues)
         return encoded
 
-    def _split_words(self, words: list[str], whole: Encoding, glued: bool) -> list[_Segment]:
+    def _split_words(self, words: list[str], whole: Encoding) -> list[_Segment]:
         """Cut a sentence between words into as few segments as hold it; a word that alone is too long loses its end."""
-        sizes = np.bincount([word for word in _words_of(whole, words, glued) if word is not None], minlength=len(words))
+        sizes = Counter(self._words_of(whole, words))
         room = self.max_length - self.tokenizer.num_special_tokens_to_add(False)
         cuts, used = [0], 0
-        for i, size in enumerate(sizes.tolist()):
-            if used and used + size > room:
+        for i in range(len(words)):
+            if used and used + sizes[i] > room:
                 cuts.append(i)
                 used = 0
-            used += size
+            used += sizes[i]
         segments = []
         self.tokenizer.enable_truncation(self.max_length)
-        for start, end in zip(cuts, [*cuts[1:], len(words)], strict=True):
-            (encoding,) = self._encode_batch([words[start:end]], glued)
-            positions, kept = _label_places(encoding, words[start:end], glued)
+        for start, end in pairwise([*cuts, len(words)]):
+            (encoding,) = self._encode_sentences([words[start:end]])
+            positions, kept = self._label_places(encoding, words[start:end])
             in_row = [start + word for word in kept]
             segments.append(_Segment(encoding.ids, encoding.type_ids, positions, in_row, cut=start == 0))
         self.tokenizer.no_truncation()
         return segments
 
+    def _label_places(self, encoding: Encoding, words: list[str]) -> tuple[list[int], list[int]]:
+        """The token that carries each word's label, and the word; a word without any token is left out."""
+        carriers: dict[int, int] = {}
+        tokens = encoding.tokens
+        for i, word in enumerate(self._words_of(encoding, words)):
+            if word is not None and (word not in carriers or not tokens[carriers[word]].strip(BARE_MARKS)):
+                carriers[word] = i
+        return list(carriers.values()), list(carriers)
 
-def _words_of(encoding: Encoding, words: list[str], glued: bool) -> list[int | None]:
-    """The word that each token belongs to; None for special tokens."""
-    if not glued:
-        return list(encoding.word_ids)
-    ends = np.cumsum([len(word) + 1 for word in words])  # of each word and the blank behind it, in characters
-    special = encoding.special_tokens_mask
-    return [
-        None if special[i] else min(int(np.searchsorted(ends, max(stop - 1, start), side="right")), len(words) - 1)
-        for i, (start, stop) in enumerate(encoding.offsets)
-    ]
+    def _words_of(self, encoding: Encoding, words: list[str]) -> list[int | None]:
+        """The word that each token belongs to; None for special tokens."""
+        if not self._glues:
+            return list(encoding.word_ids)
+        ends = np.cumsum([len(word) + 1 for word in words])  # of each word and the blank behind it, in characters
+        last = [max(stop - 1, start) for start, stop in encoding.offsets]
+        places = np.minimum(np.searchsorted(ends, last, side="right"), len(words) - 1).tolist()
+        return [None if special else word for word, special in zip(places, encoding.special_tokens_mask, strict=True)]
 
-
-def _label_places(encoding: Encoding, words: list[str], glued: bool) -> tuple[list[int], list[int]]:
-    """The token that carries each word's label, and the word; a word without any token is left out."""
-    first: dict[int, int] = {}
-    bare: set[int] = set()
-    tokens = encoding.tokens
-    for i, word in enumerate(_words_of(encoding, words, glued)):
-        if word is None:
-            continue
-        if word not in first or word in bare:
-            first[word] = i
-            if tokens[i].strip(BARE_MARKS):
-                bare.discard(word)
-            else:
-                bare.add(word)
-    return list(first.values()), list(first)
-
-
-def _flatten(by_row: list[list[_Segment]]) -> Encoded:
-    segments = [segment for row in by_row for segment in row]
-    return Encoded(
-        ids=np.fromiter(chain.from_iterable(s.ids for s in segments), np.int32),
-        types=np.fromiter(chain.from_iterable(s.types for s in segments), np.uint8),
-        starts=np.cumsum([0, *(len(s.ids) for s in segments)], dtype=np.int64),
-        row=np.fromiter((i for i, row in enumerate(by_row) for _ in row), np.int32),
-        positions=np.fromiter(chain.from_iterable(s.positions for s in segments), np.int32),
-        words=np.fromiter(chain.from_iterable(s.words for s in segments), np.int32),
-        word_starts=np.cumsum([0, *(len(s.words) for s in segments)], dtype=np.int64),
-        cut=sum(s.cut for s in segments),
-    )
-
-
-def _write(path: Path, encoded: Encoded) -> None:
-    with new_file(path) as part, part.open("wb") as file:
-        np.savez(file, format=np.array(FORMAT), **vars(encoded))
+    @cached_property
+    def _glues(self) -> bool:
+        return glues_words(self.tokenizer)
 
 
 def _read(path: Path, rows: int) -> Encoded | None:
-    """What is cached; None if nothing is, or what is there is damaged or of another version."""
+    """The cached token ids; None if there are none, or the file is damaged or of another version."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if int(file["format"]) != FORMAT:
                 return None
-            names = [name for name in Encoded.__dataclass_fields__ if name != "cut"]
-            encoded = Encoded(**{name: file[name] for name in names}, cut=int(file["cut"]))
+            arrays = {field.name: file[field.name] for field in fields(Encoded)}
+            encoded = Encoded(**arrays | {"cut": int(arrays["cut"])})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     whole = len(encoded.ids) == encoded.starts[-1] and (not rows or encoded.row[-1] == rows - 1)

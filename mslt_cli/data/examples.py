@@ -38,28 +38,22 @@ def labelled_examples(encoded: Encoded, labels: Sequence[Any] | None, segments: 
     """
     examples = []
     for s in segments:
-        tokens = slice(encoded.starts[s], encoded.starts[s + 1])
-        carriers = slice(encoded.word_starts[s], encoded.word_starts[s + 1])
-        positions, own = encoded.positions[carriers], NO_LABELS
+        ids, types, positions, words = encoded.segment(s)
         if labels is None:
-            positions = positions[:0]
-        elif np.ndim(of_row := labels[encoded.row[s]]):
-            own = np.asarray(of_row, np.int64)[encoded.words[carriers]]
+            positions, own = positions[:0], NO_LABELS
         else:
-            own = np.array([of_row], np.int64)
-        examples.append(Example(encoded.ids[tokens], encoded.types[tokens], positions, own))
+            of_row = np.asarray(labels[encoded.row[s]], np.int64)
+            own = of_row[words] if of_row.ndim else of_row[None]
+        examples.append(Example(ids, types, positions, own))
     return examples
 
 
 def next_token_examples(encoded: Encoded, segments: Sequence[int]) -> list[Example]:
     """Examples of instructions, where each position before a token of the answer has that token's id as its label."""
-    examples = []
-    for s in segments:
-        tokens = slice(encoded.starts[s], encoded.starts[s + 1])
-        ids = encoded.ids[tokens]
-        positions = encoded.positions[encoded.word_starts[s] : encoded.word_starts[s + 1]]
-        examples.append(Example(ids, encoded.types[tokens], positions, ids[positions + 1].astype(np.int64)))
-    return examples
+    return [
+        Example(ids, types, positions, ids[positions + 1].astype(np.int64))
+        for ids, types, positions, _ in map(encoded.segment, segments)
+    ]
 
 
 def collate(examples: Sequence[Example], pad_id: int, *, multiple: int = 1) -> dict[str, NDArray[np.int64]]:
@@ -76,8 +70,7 @@ def collate(examples: Sequence[Example], pad_id: int, *, multiple: int = 1) -> d
     """
     longest = -(-max(len(example.ids) for example in examples) // multiple) * multiple
     shape = (len(examples), longest)
-    ids, attended = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
-    types = np.zeros(shape, np.int64)
+    ids, attended, types = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     by_token = any(len(example.positions) for example in examples)
     labels = np.full(shape if by_token else len(examples), IGNORED, np.int64)
     for i, example in enumerate(examples):

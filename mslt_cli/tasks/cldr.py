@@ -90,12 +90,11 @@ def splits_by_entity() -> dict[str, str]:
         for name in own_names(TASK.code(language)):
             one, other = first_of(seen.setdefault(fold(name.text), name.entity)), first_of(name.entity)
             leader[max(one, other)] = min(one, other)
-    return {entity: _split(first_of(entity)) for entity in leader}
-
-
-def _split(entity: str) -> str:
-    share = int.from_bytes(hashlib.sha256(entity.encode()).digest()[:8]) / 2**64
-    return "test" if share < 0.1 else "validation" if share < 0.2 else "train"
+    hashes = {entity: hashlib.sha256(first_of(entity).encode()).digest() for entity in leader}
+    shares = {entity: int.from_bytes(digest[:8]) / 2**64 for entity, digest in hashes.items()}
+    return {
+        entity: "test" if share < 0.1 else "validation" if share < 0.2 else "train" for entity, share in shares.items()
+    }
 
 
 def build(locale: str, split: str) -> pl.DataFrame:
@@ -107,11 +106,8 @@ def build(locale: str, split: str) -> pl.DataFrame:
     for name in names:
         kinds.setdefault(fold(name.text), set()).add(name.kind)
     split_of = splits_by_entity()
-    rows = [
-        (name.entity, name.text, name.kind)
-        for name in names
-        if len(kinds[fold(name.text)]) == 1 and split_of[name.entity] == split
-    ]
+    mine = [name for name in names if len(kinds[fold(name.text)]) == 1 and split_of[name.entity] == split]
+    rows = [(name.entity, name.text, name.kind) for name in mine]
     return pl.DataFrame(rows, dict.fromkeys(("id", "text", "label"), pl.String), orient="row")
 
 

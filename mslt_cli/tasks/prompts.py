@@ -24,13 +24,7 @@ def instruction_prompt(instruction: str, further: str | None, spacing: Spacing) 
 
 
 def choice_prompt(task: Task, row: Mapping[str, Any], *, spacing: Spacing = "printed", swapped: bool = False) -> str:
-    """A question that asks for the number of the right choice, for a row of a multiple-choice task.
-
-    Args:
-        task: of kind multiple-choice.
-        row: of its data.
-        spacing: with or without blank lines; Table 8 has none.
-        swapped: whether the choices are in reverse order.
+    """A question that asks for the number of the right choice; `swapped` puts the choices in reverse order.
 
     Raises:
         DataError: the task is a user's own and has no prompt.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,11 +41,9 @@ def is_archive(name: str) -> bool:
 
 
 class RowError(Exception):
-    """A raw row that a task's `parse` cannot read; the caller, who knows the file, names the row.
+    """A raw row (index from 0) that a task's `parse` cannot read, and what is wrong: "has no pronoun".
 
-    Args:
-        row: index among the rows that `parse` was given, from 0.
-        what: "has no pronoun".
+    The caller knows the file and names the row.
     """
 
     def __init__(self, row: int, what: str) -> None:
@@ -61,7 +59,7 @@ class HubFiles:
     path: str
     """Pattern of its files, with {lang} and {split}; `*` stands for anything but a slash."""
     spelling: int = 0
-    """Index of the spelling of a language that the paths use, among those of the task."""
+    """Which of the task's spellings of a language the paths use, from 0."""
     branch: str = "main"
     """Script-only repositories are read from `refs/convert/parquet`, or from their raw files."""
     revision: str | None = None
@@ -73,12 +71,12 @@ class TableFormat:
     """How tab-separated files of a data set are written."""
 
     columns: tuple[str, ...] = ()
-    """Names of the columns by position; empty = the header names them."""
+    """By position; empty = the header names them."""
     header: bool = True
     quoting: bool = False
-    """Whether double quotes are quoting; if not, they are text."""
+    """Whether double quotes are quoting; otherwise they are text."""
     commas: bool = False
-    """Whether .csv files are written like this as well; if not, they have a header and quoting."""
+    """Whether .csv files are written like this as well; otherwise they have a header and quoting."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +114,9 @@ class Task:
     label_spellings: Mapping[str, str] = field(default_factory=dict)
     """Other spellings of labels in raw files: "contradictory" → "contradiction"."""
     first_label: int = 0
-    """The number that raw files give to the first label."""
+    """Its number in raw files."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """For each column, its names in raw files; the first that is there is read."""
+    """The names of columns in raw files; the first that is there is read."""
     choices: tuple[str, ...] = ()
     """Columns of raw files that hold one choice each, if no column holds a list of them."""
     context: tuple[str, ...] = ()
@@ -140,7 +138,6 @@ class Task:
     language_column: tuple[str, ...] = ("language", "lang")
     """Names of the column that says which language a row is in, for files that hold several."""
     table: TableFormat = TableFormat()
-    """How tab-separated raw files are written."""
     parse: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     """Converts rows in the data set's original format into its columns, one to one; may raise RowError."""
     build: Callable[[str, str], pl.DataFrame] | None = None
@@ -153,11 +150,11 @@ class Task:
     without: tuple[str, ...] = ()
     """Names of the repairs that are switched off."""
     folder: str = ""
-    """For a user's own task: where its `layouts` begin."""
+    """A user's own task: where its `layouts` begin."""
     definition: str = ""
-    """For a user's own task: hash of its definition."""
+    """A user's own task: SHA-256 of its file."""
     file: str = ""
-    """For a user's own task: the file that defines it, as the user wrote it."""
+    """A user's own task: the path of its file as the user wrote it."""
     question: str = ""
     """Multiple choice: what a decoder is asked, with context columns in braces; the numbered choices follow it."""
     fill: Callable[[Mapping[str, Any], str], list[tuple[str, str]]] | None = None
@@ -174,7 +171,7 @@ class Task:
     @property
     def key(self) -> str:
         """Name of the folder of its prepared data, which depend on nothing else."""
-        return "-".join([self.variant, *([self.definition[:8]] if self.definition else [])])
+        return f"{self.variant}-{self.definition[:8]}" if self.definition else self.variant
 
     @property
     def options(self) -> str:
@@ -188,7 +185,7 @@ class Task:
 
     @property
     def column_kinds(self) -> dict[str, str]:
-        """The columns of its data beside `id`, and what is in them: those of its kind (COLUMNS) and its context."""
+        """Its data's columns beside `id` and what they hold: those of its kind (COLUMNS) and its context."""
         return COLUMNS[self.kind] | dict.fromkeys(self.context, "text")
 
     def code(self, language: str) -> str:
@@ -202,11 +199,8 @@ class Task:
     def language(self, spelling: str, resolver: Resolver | None = None) -> str:
         """The ISO 639-3 code of one of the task's languages, from any spelling: de, deu, German, de-AT.
 
-        The data set's own code comes first: `als` is Alemannic in WikiANN, and Albanian elsewhere.
-
-        Args:
-            spelling: as the user wrote it.
-            resolver: knows the spellings that are not the task's own; None = that of the tables that ship.
+        The data set's own code comes first: `als` is Alemannic in WikiANN, and Albanian elsewhere. The resolver (None =
+        that of the tables that ship) knows the spellings that are not the task's own.
 
         Raises:
             UnknownNameError: the spelling means no language.
@@ -249,7 +243,6 @@ class Task:
 
     @property
     def active_repairs(self) -> tuple[Repair, ...]:
-        """The repairs that are made."""
         return tuple(repair for repair in self.repairs if repair.name not in self.without)
 
 
@@ -258,10 +251,11 @@ def language_table(text: str) -> dict[str, tuple[str, ...]]:
     return {iso: tuple((codes or iso).split("|")) for iso, _, codes in (pair.partition("=") for pair in text.split())}
 
 
-def size_table(text: str, splits: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Rows of each split by language: `ara,deu=20000/100/100 tha=0/0/1000`, in the order of the splits; 0 = unknown."""
+def size_table(text: str) -> dict[str, dict[str, int]]:
+    """Rows of train, validation and test by language: `ara,deu=20000/100/100 tha=0/0/1000`; 0 = unknown."""
     pairs = [pair.partition("=") for pair in text.split()]
-    rows = {
-        iso: [int(number) for number in numbers.split("/")] for isos, _, numbers in pairs for iso in isos.split(",")
+    rows = {iso: numbers.split("/") for isos, _, numbers in pairs for iso in isos.split(",")}
+    return {
+        split: {iso: int(numbers[i]) for iso, numbers in rows.items() if numbers[i] != "0"}
+        for i, split in enumerate(Task.splits)
     }
-    return {split: {iso: numbers[i] for iso, numbers in rows.items() if numbers[i]} for i, split in enumerate(splits)}

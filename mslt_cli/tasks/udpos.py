@@ -34,7 +34,6 @@ TASK = Task(
         "por=17992/1770/2681 tam=400/80/120 tel=1051/131/146 urd=4043/552/535 afr=1315/194/425 "
         "nld=18051/1394/1471 hun=910/441/449 fas=4798/599/600 mar=373/46/47 tha=0/0/1000 tgl=0/0/55 "
         "yor=0/0/100 kaz=31/0/1047",
-        splits=("train", "validation", "test"),
     ),
     licence="by treebank",
     citation="Nivre et al. 2020, Universal Dependencies v2 (LREC); Hu et al. 2020, XTREME (ICML)",

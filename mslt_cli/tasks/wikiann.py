@@ -51,7 +51,6 @@ TASK = Task(
         "urd=20000/1000/1000 est=15000/10000/10000 tam=15000/1000/1000 eus=10000/10000/10000 "
         "ben,aze,tgl=10000/1000/1000 hin=5000/1000/1000 swa,tel=1000/1000/1000 "
         "mya,que,amh,jav,kan,guj,sin,mlg,yor=100/100/100",
-        splits=("train", "validation", "test"),
     ),
     licence="unknown",
     citation="Rahimi, Li and Cohn 2019, Massively Multilingual Transfer for NER (ACL)",
