@@ -28,7 +28,7 @@ class DataFile:
     """A file on disk, or in an archive, or in an archive in an archive (WikiANN has one for each language in a zip)."""
 
     path: Path
-    """The file on disk."""
+    """On disk."""
     members: tuple[str, ...] = ()
     """The path in the archive, then the path in the archive that is there."""
 
@@ -43,18 +43,9 @@ class DataFile:
         return "/".join([self.path.as_posix(), *(str(PurePosixPath(member)) for member in self.members)])
 
     @property
-    def stem(self) -> str:
-        """The file's name without its suffixes, in lower case."""
-        return self._unzipped_name.removesuffix(self.suffix)
-
-    @property
-    def suffix(self) -> str:
-        """The kind of file: ".tsv" for x.tsv and X.TSV.gz; empty for a file that is called just `train`."""
-        return PurePosixPath(self._unzipped_name).suffix
-
-    @property
-    def _unzipped_name(self) -> str:
-        return PurePosixPath(self.inner).name.lower().removesuffix(".gz")
+    def unzipped(self) -> PurePosixPath:
+        """The file's name in lower case, without .gz: its suffix is empty if it is called just `train`."""
+        return PurePosixPath(PurePosixPath(self.inner).name.lower().removesuffix(".gz"))
 
     def read(self) -> bytes:
         """The bytes, unpacked.
@@ -85,29 +76,24 @@ def files_in(path: Path) -> list[DataFile]:
     if not path.exists():
         raise DataError(f"{path} does not exist.")
     on_disk = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    files: list[DataFile] = []
-    for file in on_disk:
-        if not any(part.startswith(".") for part in file.relative_to(path).parts):
-            files += _members(DataFile(file)) if is_archive(file.name) else [DataFile(file)]
-    return files
+    visible = [file for file in on_disk if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    return [data_file for file in visible for data_file in _unfold(DataFile(file))]
 
 
-def _members(archive: DataFile) -> list[DataFile]:
-    """The files in an archive, and in archives in it."""
-    with _unpacking(archive.name), _open_archive(archive) as (sizes, _):
-        members = sorted(sizes.items())
-    files: list[DataFile] = []
-    for name, size in members:
-        file = DataFile(archive.path, (*archive.members, name))
-        if any(part.startswith((".", "__MACOSX")) and part not in (".", "..") for part in name.split("/")):
-            continue
-        if size > LARGEST_FILE_BYTES:
-            raise DataError(f"{file.name} has {size / 1e9:.0f} GB unpacked; that is too much to be read.")
-        if not is_archive(name):
-            files.append(file)
-        elif len(file.members) < DEEPEST:
-            files += _members(file)
-    return files
+def _unfold(file: DataFile) -> Iterator[DataFile]:
+    """The file itself; of an archive, the files in it and in archives in it."""
+    if not is_archive(file.inner):
+        yield file
+    elif len(file.members) < DEEPEST:
+        with _unpacking(file.name), _open_archive(file) as (sizes, _):
+            members = sorted(sizes.items())
+        for name, size in members:
+            member = DataFile(file.path, (*file.members, name))
+            if any(part.startswith((".", "__MACOSX")) and part not in (".", "..") for part in name.split("/")):
+                continue
+            if size > LARGEST_FILE_BYTES:
+                raise DataError(f"{member.name} has {size / 1e9:.0f} GB unpacked; that is too much to be read.")
+            yield from _unfold(member)
 
 
 @contextmanager
@@ -130,7 +116,7 @@ def _open_archive(file: DataFile) -> Iterator[tuple[dict[str, int], Callable[[st
 
 @contextmanager
 def _unpacking(name: str) -> Iterator[None]:
-    """Turn what goes wrong with a file or archive into a sentence that names it."""
+    """Raise a DataError that names the file or archive in place of what goes wrong with it."""
     try:
         yield
     except DAMAGED as error:

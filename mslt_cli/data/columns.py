@@ -6,7 +6,8 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -43,12 +44,12 @@ def languages_in(task: Task, rows: pl.DataFrame) -> list[str] | None:
     column = _language_column(task, rows)
     if column is None:
         return None
-    codes_there = set(rows[column].unique())
+    codes_there = set(column.unique())
     return [iso for iso, codes in task.languages.items() if codes_there & {iso, *codes}]
 
 
-def _language_column(task: Task, rows: pl.DataFrame) -> str | None:
-    return next((name for name in task.language_column if rows.schema.get(name) == pl.String), None)
+def _language_column(task: Task, rows: pl.DataFrame) -> pl.Series | None:
+    return next((rows[name] for name in task.language_column if rows.schema.get(name) == pl.String), None)
 
 
 def read_file(task: Task, file: DataFile) -> pl.DataFrame:
@@ -88,31 +89,18 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
         raise DataError(f"{origin} has no rows.")
     numbers = pl.int_range(1, rows.height + 1, eager=True)
     if (column := _language_column(task, rows)) is not None:
-        mine = rows[column].is_in([language, *task.languages[language]]).fill_null(False)
+        mine = column.is_in([language, *task.languages[language]]).fill_null(False)
         if not mine.any():
-            others = sorted(map(str, rows[column].drop_nulls().unique()))
+            others = sorted(map(str, column.drop_nulls().unique()))
             raise DataError(f"{origin} has no rows in {task.code(language)}; it has {', '.join(others[:20])}.")
         rows, numbers = rows.filter(mine), numbers.filter(mine)
     raw = _RawRows(task, origin, rows, numbers)
     if task.parse is not None:
         try:
-            raw = _RawRows(task, origin, task.parse(rows), numbers)
+            raw = replace(raw, rows=task.parse(rows))
         except RowError as error:
             raise raw.wrong(error.row, error.what) from error
-    columns = [_ids(raw)]
-    for name, kind in task.column_kinds.items():
-        given = raw.find(name)
-        if given is not None:
-            columns.append(CONVERTERS[kind](raw, name, given))
-        elif kind.endswith("?"):
-            columns.append(pl.Series(name, [None] * rows.height, dtype=pl.String))
-        else:
-            names = [*spellings(task, name), "+".join(task.choices)] if name == "choices" else spellings(task, name)
-            raise DataError(
-                f"{origin} has no column for {name} of {task.name} "
-                f"(looked for {', '.join(names)}; it has {', '.join(rows.columns)})."
-            )
-    frame = pl.DataFrame(columns)
+    frame = pl.DataFrame([_ids(raw), *(raw.read(name, kind) for name, kind in task.column_kinds.items())])
     raw.check_lengths(frame)
     if task.kind == "token-classification":
         frame = frame.filter(pl.col("tokens").list.len() > 0)
@@ -155,8 +143,28 @@ class _RawRows:
             return pl.select(pl.concat_list(texts).alias("choices")).to_series()
         return None
 
+    def read(self, name: str, kind: str) -> pl.Series:
+        """One of the task's columns, of a kind in COLUMNS."""
+        given = self.find(name)
+        if given is not None:
+            return CONVERTERS[kind](self, name, given)
+        if kind.endswith("?"):
+            return pl.Series(name, [None] * self.rows.height, dtype=pl.String)
+        names = ", ".join(spellings(self.task, name)) + (
+            f", {'+'.join(self.task.choices)}" if name == "choices" else ""
+        )
+        there = f"(looked for {names}; it has {', '.join(self.rows.columns)})"
+        raise DataError(f"{self.origin} has no column for {name} of {self.task.name} {there}.")
+
     def wrong(self, row: int, what: str) -> DataError:
         return DataError(f"Row {self.numbers[row]} of {self.origin} {what}.")
+
+    def wrong_label(self, row: int, given: object) -> DataError:
+        first, labels = self.task.first_label, self.task.labels
+        if not labels:
+            return self.wrong(row, f"has the label {given!r}, which is the number of no choice")
+        has = f"{self.task.name} has {', '.join(labels)} ({first} to {first + len(labels) - 1})"
+        return self.wrong(row, f"has the label {given!r}; {has}")
 
     def wrong_kind(self, column: pl.Series, wanted: str) -> DataError:
         return DataError(f"Column {column.name} of {self.origin} holds {column.dtype}, not {wanted}.")
@@ -223,7 +231,7 @@ def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     if raw.tolerant:
         unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
     if (row := _first(unknown)) is not None:
-        raise raw.wrong(row, _not_a_label(raw.task, column[row]))
+        raise raw.wrong_label(row, column[row])
     return numbers.alias(name)
 
 
@@ -234,7 +242,7 @@ def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     raw.require(name, column.is_not_null())
     numbers = column.list.eval(_label_number(raw, column, column.dtype.inner, pl.element()))
     if (row := _first(numbers.list.contains(None, nulls_equal=True))) is not None:
-        raise raw.wrong(row, _not_a_label(raw.task, column[row][_first(numbers[row].is_null())]))
+        raise raw.wrong_label(row, column[row][_first(numbers[row].is_null())])
     return numbers.alias(name)
 
 
@@ -264,13 +272,6 @@ def _label_number(raw: _RawRows, column: pl.Series, dtype: Any, given: pl.Expr) 
     return pl.when(number.is_between(0, number_of_labels - 1)).then(number).cast(pl.Int32)
 
 
-def _not_a_label(task: Task, given: object) -> str:
-    if not task.labels:
-        return f"has the label {given!r}, which is the number of no choice"
-    last = task.first_label + len(task.labels) - 1
-    return f"has the label {given!r}; {task.name} has {', '.join(task.labels)} ({task.first_label} to {last})"
-
-
 def _lists(raw: _RawRows, column: pl.Series, *, spaced: bool) -> pl.Series:
     """A column of lists, which text files write as JSON, as Python does, or (`spaced`) with blanks between members."""
     if column.dtype == pl.List(pl.Null):
@@ -289,8 +290,6 @@ def _read_list(text: str, *, spaced: bool) -> list[str] | None:
     if not (text.startswith("[") and text.endswith("]")):
         return text.split() if spaced or not text else None
     for read in (json.loads, ast.literal_eval):  # literal_eval reads literals, and runs nothing
-        try:
+        with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return [str(item) for item in read(text)]
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
     return None

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Collection, Iterator
+from itertools import groupby
 from typing import Any
 
 import polars as pl
@@ -23,15 +24,13 @@ JSON_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "t
 TEXT, TEXTS = pl.String(), pl.List(pl.String())
 """Types of columns."""
 CONLLU_FIELDS = 10
-EMPTY_LINE: tuple[list[str], ...] = ([], [""])
-"""An empty line as it is read with quoting, and without."""
 
 
 def read_rows(file: DataFile, table: TableFormat | None = None, *, tagged: Collection[str] = ()) -> pl.DataFrame:
     """Read one file; text columns stay text.
 
     Args:
-        file: the file.
+        file: on disk or in an archive.
         table: how tab-separated files are written; None = with a header and without quoting.
         tagged: for token classification, the names that the columns of tokens and labels may have: a text file whose
             first line does not name them has one token and its tag in each line.
@@ -43,14 +42,14 @@ def read_rows(file: DataFile, table: TableFormat | None = None, *, tagged: Colle
     Raises:
         DataError: the file is truncated, mislabelled or not UTF-8; names the file, and the line where there is one.
     """
-    if file.suffix in FORMATS:
-        return FORMATS[file.suffix](file)
+    if file.unzipped.suffix in FORMATS:
+        return FORMATS[file.unzipped.suffix](file)
     return read_table(file, table or TableFormat(), tagged)
 
 
 def is_readable(file: DataFile) -> bool:
     """Whether it is a kind of file that `read_rows` reads, by its name."""
-    return file.suffix in READABLE or (not file.suffix and file.stem in WIKIANN_PARTS)
+    return file.unzipped.suffix in READABLE or file.unzipped.name in WIKIANN_PARTS
 
 
 def read_text(file: DataFile) -> str:
@@ -78,10 +77,6 @@ def read_text(file: DataFile) -> str:
     return text
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).split("\n")[0][:120]
-
-
 def read_parquet(file: DataFile) -> pl.DataFrame:
     """Read a parquet file as it is."""
     data = file.read()
@@ -91,7 +86,8 @@ def read_parquet(file: DataFile) -> pl.DataFrame:
     try:
         return pl.read_parquet(io.BytesIO(data))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise DataError(f"{file.name} is a damaged parquet file ({_first_line(error)}). Get it again.") from error
+        reason = str(error).split("\n")[0][:120]
+        raise DataError(f"{file.name} is a damaged parquet file ({reason}). Get it again.") from error
 
 
 def read_json(file: DataFile) -> pl.DataFrame:
@@ -109,7 +105,8 @@ def read_json(file: DataFile) -> pl.DataFrame:
     try:
         return pl.DataFrame(rows, infer_schema_length=None, strict=True)
     except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
-        raise DataError(f"{file.name} mixes kinds of values in one field ({_first_line(error)}).") from error
+        reason = str(error).split("\n")[0][:120]
+        raise DataError(f"{file.name} mixes kinds of values in one field ({reason}).") from error
     except UnicodeEncodeError as error:
         raise DataError(f"{file.name} holds half a character (\\u{ord(error.object[error.start]):x}).") from error
 
@@ -157,11 +154,9 @@ def read_conllu(file: DataFile) -> pl.DataFrame:
 
 def _looks_like_conllu(text: str) -> bool:
     """Whether the first line of a word has CoNLL-U's ten fields, the first of them its number."""
-    for line in text[:10_000].split("\n"):
-        if line.strip() and not line.startswith("#"):
-            cells = line.split("\t")
-            return len(cells) == CONLLU_FIELDS and cells[0].split("-")[0] == "1"
-    return False
+    lines = text[:10_000].split("\n")
+    cells = next((line for line in lines if line.strip() and not line.startswith("#")), "").split("\t")
+    return len(cells) == CONLLU_FIELDS and cells[0].split("-")[0] == "1"
 
 
 def _read_token_lines(file: DataFile, text: str) -> pl.DataFrame:
@@ -172,14 +167,10 @@ def _read_token_lines(file: DataFile, text: str) -> pl.DataFrame:
     rows: list[tuple[list[str], list[str]]] = []
     separator = "\t" if "\t" in text else " "
     for block in _blocks(text):
-        tokens, tags = [], []
-        for number, line in block:
-            token, *others = line.split(separator)
-            if not token:
-                raise DataError(f"Line {number} of {file.name} has a tag and no token.")
-            tokens.append(token)
-            tags.append(others[-1].strip() if others else "")
-        rows.append((tokens, tags))
+        if tokenless := [number for number, line in block if line.startswith(separator)]:
+            raise DataError(f"Line {tokenless[0]} of {file.name} has a tag and no token.")
+        cells = [line.split(separator) for _, line in block]
+        rows.append(([token for token, *_ in cells], [tags[-1].strip() if tags else "" for _, *tags in cells]))
     if rows and not any(tag for _, tags in rows for tag in tags):
         raise DataError(f"{file.name} has tokens and no tags: its labels were taken out (XTREME does so for test).")
     rows = [(tokens, [tag or "O" for tag in tags]) for tokens, tags in rows]
@@ -188,15 +179,10 @@ def _read_token_lines(file: DataFile, text: str) -> pl.DataFrame:
 
 def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
     """The numbered lines of each sentence; an empty line ends it, and so does a new document (CoNLL-2003)."""
-    block: list[tuple[int, str]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip() and not line.startswith("-DOCSTART-"):
-            block.append((number, line.rstrip("\r")))
-        elif block:
-            yield block
-            block = []
-    if block:
-        yield block
+    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1)]
+    for ends, block in groupby(lines, lambda line: not line[1].strip() or line[1].startswith("-DOCSTART-")):
+        if not ends:
+            yield list(block)
 
 
 def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> pl.DataFrame:
@@ -204,7 +190,7 @@ def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> p
     text = read_text(file)
     if _looks_like_conllu(text):
         return read_conllu(file)
-    commas = file.suffix == ".csv"
+    commas = file.unzipped.suffix == ".csv"
     if tagged and not commas and not table.columns:
         cells = [cell.strip() for cell in text.split("\n", 1)[0].split("\t")]
         if sum(cell in tagged for cell in cells) < 2:
@@ -212,16 +198,14 @@ def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> p
     if commas and not table.commas:
         table = TableFormat(quoting=True)
     rows = list(_numbered_rows(file, text, "," if commas else "\t", quoting=table.quoting))
-    while rows and rows[-1][1] in EMPTY_LINE:
+    while rows and rows[-1][1] == [""]:
         rows.pop()
     header = list(table.columns)
     if table.header and rows:
         first = rows.pop(0)[1]
         header = header or [cell.strip() for cell in first]
-    if len(header) > 1:
-        rows = [(number, row) for number, row in rows if row not in EMPTY_LINE]
-    else:  # of a single column, an empty line is a row
-        rows = [(number, row or [""]) for number, row in rows]
+    if len(header) > 1:  # of a single column, an empty line is a row
+        rows = [(number, row) for number, row in rows if row != [""]]
     for number, row in rows:
         if len(row) != len(header):
             raise DataError(
@@ -242,7 +226,7 @@ def _numbered_rows(file: DataFile, text: str, separator: str, *, quoting: bool) 
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for row in reader:
-            yield reader.line_num, row
+            yield reader.line_num, row or [""]
     except csv.Error as error:
         raise DataError(f"Line {reader.line_num} of {file.name} cannot be read ({error}).") from error
 

@@ -50,7 +50,7 @@ class FromFolder:
     say in a column which languages it holds.
 
     Args:
-        task: the task of the data. The pattern of a user's own task is followed to the letter.
+        task: the pattern of a user's own task is followed to the letter.
         path: a folder, a file or an archive; what is above it names no language and no split. None = where a user's own
             task says.
         languages: ISO 639-3 codes that are asked for. Files that name no language are in the one, if it is only one.
@@ -75,8 +75,8 @@ class FromFolder:
         self._words = {word: split for split in task.splits for word in task.spellings_of(split)}
         # A folder whose name is a language's code holds that language, whatever is asked for.
         around = path if path.is_dir() else path.parent
-        named = next((iso for iso, codes in task.languages.items() if around.name in (iso, *codes)), None)
-        self.only_language = named or _only(task.languages) or _only(languages)
+        named = [iso for iso, codes in task.languages.items() if around.name in (iso, *codes)]
+        self.only_language = _only(named) or _only(task.languages) or _only(languages)
         self.only_split = _only(task.splits) or _only(splits)
         files = [self._place(file, around) for file in files_in(path) if is_readable(file)]
         self.files = [file for file in files if task.folder or not NOT_DATA.fullmatch(file.path)]
@@ -98,10 +98,8 @@ class FromFolder:
         return bool(self._holding(language, split))
 
     def rows(self, language: str, split: str) -> pl.DataFrame:
-        files = self._holding(language, split)
-        shared = not self.find(language, split)
-        read = self._read if shared else partial(read_file, self.task)
-        return to_one_frame(self.task, {file: read(file) for file in files}, language)
+        read = partial(read_file, self.task) if self.find(language, split) else self._read
+        return to_one_frame(self.task, {file: read(file) for file in self._holding(language, split)}, language)
 
     def about(self, language: str, split: str) -> dict[str, Any]:
         files = [{"path": f.name, "sha256": self._sha256(f.path)} for f in self._holding(language, split)]
@@ -111,7 +109,7 @@ class FromFolder:
         """The files whose paths name a language (ISO 639-3; None = those that name none) and a split, sorted.
 
         Raises:
-            DataError: two files seem to hold the same.
+            DataError: two files have the same name, in two formats or in two folders (one a translation).
         """
         files = next((matched[language, split] for matched in self._layouts if (language, split) in matched), [])
         if not files and not self.task.folder:
@@ -120,7 +118,13 @@ class FromFolder:
             if not files and split == self.only_split:
                 any_name = len(self.task.splits) == 1
                 files = [file.file for file in of_language if any_name or file.split is None]
-        return _require_distinct(files)
+        by_name: dict[str, DataFile] = {}
+        for file in files:
+            if (other := by_name.setdefault(file.unzipped.stem, file)) != file:
+                raise DataError(
+                    f"{other.name} and {file.name} seem to hold the same. Keep one, or point --from at one."
+                )
+        return files
 
     @cached_property
     def languages_in_paths(self) -> list[str]:
@@ -147,7 +151,7 @@ class FromFolder:
 
     def _place(self, file: DataFile, around: Path) -> PlacedFile:
         path = file.inner.removeprefix(around.as_posix()).lstrip("/")
-        parts = [file.stem, *(part.casefold() for part in reversed(PurePosixPath(path).parts[:-1]))]
+        parts = [file.unzipped.stem, *(part.casefold() for part in reversed(PurePosixPath(path).parts[:-1]))]
         return PlacedFile(
             file,
             path,
@@ -177,15 +181,6 @@ class FromFolder:
 def _only(names: Collection[str]) -> str | None:
     """The only one of some names; None if there are none or several."""
     return next(iter(names)) if len(names) == 1 else None
-
-
-def _require_distinct(files: Sequence[DataFile]) -> list[DataFile]:
-    """Raises: DataError: two files have the same name, in two formats or in two folders (one a translation)."""
-    by_name: dict[str, DataFile] = {}
-    for file in files:
-        if (other := by_name.setdefault(file.stem, file)) != file:
-            raise DataError(f"{other.name} and {file.name} seem to hold the same. Keep one, or point --from at one.")
-    return list(files)
 
 
 def _nearest(parts: Iterable[str], meanings: Mapping[str, str]) -> str | None:

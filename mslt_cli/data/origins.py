@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ class FromHub:
         if task.hub is None:
             raise DataError(f"{task.name} names no repository on the hub. Give --from PATH.")
         self.task, self.hub = task, task.hub
-        wanted = revision or task.hub.revision or self._kept() or task.hub.branch
+        wanted = revision or task.hub.revision or _cached_commit(task) or task.hub.branch
         repository = Repository("dataset", task.hub.repository, wanted)
         self.snapshot = Snapshot(repository, progress=progress, workers=workers, again=again)
         self.files: dict[str, Path] = {}
@@ -78,12 +79,13 @@ class FromHub:
 
     def download(self, jobs: Sequence[tuple[str, str]]) -> None:
         """Bring what these languages and splits take, all at once."""
-        self._download([path for job in jobs for path in self._paths(*job)])
+        paths = dict.fromkeys(path for job in jobs for path in self._paths(*job) if path not in self.files)
+        if paths:
+            self.files |= self.snapshot.download(list(paths))
 
     def rows(self, language: str, split: str) -> pl.DataFrame:
-        paths = self._paths(language, split)
-        self._download(paths)  # another language, for a repair
-        files = [DataFile(self.files[path]) for path in paths]
+        self.download([(language, split)])  # if it is another language, for a repair
+        files = [DataFile(self.files[path]) for path in self._paths(language, split)]
         return to_one_frame(self.task, {file: read_file(self.task, file) for file in files}, language)
 
     def about(self, language: str, split: str) -> dict[str, Any]:
@@ -94,24 +96,18 @@ class FromHub:
             "files": [{"path": path, "sha256": sha256_of(self.files[path])} for path in self._paths(language, split)],
         }
 
-    def _download(self, paths: Sequence[str]) -> None:
-        if new := [path for path in dict.fromkeys(paths) if path not in self.files]:
-            self.files |= self.snapshot.download(new)
-
-    def _kept(self) -> str | None:
-        """The commit of what is in the cache already, so that all languages are of one."""
-        for task in (self.task, replace(self.task, without=())):
-            for record in records(task):
-                if record.origin.get("kind") == "hub":
-                    return str(record.origin["revision"])
-        return None
-
     def _paths(self, language: str, split: str) -> list[str]:
         codes = self.task.languages[language]
         code = codes[min(self.hub.spelling, len(codes) - 1)]
         pattern = self.hub.path.replace("{lang}", code).replace("{split}", split)
         depth = pattern.count("/")
         return [p for p in self.snapshot.files if fnmatch.fnmatchcase(p, pattern) and p.count("/") == depth]
+
+
+def _cached_commit(task: Task) -> str | None:
+    """The commit of what is in the cache already, so that all languages are of one."""
+    cached = chain(records(task), records(replace(task, without=())))
+    return next((str(record.origin["revision"]) for record in cached if record.origin.get("kind") == "hub"), None)
 
 
 Origin = FromPackage | FromFolder | FromHub

@@ -44,7 +44,6 @@ class Record:
     """Name of the parquet file beside the record; `save` sets this and the next three."""
     size_bytes: int = 0
     sha256: str = ""
-    """Checksum of the parquet file."""
     content_sha256: str = ""
     """Checksum of the rows, whatever library wrote the file."""
     origin: dict[str, Any] = field(default_factory=dict)
@@ -54,7 +53,7 @@ class Record:
     expected_rows: int | None = None
     prepared_at: str = ""
     version: str = ""
-    """Version of mslt."""
+    """Of mslt."""
     format: int = FORMAT
 
     @property
@@ -81,10 +80,8 @@ def read_record(task: Task, language: str, split: str) -> Record | None:
 
 def records(task: Task) -> Iterator[Record]:
     """All records of a task, sorted by language and split."""
-    folder = task_folder(task)
-    for path in sorted(folder.glob("*/*.json")):
-        if (record := read_record(task, path.parent.name, path.stem)) is not None:
-            yield record
+    paths = sorted(task_folder(task).glob("*/*.json"))
+    yield from filter(None, (read_record(task, path.parent.name, path.stem) for path in paths))
 
 
 def save(task: Task, frame: pl.DataFrame, record: Record) -> Record:
@@ -95,10 +92,9 @@ def save(task: Task, frame: pl.DataFrame, record: Record) -> Record:
     """
     out = io.BytesIO()
     frame.write_parquet(out, compression="zstd", statistics=False)
-    data = out.getvalue()
-    content = hashlib.sha256(frame.write_ndjson().encode()).hexdigest()
-    folder, name = task_folder(task) / record.language, f"{record.split}-{content[:12]}.parquet"
+    data, content = out.getvalue(), hashlib.sha256(frame.write_ndjson().encode()).hexdigest()
     sha256 = hashlib.sha256(data).hexdigest()
+    folder, name = task_folder(task) / record.language, f"{record.split}-{content[:12]}.parquet"
     record = replace(record, file=name, size_bytes=len(data), sha256=sha256, content_sha256=content)
     with new_file(folder / name) as part:
         part.write_bytes(data)
