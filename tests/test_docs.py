@@ -12,12 +12,13 @@ import typer
 from mslt_cli.cli import app
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def shown():
-    """(command, output) of each `$ mslt ...` in the README's console blocks; `...` alone on a line stands for any."""
-    for block in re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S):
+    """(command, output) of each `$ mslt ...` in the pages' console blocks; `...` alone on a line stands for any."""
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES if page.name != "commands.md")  # made from help
+    for block in re.findall(r"```console\n(.*?)```", pages, re.S):
         for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
             command, _, output = part.partition("\n")
             if command.startswith("mslt "):
@@ -26,7 +27,7 @@ def shown():
 
 @pytest.fixture(scope="module")
 def environment(filled_store, e5_small, tmp_path_factory):
-    """A filled store, and e5-small in the cache; one command of the README uses what another has fetched."""
+    """A filled store, and e5-small in the cache; a command of a page uses what another has fetched."""
     from mslt_cli.models.e5_small import PACKAGE_VERSION
 
     home = tmp_path_factory.mktemp("readme")
@@ -38,13 +39,20 @@ def environment(filled_store, e5_small, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("command", "output"), list(shown()), ids=[command for command, _ in shown()])
-def test_the_readme_shows_what_its_commands_print(environment, command, output):
+def test_pages_show_what_their_commands_print(environment, command, output):
     words = [sys.executable, "-m", "mslt_cli", *shlex.split(command)[1:]]
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
     printed = "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
     lines = [line.rstrip() for line in output.splitlines()]
     pattern = "".join("(?:.*\n)*" if line == "..." else re.escape(f"{line}\n") for line in lines)
     assert re.fullmatch(pattern, printed), f"{command} prints\n{printed}"
+
+
+def test_the_python_of_the_readme_runs(environment, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    words = [sys.executable, "-c", code + "print(frame.columns)"]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, cwd=tmp_path, check=True)
+    assert done.stdout == "('ar', 'en', 'zh')\n['id', 'text', 'text_pair', 'label']\n"
 
 
 def test_every_command_and_option_is_documented():
