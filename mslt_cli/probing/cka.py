@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError
-from mslt_cli.probing.pairs import Pairs, compute_pairs, recentre, sentence_weights
-
-Floats = NDArray[np.float64]
+from mslt_cli.probing.pairs import Embeddings, Floats, Measured, compute_pairs, recentre, sentence_weights
 
 BLOCK_ELEMENTS = 16_000_000
 """Entries of Gram matrices that are in memory at once."""
@@ -44,58 +42,40 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = False) -> f
         the debiased form over features.
     """
     x, y = _centre(x), _centre(y)
-    if len(x) != len(y):
-        raise DataError(f"CKA is between embeddings of the same sentences: {len(x)} and {len(y)} are given.")
-    xy, xx, yy = (float(((a.T @ b) ** 2).sum()) for a, b in ((x, y), (x, x), (y, y)))
-    if debiased:
-        squares_x, squares_y = (x**2).sum(axis=1), (y**2).sum(axis=1)
-        xy = _remove_bias(xy, squares_x, squares_y)
-        xx, yy = _remove_bias(xx, squares_x, squares_x), _remove_bias(yy, squares_y, squares_y)
-    return float(xy / np.sqrt(xx * yy))
+    n = len(x)
+    if n != len(y):
+        raise DataError(f"CKA is between embeddings of the same sentences: {n} and {len(y)} are given.")
+
+    def hsic(a: Floats, b: Floats) -> float:
+        similarity = float(((a.T @ b) ** 2).sum())
+        if not debiased:
+            return similarity
+        squares_a, squares_b = (a**2).sum(axis=1), (b**2).sum(axis=1)
+        totals = squares_a.sum() * squares_b.sum()
+        return float(similarity - n / (n - 2) * squares_a @ squares_b + totals / ((n - 1) * (n - 2)))
+
+    return float(hsic(x, y) / np.sqrt(hsic(x, x) * hsic(y, y)))
 
 
-def _centre(x: NDArray[Any]) -> Floats:
-    """The embeddings less their mean, in float64.
-
-    Raises:
-        DataError: there are too few, or all are the same.
-    """
+def _centre(x: NDArray[Any], name: str = "") -> Floats:
+    """The embeddings less their mean, in float64; checks that there are enough, and that they differ."""
     x = np.asarray(x, np.float64)
     if len(x) < LEAST_SENTENCES:
-        raise DataError(f"{len(x)} sentences are too few for CKA: it needs {LEAST_SENTENCES}.")
+        raise DataError(f"{name}{len(x)} sentences are too few for CKA: it needs {LEAST_SENTENCES}.")
     centred: Floats = x - x.mean(axis=0)
     if not centred.any() or (centred**2).sum() < 1e-20 * max((x**2).sum(), 1e-300):
-        raise DataError("All sentences have the same embedding: there is nothing to compare.")
+        raise DataError(f"{name}All sentences have the same embedding: there is nothing to compare.")
     return centred
 
 
-def _remove_bias(similarity: float, squares_x: Floats, squares_y: Floats) -> float:
-    n = len(squares_x)
-    return float(
-        similarity - n / (n - 2) * squares_x @ squares_y + squares_x.sum() * squares_y.sum() / ((n - 1) * (n - 2))
-    )
-
-
 def pairwise_cka(
-    embeddings: Sequence[NDArray[Any]],
-    languages: Sequence[str],
-    *,
-    debiased: bool = False,
-    resamples: int = 200,
-    seed: int = 0,
-) -> Pairs:
-    """CKA between all pairs of languages, with intervals by a bootstrap over sentences.
+    embeddings: Embeddings, languages: Sequence[str], *, debiased: bool = False, resamples: int = 200, seed: int = 0
+) -> Measured:
+    """CKA between all pairs of languages (see `linear_cka`), with intervals by a bootstrap over sentences.
 
     One pass over blocks of Gram matrices serves all pairs and all resamples: a resample is a vector of weights. Without
     resamples, features serve where they are cheaper. A sentence that is drawn twice would count as two that agree;
     such pairs are left out, and the resampled values are moved so that their median is the estimate.
-
-    Args:
-        embeddings: of each language, shape (n, d), rows are the same sentences.
-        languages: their names.
-        debiased: see `linear_cka`.
-        resamples: 0 = no intervals.
-        seed: of the bootstrap.
 
     Returns:
         Higher = more mixed.
@@ -103,88 +83,62 @@ def pairwise_cka(
     Raises:
         DataError: as `linear_cka`; names the language.
     """
-    centred = []
-    for language, x in zip(languages, embeddings, strict=True):
-        try:
-            centred.append(_centre(x))
-        except DataError as error:
-            raise DataError(f"{language}: {error}") from error
+    centred = [_centre(x, f"{language}: ") for language, x in zip(languages, embeddings, strict=True)]
     n = len(centred[0])
     if any(len(x) != n for x in centred):
-        raise DataError(
-            f"The languages have different numbers of sentences: {', '.join(str(len(x)) for x in centred)}."
-        )
+        numbers = ", ".join(str(len(x)) for x in centred)
+        raise DataError(f"The languages have different numbers of sentences: {numbers}.")
     k, d = len(centred), max(x.shape[1] for x in centred)
     if not resamples and (k + 1) * d**2 < 2 * n * d + (k + 1) * n:  # products of all pairs, of either form
-
-        def compute_alone(a: int, b: int) -> tuple[float, Floats]:
-            return linear_cka(centred[a], centred[b], debiased=debiased), np.empty(0)
-
-        return compute_pairs(languages, compute_alone, diagonal=1.0)
-    hsic, drawn = _hsic(centred, sentence_weights(n, resamples, seed).T, debiased)
+        return compute_pairs(k, lambda a, b: (linear_cka(centred[a], centred[b], debiased=debiased), np.empty(0)))
+    hsic = _hsic(centred, sentence_weights(n, resamples, seed).T, debiased)
 
     def compute(a: int, b: int) -> tuple[float, Floats]:
-        value = float(hsic[a, b] / np.sqrt(hsic[a, a] * hsic[b, b]))
+        scale = hsic[a, a] * hsic[b, b]
+        value = float(hsic[a, b][0] / np.sqrt(scale[0]))
         # A draw of few sentences may leave too few pairs of different ones to say anything.
-        scale = drawn[a, a] * drawn[b, b]
-        usable = (n >= LEAST_RESAMPLED) & (scale > 0) & (np.abs(drawn[a, b]) < MOST_CKA * np.sqrt(np.abs(scale)))
-        resampled = np.where(usable, drawn[a, b] / np.sqrt(np.where(usable, scale, 1.0)), np.nan)
+        usable = (n >= LEAST_RESAMPLED) & (scale > 0) & (np.abs(hsic[a, b]) < MOST_CKA * np.sqrt(np.abs(scale)))
+        resampled = np.where(usable, hsic[a, b] / np.sqrt(np.where(usable, scale, 1.0)), np.nan)[1:]
         return value, recentre(resampled, value)
 
-    return compute_pairs(languages, compute, diagonal=1.0)
+    return compute_pairs(k, compute)
 
 
-def _hsic(centred: Sequence[Floats], draws: Floats, debiased: bool) -> tuple[Floats, Floats]:
-    """HSIC of all pairs, up to a factor that is the same for all.
+def _hsic(centred: Sequence[Floats], draws: Floats, debiased: bool) -> dict[tuple[int, int], Floats]:
+    """HSIC of all pairs of k centred sets of embeddings, up to a factor that is the same for all.
 
     Args:
-        centred: k sets of embeddings, shape (n, d) each.
+        centred: shape (n, d) each.
         draws: how often each sentence is drawn in each resample, shape (n, resamples).
         debiased: see `linear_cka`.
 
     Returns:
-        Shape (k, k), and under each resample, shape (k, k, resamples); the upper triangles alone are filled.
+        By a ≤ b: the estimate, then the value under each resample, shape (1 + resamples,).
     """
     (n, resamples), k = draws.shape, len(centred)
     weights = draws.astype(np.float32)
-    pairs = list(combinations_with_replacement(range(k), 2))
-    inner, drawn = np.zeros((k, k)), np.zeros((k, k, resamples))
+    sums = {pair: np.zeros(1 + resamples) for pair in combinations_with_replacement(range(k), 2)}
     rows = max(1, BLOCK_ELEMENTS // (n * k))
     for start in range(0, n, rows):
-        block = slice(start, min(start + rows, n))
-        grams = [_gram(x, block, debiased) for x in centred]
+        at = np.arange(start, min(start + rows, n))
+        diagonal = (at - start, at)
+        grams = [x[at] @ x.T for x in centred]
+        for gram in grams if debiased else ():  # the diagonal makes the bias
+            gram[diagonal] = 0.0
         small = [gram.astype(np.float32) for gram in grams] if resamples else []
-        at = np.arange(block.start, block.stop)
-        repeated = weights[block] ** 2 - weights[block]
-        for a, b in pairs:
-            inner[a, b] += np.vdot(grams[a], grams[b])
+        repeated = weights[at] ** 2 - weights[at]
+        for (a, b), total in sums.items():
+            total[0] += np.vdot(grams[a], grams[b])
             if resamples:
                 both = small[a] * small[b]
-                drawn[a, b] += ((both @ weights) * weights[block]).sum(axis=0, dtype=np.float64)
-                drawn[a, b] -= (both[at - start, at][:, None] * repeated).sum(axis=0, dtype=np.float64)
-    sums = np.concatenate([np.ones((n, 1)), weights], axis=1)  # the estimate, then the resamples
-    margins = [_margins(x, sums, debiased) for x in centred]
-    for a, b in pairs:
-        corrected = _correct(np.append(inner[a, b], drawn[a, b]), margins[a], margins[b], sums, debiased)
-        inner[a, b], drawn[a, b] = corrected[0], corrected[1:]
-    return inner, drawn
-
-
-def _gram(x: Floats, block: slice, debiased: bool) -> Floats:
-    """Some rows of the Gram matrix; the diagonal is 0 where it makes the bias."""
-    gram: Floats = x[block] @ x.T
-    if debiased:
-        at = np.arange(block.start, block.stop)
-        gram[at - block.start, at] = 0.0
-    return gram
-
-
-def _margins(x: Floats, weights: Floats, debiased: bool) -> Floats:
-    """The Gram matrix times each vector of weights, shape (n, resamples), without making the matrix."""
-    margins: Floats = x @ (x.T @ weights)
-    if debiased:
-        margins -= (x**2).sum(axis=1)[:, None] * weights
-    return margins
+                total[1:] += ((both @ weights) * weights[at]).sum(axis=0, dtype=np.float64)
+                total[1:] -= (both[diagonal][:, None] * repeated).sum(axis=0, dtype=np.float64)
+    all_weights = np.concatenate([np.ones((n, 1)), weights], axis=1)
+    margins = []  # the Gram matrix times each vector of weights, without making the matrix
+    for x in centred:
+        margin = x @ (x.T @ all_weights)
+        margins.append(margin - (x**2).sum(axis=1)[:, None] * all_weights if debiased else margin)
+    return {(a, b): _correct(total, margins[a], margins[b], all_weights, debiased) for (a, b), total in sums.items()}
 
 
 def _correct(inner: Floats, a: Floats, b: Floats, weights: Floats, debiased: bool) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mslt_cli.errors import DataError, ModelError, UsageError
 from mslt_cli.models.batching import batch_tokens, compute_batches, inference, length_batches
 from mslt_cli.models.tokenizer import glues_words
-from mslt_cli.progress import QUIET, Progress
+from mslt_cli.progress import QUIET, Progress, Step
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -51,15 +51,6 @@ class EmbeddingOptions:
         return "mean" if self.special_tokens else "words"
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    """A text as the model takes it."""
-
-    ids: list[int]
-    counts: list[bool]
-    """Whether the mean includes the token."""
-
-
 def sentence_embeddings(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -93,13 +84,29 @@ def sentence_embeddings(
         Lim et al. 2024, §5.3, for the last layer.
     """
     embeddings: dict[int, NDArray[np.float32]] = {}
-    batches = embedding_batches(model, tokenizer, texts, options, layers=layers, progress=progress, what=what)
-    for indices, of_batch in batches:
-        for layer, rows in of_batch.items():
-            if layer not in embeddings:
-                embeddings[layer] = np.empty((len(texts), rows.shape[1]), np.float32)
-            embeddings[layer][indices] = rows
+    with progress.step(what, len(texts), "sentences") as step:
+        for places, of_batch in embedding_batches(model, tokenizer, texts, options, layers, progress.note):
+            for layer, rows in of_batch.items():
+                if layer not in embeddings:
+                    embeddings[layer] = np.empty((len(texts), rows.shape[1]), np.float32)
+                embeddings[layer][places] = rows
+            step.advance(len(places))
     return embeddings
+
+
+def mean_embeddings(batches: Iterable[Batch], step: Step) -> dict[int, NDArray[np.float64]]:
+    """The mean over all sentences of `embedding_batches`, by layer, shape (d,), float64; keeps one batch in memory.
+
+    `step` counts the sentences that are done.
+    """
+    sums: dict[int, NDArray[np.float64]] = {}
+    n = 0
+    for places, embeddings in batches:
+        n += len(places)
+        for layer, rows in embeddings.items():
+            sums[layer] = sums.get(layer, 0.0) + rows.sum(axis=0, dtype=np.float64)
+        step.advance(len(places))
+    return {layer: total / n for layer, total in sums.items()}
 
 
 def embedding_batches(
@@ -107,61 +114,60 @@ def embedding_batches(
     tokenizer: PreTrainedTokenizerBase,
     texts: Texts,
     options: EmbeddingOptions = EmbeddingOptions(),
-    *,
     layers: Layers = "last",
-    progress: Progress = QUIET,
-    what: str = "embed",
+    note: Callable[[str], None] = QUIET.note,
 ) -> Iterator[Batch]:
     """Do what `sentence_embeddings` does, a batch at a time, so that not all embeddings are in memory.
 
-    Texts of like length share a batch, the longest ones first: if memory does not suffice, that shows at once.
+    Texts of like length share a batch, the longest ones first: if memory does not suffice, that shows at once. `note`
+    hears how many texts were cut.
     """
     import torch
 
     last = int(model.config.num_hidden_layers)
     wanted = layer_numbers(layers, last)
-    encoded = _encode(tokenizer, texts, options, _most_tokens(model, tokenizer, options.max_length), progress)
-    pad_id = _pad_id(model, tokenizer)
+    encoded = _encode(tokenizer, texts, options, _most_tokens(model, tokenizer, options.max_length), note)
+    # Where there is no id to pad with any will do: padding is not attended to. XLM-R counts positions by it.
+    candidates = (tokenizer.pad_token_id, getattr(model.config, "pad_token_id", None), 0)
+    pad_id = next(pad for pad in candidates if pad is not None)
     network: Any = model
     network.eval()
     forward = {"output_hidden_states": wanted != (last,)}
     if "use_cache" in inspect.signature(model.forward).parameters:
         forward["use_cache"] = False  # a decoder would keep keys and values for a next token that nobody asks for
 
-    def embed(indices: list[int]) -> dict[int, NDArray[np.float32]]:
-        ids, attended, counts = (
-            torch.from_numpy(array).to(model.device) for array in _padded([encoded[i] for i in indices], pad_id)
-        )
+    def pad(rows: Iterable[Sequence[int]], value: int = 0) -> torch.Tensor:
+        tensors = [torch.tensor(row) for row in rows]
+        return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value).to(model.device)
+
+    def embed(places: list[int]) -> dict[int, NDArray[np.float32]]:
+        ids = pad((encoded[i][0] for i in places), pad_id)
+        attended = pad([1] * len(encoded[i][0]) for i in places)
+        counts = pad(encoded[i][1] for i in places)  # (texts, tokens), bool
         with inference(model.device):
-            return _pool(network(input_ids=ids, attention_mask=attended, **forward), wanted, counts)
+            out = network(input_ids=ids, attention_mask=attended, **forward)
+            ignored, total = ~counts.unsqueeze(-1), counts.sum(dim=1, keepdim=True)
+            pooled = {}
+            for layer in wanted:
+                states = out.last_hidden_state if out.hidden_states is None else out.hidden_states[layer]
+                sums = states.float().masked_fill(ignored, 0.0).sum(dim=1)
+                pooled[layer] = (sums / total).cpu().numpy()
+        return pooled
 
-    lengths = [len(text.ids) for text in encoded]
+    lengths = [len(ids) for ids, _ in encoded]
     most = options.batch_tokens or batch_tokens(model.device)
-    with progress.step(what, len(encoded), "sentences") as step:
-        for indices, pooled in compute_batches(length_batches(lengths, most), embed, lengths):
-            _require_finite(pooled, indices)
-            yield indices, pooled
-            step.advance(len(indices))
-
-
-def mean_embeddings(batches: Iterable[Batch]) -> dict[int, NDArray[np.float64]]:
-    """The mean over all sentences of `embedding_batches`, by layer, shape (d,), float64; keeps one batch in memory."""
-    sums: dict[int, NDArray[np.float64]] = {}
-    n = 0
-    for indices, embeddings in batches:
-        n += len(indices)
-        for layer, rows in embeddings.items():
-            sums[layer] = sums.get(layer, 0.0) + rows.sum(axis=0, dtype=np.float64)
-    return {layer: total / n for layer, total in sums.items()}
+    for places, pooled in compute_batches(length_batches(lengths, most), embed, lengths):
+        for layer, rows in pooled.items():
+            if len(bad := np.flatnonzero(~np.isfinite(rows).all(axis=1))):
+                raise ModelError(
+                    f"The model gives no finite numbers for sentence {min(places[row] for row in bad) + 1} in layer"
+                    f" {layer}. Its weights are damaged, or too large for the precision that it runs in."
+                )
+        yield places, pooled
 
 
 def layer_numbers(layers: Layers, last: int, model: str = "The model") -> tuple[int, ...]:
-    """The numbers of layers.
-
-    Args:
-        layers: as a user asks for them.
-        last: number of the model's last layer.
-        model: what an error calls it.
+    """The numbers of layers, as a user asks for them, of a model whose last one is number `last`.
 
     Raises:
         ModelError: the model has no such layer.
@@ -173,7 +179,7 @@ def layer_numbers(layers: Layers, last: int, model: str = "The model") -> tuple[
     for layer in layers:
         if layer not in range(last + 1):
             raise ModelError(f"{model} has no layer {layer}. Its layers are 0 (the embeddings) to {last}.")
-    return tuple(int(layer) for layer in layers)
+    return tuple(layers)
 
 
 def _most_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int) -> int:
@@ -191,8 +197,13 @@ def _most_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max
 
 
 def _encode(
-    tokenizer: PreTrainedTokenizerBase, texts: Texts, options: EmbeddingOptions, most: int, progress: Progress
-) -> list[_Encoded]:
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Texts,
+    options: EmbeddingOptions,
+    most: int,
+    note: Callable[[str], None],
+) -> list[tuple[list[int], list[bool]]]:
+    """Of each text its token ids, and whether the mean includes each of them."""
     if not len(texts):
         raise DataError("There are no sentences to embed.")
     prefix, inputs = options.prefix, list[Any](texts)
@@ -201,7 +212,7 @@ def _encode(
         inputs, words = [" ".join(text) for text in inputs], False
     before: Any = [prefix.strip()] if words else prefix
     prefix_tokens = len(tokenizer(prefix, add_special_tokens=False)["input_ids"]) if prefix else 0
-    encoded: list[_Encoded] = []
+    encoded: list[tuple[list[int], list[bool]]] = []
     cut = 0
     for start in range(0, len(inputs), TOKENIZED_AT_ONCE):
         part = inputs[start : start + TOKENIZED_AT_ONCE]
@@ -214,58 +225,16 @@ def _encode(
             return_attention_mask=False,
         )
         cut += sum(bool(encoding.overflowing) for encoding in out.encodings or ())
-        for i, (ids, special) in enumerate(zip(out["input_ids"], out["special_tokens_mask"], strict=True)):
+        for text, ids, special in zip(part, out["input_ids"], out["special_tokens_mask"], strict=True):
             # No more tokens than the prefix alone has: either the text has none, or its own grew together with those.
-            if len(ids) - sum(special) <= prefix_tokens and not _has_tokens(tokenizer, part[i], words):
-                raise DataError(
-                    f"Sentence {start + i + 1} has no tokens: it is empty, or holds nothing that the model's tokenizer"
-                    " keeps. Remove it."
-                )
-            encoded.append(_Encoded(ids, [options.special_tokens or not mask for mask in special]))
+            if len(ids) - sum(special) <= prefix_tokens:
+                alone = tokenizer(text, is_split_into_words=words, add_special_tokens=False)
+                if not alone["input_ids"]:
+                    raise DataError(
+                        f"Sentence {len(encoded) + 1} has no tokens: it is empty, or holds nothing that the model's"
+                        " tokenizer keeps. Remove it."
+                    )
+            encoded.append((ids, [options.special_tokens or not mask for mask in special]))
     if cut:
-        progress.note(f"{cut:,} of {len(texts):,} sentences are longer than {most} tokens: the rest of them is cut.")
+        note(f"{cut:,} of {len(texts):,} sentences are longer than {most} tokens: the rest of them is cut.")
     return encoded
-
-
-def _has_tokens(tokenizer: PreTrainedTokenizerBase, text: Any, words: bool) -> bool:
-    return bool(tokenizer(text, is_split_into_words=words, add_special_tokens=False)["input_ids"])
-
-
-def _pad_id(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    """The id to pad with. Where there is none any will do: padding is not attended to. XLM-R counts by it."""
-    candidates = (tokenizer.pad_token_id, getattr(model.config, "pad_token_id", None))
-    return next((int(pad) for pad in candidates if pad is not None), 0)
-
-
-def _padded(texts: Sequence[_Encoded], pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Token ids, attention mask and the tokens that count, shape (texts, longest) each; padded at the end."""
-    shape = (len(texts), max(len(text.ids) for text in texts))
-    ids, attended, counts = np.full(shape, pad_id), np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
-    for row, text in enumerate(texts):
-        length = len(text.ids)
-        ids[row, :length] = text.ids
-        attended[row, :length] = 1
-        counts[row, :length] = text.counts
-    return ids, attended, counts
-
-
-def _pool(out: Any, layers: Sequence[int], counts: Any) -> dict[int, NDArray[np.float32]]:
-    """Mean of the hidden states over the tokens that count, in float32, by layer."""
-    ignored = ~counts.unsqueeze(-1)  # (texts, tokens, 1)
-    total = counts.sum(dim=1, keepdim=True)
-    pooled = {}
-    for layer in layers:
-        states = out.hidden_states[layer] if out.hidden_states is not None else out.last_hidden_state
-        pooled[layer] = (states.float().masked_fill(ignored, 0.0).sum(dim=1) / total).cpu().numpy()
-    return pooled
-
-
-def _require_finite(pooled: dict[int, NDArray[np.float32]], indices: Sequence[int]) -> None:
-    for layer, rows in pooled.items():
-        bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-        if len(bad):
-            first = min(indices[row] for row in bad.tolist())
-            raise ModelError(
-                f"The model gives no finite numbers for sentence {first + 1} in layer {layer}. Its weights are damaged,"
-                " or too large for the precision that it runs in."
-            )

@@ -5,43 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Embeddings = Sequence[NDArray[Any]]
+"""Of each language, shape (n, d); row i is the same sentence in all of them."""
 MOST_LOST = 0.05
 """Share of draws without a value up to which the others make an interval."""
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """A value for each pair of languages, and for all of them together."""
-
-    languages: tuple[str, ...]
-    value: Floats
-    """Shape (languages, languages), symmetric."""
-    draws: Floats
-    """The same under each resample of the sentences: shape (resamples, pairs), in the order of `pairs`."""
-
-    @property
-    def pairs(self) -> list[tuple[int, int]]:
-        """(0, 1), (0, 2), …"""
-        return list(combinations(range(len(self.languages)), 2))
-
-    @property
-    def mean(self) -> Overall:
-        """The mean over pairs."""
-        values = [self.value[a, b] for a, b in self.pairs]
-        return Overall(float(np.mean(values)), self.draws.mean(axis=1))
-
-    def of(self, a: int, b: int) -> Overall:
-        """The value of one pair."""
-        return Overall(float(self.value[a, b]), self.draws[:, self.pairs.index((min(a, b), max(a, b)))])
-
-
-@dataclass(frozen=True)
-class Overall:
+class BootstrapValue:
     """One value, and its values under each resample of the sentences."""
 
     value: float
@@ -59,35 +36,22 @@ class Overall:
         return float(low), float(high)
 
 
-def recentre(draws: Floats, value: float) -> Floats:
-    """Draws moved so that their median is the estimate: a resample repeats sentences, which biases some values.
+Measured = dict[tuple[int, ...], BootstrapValue]
+"""Values by the places of two languages, a < b. The key () has that of all languages together: the mean over pairs, or
+the value of a metric without pairs."""
 
-    Args:
-        draws: shape (resamples,); nan stays.
-        value: the estimate.
-    """
+
+def compute_pairs(k: int, compute: Callable[[int, int], tuple[float, Floats]]) -> Measured:
+    """Compute the value and the draws of each pair of k languages, and their means."""
+    pairs = {(a, b): BootstrapValue(*compute(a, b)) for a, b in combinations(range(k), 2)}
+    values, draws = zip(*((pair.value, pair.draws) for pair in pairs.values()), strict=True)
+    return {(): BootstrapValue(float(np.mean(values)), np.mean(draws, axis=0)), **pairs}
+
+
+def recentre(draws: Floats, value: float) -> Floats:
+    """Draws moved so that their median is the value (nan stays): repeated sentences bias some values."""
     usable = draws[~np.isnan(draws)]
     return draws + (value - float(np.median(usable))) if len(usable) else draws
-
-
-def compute_pairs(
-    languages: Sequence[str], compute: Callable[[int, int], tuple[float, Floats]], *, diagonal: float
-) -> Pairs:
-    """Compute the value of each pair.
-
-    Args:
-        languages: their names.
-        compute: gives the value and the draws of languages number a and b, a < b.
-        diagonal: the value of a language with itself.
-    """
-    k = len(languages)
-    value = np.eye(k) * diagonal
-    draws = []
-    for a, b in combinations(range(k), 2):
-        value[a, b], of_pair = compute(a, b)
-        value[b, a] = value[a, b]
-        draws.append(of_pair)
-    return Pairs(tuple(languages), value, np.array(draws, np.float64).reshape(len(draws), -1).T)
 
 
 def sentence_weights(n: int, resamples: int, seed: int) -> Floats:

@@ -257,14 +257,18 @@ def test_dropout_is_off_whatever_the_model_was_left_in(bert, tokenizer):
 def test_the_mean_is_taken_in_float64():
     # In float32 each 1 is lost beside 2**24: the sum would be 2**24, not 2**24 + 3.
     rows = np.array([[2.0**24], [1], [1], [1]], np.float32)
-    mean = mean_embeddings([([0, 1, 2, 3], {0: rows})])[0]
+    mean = mean_embeddings([([0, 1, 2, 3], {0: rows})], Step())[0]
     assert mean.dtype == np.float64
     assert mean.tolist() == [(2**24 + 3) / 4]
 
 
 def test_the_mean_of_batches_is_that_of_all_sentences(model, tokenizer):
     expected = sentence_embeddings(model, tokenizer, TEXTS, layers="all")
-    means = mean_embeddings(embedding_batches(model, tokenizer, TEXTS, EmbeddingOptions(batch_tokens=8), layers="all"))
+    progress = Listening()
+    with progress.step("embed") as step:
+        batches = embedding_batches(model, tokenizer, TEXTS, EmbeddingOptions(batch_tokens=8), layers="all")
+        means = mean_embeddings(batches, step)
+    assert progress.done == 5
     for layer in range(3):
         assert means[layer].dtype == np.float64
         np.testing.assert_allclose(means[layer], expected[layer].mean(axis=0), atol=1e-6)
