@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import perf_counter
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from mslt_cli.measuring.sentence_vectors import count_layers
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import weights_sha256
 from mslt_cli.probing.embeddings import EmbeddingOptions, embedding_batches, mean_embeddings
-from mslt_cli.progress import QUIET, Progress, Step
+from mslt_cli.progress import QUIET, Progress
 from mslt_cli.store.db import Store
 from mslt_cli.store.measured import Embedding, EmbeddingSet, read_embeddings, save_embeddings
 from mslt_cli.tasks.task import Task
@@ -28,11 +28,8 @@ from mslt_cli.tasks.texts import sentences
 class EmbeddingReport:
     """The mean embeddings that a store has after `fetch_embeddings`."""
 
-    set: EmbeddingSet
     embeddings: tuple[Embedding, ...]
-    """One for each language, in the last layer."""
-    layers: int
-    """Layers that are stored for each language, the embedding layer among them."""
+    """One for each language, in the last layer; the layers before it are stored as well."""
     new: frozenset[str]
     """ISO 639-3 codes of the languages that were measured now."""
     sentences_per_s: float | None
@@ -85,20 +82,20 @@ def fetch_embeddings(
         languages=len(records),
     )
     stored = read_embeddings(store, chosen, chosen.last_layer)
-    holding = {iso for iso, row in stored.items() if row.weights_sha256 == fingerprint and not force}
-    todo = [r for r in records if r.language not in holding or stored[r.language].data_sha256 != r.content_sha256]
+    still_hold = {(e.iso639_3, e.data_sha256) for e in stored.values() if e.weights_sha256 == fingerprint and not force}
+    todo = [record for record in records if (record.language, record.content_sha256) not in still_hold]
     speed = None
     if todo:
         from mslt_cli.models.loading import load_encoder
 
         with progress.step(f"load {model.name}"):
             tokenizer, network = load_encoder(model.folder, device=options.device)
-        texts = {r.language: sentences(corpus, load(corpus, r).head(limit) if limit else load(corpus, r)) for r in todo}
-        started = datetime.now(UTC)
-        with progress.step(f"embed {corpus.name}", sum(map(len, texts.values())), "sentences") as step:
-            for record in todo:
-                own, within = texts[record.language], _Within(progress, step)
-                batches = embedding_batches(network, tokenizer, own, options, layers="all", progress=within)
+        texts = [sentences(corpus, load(corpus, record).head(limit or record.rows)) for record in todo]
+        n = sum(map(len, texts))
+        started = perf_counter()
+        with progress.step(f"embed {corpus.name}", n, "sentences") as step:
+            for record, own in zip(todo, texts, strict=True):
+                batches = embedding_batches(network, tokenizer, own, options, "all", progress.note)
                 rows = [
                     Embedding(
                         set=chosen,
@@ -111,29 +108,9 @@ def fetch_embeddings(
                         mslt_version=__version__,
                         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
                     )
-                    for layer, mean in mean_embeddings(batches).items()
+                    for layer, mean in mean_embeddings(batches, step).items()
                 ]
                 save_embeddings(store, rows)
-                stored[record.language] = next(row for row in rows if row.layer == chosen.last_layer)
-        speed = sum(map(len, texts.values())) / (datetime.now(UTC) - started).total_seconds()
-    return EmbeddingReport(
-        set=chosen,
-        embeddings=tuple(stored[record.language] for record in records),
-        layers=chosen.last_layer + 1,
-        new=frozenset(record.language for record in todo),
-        sentences_per_s=speed,
-    )
-
-
-class _Within(Progress):
-    """The progress of one language as a part of the whole."""
-
-    def __init__(self, progress: Progress, whole: Step) -> None:
-        self.progress, self.whole = progress, whole
-
-    @contextmanager
-    def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
-        yield self.whole
-
-    def note(self, text: str) -> None:
-        self.progress.note(text)
+                stored[record.language] = rows[chosen.last_layer]
+        speed = n / (perf_counter() - started)
+    return EmbeddingReport(tuple(stored[r.language] for r in records), frozenset(r.language for r in todo), speed)

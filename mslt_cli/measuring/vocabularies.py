@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,18 +86,20 @@ def fetch_vocabularies(
     records = ensure_data(task, languages, split, progress=progress)
     fingerprint = tokenizer_sha256(model.folder)
     stored = read_vocabularies(store, model.name, task.variant, split, limit or 0)
-    holding = {iso for iso, row in stored.items() if row.tokenizer_sha256 == fingerprint and not force}
-    todo = [r for r in records if r.language not in holding or stored[r.language].data_sha256 != r.content_sha256]
+    still_hold = {
+        (v.iso639_3, v.data_sha256) for v in stored.values() if v.tokenizer_sha256 == fingerprint and not force
+    }
+    todo = [record for record in records if (record.language, record.content_sha256) not in still_hold]
+    tokenizer = read_tokenizer(model.folder) if todo else None
     rows = sum(min(record.rows, limit or record.rows) for record in todo)
     with progress.step(f"tokenize {task.name} {split}", rows, "rows") as step:
-        tokenizer = read_tokenizer(model.folder) if todo else None
         for record in todo:
             assert tokenizer is not None
-            frame = load(task, record).head(limit) if limit else load(task, record)
+            frame = load(task, record).head(limit or record.rows)
             counts = count_tokens(tokenizer, sentences(task, frame), unknown_id(tokenizer))
             if not counts.tokens:
                 raise DataError(f"{task.name} {split} in {record.code} has no text that {model.name} can read.")
-            vocabulary = Vocabulary(
+            stored[record.language] = Vocabulary(
                 model=model.name,
                 task=task.variant,
                 split=split,
@@ -106,26 +108,18 @@ def fetch_vocabularies(
                 data_sha256=record.content_sha256,
                 examples_limit=limit or 0,
                 examples=frame.height,
-                sentences=counts.sentences,
-                words=counts.words,
-                characters=counts.characters,
-                tokens=counts.tokens,
-                unknown_tokens=counts.unknown_tokens,
+                **{name: count for name, count in vars(counts).items() if name != "seen"},
                 distinct_tokens=int(counts.seen.sum()),
                 token_bits=np.packbits(counts.seen),
                 mslt_version=__version__,
                 measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
-            save_vocabulary(store, vocabulary)
-            stored[record.language] = vocabulary
+            save_vocabulary(store, stored[record.language])
             step.advance(frame.height)
-    vocabularies = tuple(stored[record.language] for record in records)
-    return VocabularyReport(vocabularies, frozenset(record.language for record in todo))
+    return VocabularyReport(tuple(stored[r.language] for r in records), frozenset(r.language for r in todo))
 
 
-def count_tokens(
-    tokenizer: Tokenizer, texts: Sequence[str] | Sequence[list[str]], unknown: int | None = None
-) -> Counts:
+def count_tokens(tokenizer: Tokenizer, texts: Sequence[str] | Sequence[list[str]], unknown: int | None) -> Counts:
     """Tokenize texts, without the special tokens that a model puts around them; all cores share the work.
 
     Args:
@@ -133,22 +127,19 @@ def count_tokens(
         texts: sentences, or lists of words.
         unknown: as `unknown_id` gives it.
     """
-    size = tokenizer.get_vocab_size(with_added_tokens=True)
-    seen = np.zeros(size, dtype=bool)
+    seen = np.zeros(tokenizer.get_vocab_size(with_added_tokens=True), dtype=bool)
     tokens = unknown_tokens = n_words = characters = 0
-    split_already = bool(texts) and not isinstance(texts[0], str)
-    inputs: Sequence[Any] = texts
-    if split_already and glues_words(tokenizer):
-        inputs, split_already = [" ".join(words) for words in texts], False
-    for at in range(0, len(inputs), BATCH):
-        batch = list(inputs[at : at + BATCH])
+    glues = bool(texts) and not isinstance(texts[0], str) and glues_words(tokenizer)
+    for at in range(0, len(texts), BATCH):
+        batch = [" ".join(text) if glues else text for text in texts[at : at + BATCH]]
+        split_already = not isinstance(batch[0], str)
         encoded = tokenizer.encode_batch_fast(batch, is_pretokenized=split_already, add_special_tokens=False)
         ids = np.fromiter((i for item in encoded for i in item.ids), dtype=np.int64)
         seen[ids] = True
         tokens += len(ids)
         unknown_tokens += int((ids == unknown).sum()) if unknown is not None else 0
         for text in batch:
-            parts = text if split_already else text.split()
-            n_words += len(parts)
-            characters += sum(map(len, parts))
+            words = text.split() if isinstance(text, str) else text
+            n_words += len(words)
+            characters += sum(map(len, words))
     return Counts(len(texts), n_words, characters, tokens, unknown_tokens, seen)

@@ -203,7 +203,7 @@ def show_embeddings(report: EmbeddingReport, corpus: Task, form: str) -> None:
         {
             "language": corpus.code(row.iso639_3),
             "sentences": row.sentences,
-            "layers": report.layers,
+            "layers": row.set.last_layer + 1,
             "dimensions": len(row.vector),
             "status": "new" if row.iso639_3 in report.new else "stored",
         }
@@ -216,7 +216,7 @@ def show_embeddings(report: EmbeddingReport, corpus: Task, form: str) -> None:
         Column("dimensions", right=True),
         Column("status"),
     ]
-    chosen = report.set
+    chosen = report.embeddings[0].set
     how = f", prefix {chosen.prefix!r}" if chosen.prefix else ""
     how += "" if chosen.special_tokens else ", without special tokens"
     how += f", the first {chosen.limit:,} rows" if chosen.limit else ""

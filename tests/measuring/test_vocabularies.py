@@ -77,16 +77,16 @@ def test_a_byte_level_tokenizer_reads_words_with_the_blanks_between_them():
         vocab_size=300, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet()
     )
     made.train_from_iterator(text, trainer)
-    running, split = (count_tokens(made, given) for given in (text, [t.split() for t in text]))
+    running, split = (count_tokens(made, given, unknown_id(made)) for given in (text, [t.split() for t in text]))
     assert (running.seen == split.seen).all()
     assert unknown_id(made) is None
 
 
 def test_batches_do_not_change_what_is_counted(tokenizer, monkeypatch):
     texts = [" ".join(WORDS[1 + i % 6 :]) for i in range(50)]
-    whole = count_tokens(tokenizer, texts)
+    whole = count_tokens(tokenizer, texts, None)
     monkeypatch.setattr("mslt_cli.measuring.vocabularies.BATCH", 7)
-    parts = count_tokens(tokenizer, texts)
+    parts = count_tokens(tokenizer, texts, None)
     assert (whole.tokens, whole.words) == (parts.tokens, parts.words)
     assert (whole.seen == parts.seen).all()
 
