@@ -17,6 +17,7 @@ from itertools import combinations
 import numpy as np
 
 from mslt_cli.probing.cka import pairwise_cka
+from mslt_cli.probing.pairs import ProbeOptions
 
 
 def naive(x: np.ndarray, y: np.ndarray) -> float:
@@ -51,10 +52,10 @@ def main() -> None:
     names = [str(i) for i in range(given.languages)]
     exact = [x.astype(np.float64) for x in embeddings]
     pairs = list(combinations(range(given.languages), 2))
-    ours = pairwise_cka(embeddings, names, resamples=0)
+    ours = pairwise_cka(embeddings, names, ProbeOptions(resamples=0))
     worst = max(abs(ours[a, b].value - naive(exact[a], exact[b])) for a, b in pairs[:5])
     plain = seconds(lambda: [naive(exact[a], exact[b]) for a, b in pairs], 1)
-    quick = seconds(lambda: pairwise_cka(embeddings, names, resamples=0), given.rounds)
+    quick = seconds(lambda: pairwise_cka(embeddings, names, ProbeOptions(resamples=0)), given.rounds)
     whole = seconds(lambda: pairwise_cka(embeddings, names), given.rounds)
     print(f"{given.languages} languages, {given.sentences} sentences, {given.width} wide; they differ by {worst:.0e}")
     print(f"  double loop               {plain:7.2f} s")

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from mslt_cli.criteria.request import Measured
     from mslt_cli.data.splits import fetch_data, read_data
     from mslt_cli.measuring.language_means import fetch_embeddings
-    from mslt_cli.measuring.mixing import ProbeOptions, probe
+    from mslt_cli.measuring.mixing import probe
     from mslt_cli.measuring.parallel_sentences import aligned_sentences
     from mslt_cli.measuring.vocabularies import fetch_vocabularies
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.embeddings import EmbeddingOptions
+    from mslt_cli.probing.pairs import ProbeOptions
     from mslt_cli.reports.views import report
     from mslt_cli.runs.compare import compare_runs
     from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
@@ -56,7 +57,7 @@ __all__ = [
 
 _HOME = {
     "EmbeddingOptions": "mslt_cli.probing.embeddings",
-    "ProbeOptions": "mslt_cli.measuring.mixing",
+    "ProbeOptions": "mslt_cli.probing.pairs",
     "aligned_sentences": "mslt_cli.measuring.parallel_sentences",
     "compare_runs": "mslt_cli.runs.compare",
     "evaluate_model": "mslt_cli.runs.evaluate",

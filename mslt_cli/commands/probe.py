@@ -93,7 +93,7 @@ def probe_command(
     from mslt_cli.data.prepared import records
     from mslt_cli.errors import UsageError
     from mslt_cli.languages.pools import split_names
-    from mslt_cli.measuring.mixing import ProbeOptions, probe
+    from mslt_cli.measuring.mixing import probe, stored_probes
     from mslt_cli.measuring.parallel_sentences import aligned_sentences
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.embeddings import EmbeddingOptions, Layers

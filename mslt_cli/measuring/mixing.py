@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from mslt_cli.models.find import Model
 from mslt_cli.probing.cka import pairwise_cka
 from mslt_cli.probing.embeddings import EmbeddingOptions, Layers
 from mslt_cli.probing.neutrality import centroid_distance, language_identification, retrieval
-from mslt_cli.probing.pairs import Overall, Pairs
+from mslt_cli.probing.pairs import BootstrapValue, Embeddings, Measured, ProbeOptions
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.directory import Run
 from mslt_cli.store.probes import StoredProbe
@@ -31,60 +31,24 @@ LEAST_RESAMPLES = 100
 
 
 @dataclass(frozen=True)
-class ProbeOptions:
-    """How the mixing of languages is measured."""
-
-    debiased: bool = False
-    """CKA without its bias for few sentences."""
-    csls: bool = False
-    """Retrieval without hubs."""
-    resamples: int = 200
-    """Bootstrap resamples of the sentences, for the intervals; 0 = no intervals."""
-    seed: int = 0
-    """Seed of all that is drawn at random."""
-
-    def check(self) -> None:
-        """Raises: UsageError: there are too few resamples for an interval."""
-        if 0 < self.resamples < LEAST_RESAMPLES:
-            raise UsageError(
-                f"{self.resamples} resamples make no interval: {LEAST_RESAMPLES} or more do, or 0 for none."
-            )
-
-
-@dataclass(frozen=True)
 class ProbeMetric:
     """One row of PROBE_METRICS."""
 
-    name: str
     higher_is_mixed: bool
     summary: str
-    compute: Callable[..., Pairs | Overall]
-    """Takes embeddings by language, names of languages, resamples and seed."""
-    option: Literal["debiased", "csls"] | None = None
-    """A further option that it takes."""
-
-    def measure(
-        self, vectors: Sequence[NDArray[np.float32]], names: Sequence[str], options: ProbeOptions
-    ) -> Pairs | Overall:
-        """Compute the metric on the sentences of several languages, shape (n, d) each."""
-        own = {self.option: getattr(options, self.option)} if self.option else {}
-        return self.compute(vectors, names, resamples=options.resamples, seed=options.seed, **own)
+    compute: Callable[[Embeddings, Sequence[str], ProbeOptions], Measured]
+    """Takes embeddings by language, and the languages' names for errors."""
 
 
-PROBE_METRICS: dict[str, ProbeMetric] = {
-    row.name: row
-    for row in (
-        ProbeMetric("cka", True, "linear CKA, higher = more mixed", pairwise_cka, "debiased"),
-        ProbeMetric(
-            "retrieval", True, "translations found as nearest neighbours, higher = more mixed", retrieval, "csls"
-        ),
-        ProbeMetric(
-            "langid", False, "languages told apart by a linear classifier, lower = more mixed", language_identification
-        ),
-        ProbeMetric(
-            "centroid", False, "distance of means for the spread around them, lower = more mixed", centroid_distance
-        ),
-    )
+PROBE_METRICS = {
+    "cka": ProbeMetric(True, "linear CKA, higher = more mixed", pairwise_cka),
+    "retrieval": ProbeMetric(True, "translations found as nearest neighbours, higher = more mixed", retrieval),
+    "langid": ProbeMetric(
+        False, "languages told apart by a linear classifier, lower = more mixed", language_identification
+    ),
+    "centroid": ProbeMetric(
+        False, "distance of means for the spread around them, lower = more mixed", centroid_distance
+    ),
 }
 
 
@@ -128,8 +92,6 @@ class Probe:
     """The results of a probe."""
 
     sentences: Sentences
-    probed: tuple[Embedder, ...]
-    """The models, each with a label of its own."""
     how: str
     """The pooling ("mean", or "words" without special tokens), then the prefix, "debiased" and "csls" where they are
     so, by comma."""
@@ -137,8 +99,8 @@ class Probe:
     measures: tuple[Measure, ...]
     differences: tuple[ModelDifference, ...]
     """Of each model to each before it, paired over sentences."""
-    vectors: tuple[dict[str, NDArray[np.float32]], ...]
-    """Of each model's last layer that was probed, by language: shape (n, d)."""
+    vectors: Mapping[str, Mapping[str, NDArray[np.float32]]]
+    """By the model's label and the language, of the last layer that was probed: shape (n, d)."""
 
     def last_layer(self, label: str) -> int:
         """The last layer that was probed of the model of that label."""
@@ -168,110 +130,91 @@ def probe(
         progress: shows what is done.
 
     Raises:
-        UnknownNameError, UsageError: a metric does not exist, or there is no model.
+        UnknownNameError: a metric does not exist.
+        UsageError: there is no model, or there are too few resamples for an interval.
         RunError: a run's weights were not kept.
         ModelError: a model cannot be loaded, has no such layer, or gives no finite numbers.
         DataError: all embeddings of a language are the same.
     """
     if not models:
         raise UsageError("There is no model to probe.")
-    options.check()
+    if 0 < options.resamples < LEAST_RESAMPLES:
+        raise UsageError(
+            f"{options.resamples} resamples make no interval: {LEAST_RESAMPLES} or more do, or 0 for none."
+        )
     for name in metrics:
         if name not in PROBE_METRICS:
             raise UnknownNameError("metric of a probe", name, list(PROBE_METRICS))
-    embedders = _with_own_labels([make_embedder(model, progress=progress) for model in models])
     measures: list[Measure] = []
-    last_vectors: list[dict[str, NDArray[np.float32]]] = []
-    overall: dict[str, list[Overall]] = {name: [] for name in metrics}
-    for embedder in embedders:
+    last_vectors: dict[str, Mapping[str, NDArray[np.float32]]] = {}
+    overall: dict[str, dict[str, BootstrapValue]] = {name: {} for name in metrics}  # by metric and label
+    for embedder in _label_apart([make_embedder(model, progress=progress) for model in models]):
         vectors = sentence_vectors(embedder, sentences, layers, embedding, progress=progress)
-        numbers = sorted(next(iter(vectors.values())))
-        with progress.step(f"measure {embedder.label}", len(numbers) * len(metrics), "values") as step:
-            for layer in numbers:
-                of_layer = [vectors[language][layer] for language in sentences.languages]
+        with progress.step(f"measure {embedder.label}", len(vectors) * len(metrics), "values") as step:
+            for layer in sorted(vectors):
                 for name in metrics:
-                    measured = PROBE_METRICS[name].measure(of_layer, sentences.codes, options)
+                    given = list(vectors[layer].values())
+                    measured = PROBE_METRICS[name].compute(given, sentences.codes, options)
                     measures += _measures(embedder, sentences, layer, name, measured)
-                    if layer == numbers[-1]:
-                        overall[name].append(measured.mean if isinstance(measured, Pairs) else measured)
+                    overall[name][embedder.label] = measured[()]  # the last layer's stays
                     step.advance()
-        last_vectors.append({language: vectors[language][numbers[-1]] for language in sentences.languages})
+        last_vectors[embedder.label] = vectors[max(vectors)]
     differences = []
-    for name, values in overall.items():
-        for i, j in combinations(range(len(embedders)), 2):
-            apart = Overall(values[j].value - values[i].value, values[j].draws - values[i].draws)
-            labels = embedders[j].label, embedders[i].label
-            differences.append(ModelDifference(name, *labels, apart.value, *apart.interval))
-    how = [embedding.pooling, f"prefix {embedding.prefix!r}" if embedding.prefix else ""]
-    how += ["debiased" if options.debiased else "", "csls" if options.csls else ""]
-    return Probe(
-        sentences=sentences,
-        probed=tuple(embedders),
-        how=", ".join(filter(None, how)),
-        resamples=options.resamples,
-        measures=tuple(measures),
-        differences=tuple(differences),
-        vectors=tuple(last_vectors),
-    )
+    for name, by_label in overall.items():
+        for (less, one), (label, other) in combinations(by_label.items(), 2):
+            apart = BootstrapValue(other.value - one.value, other.draws - one.draws)
+            differences.append(ModelDifference(name, label, less, apart.value, *apart.interval))
+    how = [embedding.pooling, *([f"prefix {embedding.prefix!r}"] if embedding.prefix else [])]
+    how += [name for name in ("debiased", "csls") if getattr(options, name)]
+    return Probe(sentences, ", ".join(how), options.resamples, tuple(measures), tuple(differences), last_vectors)
 
 
-def _with_own_labels(embedders: Sequence[Embedder]) -> list[Embedder]:
+def _label_apart(embedders: Sequence[Embedder]) -> list[Embedder]:
     """The same with labels that differ: runs of one combination may differ in budget or task."""
-    labels = [embedder.label for embedder in embedders]
-    out: list[Embedder] = []
-    for i, embedder in enumerate(embedders):
+    counts = Counter(embedder.label for embedder in embedders)
+    apart: dict[str, Embedder] = {}
+    for number, embedder in enumerate(embedders, start=1):
         label = embedder.label
-        if labels.count(label) > 1:
-            label += f" {embedder.run_id[:6]}" if embedder.run_id else ""
-            label += f" #{i + 1}" if any(label == other.label for other in out) else ""
-        out.append(replace(embedder, label=label))
-    return out
+        if counts[label] > 1 and embedder.run_id:
+            label += f" {embedder.run_id[:6]}"
+        if label in apart:
+            label += f" #{number}"
+        apart[label] = replace(embedder, label=label)
+    return list(apart.values())
 
 
-def _measures(
-    embedder: Embedder, sentences: Sentences, layer: int, metric: str, measured: Pairs | Overall
-) -> list[Measure]:
-    values = {("", ""): measured.mean if isinstance(measured, Pairs) else measured}
-    if isinstance(measured, Pairs):
-        names = sentences.languages
-        values |= {(names[a], names[b]): measured.of(a, b) for a, b in measured.pairs}
-    return [
-        Measure(
-            label=embedder.label,
-            model=embedder.model,
-            run_id=embedder.run_id,
-            weights_sha256=embedder.weights_sha256,
-            layer=layer,
-            metric=metric,
-            a=a,
-            b=b,
-            value=value.value,
-            low=value.interval[0],
-            high=value.interval[1],
-            n=len(sentences.ids),
-        )
-        for (a, b), value in values.items()
-    ]
+def _measures(embedder: Embedder, sentences: Sentences, layer: int, metric: str, measured: Measured) -> list[Measure]:
+    who = embedder.label, embedder.model, embedder.run_id, embedder.weights_sha256
+    measures = []
+    for pair, estimate in measured.items():
+        a, b = (sentences.languages[place] for place in pair) if pair else ("", "")
+        value, (low, high), n = estimate.value, estimate.interval, len(sentences.ids)
+        measures.append(Measure(*who, layer, metric, a, b, value, low, high, n))
+    return measures
 
 
 def stored_probes(probe: Probe) -> list[StoredProbe]:
     """What a probe measured, as the store keeps it."""
     sentences = probe.sentences
-    languages = sorted(sentences.languages)
+    languages = tuple(sorted(sentences.languages))
     data = "\n".join(f"{language} {sentences.records[language].content_sha256}" for language in languages)
-    of_all: dict[str, Any] = {
-        "corpus": sentences.corpus.variant,
-        "split": sentences.split,
-        "languages": tuple(languages),
-        "pooling": probe.how,
-        "data_sha256": hashlib.sha256(data.encode()).hexdigest(),
-        "mslt_version": __version__,
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    data_sha256 = hashlib.sha256(data.encode()).hexdigest()
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     rows = []
     for measure in probe.measures:
         a, b = sorted((measure.a, measure.b))
         low, high = (None if math.isnan(end) else end for end in (measure.low, measure.high))
         own = vars(measure) | {"run_id": measure.run_id or "", "a": a, "b": b, "low": low, "high": high}
-        rows.append(StoredProbe(**own, **of_all))
+        rows.append(
+            StoredProbe(
+                **own,
+                corpus=sentences.corpus.variant,
+                split=sentences.split,
+                languages=languages,
+                pooling=probe.how,
+                data_sha256=data_sha256,
+                mslt_version=__version__,
+                measured_at=measured_at,
+            )
+        )
     return rows

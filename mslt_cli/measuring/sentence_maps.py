@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mslt_cli.measuring.mixing import Probe
-from mslt_cli.probing.maps import CALLED, PERPLEXITY, Projection, project
+from mslt_cli.probing.maps import PROJECTIONS, project
 from mslt_cli.progress import QUIET, Progress
 
 
@@ -42,54 +42,43 @@ class SentenceMaps:
 
 
 def map_sentences(
-    probe: Probe,
-    names: Mapping[str, str],
-    how: Projection = "tsne",
-    *,
-    perplexity: float = PERPLEXITY,
-    seed: int = 0,
-    progress: Progress = QUIET,
+    probe: Probe, names: Mapping[str, str], how: str, *, perplexity: float, seed: int, progress: Progress = QUIET
 ) -> SentenceMaps:
-    """Map the sentences of every model, in the last layer that was looked at.
+    """Map the sentences of every model, in the last layer that was probed.
 
     Args:
         probe: what `probe` measured.
         names: of languages, by ISO 639-3 code.
-        how: the projection.
-        perplexity: of t-SNE.
-        seed: of t-SNE.
-        progress: hears of it.
+        how, perplexity, seed: see `project`.
+        progress: counts the models.
 
     Raises:
         DataError: there are too few sentences for the perplexity.
         MissingPackageError: scikit-learn is not installed.
     """
     sentences = probe.sentences
-    codes = tuple(sentences.corpus.code(language) for language in sentences.languages)
+    code = sentences.corpus.code
     metric = next((measure.metric for measure in probe.measures if measure.a), "")
     models = []
-    with progress.step(f"map by {CALLED[how]}", len(probe.probed), "models") as step:
-        for model, vectors in zip(probe.probed, probe.vectors, strict=True):
+    with progress.step(f"map by {PROJECTIONS[how]}", len(probe.vectors), "models") as step:
+        for label, vectors in probe.vectors.items():
+            here = (label, probe.last_layer(label), metric)
+            pairs = {
+                (code(measure.a), code(measure.b)): measure.value
+                for measure in probe.measures
+                if measure.a and (measure.label, measure.layer, measure.metric) == here
+            }
             points = project(list(vectors.values()), how, perplexity=perplexity, seed=seed)
-            models.append(ModelMap(model.label, tuple(points), _values_of_pairs(probe, model.label, metric)))
+            models.append(ModelMap(label, tuple(points), pairs))
             step.advance()
-    layers = sorted({probe.last_layer(model.label) for model in probe.probed})
-    about = f"{sentences.corpus.name} {sentences.split}, {len(sentences.ids):,} sentences in {len(codes)} languages; "
+    layers = " and ".join(map(str, sorted({probe.last_layer(label) for label in probe.vectors})))
+    n, k = len(sentences.ids), len(sentences.languages)
     return SentenceMaps(
-        about=f"{about}layer {' and '.join(map(str, layers))}; {CALLED[how]}",
-        codes=codes,
-        names=tuple(names.get(language, code) for language, code in zip(sentences.languages, codes, strict=True)),
+        about=f"{sentences.corpus.name} {sentences.split}, {n:,} sentences in {k} languages; layer {layers}; "
+        + PROJECTIONS[how],
+        codes=tuple(sentences.codes),
+        names=tuple(names.get(language, code(language)) for language in sentences.languages),
         models=tuple(models),
         metric="CKA" if metric == "cka" else metric,
         texts=tuple(tuple(sentences.text(language)) for language in sentences.languages),
     )
-
-
-def _values_of_pairs(probe: Probe, label: str, metric: str) -> dict[tuple[str, str], float]:
-    code = probe.sentences.corpus.code
-    here = (label, probe.last_layer(label), metric)
-    return {
-        (code(measure.a), code(measure.b)): measure.value
-        for measure in probe.measures
-        if measure.a and (measure.label, measure.layer, measure.metric) == here
-    }

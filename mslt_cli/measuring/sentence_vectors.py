@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,6 @@ from mslt_cli.probing.embeddings import EmbeddingOptions, Layers, layer_numbers,
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.directory import Run, RunError
 from mslt_cli.training.settings import Settings
-
-Vectors = dict[int, NDArray[np.float32]]
-"""Embeddings by layer, shape (n, d) each."""
 
 
 @dataclass(frozen=True)
@@ -68,47 +66,30 @@ def make_embedder(source: Model | Run, *, progress: Progress = QUIET) -> Embedde
 
 
 def _of_model(model: Model) -> Embedder:
-    def load(device: str | None) -> tuple[Any, Any]:
-        from mslt_cli.models.loading import load_encoder
-
-        return load_encoder(model.folder, device=device)
-
     weights = weights_checksum(model.folder)
-    short = model.name.rstrip("/").rsplit("/", 1)[-1]
     return Embedder(
         label=model.name,
         model=model.name,
         run_id=None,
         weights_sha256=weights,
-        cache=cache_home() / "probe" / f"{short}-{weights[:12]}",
+        cache=cache_home() / "probe" / f"{model.name.rstrip('/').rpartition('/')[2]}-{weights[:12]}",
         last_layer=count_layers(model.files.config),
-        load=load,
+        load=partial(_load_encoder, model.folder),
     )
 
 
 def _of_run(run: Run, model: Model) -> Embedder:
-    if run.model_folder is None:
+    folder, settings = run.model_folder, Settings.from_json(run.identity["settings"])
+    if folder is None:
         raise RunError(
             f"The weights of run {run.run_id} were not kept. Train it again with: {run.record['command']} --keep-model"
         )
-    folder, settings = run.model_folder, Settings.from_json(run.identity["settings"])
     if settings.adapter is None:
-        weights = weights_checksum(folder)
+        weights, load = weights_checksum(folder), partial(_load_encoder, folder)
     else:
         both = f"{run.identity['model']['weights_sha256']} {sha256_of(folder / ADAPTER)}"
         weights = hashlib.sha256(both.encode()).hexdigest()
-
-    def load(device: str | None) -> tuple[Any, Any]:
-        from mslt_cli.models.loading import load_encoder
-
-        if settings.adapter is None:
-            return load_encoder(folder, device=device)
-        from mslt_cli.models.decoder import load_decoder
-
-        decoder = load_decoder(model.folder, adapter=settings.adapter, precision=settings.precision, device=device)
-        decoder.load(folder)
-        return _load_tokenizer(model.folder), decoder.network.get_base_model().base_model
-
+        load = partial(_load_adapted, model.folder, folder, settings)
     seed = run.identity.get("seed")
     return Embedder(
         label=str(run.record["name"]) + (f" seed {seed}" if seed else ""),
@@ -121,13 +102,23 @@ def _of_run(run: Run, model: Model) -> Embedder:
     )
 
 
-def _load_tokenizer(folder: Path) -> Any:
+def _load_encoder(folder: Path, device: str | None) -> tuple[Any, Any]:
+    from mslt_cli.models.loading import load_encoder
+
+    return load_encoder(folder, device=device)
+
+
+def _load_adapted(base: Path, adapter: Path, settings: Settings, device: str | None) -> tuple[Any, Any]:
     import transformers
 
+    from mslt_cli.models.decoder import load_decoder
     from mslt_cli.models.loading import SAFE, quiet
 
+    decoder = load_decoder(base, adapter=settings.adapter, precision=settings.precision, device=device)
+    decoder.load(adapter)
     with quiet():
-        return transformers.AutoTokenizer.from_pretrained(folder, **SAFE)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(base, **SAFE)
+    return tokenizer, decoder.network.get_base_model().base_model
 
 
 def count_layers(config: dict[str, Any]) -> int:
@@ -149,64 +140,45 @@ def sentence_vectors(
     options: EmbeddingOptions = EmbeddingOptions(),
     *,
     progress: Progress = QUIET,
-) -> dict[str, Vectors]:
-    """Embeddings of the sentences by language and layer; those in the cache are read from it.
-
-    Args:
-        embedder: the model or run.
-        sentences: aligned.
-        layers: numbers, "last" or "all".
-        options: how sentences are embedded.
-        progress: shows the sentences that are done.
+) -> dict[int, dict[str, NDArray[np.float32]]]:
+    """Embeddings of aligned sentences; those in the cache are read from it.
 
     Returns:
-        Rows in the order of `sentences.ids`.
+        By layer and language, shape (n, d) each, rows in the order of `sentences.ids`.
 
     Raises:
         ModelError: the model cannot be loaded, has no such layer, or gives no finite numbers.
     """
+    from safetensors.numpy import save
+
     wanted = layer_numbers(layers, embedder.last_layer, embedder.label)
     pooled = options.pooling
     pooled += f"-{hashlib.sha256(options.prefix.encode()).hexdigest()[:8]}" if options.prefix else ""
-    out: dict[str, Vectors] = {}
+    by_layer: dict[int, dict[str, NDArray[np.float32]]] = {layer: {} for layer in wanted}
     loaded: tuple[Any, Any] | None = None
     for language in sentences.languages:
         record = sentences.records[language]
         key = f"{sentences.corpus.key}-{sentences.split}-{language}-{record.content_sha256[:12]}-{pooled}"
-        folder = embedder.cache / key
-        cached = {layer: _read(folder / f"{layer:03d}.safetensors", record.rows) for layer in wanted}
-        vectors = {layer: of_layer for layer, of_layer in cached.items() if of_layer is not None}
-        missing = [layer for layer in wanted if layer not in vectors]
-        if missing:
+        files = {layer: embedder.cache / key / f"{layer:03d}.safetensors" for layer in wanted}
+        vectors = {layer: array for layer, file in files.items() if (array := _read(file, record.rows)) is not None}
+        if missing := [layer for layer in wanted if layer not in vectors]:
             if loaded is None:
                 with progress.step(f"load {embedder.label}"):
                     loaded = embedder.load(options.device)
             tokenizer, network = loaded
-            new = sentence_embeddings(
-                network,
-                tokenizer,
-                sentences.texts[language],
-                options,
-                layers=missing,
-                progress=progress,
-                what=f"embed {sentences.corpus.code(language)} with {embedder.label}",
-            )
-            _write(folder, new, progress)
+            what = f"embed {sentences.corpus.code(language)} with {embedder.label}"
+            texts = sentences.texts[language]
+            new = sentence_embeddings(network, tokenizer, texts, options, layers=missing, progress=progress, what=what)
+            try:
+                for layer, array in new.items():
+                    with new_file(files[layer]) as part:
+                        part.write_bytes(save({"embeddings": np.ascontiguousarray(array)}))
+            except (FetchError, OSError) as error:  # a cache that cannot be written costs time, nothing else
+                progress.note(f"the embeddings are not kept: {error}")
             vectors |= new
-        rows = sentences.rows[language]
-        out[language] = {layer: vectors[layer][rows] for layer in wanted}
-    return out
-
-
-def _write(folder: Path, vectors: Vectors, progress: Progress) -> None:
-    from safetensors.numpy import save
-
-    try:
-        for layer, of_layer in vectors.items():
-            with new_file(folder / f"{layer:03d}.safetensors") as part:
-                part.write_bytes(save({"embeddings": np.ascontiguousarray(of_layer)}))
-    except (FetchError, OSError) as error:  # a cache that cannot be written costs time, nothing else
-        progress.note(f"the embeddings are not kept: {error}")
+        for layer in wanted:
+            by_layer[layer][language] = vectors[layer][sentences.rows[language]]
+    return by_layer
 
 
 def _read(path: Path, rows: int) -> NDArray[np.float32] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError
-from mslt_cli.probing.pairs import Embeddings, Floats, Measured, compute_pairs, recentre, sentence_weights
+from mslt_cli.probing.pairs import Embeddings, Floats, Measured, ProbeOptions, compute_pairs, recentre, sentence_weights
 
 BLOCK_ELEMENTS = 16_000_000
 """Entries of Gram matrices that are in memory at once."""
@@ -68,9 +68,7 @@ def _centre(x: NDArray[Any], name: str = "") -> Floats:
     return centred
 
 
-def pairwise_cka(
-    embeddings: Embeddings, languages: Sequence[str], *, debiased: bool = False, resamples: int = 200, seed: int = 0
-) -> Measured:
+def pairwise_cka(embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions = ProbeOptions()) -> Measured:
     """CKA between all pairs of languages (see `linear_cka`), with intervals by a bootstrap over sentences.
 
     One pass over blocks of Gram matrices serves all pairs and all resamples: a resample is a vector of weights. Without
@@ -89,9 +87,11 @@ def pairwise_cka(
         numbers = ", ".join(str(len(x)) for x in centred)
         raise DataError(f"The languages have different numbers of sentences: {numbers}.")
     k, d = len(centred), max(x.shape[1] for x in centred)
-    if not resamples and (k + 1) * d**2 < 2 * n * d + (k + 1) * n:  # products of all pairs, of either form
-        return compute_pairs(k, lambda a, b: (linear_cka(centred[a], centred[b], debiased=debiased), np.empty(0)))
-    hsic = _hsic(centred, sentence_weights(n, resamples, seed).T, debiased)
+    if not options.resamples and (k + 1) * d**2 < 2 * n * d + (k + 1) * n:  # products of all pairs, of either form
+        return compute_pairs(
+            k, lambda a, b: (linear_cka(centred[a], centred[b], debiased=options.debiased), np.empty(0))
+        )
+    hsic = _hsic(centred, sentence_weights(n, options).T, options.debiased)
 
     def compute(a: int, b: int) -> tuple[float, Floats]:
         scale = hsic[a, a] * hsic[b, b]

@@ -1,6 +1,6 @@
 """How well embeddings of parallel sentences tell the languages apart: three measures beside CKA.
 
-Each takes the embeddings of the languages, their names for errors, and the number of bootstrap resamples.
+Each takes the embeddings of the languages, and their names for errors.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from mslt_cli.probing.pairs import (
     Embeddings,
     Floats,
     Measured,
+    ProbeOptions,
     compute_pairs,
     recentre,
     sentence_weights,
@@ -28,13 +29,11 @@ BLOCK_ROWS = 2_000
 """Sentences whose similarities to all others are in memory at once."""
 
 
-def retrieval(
-    embeddings: Embeddings, languages: Sequence[str], *, csls: bool = False, resamples: int = 200, seed: int = 0
-) -> Measured:
+def retrieval(embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions = ProbeOptions()) -> Measured:
     """Translation retrieval: the share of sentences whose nearest one in the other language is the translation.
 
-    With `csls`, the mean similarity of both sentences to their nearest ten is subtracted from their similarity, so that
-    sentences that are near to everything are not found everywhere.
+    With `csls`, the mean similarity of both sentences to their nearest ten is subtracted from theirs, so that sentences
+    that are near to everything are not found everywhere.
 
     Returns:
         Accuracy, mean of both directions, 0..1; higher = more mixed. Chance is 1 / n.
@@ -56,10 +55,10 @@ def retrieval(
             )
         unit.append(x / norms)
     n = len(unit[0])
-    weights = sentence_weights(n, resamples, seed) / n
+    weights = sentence_weights(n, options) / n
 
     def compute(a: int, b: int) -> tuple[float, Floats]:
-        hits = (_hits(unit[a], unit[b], csls).astype(float) + _hits(unit[b], unit[a], csls)) / 2
+        hits = (_hits(unit[a], unit[b], options.csls).astype(float) + _hits(unit[b], unit[a], options.csls)) / 2
         return float(hits.mean()), weights @ hits
 
     return compute_pairs(len(unit), compute)
@@ -70,7 +69,7 @@ def _hits(x: Floats, y: Floats, csls: bool) -> NDArray[np.bool_]:
     # The mean similarity of x's row to its own nearest is the same for all candidates: it changes no order.
     hubs = _nearness(y, x) if csls else 0.0
     nearest = [(2 * similar - hubs).argmax(axis=1) for similar in _similarities(x, y)]
-    return np.concatenate(nearest) == np.arange(len(x))
+    return np.equal(np.concatenate(nearest), np.arange(len(x)))
 
 
 def _nearness(x: Floats, y: Floats) -> Floats:
@@ -87,7 +86,7 @@ def _similarities(x: Floats, y: Floats) -> Iterator[Floats]:
 
 
 def centroid_distance(
-    embeddings: Embeddings, languages: Sequence[str], *, resamples: int = 200, seed: int = 0
+    embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions = ProbeOptions()
 ) -> Measured:
     """Distance between the means of two languages, relative to the spread of sentences around each mean.
 
@@ -103,7 +102,7 @@ def centroid_distance(
         Multilingual Representations, compare centroids of languages as well.
     """
     n = len(embeddings[0])
-    weights = np.concatenate([np.ones((1, n)), sentence_weights(n, resamples, seed)]) / n  # rows add up to 1
+    weights = np.concatenate([np.ones((1, n)), sentence_weights(n, options)]) / n  # rows add up to 1
     means, spreads = [], []
     for language, given in zip(languages, embeddings, strict=True):
         x = np.asarray(given, np.float64)
@@ -124,7 +123,7 @@ def centroid_distance(
 
 
 def language_identification(
-    embeddings: Embeddings, languages: Sequence[str], *, resamples: int = 200, seed: int = 0
+    embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions = ProbeOptions()
 ) -> Measured:
     """How well a linear classifier tells the language of a sentence from its embedding.
 
@@ -154,7 +153,7 @@ def language_identification(
         raise DataError(f"{n} sentences are too few for {FOLDS} folds of language identification.")
     x = np.concatenate([np.asarray(e, np.float32) for e in embeddings])
     y = np.repeat(np.arange(k), n)
-    fold = np.tile(np.random.default_rng(seed).permutation(n) % FOLDS, k)
+    fold = np.tile(np.random.default_rng(options.seed).permutation(n) % FOLDS, k)
     right = np.zeros(len(x), bool)
     for held in range(FOLDS):
         test = fold == held
@@ -164,5 +163,5 @@ def language_identification(
             model.fit(x[~test], y[~test])
         right[test] = model.predict(x[test]) == y[test]
     by_sentence = right.reshape(k, n).mean(axis=0)
-    draws = sentence_weights(n, resamples, seed) @ by_sentence / n
+    draws = sentence_weights(n, options) @ by_sentence / n
     return {(): BootstrapValue(float(by_sentence.mean()), draws)}

@@ -18,6 +18,20 @@ MOST_LOST = 0.05
 
 
 @dataclass(frozen=True)
+class ProbeOptions:
+    """How the mixing of languages is measured."""
+
+    debiased: bool = False
+    """CKA without its bias for few sentences."""
+    csls: bool = False
+    """Retrieval without hubs."""
+    resamples: int = 200
+    """Bootstrap resamples of the sentences, for the intervals; 0 = no intervals."""
+    seed: int = 0
+    """Seed of all that is drawn at random."""
+
+
+@dataclass(frozen=True)
 class BootstrapValue:
     """One value, and its values under each resample of the sentences."""
 
@@ -43,7 +57,7 @@ the value of a metric without pairs."""
 
 def compute_pairs(k: int, compute: Callable[[int, int], tuple[float, Floats]]) -> Measured:
     """Compute the value and the draws of each pair of k languages, and their means."""
-    pairs = {(a, b): BootstrapValue(*compute(a, b)) for a, b in combinations(range(k), 2)}
+    pairs: Measured = {(a, b): BootstrapValue(*compute(a, b)) for a, b in combinations(range(k), 2)}
     values, draws = zip(*((pair.value, pair.draws) for pair in pairs.values()), strict=True)
     return {(): BootstrapValue(float(np.mean(values)), np.mean(draws, axis=0)), **pairs}
 
@@ -54,6 +68,7 @@ def recentre(draws: Floats, value: float) -> Floats:
     return draws + (value - float(np.median(usable))) if len(usable) else draws
 
 
-def sentence_weights(n: int, resamples: int, seed: int) -> Floats:
+def sentence_weights(n: int, options: ProbeOptions) -> Floats:
     """How often each sentence is drawn in each resample: shape (resamples, n), rows add up to n."""
-    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+    rng = np.random.default_rng(options.seed)
+    return rng.multinomial(n, np.full(n, 1 / n), size=options.resamples).astype(np.float64)

@@ -12,11 +12,12 @@ import pytest
 from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import DataError, ModelError, UnknownNameError, UsageError
 from mslt_cli.measuring import sentence_vectors as vectors_module
-from mslt_cli.measuring.mixing import ProbeOptions, probe, stored_probes
+from mslt_cli.measuring.mixing import probe, stored_probes
 from mslt_cli.measuring.parallel_sentences import aligned_sentences
 from mslt_cli.measuring.sentence_vectors import make_embedder, sentence_vectors
 from mslt_cli.models.find import fetch_model
 from mslt_cli.probing.embeddings import EmbeddingOptions, sentence_embeddings
+from mslt_cli.probing.pairs import ProbeOptions
 from mslt_cli.runs.directory import RunError
 from mslt_cli.runs.experiment import train
 from mslt_cli.runs.how import How
@@ -90,10 +91,10 @@ def test_embeddings_are_made_once_and_lie_in_the_order_of_the_sentences(sentence
     again = sentence_vectors(model, sentences, "last", CPU)
     assert len(counted) == 3
     for language in (EN, DE, FR):
-        np.testing.assert_array_equal(first[language][2], again[language][2])
+        np.testing.assert_array_equal(first[2][language], again[2][language])
     tokenizer, network = model.load("cpu")
     alone = sentence_embeddings(network, tokenizer, sentences.text(FR), layers="last")[2]
-    np.testing.assert_allclose(first[FR][2], alone, atol=1e-5)
+    np.testing.assert_allclose(first[2][FR], alone, atol=1e-5)
     counted.clear()
     sentence_vectors(model, sentences, "all", CPU)
     assert counted == [[0, 1]] * 3  # the last was there
@@ -115,13 +116,13 @@ def test_another_language_or_metric_embeds_nothing_anew(lines, tiny, counted):  
 
 
 def test_every_metric_layer_and_pair_is_there_with_its_interval(sentences, tiny):  # noqa: F811
-    found = probe([tiny], sentences, layers="all", metrics=("cka", "langid"), embedding=CPU)
-    assert {m.layer for m in found.measures} == {0, 1, 2}
-    of_cka = [m for m in found.measures if m.metric == "cka" and m.layer == 2]
+    probed = probe([tiny], sentences, layers="all", metrics=("cka", "langid"), embedding=CPU)
+    assert {m.layer for m in probed.measures} == {0, 1, 2}
+    of_cka = [m for m in probed.measures if m.metric == "cka" and m.layer == 2]
     assert [(m.a, m.b) for m in of_cka] == [("", ""), (EN, DE), (EN, FR), (DE, FR)]
     assert of_cka[0].value == pytest.approx(np.mean([m.value for m in of_cka[1:]]))
     assert all(m.low <= m.value <= m.high and m.n == 38 for m in of_cka)
-    assert [(m.a, m.b) for m in found.measures if m.metric == "langid"] == [("", "")] * 3
+    assert [(m.a, m.b) for m in probed.measures if m.metric == "langid"] == [("", "")] * 3
 
 
 @pytest.fixture
@@ -140,21 +141,22 @@ def trained(own_store, home, moods, tiny):  # noqa: F811
 @pytest.mark.parametrize("head", ["cls", "mean"])
 def test_runs_are_looked_at_beside_their_model_and_differences_are_paired(sentences, tiny, trained, head):  # noqa: F811
     run = trained((DE, EN), head=head)
-    found = probe([tiny, run], sentences, embedding=CPU)
-    base, tuned = (m for m in found.measures if not m.a)
+    probed = probe([tiny, run], sentences, embedding=CPU)
+    base, tuned = (m for m in probed.measures if not m.a)
     assert (tuned.label, tuned.run_id) == ("MSLT(de,en)", run.run_id)
     assert base.value != tuned.value
-    (difference,) = found.differences
+    (difference,) = probed.differences
     assert difference.value == pytest.approx(tuned.value - base.value)
     assert difference.low <= difference.value <= difference.high
     assert any((run.directory / "cache").rglob("002.safetensors"))
     same = probe([tiny, tiny, run], sentences, embedding=CPU)
     assert (same.differences[0].value, same.differences[0].low, same.differences[0].high) == (0, 0, 0)
+    labels = list(same.vectors)
     assert [(d.label, d.less) for d in same.differences] == [
-        (same.probed[j].label, same.probed[i].label) for i, j in ((0, 1), (0, 2), (1, 2))
+        (labels[j], labels[i]) for i, j in ((0, 1), (0, 2), (1, 2))
     ]
     assert same.differences[2].value == pytest.approx(difference.value)
-    assert len({model.label for model in same.probed}) == 3
+    assert len(labels) == 3
 
 
 def test_a_run_without_weights_names_the_command(sentences, trained):
@@ -175,13 +177,13 @@ def test_decoders_and_their_adapters_are_looked_at_too(sentences, own_store, hom
     settings = preset("default", "bactrian", "x", kind="instruction")
     settings = override(settings, {"steps": 3, "batch_size": 4, "learning_rate": 1e-1}, {"rank": 4, "four_bit": False})
     (done,) = train(own_store, task, model, [(DE,)], examples=12, settings=settings, root=home / "runs")
-    found = probe([model, done.outcome.run], sentences, embedding=CPU)
-    base, tuned = (m for m in found.measures if not m.a)
+    probed = probe([model, done.outcome.run], sentences, embedding=CPU)
+    base, tuned = (m for m in probed.measures if not m.a)
     assert base.value != tuned.value
     untouched = replace(settings, learning_rate=1e-30)
     (done,) = train(own_store, task, model, [(DE,)], examples=12, settings=untouched, root=home / "runs")
-    found = probe([model, done.outcome.run], sentences, embedding=CPU)
-    assert found.differences[0].value == pytest.approx(0, abs=1e-5)
+    probed = probe([model, done.outcome.run], sentences, embedding=CPU)
+    assert probed.differences[0].value == pytest.approx(0, abs=1e-5)
 
 
 def test_models_of_different_width_stand_side_by_side(sentences, tiny, tmp_path):  # noqa: F811
@@ -191,9 +193,9 @@ def test_models_of_different_width_stand_side_by_side(sentences, tiny, tmp_path)
     config = transformers.AutoConfig.from_pretrained(folder)
     config.hidden_size, config.num_hidden_layers = 24, 3
     transformers.BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    found = probe([tiny, fetch_model(str(folder))], sentences, embedding=CPU)
-    assert [m.layer for m in found.measures if not m.a] == [2, 3]
-    assert len(found.differences) == 1
+    probed = probe([tiny, fetch_model(str(folder))], sentences, embedding=CPU)
+    assert [m.layer for m in probed.measures if not m.a] == [2, 3]
+    assert len(probed.differences) == 1
     with pytest.raises(ModelError, match="has no layer 3. Its layers are 0 .* to 2"):
         probe([tiny], sentences, layers=(3,), embedding=CPU)
 
@@ -213,16 +215,16 @@ def test_models_that_say_nothing_are_told(sentences, tiny, tmp_path):  # noqa: F
 
 
 def test_what_was_measured_is_stored_and_measured_again_takes_its_place(sentences, tiny, own_store):  # noqa: F811
-    found = probe([tiny], sentences, metrics=("cka", "langid"), embedding=CPU)
+    probed = probe([tiny], sentences, metrics=("cka", "langid"), embedding=CPU)
     with open_store(own_store, write=True) as store:
         for _ in range(2):
-            save_probes(store, stored_probes(found))
+            save_probes(store, stored_probes(probed))
         save_probes(store, stored_probes(probe([tiny], sentences, options=ProbeOptions(debiased=True), embedding=CPU)))
         rows = read_probes(store, metric="cka")
         assert len(rows) == 8
         assert len(read_probes(store)) == 9
     row = next(row for row in rows if (row.a, row.b, row.pooling) == ("deu", "eng", "mean"))
-    measured = next(m for m in found.measures if {m.a, m.b} == {EN, DE} and m.metric == "cka")
+    measured = next(m for m in probed.measures if {m.a, m.b} == {EN, DE} and m.metric == "cka")
     assert (row.value, row.low, row.high, row.n) == (measured.value, measured.low, measured.high, 38)
     assert (row.corpus, row.languages, row.layer) == ("lines", ("deu", "eng", "fra"), 2)
 

@@ -6,6 +6,7 @@ import pytest
 from mslt_cli.errors import DataError
 from mslt_cli.probing import cka
 from mslt_cli.probing.cka import linear_cka, pairwise_cka
+from mslt_cli.probing.pairs import ProbeOptions
 
 PAIRS = [(0, 1), (0, 2), (1, 2)]
 
@@ -88,14 +89,14 @@ def test_unrelated_embeddings_look_alike_unless_debiased():
 def test_all_pairs_at_once_are_each_pair_alone_whatever_the_blocks(monkeypatch, debiased, rows):
     given = data()
     monkeypatch.setattr(cka, "BLOCK_ELEMENTS", rows * 60 * 3)
-    in_blocks = pairwise_cka(given, "abc", debiased=debiased, resamples=20)
+    in_blocks = pairwise_cka(given, "abc", ProbeOptions(debiased=debiased, resamples=20))
     assert list(in_blocks) == [(), *PAIRS]
     for a, b in PAIRS:
         assert in_blocks[a, b].value == pytest.approx(linear_cka(given[a], given[b], debiased=debiased))
     assert in_blocks[()].value == pytest.approx(np.mean([in_blocks[pair].value for pair in PAIRS]))
     np.testing.assert_allclose(in_blocks[()].draws, np.mean([in_blocks[pair].draws for pair in PAIRS], axis=0))
     monkeypatch.undo()
-    at_once = pairwise_cka(given, "abc", debiased=debiased, resamples=20)
+    at_once = pairwise_cka(given, "abc", ProbeOptions(debiased=debiased, resamples=20))
     for pair in PAIRS:
         np.testing.assert_allclose(in_blocks[pair].draws, at_once[pair].draws, atol=1e-5)
 
@@ -106,7 +107,7 @@ def test_without_resamples_the_cheaper_form_serves_all_pairs(monkeypatch, n, d, 
     over_sentences, plain = [], cka._hsic
     monkeypatch.setattr(cka, "_hsic", lambda *args: over_sentences.append(1) or plain(*args))
     given = data(n, d)
-    measured = pairwise_cka(given, "abc", debiased=debiased, resamples=0)
+    measured = pairwise_cka(given, "abc", ProbeOptions(debiased=debiased, resamples=0))
     assert bool(over_sentences) != over_features
     for a, b in PAIRS:
         assert measured[a, b].value == pytest.approx((naive_debiased if debiased else naive)(given[a], given[b]))
@@ -116,7 +117,7 @@ def test_without_resamples_the_cheaper_form_serves_all_pairs(monkeypatch, n, d, 
 def test_resamples_are_those_of_the_obvious_loop(debiased):
     """The loop repeats rows; pairs of a sentence with its own copy are left out."""
     x, y, _ = data(n=30)
-    measured = pairwise_cka([x, y], "ab", debiased=debiased, resamples=6, seed=4)[0, 1]
+    measured = pairwise_cka([x, y], "ab", ProbeOptions(debiased=debiased, resamples=6, seed=4))[0, 1]
     weights = np.random.default_rng(4).multinomial(30, np.full(30, 1 / 30), size=6)
     slow = []
     for w in weights:
@@ -144,7 +145,10 @@ def test_intervals_are_as_wide_as_fresh_sentences_make_the_values_differ():
         return [x, x + rng.normal(size=(100, 10))]
 
     fresh = np.quantile([linear_cka(*sample(seed)) for seed in range(300)], (0.025, 0.975))
-    widths = [np.diff(pairwise_cka(sample(seed), "ab", resamples=400)[0, 1].interval)[0] for seed in range(900, 910)]
+    widths = [
+        np.diff(pairwise_cka(sample(seed), "ab", ProbeOptions(resamples=400))[0, 1].interval)[0]
+        for seed in range(900, 910)
+    ]
     assert np.mean(widths) == pytest.approx(fresh[1] - fresh[0], rel=0.25)
 
 
@@ -152,7 +156,7 @@ def test_of_few_sentences_there_is_no_interval_rather_than_a_wild_one():
     rng = np.random.default_rng(0)
     for n in (4, 5, 8, 10, 12, 20, 40):
         x = rng.normal(size=(n, 384))
-        mean = pairwise_cka([x, x + 0.1 * rng.normal(size=x.shape)], "ab", resamples=200)[()]
+        mean = pairwise_cka([x, x + 0.1 * rng.normal(size=x.shape)], "ab", ProbeOptions(resamples=200))[()]
         low, high = mean.interval
         assert np.isnan(low) or -0.5 < low <= mean.value <= high < 1.5, n
     assert not np.isnan(low)
@@ -160,9 +164,9 @@ def test_of_few_sentences_there_is_no_interval_rather_than_a_wild_one():
 
 def test_the_same_seed_gives_the_same_numbers_and_no_resamples_no_interval():
     given = data()
-    one, other = (pairwise_cka(given, "abc", seed=3, resamples=10) for _ in range(2))
+    one, other = (pairwise_cka(given, "abc", ProbeOptions(seed=3, resamples=10)) for _ in range(2))
     assert all((one[key].draws == other[key].draws).all() for key in ((), *PAIRS))
-    assert np.isnan(pairwise_cka(given, "abc", resamples=0)[()].interval).all()
+    assert np.isnan(pairwise_cka(given, "abc", ProbeOptions(resamples=0))[()].interval).all()
 
 
 def test_what_cannot_be_compared_is_told():

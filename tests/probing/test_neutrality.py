@@ -6,6 +6,7 @@ import pytest
 from mslt_cli.errors import DataError
 from mslt_cli.probing import neutrality
 from mslt_cli.probing.neutrality import centroid_distance, language_identification, retrieval
+from mslt_cli.probing.pairs import ProbeOptions
 
 pytest.importorskip("sklearn")
 
@@ -36,7 +37,7 @@ def slow_retrieval(x, y, k=0):
 def test_retrieval_is_that_of_the_slow_twin(monkeypatch, csls, block):
     monkeypatch.setattr(neutrality, "BLOCK_ROWS", block)
     given = data(n=40, shift=1.0)
-    measured = retrieval(given, "abc", csls=csls)
+    measured = retrieval(given, "abc", ProbeOptions(csls=csls))
     mean = measured.pop(())
     assert list(measured) == [(0, 1), (0, 2), (1, 2)]
     for (a, b), pair in measured.items():
@@ -51,22 +52,24 @@ def test_csls_finds_what_a_hub_hides():
     common, own = rng.normal(size=30), rng.normal(size=(40, 30))
     x, y = common + 0.5 * own, common + 0.5 * own + 0.5 * rng.normal(size=(40, 30))
     y[0] = common  # near to everything
-    plain, corrected = (retrieval([x, y], "ab", csls=csls, resamples=0)[0, 1].value for csls in (False, True))
+    plain, corrected = (
+        retrieval([x, y], "ab", ProbeOptions(csls=csls, resamples=0))[0, 1].value for csls in (False, True)
+    )
     assert plain < corrected - 0.1
 
 
 def test_centroids_by_hand():
     # Means (0, 0) and (3, 4): 5 apart. Each sentence is 1 from its mean, so the spread is 1.
     around = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
-    once = centroid_distance([around, around + np.array([3, 4])], "ab", resamples=0)
+    once = centroid_distance([around, around + np.array([3, 4])], "ab", ProbeOptions(resamples=0))
     assert once[0, 1].value == pytest.approx(5)
-    twice = centroid_distance([2 * around, 2 * around + np.array([3, 4])], "ab", resamples=0)
+    twice = centroid_distance([2 * around, 2 * around + np.array([3, 4])], "ab", ProbeOptions(resamples=0))
     assert twice[0, 1].value == pytest.approx(2.5)
 
 
 def test_centroids_of_resamples_are_those_of_repeated_rows():
     x, y, _ = data(n=20, shift=1)
-    measured = centroid_distance([x, y], "ab", resamples=5, seed=2)[0, 1]
+    measured = centroid_distance([x, y], "ab", ProbeOptions(resamples=5, seed=2))[0, 1]
     weights = np.random.default_rng(2).multinomial(20, np.full(20, 1 / 20), size=5)
     slow = []
     for w in weights:
@@ -79,7 +82,7 @@ def test_centroids_of_resamples_are_those_of_repeated_rows():
 
 def test_intervals_of_centroids_lie_around_their_value():
     for n in (5, 20, 200):
-        mean = centroid_distance(data(n=n, shift=0.2), "abc", resamples=300)[()]
+        mean = centroid_distance(data(n=n, shift=0.2), "abc", ProbeOptions(resamples=300))[()]
         low, high = mean.interval
         assert low < mean.value < high
 
@@ -102,7 +105,7 @@ def test_translations_are_in_one_fold():
 
 def test_the_same_command_gives_the_same_numbers():
     for metric in (retrieval, centroid_distance, language_identification):
-        one, other = (metric(data(shift=0.3), "abc", seed=1) for _ in range(2))
+        one, other = (metric(data(shift=0.3), "abc", ProbeOptions(seed=1)) for _ in range(2))
         assert all((one[key].draws == other[key].draws).all() for key in one)
 
 
