@@ -22,6 +22,8 @@ from mslt_cli.commands.options import (
     langs_option,
     option,
 )
+from mslt_cli.show.bars import progress
+from mslt_cli.show.terminal import note
 
 fetch_commands = typer.Typer(
     help="Fill the store and the cache: languages, data sets, models, vocabularies, embeddings.", no_args_is_help=True
@@ -112,23 +114,17 @@ def fetch_data_command(
       mslt fetch data --task xcopa --from ~/data/xcopa
     """
     from mslt_cli.data.splits import fetch_data
-    from mslt_cli.show.bars import progress
     from mslt_cli.show.fetched import show_data
 
-    chosen = task_of(task, no_repair)
+    bars, chosen = progress(), task_of(task, no_repair)
     with filled_store(store) as opened:
         languages = languages_of(opened, chosen, langs)
+    folder = from_.expanduser() if from_ else None
     report = fetch_data(
-        chosen,
-        languages,
-        split or (),
-        from_path=from_.expanduser() if from_ else None,
-        force=force,
-        revision=revision,
-        workers=workers,
-        progress=progress(),
+        chosen, languages, split or (), from_path=folder, force=force, revision=revision, workers=workers, progress=bars
     )
-    _note_all(report.notes)
+    for line in report.notes:
+        bars.note(line)
     show_data(report, (Format.json if json_ else format_).value)
 
 
@@ -153,16 +149,10 @@ def fetch_model_command(
       mslt fetch model xlm-r-base
     """
     from mslt_cli.models.find import fetch_model
-    from mslt_cli.show.bars import progress
     from mslt_cli.show.fetched import show_model
 
     fetched = fetch_model(
-        model,
-        revision=revision,
-        tokenizer_only=tokenizer_only,
-        force=force,
-        workers=workers,
-        progress=progress(),
+        model, revision=revision, tokenizer_only=tokenizer_only, force=force, workers=workers, progress=progress()
     )
     show_model(fetched, (Format.json if json_ else format_).value)
 
@@ -190,11 +180,9 @@ def fetch_vocab_command(
     """
     from mslt_cli.measuring.vocabularies import fetch_vocabularies
     from mslt_cli.models.find import fetch_model
-    from mslt_cli.show.bars import progress
     from mslt_cli.show.fetched import show_vocabularies
 
-    bars = progress()
-    chosen = task_of(task, no_repair)
+    bars, chosen = progress(), task_of(task, no_repair)
     with filled_store(store, write=True) as opened:
         languages = languages_of(opened, chosen, langs)
         tokenizer = fetch_model(model, tokenizer_only=True, progress=bars)
@@ -233,23 +221,15 @@ def fetch_embeddings_command(
     from mslt_cli.measuring.language_means import fetch_embeddings
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.embeddings import EmbeddingOptions
-    from mslt_cli.show.bars import progress
     from mslt_cli.show.fetched import show_embeddings
 
-    bars = progress()
-    chosen = task_of(corpus, no_repair)
+    bars, chosen = progress(), task_of(corpus, no_repair)
     with filled_store(store, write=True) as opened:
         languages = languages_of(opened, chosen, langs)
+        network = fetch_model(model, progress=bars)
+        options = EmbeddingOptions(prefix=prefix, special_tokens=special_tokens, device=device)
         report = fetch_embeddings(
-            opened,
-            fetch_model(model, progress=bars),
-            chosen,
-            languages,
-            split=split,
-            limit=limit,
-            options=EmbeddingOptions(prefix=prefix, special_tokens=special_tokens, device=device),
-            force=force,
-            progress=bars,
+            opened, network, chosen, languages, split=split, limit=limit, options=options, force=force, progress=bars
         )
     show_embeddings(report, chosen, (Format.json if json_ else format_).value)
 
@@ -279,14 +259,8 @@ def fetch_runs_command(
 
     with filled_store(store, write=True) as opened:
         indexed = index_runs(opened, folders or [runs_root(None, opened.path)])
-    _note_all(tuple(why for _, why in indexed.refused))
+    for _, why in indexed.refused:
+        note(why)
     show_index(indexed, (Format.json if json_ else format_).value)
     if indexed.refused:
         raise MsltError(f"{len(indexed.refused)} of {len(indexed.runs) + len(indexed.refused)} runs were not taken.")
-
-
-def _note_all(notes: tuple[str, ...]) -> None:
-    from mslt_cli.show.terminal import note
-
-    for line in notes:
-        note(line)

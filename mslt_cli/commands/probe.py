@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,9 +22,6 @@ from mslt_cli.commands.options import (
     langs_option,
     option,
 )
-
-if TYPE_CHECKING:
-    from mslt_cli.measuring.mixing import Probe
 
 _MAPS = "Maps"
 
@@ -91,17 +88,19 @@ def probe_command(
     """
     from mslt_cli.commands.arguments import filled_store, languages_of, numbers_in, task_of
     from mslt_cli.data.prepared import records
-    from mslt_cli.errors import UsageError
+    from mslt_cli.errors import StoreError, UsageError
     from mslt_cli.languages.pools import split_names
     from mslt_cli.measuring.mixing import probe, stored_probes
     from mslt_cli.measuring.parallel_sentences import aligned_sentences
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.embeddings import EmbeddingOptions, Layers
     from mslt_cli.probing.maps import PROJECTIONS, require_points
+    from mslt_cli.probing.pairs import ProbeOptions
     from mslt_cli.runs.index import find_run
     from mslt_cli.show.bars import progress
-    from mslt_cli.show.mixing_tables import show_probe
-    from mslt_cli.store.db import store_path
+    from mslt_cli.show.mixing_tables import show_probe, text_rows
+    from mslt_cli.store.db import open_store, store_path
+    from mslt_cli.store.probes import save_probes
 
     form = (Format.json if json_ else format_).value
     if form == "lines":
@@ -137,7 +136,11 @@ def probe_command(
         embedding=EmbeddingOptions(prefix=prefix, special_tokens=special_tokens, device=device),
         progress=bars,
     )
-    _keep(path, measured)
+    try:
+        with open_store(path, write=True) as opened:
+            save_probes(opened, stored_probes(measured))
+    except StoreError as error:
+        bars.note(f"{error} The results are shown, and not stored.")
     show_probe(measured, form)
     if out is None and interactive is None:
         return
@@ -147,27 +150,10 @@ def probe_command(
     if out is not None:
         from mslt_cli.show.probe_figure import save_figure
 
-        for line in save_figure(out, maps):
+        for line in [*save_figure(out, maps), f"figure: {out}"]:
             bars.note(line)
-        bars.note(f"figure: {out}")
     if interactive is not None:
-        from mslt_cli.show.mixing_tables import text_rows
         from mslt_cli.show.probe_page import save_page
 
         save_page(interactive, maps, text_rows(measured))
         bars.note(f"page: {interactive}")
-
-
-def _keep(path: Path, measured: Probe) -> None:
-    """Store what was measured; a store that cannot be written costs no results."""
-    from mslt_cli.errors import StoreError
-    from mslt_cli.measuring.mixing import stored_probes
-    from mslt_cli.show.terminal import note
-    from mslt_cli.store.db import open_store
-    from mslt_cli.store.probes import save_probes
-
-    try:
-        with open_store(path, write=True) as opened:
-            save_probes(opened, stored_probes(measured))
-    except StoreError as error:
-        note(f"{error} The results are shown, and not stored.")

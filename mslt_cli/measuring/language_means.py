@@ -52,14 +52,11 @@ def fetch_embeddings(
 
     Args:
         store: open to write.
-        model: embeds.
         corpus: the task whose sentences are embedded; missing data are fetched.
         languages: in any spelling. Default: those whose data are in the cache, else the task's sources and targets.
         split: default: the task's training split, or its only one.
         limit: rows of each language, from the first; default: all.
-        options: how sentences are embedded.
         force: measure again what is stored.
-        progress: shows the sentences that are done.
 
     Raises:
         DataError, FetchError, UnknownNameError: as `ensure_data`.

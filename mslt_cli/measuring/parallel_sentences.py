@@ -47,13 +47,11 @@ class Sentences:
 def aligned_sentences(
     corpus: Task, languages: Sequence[str], split: str, *, limit: int | None = None, progress: Progress = QUIET
 ) -> Sentences:
-    """The sentences that all languages have, in the order of the first language.
+    """The sentences that all languages have, in the order of the first language, at most `limit` of them.
 
     Args:
         corpus: a task whose equal ids are the same sentence.
-        languages: two or more, in any spelling.
-        split: of the task.
-        limit: take the first sentences only; None = all.
+        languages: two or more, in any spelling; missing data are fetched.
         progress: shows downloads, and notes how many sentences were left out.
 
     Raises:
@@ -67,17 +65,15 @@ def aligned_sentences(
         raise UsageError("A probe compares languages: name two or more with --langs.")
     records = {record.language: record for record in ensure_data(corpus, languages, split, progress=progress)}
     frames = {language: load(corpus, records[language]) for language in languages}
-    ids = {language: frame["id"].to_list() for language, frame in frames.items()}
-    common = set.intersection(*(set(own) for own in ids.values()))
-    kept = [id_ for id_ in ids[languages[0]] if id_ in common][:limit]
+    places = {language: {id_: row for row, id_ in enumerate(frame["id"])} for language, frame in frames.items()}
+    common = set.intersection(*map(set, places.values()))
+    kept = [id_ for id_ in places[languages[0]] if id_ in common][:limit]
     if not kept:
         codes = ", ".join(corpus.code(language) for language in languages)
         raise DataError(f"No sentence of {corpus.name} {split} is in all of {codes}.")
-    dropped = {corpus.code(language): len(own) - len(common) for language, own in ids.items() if len(own) > len(common)}
-    if dropped:
-        numbers = ", ".join(f"{n:,} in {code}" for code, n in dropped.items())
-        progress.note(f"{corpus.name}: {len(common):,} sentences are in all languages; dropped {numbers}")
-    places = {language: {id_: row for row, id_ in enumerate(own)} for language, own in ids.items()}
+    lost = {corpus.code(language): len(own) - len(common) for language, own in places.items()}
+    if dropped := ", ".join(f"{n:,} in {code}" for code, n in lost.items() if n):
+        progress.note(f"{corpus.name}: {len(common):,} sentences are in all languages; dropped {dropped}")
     return Sentences(
         corpus=corpus,
         split=split,

@@ -67,13 +67,12 @@ def fetch_vocabularies(
 
     Args:
         store: open to write.
-        model: its tokenizer is used.
+        model: its tokenizer alone is needed.
         task: its data are read; missing data are fetched.
         languages: in any spelling. Default: those whose data are in the cache, else the task's sources and targets.
         split: default: the task's training split, or its only one.
         limit: rows of each language, from the first; default: all.
         force: measure again what is stored.
-        progress: shows the rows that are done.
 
     Raises:
         DataError, FetchError, UnknownNameError: as `ensure_data`.
@@ -120,12 +119,9 @@ def fetch_vocabularies(
 
 
 def count_tokens(tokenizer: Tokenizer, texts: Sequence[str] | Sequence[list[str]], unknown: int | None) -> Counts:
-    """Tokenize texts, without the special tokens that a model puts around them; all cores share the work.
+    """Tokenize sentences or lists of words, without the special tokens that a model puts around them.
 
-    Args:
-        tokenizer: as `read_tokenizer` gives it.
-        texts: sentences, or lists of words.
-        unknown: as `unknown_id` gives it.
+    All cores share the work. `unknown` is the tokenizer's `unknown_id`.
     """
     seen = np.zeros(tokenizer.get_vocab_size(with_added_tokens=True), dtype=bool)
     tokens = unknown_tokens = n_words = characters = 0

@@ -61,14 +61,10 @@ def sentence_embeddings(
     progress: Progress = QUIET,
     what: str = "embed",
 ) -> dict[int, NDArray[np.float32]]:
-    """Embed sentences: for each layer, the mean of its hidden states over the tokens of a sentence.
+    """Embed n sentences: for each layer, the mean of its hidden states over the tokens of a sentence.
 
     Args:
-        model: without a head, as `load_encoder` gives it; a decoder works as well.
-        tokenizer: the model's own.
-        texts: n of them.
-        options: prefix, pooling, lengths.
-        layers: which ones.
+        model: without a head, as `load_encoder` gives it with its tokenizer; a decoder works as well.
         progress: shows the sentences that are done, and notes how many were cut.
         what: the name of the work in `progress`.
 

@@ -66,17 +66,14 @@ def retrieval(embeddings: Embeddings, languages: Sequence[str], options: ProbeOp
 
 def _hits(x: Floats, y: Floats, csls: bool) -> NDArray[np.bool_]:
     """Whether the nearest row of y to each row of x is the one of the same number."""
-    # The mean similarity of x's row to its own nearest is the same for all candidates: it changes no order.
-    hubs = _nearness(y, x) if csls else 0.0
-    nearest = [(2 * similar - hubs).argmax(axis=1) for similar in _similarities(x, y)]
-    return np.equal(np.concatenate(nearest), np.arange(len(x)))
-
-
-def _nearness(x: Floats, y: Floats) -> Floats:
-    """Mean similarity of each row of x to its nearest rows of y."""
-    most = min(NEIGHBOURS, len(y))
-    means = [np.partition(similar, -most, axis=1)[:, -most:].mean(axis=1) for similar in _similarities(x, y)]
-    return np.concatenate(means)
+    hubs: Floats | float = 0.0
+    if csls:  # the mean similarity of x's row to its own nearest is the same for all candidates: it changes no order
+        most = min(NEIGHBOURS, len(x))
+        blocks = (np.partition(similar, -most, axis=1)[:, -most:] for similar in _similarities(y, x))
+        hubs = np.concatenate([nearest.mean(axis=1) for nearest in blocks])
+    places = np.concatenate([(2 * similar - hubs).argmax(axis=1) for similar in _similarities(x, y)])
+    hits: NDArray[np.bool_] = places == np.arange(len(x))
+    return hits
 
 
 def _similarities(x: Floats, y: Floats) -> Iterator[Floats]:
