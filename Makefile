@@ -15,7 +15,7 @@ transfer: $(VENV)/dev
 		--sources en --sources ar,de,zh --sources de,en,ru
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: lint types test
 

@@ -1,6 +1,7 @@
 """Fixtures that several test modules share."""
 
 import importlib.util
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from mslt_cli.store.fill import fill_languages
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers share the cores: torch must not take both for each
 
 sys.path.insert(0, str(Path(__file__).parent))  # for what several folders share
 
