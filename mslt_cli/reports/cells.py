@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Origin = Literal["", "published", "measured", "shipped", "computed"]
-NONE = "–"
+NEAR = 5.0
+"""Points below the lowest score within which the line of a guess is drawn: further away it would flatten all else."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell."""
+    """A number or a name, for people and for programs."""
 
     value: Any = None
     """For programs: a number (scores in percent), a text, or None where there is none."""
@@ -28,7 +29,7 @@ class Cell:
 
     @property
     def marked(self) -> str:
-        """The text with its marks: "48.87 (35) [1]"."""
+        """ "48.87 (35) [1]"."""
         return marked(self.text, self.marks)
 
 
@@ -66,10 +67,10 @@ class Panel:
     """One field of a chart: a line for each thing, with dots on it."""
 
     title: str
-    lines: tuple[tuple[str, tuple[Dot, ...]], ...]
-    every: tuple[float, ...] = ()
+    lines: Sequence[tuple[str, Sequence[Dot]]]
+    every: Sequence[float] = ()
     """Values of all combinations, drawn behind every line."""
-    marks: tuple[tuple[str, float], ...] = ()
+    marks: Sequence[tuple[str, float]] = ()
     """Upright lines through the panel: what chance would score, what a random combination does."""
 
 
@@ -78,7 +79,7 @@ class DotChart:
     """Dots on lines, in panels beside each other."""
 
     unit: str
-    panels: tuple[Panel, ...]
+    panels: Sequence[Panel]
     joined: bool = False
     """Whether the dots of a line are joined."""
 
@@ -100,28 +101,40 @@ class LineChart:
 
     x_unit: str
     unit: str
-    series: tuple[tuple[str, tuple[SizePoint, ...]], ...]
+    series: Sequence[tuple[str, Sequence[SizePoint]]]
 
 
 Chart = DotChart | LineChart
 
 
-@dataclass(frozen=True)
+@dataclass
 class ReportTable:
     """One table of a report, and the chart that goes with it."""
 
     name: str
     """As users ask for it: "table1"."""
     title: str
-    heads: tuple[Head, ...]
-    rows: tuple[Mapping[str, Cell], ...]
-    notes: tuple[str, ...] = ()
+    heads: list[Head]
+    rows: Sequence[Mapping[str, Cell]] = ()
+    """By the key of a column; while a table is made, a row may lack cells."""
+    notes: list[str] = field(default_factory=list)
     """What a reader has to know: what was trained, what chance scores, what can be seen."""
-    footnotes: tuple[str, ...] = ()
-    """Numbered from 1."""
+    footnotes: list[str] = field(default_factory=list)
+    """Numbered from 1, in the order of their first use."""
     chart: Chart | None = None
     commands: tuple[str, ...] = ()
     """Command lines that trained the runs."""
+
+    def mark(self, texts: Collection[str]) -> tuple[int, ...]:
+        """The numbers of these footnotes."""
+        self.footnotes += [text for text in texts if text not in self.footnotes]
+        return tuple(self.footnotes.index(text) + 1 for text in texts)
+
+    def complete(self) -> None:
+        """Give a row without a cell for a column a dash there, and say each note once."""
+        missing = Cell(None, "–")
+        self.rows = [{head.key: row.get(head.key, missing) for head in self.heads} for row in self.rows]
+        self.notes = list(dict.fromkeys(self.notes))
 
 
 def marked(text: str, marks: Sequence[int]) -> str:
@@ -129,27 +142,11 @@ def marked(text: str, marks: Sequence[int]) -> str:
     return " ".join([text, *(f"[{mark}]" for mark in marks)])
 
 
-class Draft:
-    """A table while it is made: its columns and notes, and footnotes numbered as they are first used."""
-
-    def __init__(self, name: str, title: str, *heads: Head) -> None:
-        self.name, self.title = name, title
-        self.heads = list(heads)
-        self.notes: list[str] = []
-        self.footnotes: list[str] = []
-
-    def mark(self, texts: Sequence[str]) -> tuple[int, ...]:
-        """The numbers of these footnotes."""
-        self.footnotes += [text for text in texts if text not in self.footnotes]
-        return tuple(self.footnotes.index(text) + 1 for text in texts)
-
-    def finish(self, rows: Iterable[Mapping[str, Cell]], *, chart: Chart | None = None) -> ReportTable:
-        """The table; a row without a cell for a column gets a dash there."""
-        missing = Cell(None, NONE)
-        filled = tuple({head.key: row.get(head.key, missing) for head in self.heads} for row in rows)
-        return ReportTable(
-            self.name, self.title, tuple(self.heads), filled, tuple(self.notes), tuple(self.footnotes), chart
-        )
+def mark_guess(guess: float | None, values: Collection[float]) -> list[tuple[str, float]]:
+    """The line of a guess (0..1) in a panel with these values (percent), where it is near enough to be drawn."""
+    if guess is None or not len(values) or 100 * guess <= min(values) - NEAR:
+        return []
+    return [("a guess", 100 * guess)]
 
 
 def percent(share: float) -> str:

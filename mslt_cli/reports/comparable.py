@@ -6,13 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mslt_cli.errors import DataError, UnknownNameError, UsageError
 from mslt_cli.reports.grid import Combination, Draw, Grid, GridName, Trained, draw_of, name_seeds
-from mslt_cli.reports.task_facts import usual_sources
 from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore
 
 PAPER_K = 3
@@ -51,8 +50,7 @@ class Request:
         return self.k == PAPER_K and not self.pool and (not self.include or (with_english and self.include == ("eng",)))
 
 
-@dataclass(frozen=True)
-class _Result:
+class _Result(NamedTuple):
     """A run and what it scored in the evaluation of a grid, by target."""
 
     run: StoredRun
@@ -102,14 +100,12 @@ def make_grid(
         trained = [x for x in trained if x.run.examples == request.examples]
     if not trained:
         return None
-    _require_one_budget(name.label, [x.run for x in trained], request.mix_budgets)
-    _require_one_recipe(name.label, [x.run for x in trained], request.mix_budgets)
+    _require_one_budget_and_recipe(name.label, [x.run for x in trained], request.mix_budgets)
     targets, left_out = _common_targets([x.scores for x in trained], code)
     groups: dict[Combination, list[_Result]] = {}
-    for result in trained:
+    for result in sorted(trained, key=lambda x: (len(x.run.sources), x.run.sources)):
         groups.setdefault(result.run.sources, []).append(result)
-    ordered = sorted(groups, key=lambda combination: (len(combination), combination))
-    made = {combination: _gather_seeds(combination, groups[combination], targets) for combination in ordered}
+    made = {combination: _gather_seeds(combination, group, targets) for combination, group in groups.items()}
     notes += [*left_out, *_seed_notes(made, code)]
     budgets = tuple(sorted({x.run.examples or 0 for x in trained}))
     if len(budgets) > 1:
@@ -125,7 +121,6 @@ def make_grid(
         baseline=_gather_seeds((), untrained[:1], targets) if untrained else None,
         rows=(min(rows), max(rows)),
         notes=tuple(notes),
-        candidates=usual_sources(trained[0].run.task),
         code=code,
     )
 
@@ -136,22 +131,20 @@ def _matches(run: StoredRun, where: Mapping[str, str]) -> bool:
     Raises:
         UnknownNameError: a recipe has no such part.
     """
-    if not where:
-        return True
-    recipe = _recipe(run)
-    for name in where:
-        if name.replace("-", "_") not in recipe:
+    recipe = _recipe(run.identity) if where else {}
+    wanted = [(name, name.replace("-", "_"), value) for name, value in where.items()]
+    for name, part, _ in wanted:
+        if part not in recipe:
             raise UnknownNameError("setting of these runs", name, list(recipe))
-    values = {name: recipe[name.replace("-", "_")] for name in where}
     return all(
-        _as_text(values[name]) == _as_text(value) or (name == "pairing" and values[name] is None)
-        for name, value in where.items()
+        _as_text(recipe[part]) == _as_text(value) or (part == "pairing" and recipe[part] is None)
+        for _, part, value in wanted
     )
 
 
-def _recipe(run: StoredRun) -> dict[str, Any]:
+def _recipe(identity: Mapping[str, Any]) -> dict[str, Any]:
     """What two runs of one grid share, as users name it: {"learning_rate": 1e-4, "adapter.rank": 8, "pairing": …}."""
-    parts = flatten({part: run.identity.get(part) for part in RECIPE})
+    parts = flatten({part: identity.get(part) for part in RECIPE})
     return {part.removeprefix("settings."): value for part, value in parts.items()}
 
 
@@ -175,31 +168,27 @@ def _count_runs(n: int) -> str:
     return "1 run" if n == 1 else f"{n:,} runs"
 
 
-def _require_one_budget(label: str, runs: Sequence[StoredRun], mixed: bool) -> None:
-    counts = Counter(run.examples or 0 for run in runs)
-    if len(counts) > 1 and not mixed:
-        listed = ", ".join(f"{n:,} ({_count_runs(count)})" for n, count in sorted(counts.items()))
+def _require_one_budget_and_recipe(label: str, runs: Sequence[StoredRun], mixed: bool) -> None:
+    """All that determines a run is the same, but for sources, data and seeds, and for budgets mixed on purpose."""
+    budgets = Counter(run.examples or 0 for run in runs)
+    if len(budgets) > 1 and not mixed:
+        listed = ", ".join(f"{n:,} ({_count_runs(count)})" for n, count in sorted(budgets.items()))
         raise UsageError(
             f"The runs of {label} have different budgets, and combinations are comparable under one only: {listed} "
-            f"examples. Choose with --examples {counts.most_common(1)[0][0]}, or force it with --mix-budgets."
+            f"examples. Choose with --examples {budgets.most_common(1)[0][0]}, or force it with --mix-budgets."
         )
-
-
-def _require_one_recipe(label: str, runs: Sequence[StoredRun], mixed: bool) -> None:
-    """All else that determines a run, but for its sources, data and seeds, is the same."""
-    recipes: dict[str, list[StoredRun]] = {}
-    for run in runs:  # thousands of runs have a handful of recipes
-        recipes.setdefault(json.dumps([run.identity.get(part) for part in RECIPE], sort_keys=True), []).append(run)
-    counts: dict[str, Counter[str]] = {}
-    for alike in recipes.values():
-        for part, value in _recipe(alike[0]).items():
+    # Thousands of runs have a handful of recipes.
+    recipes = Counter(json.dumps({part: run.identity.get(part) for part in RECIPE}) for run in runs)
+    values: dict[str, Counter[str]] = {}
+    for text, n in recipes.items():
+        for part, value in _recipe(json.loads(text)).items():
             if (mixed and part == "steps") or (part == "pairing" and value is None):
                 continue  # steps follow from the budget; a single source is paired with nothing
-            counts.setdefault(part, Counter())[_as_text(value)] += len(alike)
-    for part, values in counts.items():
-        if len(values) > 1:
-            ordered = values.most_common()
-            listed = ", ".join(f"{value} ({_count_runs(count)})" for value, count in ordered)
+            values.setdefault(part, Counter())[_as_text(value)] += n
+    for part, counts in values.items():
+        if len(counts) > 1:
+            ordered = counts.most_common()
+            listed = ", ".join(f"{value} ({_count_runs(n)})" for value, n in ordered)
             raise UsageError(
                 f"The runs of {label} differ in {part}: {listed}. Choose with --where {part}={ordered[0][0]}."
             )
@@ -214,10 +203,9 @@ def _common_targets(
         DataError: there is none.
     """
     every = sorted(set().union(*scores), key=lambda target: code.get(target, target))
-    trained_on = {target for of_run in scores for target, score in of_run.items() if not score.unseen}
     common = [target for target in every if all(target in of_run for of_run in scores)]
     alike = [target for target in common if len({of_run[target].data_sha256 for of_run in scores}) == 1]
-    unseen = [target for target in alike if target not in trained_on]
+    unseen = [target for target in alike if all(of_run[target].unseen for of_run in scores)]
     notes = []
     for before, after, why in (
         (every, common, "not all runs were evaluated on them"),
@@ -236,17 +224,12 @@ def _common_targets(
 
 def _gather_seeds(combination: Combination, results: Sequence[_Result], targets: Sequence[str]) -> Trained:
     """One run for each draw, the newest; results come newest first."""
-    by_draw: dict[Draw, _Result] = {}
-    for result in results:
-        by_draw.setdefault(draw_of(result.run), result)
-    ordered = dict(sorted(by_draw.items(), key=lambda item: item[0]))
-    first = next(iter(ordered.values())).scores
+    newest = dict(sorted({draw_of(result.run): result for result in reversed(results)}.items()))
+    first = next(iter(newest.values())).scores
     return Trained(
         languages=combination,
-        runs=tuple(result.run for result in ordered.values()),
-        scores={
-            draw: np.array([result.scores[target].value for target in targets]) for draw, result in ordered.items()
-        },
+        runs=tuple(result.run for result in newest.values()),
+        scores={draw: np.array([result.scores[x].value for x in targets]) for draw, result in newest.items()},
         half_widths=np.array([(first[target].high - first[target].low) / 2 for target in targets]),
     )
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, Panel, ReportTable, percent
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, mark_guess, percent
 from mslt_cli.reports.criteria_choices import Choice, choice_notes
 from mslt_cli.reports.grid import Contender, Group, compare_with_best
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.paper_tables import NEAR
 from mslt_cli.reports.score_cells import choice_cell, count_cell, criterion_cell, describe_runs, score_cell, series_cell
 from mslt_cli.reports.statistics import Estimate, kendall, spearman
 
@@ -18,54 +17,55 @@ MOST_CONTENDERS = 40
 
 def assess_criteria(material: Material) -> ReportTable:
     """How well each criterion orders the combinations that were trained, and what its choice costs."""
-    draft = Draft(
+    table = ReportTable(
         "criteria",
         "How well each criterion foretells what combinations score",
-        Head("series", "task", right=False, label=True),
-        Head("criterion", right=False, label=True),
-        Head("choice", right=False),
-        Head("score", "score (rank)"),
-        Head("regret"),
-        Head("random", "random does as well"),
-        Head("spearman"),
-        Head("kendall"),
-        Head("n"),
+        [
+            Head("series", "task", right=False, label=True),
+            Head("criterion", right=False, label=True),
+            Head("choice", right=False),
+            Head("score", "score (rank)"),
+            Head("regret"),
+            Head("random", "random does as well"),
+            Head("spearman"),
+            Head("kendall"),
+            Head("n"),
+        ],
     )
     rows: list[dict[str, Cell]] = []
     panels = []
-    for group in material.groups(draft):
+    for group in material.groups(table):
         choices = material.choices(group.grid, material.request.include)
-        mine = [_criterion_row(material, group, choice) for choice in choices if not choice.problem]
-        rows += mine
-        panels.append(_criteria_panel(group, mine))
-        draft.notes += [*material.grid_notes(group.grid), *choice_notes(choices)]
-    draft.notes.append(
+        of_group = [_criterion_row(group, choice) for choice in choices if not choice.problem]
+        rows += of_group
+        panels.append(_criteria_panel(group, of_group))
+        table.notes += [*material.grid_notes(group.grid), *choice_notes(choices)]
+    table.notes.append(
         "regret: points that its choice lies below the best; random does as well: share of combinations that score "
         "at least as much; correlations of criterion and score over combinations, with 95 % intervals. These "
         "share languages, so the intervals are somewhat too narrow."
         if rows
         else "Published numbers hold no scores of single combinations: correlations need runs."
     )
-    chart = DotChart("score, %", tuple(panels)) if panels else None
-    return draft.finish(rows, chart=chart)
+    table.rows = rows
+    table.chart = DotChart("score, %", panels) if panels else None
+    return table
 
 
 def _criteria_panel(group: Group, rows: list[dict[str, Cell]]) -> Panel:
     """The score of each criterion's choice, before the scores of all combinations."""
-    scores = 100 * group.means
+    scores = list(100 * group.means)
     chosen = [(row["criterion"].value, row["score"].value) for row in reversed(rows)]
-    lines = tuple((name, (Dot("its choice", value),)) for name, value in chosen if isinstance(value, float))
-    marks = [("mean of all", 100 * group.mean)]
-    if (chance := group.grid.guess()) is not None and 100 * chance > scores.min() - NEAR:
-        marks.append(("a guess", 100 * chance))
-    return Panel(group.grid.label, lines, tuple(scores), tuple(marks))
+    lines = [(name, [Dot("its choice", value)]) for name, value in chosen if isinstance(value, float)]
+    marks = [("mean of all", 100 * group.mean), *mark_guess(group.grid.guess(), scores)]
+    return Panel(group.grid.label, lines, scores, marks)
 
 
-def _criterion_row(material: Material, group: Group, choice: Choice) -> dict[str, Cell]:
+def _criterion_row(group: Group, choice: Choice) -> dict[str, Cell]:
     ranked = [trained for trained in group.trained if trained.languages in choice.values]
     values, means = [choice.values[trained.languages] for trained in ranked], [trained.mean for trained in ranked]
     source = f"{choice.criterion} ({choice.evidence}) against scores of {len(ranked)} combinations"
-    named, ties = material.named(choice.most[0]), len(choice.most)
+    named, ties = group.grid.named(choice.most[0]), len(choice.most)
     others = f" +{ties - 1} that tie" if ties > 1 else ""
     score = choice_cell(group, choice, choice.most)
     row = {
@@ -96,64 +96,60 @@ def _correlation_cell(correlation: Estimate, source: str) -> Cell:
 
 def rank_against_best(material: Material) -> ReportTable:
     """All combinations in order, and which of them cannot be told from the best one."""
-    draft = Draft(
+    table = ReportTable(
         "best",
         "Which combinations can be told from the best one",
-        Head("series", "task", right=False, label=True),
-        Head("rank", label=True),
-        Head("languages", right=False, label=True),
-        Head("score"),
-        Head("behind", "best less this"),
-        Head("p", "p, Holm"),
-        Head("tied", right=False),
-        Head("seeds"),
+        [
+            Head("series", "task", right=False, label=True),
+            Head("rank", label=True),
+            Head("languages", right=False, label=True),
+            Head("score"),
+            Head("behind", "best less this"),
+            Head("p", "p, Holm"),
+            Head("tied", right=False),
+            Head("seeds"),
+        ],
     )
     rows: list[dict[str, Cell]] = []
     panels = []
-    for group in material.groups(draft):
+    for group in material.groups(table):
         label, n = group.grid.label, len(group.trained)
         contenders = compare_with_best(group)
         tied = sum(contender.tied for contender in contenders)
-        listed = contenders[:MOST_CONTENDERS]
-        rows += [_contender_row(group, contender, is_best=contender is contenders[0]) for contender in listed]
-        lines = ((group.grid.named(contender.trained.languages), (_contender_dot(contender),)) for contender in listed)
-        panels.append(Panel(label, tuple(reversed(tuple(lines)))))
-        draft.notes += material.grid_notes(group.grid)
-        draft.notes.append(
+        of_group = [_contender_row(group, contender) for contender in contenders[:MOST_CONTENDERS]]
+        rows += of_group
+        dots = [(row["languages"].text, [_contender_dot(x)]) for row, x in zip(of_group, contenders, strict=False)]
+        panels.append(Panel(label, dots[::-1]))
+        table.notes += material.grid_notes(group.grid)
+        table.notes.append(
             f"{label}: {tied} of {n} combinations can't be told from the best one (paired over targets "
             "and seeds, both taken as samples; p two-sided, Holm's correction, 5 %)."
         )
         if n > MOST_CONTENDERS:
-            draft.notes.append(f"{label}: the first {MOST_CONTENDERS} of {n} are listed.")
+            table.notes.append(f"{label}: the first {MOST_CONTENDERS} of {n} are listed.")
     if not rows:
-        draft.notes.append(
+        table.notes.append(
             "Published numbers have no scores by language and seed: whether they differ can't be tested."
         )
-    chart = DotChart("points below the best", tuple(panels)) if panels else None
-    return draft.finish(rows, chart=chart)
+    table.rows = rows
+    table.chart = DotChart("points below the best", panels) if panels else None
+    return table
 
 
-def _contender_row(group: Group, contender: Contender, *, is_best: bool) -> dict[str, Cell]:
-    grid, trained, behind, p = group.grid, contender.trained, contender.behind, contender.p_holm
-    named = grid.named(trained.languages)
-    source = f"{named}: {describe_runs(grid, trained.runs)}"
-    score = score_cell(group, trained)
-    low, high = 100 * behind.low, 100 * behind.high
-    known = not math.isnan(low)
-    interval = f" [{low:+.2f}, {high:+.2f}]" if known and not is_best else ""
+def _contender_row(group: Group, contender: Contender) -> dict[str, Cell]:
+    grid, trained, p = group.grid, contender.trained, contender.p_holm
+    named, score = grid.named(trained.languages), score_cell(group, trained)
+    value, low, high = (100 * x for x in (contender.behind.value, contender.behind.low, contender.behind.high))
+    source = f"{named}: {describe_runs(grid, trained)}"
+    more = {} if math.isnan(low) else {"low": low, "high": high}
+    interval = f" [{low:+.2f}, {high:+.2f}]" if more and trained is not group.ranked[0] else ""
     p_text = "" if math.isnan(p) else f"{p:.3f}" if p >= 0.001 else "<0.001"
     return {
         "series": series_cell(grid),
-        "rank": count_cell(contender.rank),
+        "rank": count_cell(group.ranks[trained.languages]),
         "languages": Cell(named, named, grid.origin, source),
         "score": Cell(score.value, percent(trained.mean), score.origin, source),
-        "behind": Cell(
-            100 * behind.value,
-            f"{100 * behind.value:+.2f}{interval}",
-            "computed",
-            source,
-            {"low": low, "high": high} if known else {},
-        ),
+        "behind": Cell(value, f"{value:+.2f}{interval}", "computed", source, more),
         "p": Cell(None if math.isnan(p) else p, p_text, "computed", source),
         "tied": Cell(contender.tied, "tied for best" if contender.tied else "", "computed"),
         "seeds": count_cell(len(trained.draws), source),

@@ -58,12 +58,8 @@ def choose(store: Store, setting: ChoiceSetting, code: Mapping[str, str]) -> lis
     """
     n, k, fixed = len(setting.pool), setting.k, len(setting.include)
     total = comb(n - fixed, k - fixed) if n >= k >= fixed else 0
-    criteria = [row.name for row in CRITERIA.values() if row.kind != "chance"]
-    if not 0 < total <= MOST_CHOSEN_FROM:
-        problem = f"the pool has {total:,} combinations, which are not ranked here."
-        return [Choice(name, problem=f"{name}: {problem}") for name in criteria]
     choices = []
-    for name in criteria:
+    for name in [row.name for row in CRITERIA.values() if row.kind != "chance"]:
         try:
             choices.append(_choose_by(name, store, setting, code, total))
         except MsltError as error:
@@ -72,6 +68,8 @@ def choose(store: Store, setting: ChoiceSetting, code: Mapping[str, str]) -> lis
 
 
 def _choose_by(name: str, store: Store, setting: ChoiceSetting, code: Mapping[str, str], total: int) -> Choice:
+    if not 0 < total <= MOST_CHOSEN_FROM:
+        return Choice(name, problem=f"{name}: the pool has {total:,} combinations, which are not ranked here.")
     iso = {code.get(language, language): language for language in setting.pool}
     include = [code.get(language, language) for language in setting.include]
     kind = CRITERIA[name].kind
@@ -80,30 +78,22 @@ def _choose_by(name: str, store: Store, setting: ChoiceSetting, code: Mapping[st
         task=setting.task if kind == "vocabulary" else None,
     )
     selection = select(store, list(iso), setting.k, by=[name], include=include, measured=measured, top=total)
-    values = {tuple(sorted(iso[x] for x in row.languages)): row.scores[name] for row in selection.results}
+    values = {row.languages: row.scores[name] for row in selection.results}  # languages as codes, sorted
     if len(values) < total:
-        unranked = sorted(set(iso) - {x for row in selection.results for x in row.languages})
+        unranked = sorted(set(iso).difference(*values))
         return Choice(name, problem=f"{name} is left out: it knows nothing of {', '.join(unranked)}.")
+    combination = {codes: tuple(sorted(iso[x] for x in codes)) for codes in values}
     most, least = (
-        tuple(
-            sorted(
-                (combination for combination, value in values.items() if abs(value - end) <= TIE),
-                key=lambda combination: sorted(code.get(x, x) for x in combination),
-            )
-        )
+        tuple(combination[codes] for codes, value in sorted(values.items()) if abs(value - end) <= TIE)
         for end in (max(values.values()), min(values.values()))
     )
-    return Choice(name, most, least, values, selection.evidence[0].provenance)
+    by_iso = {combination[codes]: value for codes, value in values.items()}
+    return Choice(name, most, least, by_iso, selection.evidence[0].provenance)
 
 
-def choice_notes(choices: Iterable[Choice], criteria: Collection[str] | None = None) -> list[str]:
-    """Which criteria are left out and why, and of which several combinations tie.
-
-    Args:
-        choices: of a grid.
-        criteria: that the view shows; default: all.
-    """
-    shown = [choice for choice in choices if criteria is None or choice.criterion in criteria]
+def choice_notes(choices: Iterable[Choice], criteria: Collection[str] = CRITERIA) -> list[str]:
+    """Which of these criteria are left out and why, and of which several combinations tie."""
+    shown = [choice for choice in choices if choice.criterion in criteria]
     notes = [choice.problem for choice in shown if choice.problem]
     if tied := [f"{choice.criterion} ({len(choice.most)})" for choice in shown if len(choice.most) > 1]:
         notes.append(f"Several combinations tie under {', '.join(tied)}: the mean over them is shown.")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.reports.cells import Origin
 from mslt_cli.reports.statistics import Estimate, detectable_difference, paired_difference, tied_for_best
-from mslt_cli.reports.task_facts import guess_accuracy
+from mslt_cli.reports.task_facts import guess_accuracy, usual_sources
 from mslt_cli.search.competition import competition_ranks
 from mslt_cli.store.runs import StoredEvaluation, StoredRun
 
@@ -45,8 +47,7 @@ class Trained:
         return tuple(sorted(self.scores))
 
 
-@dataclass(frozen=True)
-class GridName:
+class GridName(NamedTuple):
     """What tells a grid from the others of a report."""
 
     label: str
@@ -56,20 +57,17 @@ class GridName:
 
 
 def name_grids(evaluations: Sequence[StoredEvaluation]) -> dict[StoredEvaluation, GridName]:
-    """A name for each evaluation of a report, no two alike.
+    """A name for each evaluation of a report (all of one metric), no two alike.
 
     A split is named where one task is evaluated on several with one model; a model by the end of its path, unless
     two end alike.
     """
-    splits: dict[tuple[str, str, str], set[str]] = {}
-    models: dict[str, set[str]] = {}
-    for about in evaluations:
-        splits.setdefault((about.task, about.scoring, about.model), set()).add(about.split)
-        models.setdefault(_last_part(about.model), set()).add(about.model)
+    splits = Counter((about.task, about.scoring, about.model) for about in evaluations)
+    last_parts = Counter(_last_part(model) for model in {about.model for about in evaluations})
     names = {}
     for about in evaluations:
-        split = about.split if len(splits[about.task, about.scoring, about.model]) > 1 else ""
-        model = _last_part(about.model) if len(models[_last_part(about.model)]) == 1 else about.model
+        split = about.split if splits[about.task, about.scoring, about.model] > 1 else ""
+        model = _last_part(about.model) if last_parts[_last_part(about.model)] == 1 else about.model
         scoring = f"({about.scoring})" if about.scoring else ""
         whose = "runs" if about.origin == "own" else about.origin
         names[about] = GridName(
@@ -99,15 +97,17 @@ class Grid:
     rows: tuple[int, int]
     """Test rows of a target: fewest, most."""
     notes: tuple[str, ...]
-    candidates: tuple[str, ...]
-    """The pool of the task that was trained for, ISO 639-3; empty where it has none."""
     code: Mapping[str, str]
     """ISO 639-3 → how the user reads it."""
 
     @property
     def label(self) -> str:
-        """See `GridName`."""
         return self.name.label
+
+    @property
+    def task(self) -> str:
+        """The one that was trained for, which may not be the one that was evaluated."""
+        return next(iter(self.trained.values())).runs[0].task
 
     def named(self, languages: Iterable[str]) -> str:
         """ "ar,de,zh"."""
@@ -120,11 +120,11 @@ class Grid:
 
     def group(self, k: int, pool: Sequence[str] = (), include: Sequence[str] = ()) -> Group:
         """The combinations of k languages out of a pool (all, if none is given) that hold some languages."""
-        chosen = [
+        chosen = (
             trained
             for languages, trained in self.trained.items()
             if len(languages) == k and (not pool or set(languages) <= set(pool)) and set(include) <= set(languages)
-        ]
+        )
         return Group(self, tuple(chosen))
 
     def pool(self, k: int) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ class Grid:
         combinations = [languages for languages in self.trained if len(languages) == k]
         used = {language for languages in combinations for language in languages}
         all_trained = len(used) > max(k, 2) and len(combinations) == math.comb(len(used), k)
-        return tuple(sorted(used if all_trained else used | set(self.candidates)))
+        return tuple(sorted(used if all_trained else used.union(usual_sources(self.task))))
 
     def guess(self) -> float | None:
         """What a guess scores, 0..1; None where the metric is not accuracy, or guessing means nothing."""
@@ -185,12 +185,10 @@ class Group:
         return sorted(self.trained, key=lambda trained: (self.ranks[trained.languages], trained.languages))
 
 
-@dataclass(frozen=True)
-class Contender:
+class Contender(NamedTuple):
     """A combination beside the best one."""
 
     trained: Trained
-    rank: int
     behind: Estimate
     """The best one less this one."""
     p_holm: float
@@ -204,9 +202,7 @@ def compare_with_best(group: Group, *, intervals: bool = True) -> list[Contender
     best = group.ranked[0]
     behind = [paired_difference(best.scores, trained.scores, interval=intervals) for trained in group.ranked]
     corrected, tied = tied_for_best(behind[1:])
-    ranks = [group.ranks[trained.languages] for trained in group.ranked]
-    rows = zip(group.ranked, ranks, behind, [math.nan, *corrected], [True, *tied], strict=True)
-    return [Contender(*row) for row in rows]
+    return list(map(Contender, group.ranked, behind, [math.nan, *corrected], [True, *tied]))
 
 
 def draw_of(run: StoredRun) -> Draw:

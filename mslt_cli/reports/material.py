@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
-from mslt_cli.reports.cells import Draft, Head, percent
+from mslt_cli.reports.cells import ReportTable, percent
 from mslt_cli.reports.comparable import Request, make_grid
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
-from mslt_cli.reports.grid import Grid, Group, name_grids, name_languages, name_range, name_seeds
+from mslt_cli.reports.grid import Grid, Group, name_grids, name_range, name_seeds
 from mslt_cli.reports.statistics import detectable_difference
 from mslt_cli.reports.task_facts import guess_accuracy, own_metric, paper_test_items
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.probes import StoredProbe, read_probes
-from mslt_cli.store.results import Published, inconsistencies, published_cells
-from mslt_cli.store.runs import StoredEvaluation, StoredScore, find_runs, stored_scores
+from mslt_cli.store.results import Published, published_cells
+from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore, find_runs, stored_scores
 from mslt_cli.tasks import TASKS
 
 MOST_LISTED = 8
@@ -51,13 +52,9 @@ class Material:
         self._require_tasks({row.task for row in printed})
         shown = printed if request.source in ("published", "both") else []
         self.published = [row for row in shown if not request.tasks or row.task in request.tasks]
-        self.inconsistencies = inconsistencies()
         self.evaluations = self._evaluations(request.metric)
-        self.names = name_grids(self.evaluations)
-        self.runs = find_runs(store, origin=request.origin) if self.evaluations else []
         self.grids: list[Grid] = []
         """Those that the view at hand shows; see `take_grids`."""
-        self._scores: dict[StoredEvaluation, list[StoredScore]] = {}
         self._grids: dict[tuple[int, ...] | None, list[Grid]] = {}
         self._choices: dict[ChoiceSetting, list[Choice]] = {}
 
@@ -80,6 +77,19 @@ class Material:
 
     # -- what the store has ------------------------------------------------------------------------
 
+    @cached_property
+    def runs(self) -> list[StoredRun]:
+        """All of the origin that is asked for, the newest first."""
+        return find_runs(self.store, origin=self.request.origin) if self.evaluations else []
+
+    @cached_property
+    def _scores(self) -> list[list[StoredScore]]:
+        """Of each evaluation."""
+        return [
+            stored_scores(self.store, task=row.task, split=row.split, scoring=row.scoring, metric=row.metric)
+            for row in self.evaluations
+        ]
+
     def take_grids(self, sizes: tuple[int, ...] | None) -> None:
         """Show the grids of the combinations of some sizes; None = of all.
 
@@ -90,24 +100,16 @@ class Material:
         if sizes not in self._grids:
             runs = [run for run in self.runs if sizes is None or not run.sources or len(run.sources) in sizes]
             grids = [
-                make_grid(about, self.names[about], runs, self._read_scores(about), self.request, self.code)
-                for about in self.evaluations
+                make_grid(about, name, runs, scores, self.request, self.code)
+                for (about, name), scores in zip(name_grids(self.evaluations).items(), self._scores, strict=True)
             ]
             self._grids[sizes] = [grid for grid in grids if grid is not None]
         self.grids = self._grids[sizes]
 
-    def _read_scores(self, about: StoredEvaluation) -> list[StoredScore]:
-        if about not in self._scores:
-            self._scores[about] = stored_scores(
-                self.store, task=about.task, split=about.split, scoring=about.scoring, metric=about.metric
-            )
-        return self._scores[about]
-
     def choices(self, grid: Grid, include: Sequence[str]) -> list[Choice]:
         """What all criteria choose out of the combinations that hold `include` (ISO 639-3)."""
-        task = next(iter(grid.trained.values())).runs[0].task
-        pool = self.request.pool or grid.pool(self.request.k)
-        setting = ChoiceSetting(self.request.k, pool, tuple(include), grid.about.model, task)
+        k = self.request.k
+        setting = ChoiceSetting(k, self.request.pool or grid.pool(k), tuple(include), grid.about.model, grid.task)
         if setting not in self._choices:
             self._choices[setting] = choose(self.store, setting, self.code)
         return self._choices[setting]
@@ -117,35 +119,22 @@ class Material:
         rows = read_probes(self.store) if self.request.origin else []
         return [row for row in rows if not row.a and (not self.request.models or row.model in self.request.models)]
 
-    def groups(self, draft: Draft, include: Sequence[str] = ()) -> Iterator[Group]:
-        """The combinations of each grid that a view of one size is about; of a grid without any, the draft notes it."""
+    def groups(self, table: ReportTable, include: Sequence[str] = ()) -> Iterator[Group]:
+        """The combinations of each grid that a view of one size is about; of a grid without any, the table notes it."""
         include, k = include or self.request.include, self.request.k
         for grid in self.grids:
             group = grid.group(k, self.request.pool, include)
             if group.trained:
                 yield group
             else:
-                draft.notes.append(self.nothing_trained(grid, k, include))
+                table.notes.append(self.nothing_trained(grid, k, include))
 
-    def printed(self, table: int) -> list[Published]:
+    def printed(self, number: int) -> list[Published]:
         """The cells of a table of the paper; none where what is asked for is not what the paper prints."""
-        asked = self.request.is_printed(with_english=table == 2)
-        return [row for row in self.published if row.paper_table == table] if asked else []
-
-    def footnotes(self, table: int, task: str) -> list[str]:
-        """What does not fit together in a published table."""
-        return [i["text"] for i in self.inconsistencies if table in i["tables"] and i["task"] in ("", task)]
-
-    def printed_head(self, draft: Draft, table: int, task: str, *, right: bool = True) -> Head:
-        """The column of a task in a table of the paper, with its footnotes."""
-        marks = draft.mark(self.footnotes(table, task))
-        return Head(f"{task}.published", f"{task} (paper)", right=right, marks=marks)
+        asked = self.request.is_printed(with_english=number == 2)
+        return [row for row in self.published if row.paper_table == number] if asked else []
 
     # -- what a reader has to know -----------------------------------------------------------------
-
-    def named(self, languages: Iterable[str]) -> str:
-        """ "ar,de,zh"."""
-        return name_languages(languages, self.code)
 
     def commands(self) -> tuple[str, ...]:
         """The command lines that trained the grids' runs, each once."""
@@ -155,8 +144,8 @@ class Material:
     def nothing_trained(self, grid: Grid, k: int, include: Sequence[str]) -> str:
         """That a grid has no combinations of a size, and the command that trains them."""
         pool, about = self.request.pool, grid.about
-        held = f" with {self.named(include)}" if include else ""
-        out_of = f" out of {self.named(pool)}" if pool else ""
+        held = f" with {grid.named(include)}" if include else ""
+        out_of = f" out of {grid.named(pool)}" if pool else ""
         note = f"{grid.label}: no combination of {k}{held}{out_of} was trained."
         if not pool and not include:
             note += f" `mslt train --task {about.task} --model {about.model} --all-combinations -k {k}` trains them."
@@ -192,7 +181,7 @@ class Material:
         free = len(self.request.pool or grid.pool(k)) - len(include)
         trained = len(grid.group(k, self.request.pool, include).trained)
         total = math.comb(free, k - len(include)) if free >= 0 else 0
-        held = f" with {self.named(include)}" if include else ""
+        held = f" with {grid.named(include)}" if include else ""
         provisional = "" if trained >= total else ": ranks are provisional"
         return f"{trained} of {total} combinations of {k}{held} trained{provisional}"
 

@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, LineChart, Panel, ReportTable, SizePoint, percent
-from mslt_cli.reports.grid import Grid, Group
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, LineChart, Panel, ReportTable, SizePoint, percent
+from mslt_cli.reports.grid import Grid, Group, name_languages
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_cells import count_cell, end_cells, mean_cell, published_cell, series_cell, trained_cell
+from mslt_cli.reports.score_cells import (
+    count_cell,
+    end_cells,
+    mark_printed,
+    mean_cell,
+    published_cell,
+    series_cell,
+    trained_cell,
+)
 from mslt_cli.store.probes import StoredProbe
 
 MOST_NAMED = 6
@@ -19,10 +27,16 @@ MOST_NAMED = 6
 def fig3(material: Material) -> ReportTable:
     """How mixed the languages are in models and runs, as `mslt probe` measured it."""
     probes = material.probes()
-    draft = Draft(
-        "fig3",
-        "How far training mixes the languages",
-        Head("model", right=False, label=bool(probes)),
+    table = ReportTable(
+        "fig3", "How far training mixes the languages", [Head("model", right=False, label=bool(probes))]
+    )
+    if not probes:
+        table.notes.append(
+            "The paper prints Figure 3 as maps, without numbers, and no probes of your own are asked for or stored: "
+            "`mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures how mixed languages are."
+        )
+        return table
+    table.heads += [
         Head("metric", right=False, label=True),
         Head("value"),
         Head("low"),
@@ -33,15 +47,8 @@ def fig3(material: Material) -> ReportTable:
         Head("n", "sentences"),
         Head("how", right=False),
         Head("run_id", "run", right=False),
-    )
-    if not probes:
-        del draft.heads[1:]
-        draft.notes.append(
-            "The paper prints Figure 3 as maps, without numbers, and no probes of your own are asked for or stored: "
-            "`mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures how mixed languages are."
-        )
-        return draft.finish([])
-    draft.notes += [
+    ]
+    table.notes += [
         "cka, retrieval: higher = more mixed; langid, centroid: lower = more mixed. 95 % intervals over sentences.",
         "The paper prints Figure 3 as maps; `mslt probe … --out figure3.pdf` draws them.",
     ]
@@ -50,27 +57,28 @@ def fig3(material: Material) -> ReportTable:
     for row in probes:
         weights.setdefault(row.label, set()).add(row.weights_sha256)
         last_layers[_all_but_layer(row)] = max(last_layers.get(_all_but_layer(row), 0), row.layer)
-    rows: list[dict[str, Cell]] = []
     lines: dict[str, list[tuple[str, tuple[Dot, ...]]]] = {}
     layers: dict[str, set[int]] = {}
+    rows = []
     for row in probes:
         if row.layer != last_layers[_all_but_layer(row)]:
             continue
         label = row.label
         if len(weights[label]) > 1:  # two runs of one combination, with other budgets
             label += f" {row.run_id[:6] or row.weights_sha256[:6]}"
-        named = material.named(row.languages)
+        named = name_languages(row.languages, material.code)
         languages = named if len(row.languages) <= MOST_NAMED else f"{len(row.languages)} languages"
         rows.append(_probe_row(row, label, Cell(named, languages)))
         title = f"{row.metric}, {row.n:,} sentences of {row.corpus}, {languages}"
         title += f" ({row.pooling})" if row.pooling != "mean" else ""
         lines.setdefault(title, []).append((label, (Dot("", row.value, row.low, row.high),)))
         layers.setdefault(title, set()).add(row.layer)
+    table.rows = rows
     panels = [
-        Panel(f"{title}; layer {' and '.join(map(str, sorted(layers[title])))}", tuple(reversed(lines[title])))
-        for title in lines
+        Panel(f"{title}; layer {' and '.join(map(str, sorted(layers[title])))}", lines[title][::-1]) for title in lines
     ]
-    return draft.finish(rows, chart=DotChart("value", tuple(panels)))
+    table.chart = DotChart("value", panels)
+    return table
 
 
 def _all_but_layer(row: StoredProbe) -> tuple[Any, ...]:
@@ -97,7 +105,7 @@ def _probe_row(row: StoredProbe, label: str, languages: Cell) -> dict[str, Cell]
 def fig4(material: Material) -> ReportTable:
     """Score by number of source languages, under one budget: the mean over combinations, and their spread."""
     title = "Score by number of source languages, under one budget; ± is the spread over combinations"
-    draft = Draft("fig4", title, Head("k", "source languages", label=True))
+    table = ReportTable("fig4", title, [Head("k", "source languages", label=True)])
     request = material.request
     series = []
     rows: dict[int, dict[str, Cell]] = {}
@@ -106,23 +114,25 @@ def fig4(material: Material) -> ReportTable:
         by_size = {k: grid.group(k, request.pool, request.include) for k in sizes}
         groups = {k: group for k, group in by_size.items() if group.trained}
         if not groups:
-            draft.notes.append(material.nothing_trained(grid, request.k, request.include))
+            table.notes.append(material.nothing_trained(grid, request.k, request.include))
             continue
-        draft.heads.append(Head(grid.name.key, grid.label))
+        table.heads.append(Head(grid.name.key, grid.label))
         for k, group in groups.items():
             rows.setdefault(k, {"k": count_cell(k)})[grid.name.key] = mean_cell(group, f"{k} source languages")
-        series.append((grid.label, tuple(_size_point(k, group) for k, group in groups.items())))
-        draft.notes += material.grid_notes(grid, sizes=list(groups))
+        series.append((grid.label, [_size_point(k, group) for k, group in groups.items()]))
+        table.notes += material.grid_notes(grid, sizes=list(groups))
         pools = {k: {x for trained in group.trained for x in trained.languages} for k, group in groups.items()}
         if len(set(map(frozenset, pools.values()))) > 1:
-            common = sorted(set.intersection(*pools.values()))
-            hint = f" --pool {material.named(common)} compares like with like." if len(common) >= max(pools) else ""
+            common = set.intersection(*pools.values())
+            hint = f" --pool {grid.named(common)} compares like with like." if len(common) >= max(pools) else ""
             parts = ", ".join(f"of {k} on {len(pool)}" for k, pool in pools.items())
-            draft.notes.append(f"{grid.label}: groups draw on different numbers of languages ({parts}).{hint}")
-    if not series:
-        draft.notes.append("The paper prints Figure 4 without its numbers: there is nothing published to show.")
-    chart = LineChart("source languages", "score, %", tuple(series)) if series else None
-    return draft.finish([rows[k] for k in sorted(rows)], chart=chart)
+            table.notes.append(f"{grid.label}: groups draw on different numbers of languages ({parts}).{hint}")
+    table.rows = [rows[k] for k in sorted(rows)]
+    if series:
+        table.chart = LineChart("source languages", "score, %", series)
+    else:
+        table.notes.append("The paper prints Figure 4 without its numbers: there is nothing published to show.")
+    return table
 
 
 def _size_point(k: int, group: Group) -> SizePoint:
@@ -130,28 +140,25 @@ def _size_point(k: int, group: Group) -> SizePoint:
     return SizePoint(k, 100 * group.mean, 100 * (group.mean - sd), 100 * (group.mean + sd), len(group.trained))
 
 
+FIG5 = {"worst": "worst", "random": "mean of all", "best": "best", "sslt": "single source", "base": "as it is"}
+"""The scores of Figure 5, by column."""
+
+
 def fig5(material: Material) -> ReportTable:
     """The best and the worst combination against a single source."""
-    base = [Head("base", "as it is")] if any(grid.baseline for grid in material.grids) else []
-    draft = Draft(
-        "fig5",
-        f"The best and the worst combination of {material.request.k} against a single source",
-        Head("series", "task", right=False, label=True),
-        Head("worst"),
-        Head("random", "mean of all"),
-        Head("best"),
-        Head("sslt", "single source"),
-        Head("gap", "best − worst"),
-        *base,
-    )
+    title = f"The best and the worst combination of {material.request.k} against a single source"
+    table = ReportTable("fig5", title, [Head("series", "task", right=False, label=True)])
+    scores = [Head(key, text) for key, text in FIG5.items()]
+    base = scores[-1:] if any(grid.baseline for grid in material.grids) else []
+    table.heads += [*scores[:-1], Head("gap", "best − worst"), *base]
     ends = {(row.task, row.method): row for row in material.printed(1) if row.method in ("min", "max")}
     tasks = list(dict.fromkeys(task for task, _ in ends))
-    draft.notes += material.paper_notes(tasks)
-    rows = []
+    table.notes += material.paper_notes(tasks)
+    rows: list[dict[str, Cell]] = []
     for task in tasks:
         low, high = ends[task, "min"], ends[task, "max"]
-        marks = draft.mark(material.footnotes(5, ""))
         gap = (high.score_percent or 0) - (low.score_percent or 0)
+        marks = mark_printed(table, 5)
         rows.append(
             {
                 "series": Cell(f"{task}.published", f"{task} (paper)", "published", low.source, marks=marks),
@@ -160,30 +167,30 @@ def fig5(material: Material) -> ReportTable:
                 "gap": Cell(round(gap, 2), f"{gap:.2f}", "computed", "of the two published numbers"),
             }
         )
-    for group in material.groups(draft):
-        grid = group.grid
-        cells = end_cells(group)
-        gap = cells["max"].value - cells["min"].value
+    for group in material.groups(table):
+        grid, cells = group.grid, end_cells(group)
+        single, gap = _single_source_cell(grid, material.request.pool), cells["max"].value - cells["min"].value
         row = {
             "series": series_cell(grid),
             "worst": cells["min"],
             "random": cells["random"],
             "best": cells["max"],
-            "sslt": _single_source_cell(grid, material.request.pool),
+            "sslt": single,
             "base": Cell(),
             "gap": Cell(gap, f"{gap:.2f}", "computed", "of the two means"),
         }
         if grid.baseline is not None:
             row["base"] = trained_cell(grid, grid.baseline, percent(grid.baseline.mean), "without training")
         rows.append(row)
-        if row["sslt"].value is None:
-            draft.notes.append(
+        if single.value is None:
+            table.notes.append(
                 f"{grid.label}: no single source was trained. `mslt train … --all-combinations -k 1` does."
             )
-        draft.notes += material.grid_notes(grid)
-    lines = tuple((row["series"].text, _dots(row)) for row in reversed(rows))
-    chart = DotChart("score, %", (Panel("", lines),), joined=True) if lines else None
-    return draft.finish(rows, chart=chart)
+        table.notes += material.grid_notes(grid)
+    table.rows = rows
+    lines = [(row["series"].text, _dots(row)) for row in reversed(rows)]
+    table.chart = DotChart("score, %", [Panel("", lines)], joined=True) if lines else None
+    return table
 
 
 def _single_source_cell(grid: Grid, pool: Sequence[str]) -> Cell:
@@ -197,8 +204,5 @@ def _single_source_cell(grid: Grid, pool: Sequence[str]) -> Cell:
     return replace(cell, text=f"{cell.text} (mean of {len(singles.trained)})")
 
 
-def _dots(row: dict[str, Cell]) -> tuple[Dot, ...]:
-    series = {"worst": "worst", "random": "mean of all", "best": "best", "sslt": "single source", "base": "as it is"}
-    return tuple(
-        Dot(name, row[key].value) for key, name in series.items() if key in row and isinstance(row[key].value, float)
-    )
+def _dots(row: dict[str, Cell]) -> list[Dot]:
+    return [Dot(FIG5[key], row[key].value) for key in FIG5 if key in row and isinstance(row[key].value, float)]

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Draft, Head, Panel, ReportTable, percent
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, mark_guess, percent
 from mslt_cli.reports.criteria_choices import Choice, choice_notes
-from mslt_cli.reports.grid import Group, Trained, compare_with_best
+from mslt_cli.reports.grid import Group, Trained, compare_with_best, name_languages
 from mslt_cli.reports.material import Material
 from mslt_cli.reports.score_cells import (
     choice_cell,
     count_cell,
     criterion_cell,
     end_cells,
+    mark_printed,
     mean_cell,
     published_cell,
     score_cell,
 )
 from mslt_cli.reports.task_facts import guess_accuracy
+from mslt_cli.store.results import Published
 
 DIVERSE = ("embedding", "l2v-syntax", "l2v-phonology", "l2v-inventory", "l2v-family", "l2v-geography")
 """The criteria of Table 6."""
@@ -30,10 +33,10 @@ METHODS = ("size", "vocab", *DIVERSE)
 CRITERION = Head("method", "criterion", right=False, label=True)
 TIED = "≈ "
 """Marks what can't be told from the best combination."""
-NEAR = 5.0
-"""Points below the lowest score within which the line of a guess is drawn: further away it would flatten all else."""
-MOST, LEAST = "least-similar", "most-similar"
-"""The paper's words for the most and the least diverse combination."""
+ENDS = {"most-similar": "least diverse", "least-similar": "most diverse"}
+"""The ends of Table 6: the paper's words for them, and ours."""
+Rows = dict[Any, dict[str, Cell]]
+"""Cells by row and by the key of their column."""
 
 
 def table1(material: Material) -> ReportTable:
@@ -45,29 +48,44 @@ def table1(material: Material) -> ReportTable:
 def table2(material: Material) -> ReportTable:
     """The same with a language in every combination; the paper prints ranks alone."""
     include = material.request.include or ("eng",)
-    return _criteria_table(material, 2, f"The same, with {material.named(include)} in every combination", include)
+    title = f"The same, with {name_languages(include, material.code)} in every combination"
+    return _criteria_table(material, 2, title, include)
 
 
 def _criteria_table(material: Material, number: int, title: str, include: Sequence[str]) -> ReportTable:
-    draft = Draft(f"table{number}", title, CRITERION)
-    rows = {method: {CRITERION.key: criterion_cell(method)} for method in ("min", *METHODS, "random", "max")}
-    printed = material.printed(number)
-    tasks = list(dict.fromkeys(row.task for row in printed))
-    draft.heads += [material.printed_head(draft, number, task) for task in tasks]
-    draft.heads += [Head(grid.name.key, grid.label) for grid in material.grids]
-    for row in printed:
-        rows[row.method][f"{row.task}.published"] = published_cell(row)
-    draft.notes += material.paper_notes(tasks) if number == 1 else []
-    for group in material.groups(draft, include):
-        grid = group.grid
-        choices = material.choices(grid, include)
+    table = ReportTable(f"table{number}", title, [CRITERION])
+    rows: Rows = {method: {CRITERION.key: criterion_cell(method)} for method in ("min", *METHODS, "random", "max")}
+    printed = _add_columns(material, table, number, rows, lambda row: row.method)
+    table.notes += material.paper_notes(printed) if number == 1 else []
+    for group in material.groups(table, include):
+        grid, choices = group.grid, material.choices(group.grid, include)
         for method, cell in (end_cells(group) | _choice_cells(group, choices)).items():
             rows[method][grid.name.key] = cell
-        draft.notes += material.grid_notes(grid, include=include)
-        draft.notes += choice_notes(choices, METHODS)
-        draft.notes.append(f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).")
-    # A line that nobody has a number for is left out.
-    return draft.finish([cells for cells in rows.values() if len(cells) > 1])
+        table.notes += [
+            *material.grid_notes(grid, include=include),
+            *choice_notes(choices, METHODS),
+            f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).",
+        ]
+    table.rows = [cells for cells in rows.values() if len(cells) > 1]  # not lines that nobody has a number for
+    return table
+
+
+def _add_columns(
+    material: Material, table: ReportTable, number: int, rows: Rows, row_of: Callable[[Published], Any]
+) -> list[str]:
+    """Add a column for each task that the paper prints, with its cells, and one for each grid; returns the tasks."""
+    printed = material.printed(number)
+    tasks = list(dict.fromkeys(row.task for row in printed))
+    table.heads += [printed_head(table, number, task) for task in tasks]
+    table.heads += [Head(grid.name.key, grid.label) for grid in material.grids]
+    for row in printed:
+        rows.setdefault(row_of(row), {})[f"{row.task}.published"] = published_cell(row)
+    return tasks
+
+
+def printed_head(table: ReportTable, number: int, task: str) -> Head:
+    """The column of a task in a table of the paper, with its footnotes."""
+    return Head(f"{task}.published", f"{task} (paper)", marks=mark_printed(table, number, task))
 
 
 def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
@@ -88,27 +106,26 @@ def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
 
 def table3(material: Material) -> tuple[ReportTable, ReportTable]:
     """The best combinations of each task; and how often each language is in them."""
-    draft = Draft("table3", "", Head("rank", label=True))
-    top = material.request.top
-    printed = material.printed(3)
+    table = ReportTable("table3", "", [Head("rank", label=True)])
+    top, printed = material.request.top, material.printed(3)
     columns: dict[str, list[Cell]] = {}
     for task in dict.fromkeys(row.task for row in printed):
+        table.heads.append(replace(printed_head(table, 3, task), right=False))
         best = sorted((row for row in printed if row.task == task), key=lambda row: row.rank or 0)[:top]
-        head = material.printed_head(draft, 3, task, right=False)
-        draft.heads.append(head)
-        columns[head.key] = [Cell(x, x, "published", row.source) for row in best for x in [",".join(row.languages)]]
-    for group in material.groups(draft):
+        named = [(",".join(row.languages), row.source) for row in best]
+        columns[f"{task}.published"] = [Cell(languages, languages, "published", source) for languages, source in named]
+    for group in material.groups(table):
         name = group.grid.name
-        draft.heads.append(Head(name.key, name.label, right=False))
+        table.heads.append(Head(name.key, name.label, right=False))
         columns[name.key] = [_best_cell(group, trained) for trained in group.ranked[:top]]
-        draft.notes += material.grid_notes(group.grid)
+        table.notes += material.grid_notes(group.grid)
     n = max(map(len, columns.values()), default=0)
-    rows = [
+    table.title = f"The best {n} combinations"
+    table.rows = [
         {"rank": count_cell(i + 1), **{key: cells[i] for key, cells in columns.items() if i < len(cells)}}
         for i in range(n)
     ]
-    draft.title = f"The best {n} combinations"
-    return draft.finish(rows), _count_languages(draft.heads[1:], columns, n)
+    return table, _count_languages(table.heads[1:], columns, n)
 
 
 def _best_cell(group: Group, trained: Trained) -> Cell:
@@ -120,93 +137,84 @@ def _best_cell(group: Group, trained: Trained) -> Cell:
 def _count_languages(heads: Sequence[Head], columns: Mapping[str, Sequence[Cell]], top: int) -> ReportTable:
     """How often each language is in the best combinations: of the paper's tasks together, and of each column."""
     title = f"How often each language is in the best {top} combinations"
-    draft = Draft("languages", title, Head("language", right=False, label=True))
+    table = ReportTable("languages", title, [Head("language", right=False, label=True)])
     counts = {key: Counter(x for cell in cells for x in cell.value.split(",")) for key, cells in columns.items()}
-    if of_paper := [count for key, count in counts.items() if key.endswith(".published")]:
-        draft.heads.append(Head("paper", "paper, all tasks"))
-        counts = {"paper": sum(of_paper, Counter()), **counts}
-    draft.heads += [Head(head.key, head.text) for head in heads]
-    first = ["paper"] if of_paper else list(counts)
+    of_paper = sum((count for key, count in counts.items() if key.endswith(".published")), Counter[str]())
+    if of_paper:
+        table.heads.append(Head("paper", "paper, all tasks"))
+        counts = {"paper": of_paper, **counts}
+    table.heads += [Head(head.key, head.text) for head in heads]
     languages = {language for count in counts.values() for language in count}
+    first = ["paper"] if of_paper else list(counts)
     ordered = sorted(languages, key=lambda language: (*(-counts[key][language] for key in first), language))
     source = "times in the best combinations above"
-    return draft.finish(
+    table.rows = [
         {"language": Cell(x, x), **{key: count_cell(count[x], source) for key, count in counts.items()}}
         for x in ordered
-    )
+    ]
+    return table
 
 
 def table4(material: Material) -> ReportTable:
     """Mean score by the number of distinct writing systems in a combination."""
     title = "Mean score by the number of distinct writing systems; ± is the spread over combinations"
-    draft = Draft("table4", title, Head("scripts", "writing systems", label=True))
-    printed = material.printed(4)
-    draft.heads += [material.printed_head(draft, 4, task) for task in dict.fromkeys(row.task for row in printed)]
-    draft.heads += [Head(grid.name.key, grid.label) for grid in material.grids]
-    rows: dict[int, dict[str, Cell]] = {}
-    for row in printed:
-        case = int(row.selection[-1])
-        rows.setdefault(case, {})[f"{row.task}.published"] = published_cell(row)
-    for group in material.groups(draft):
-        every = {language for trained in group.trained for language in trained.languages}
-        if unknown := sorted(language for language in every if not material.script.get(language)):
-            named = material.named(unknown)
-            draft.notes.append(f"The script of {named} is not known: combinations with it are left out.")
-        for scripts, some in _split_by_scripts(group, material.script).items():
-            cell = mean_cell(some, f"{scripts} distinct scripts")
-            rows.setdefault(scripts, {})[group.grid.name.key] = cell
-        draft.notes += material.grid_notes(group.grid)
+    table = ReportTable("table4", title, [Head("scripts", "writing systems", label=True)])
+    rows: Rows = {}
+    _add_columns(material, table, 4, rows, lambda row: int(row.selection[-1]))
+    for group in material.groups(table):
+        grid = group.grid
+        unknown: set[str] = set()
+        by_scripts: dict[int, list[Trained]] = {}
+        for trained in group.trained:
+            script = {language: material.script.get(language) for language in trained.languages}
+            if all(script.values()):
+                by_scripts.setdefault(len(set(script.values())), []).append(trained)
+            unknown.update(language for language in script if not script[language])
+        if unknown:
+            named = grid.named(unknown)
+            table.notes.append(f"The script of {named} is not known: combinations with it are left out.")
+        for scripts, combinations in by_scripts.items():
+            cell = mean_cell(Group(grid, tuple(combinations)), f"{scripts} distinct scripts")
+            rows.setdefault(scripts, {})[grid.name.key] = cell
+        table.notes += material.grid_notes(grid)
     source = "distinct ISO 15924 scripts (data/langs)"
-    ordered = [{"scripts": count_cell(scripts, source), **rows[scripts]} for scripts in sorted(rows)]
-    return draft.finish(ordered)
-
-
-def _split_by_scripts(group: Group, script: Mapping[str, str | None]) -> dict[int, Group]:
-    """The combinations by their number of distinct scripts, without those whose scripts are not all known."""
-    by_count: dict[int, list[Trained]] = {}
-    for trained in group.trained:
-        scripts = {script.get(language) for language in trained.languages}
-        if all(scripts):
-            by_count.setdefault(len(scripts), []).append(trained)
-    return {count: Group(group.grid, tuple(some)) for count, some in by_count.items()}
+    table.rows = [{"scripts": count_cell(scripts, source), **rows[scripts]} for scripts in sorted(rows)]
+    return table
 
 
 def table6(material: Material) -> ReportTable:
     """The least against the most diverse combination, by criterion."""
-    draft = Draft("table6", "The most diverse combination against the least diverse one", CRITERION)
-    columns = _diversity_columns(material, draft)
-    rows = _diversity_rows(columns)
-    for column in columns:
-        key = column.head.key
-        least = replace(column.head, key=f"{key}.{LEAST}", text=f"{column.head.text}: least")
-        draft.heads += [least, Head(f"{key}.{MOST}", "most diverse")]
-        for method, row in rows.items():
-            row |= {f"{key}.{end}": cell for end, cell in column.ends.get(method, {}).items()}
-    return draft.finish(rows.values())
+    table = ReportTable("table6", "The most diverse combination against the least diverse one", [CRITERION])
+    columns, rows = _compare_ends(material, table)
+    least, most = ENDS
+    for head in columns:
+        table.heads.append(replace(head, key=f"{head.key}.{least}", text=f"{head.text}: least"))
+        table.heads.append(Head(f"{head.key}.{most}", ENDS[most]))
+    table.rows = list(rows.values())
+    return table
 
 
 def fig6(material: Material) -> ReportTable:
     """Table 6 as a figure: what diversity gains under each criterion."""
-    draft = Draft("fig6", "Points that the most diverse combination gains over the least diverse one", CRITERION)
-    columns = _diversity_columns(material, draft)
-    rows = _diversity_rows(columns)
-    draft.heads += [column.head for column in columns]
+    table = ReportTable(
+        "fig6", "Points that the most diverse combination gains over the least diverse one", [CRITERION]
+    )
+    columns, rows = _compare_ends(material, table)
     panels = []
-    for column in columns:
+    for head, guess in columns.items():
         lines = []
-        for method, row in reversed(rows.items()):
-            ends = {end: cell for end, cell in column.ends.get(method, {}).items() if isinstance(cell.value, float)}
-            named = (("least diverse", ends.get(LEAST)), ("most diverse", ends.get(MOST)))
-            lines.append((row[CRITERION.key].text, tuple(Dot(name, end.value) for name, end in named if end)))
-            if len(ends) == 2:
-                row[column.head.key] = _gain_cell(ends[LEAST], ends[MOST])
+        for row in reversed(rows.values()):
+            cells = {name: row[f"{head.key}.{end}"] for end, name in ENDS.items() if f"{head.key}.{end}" in row}
+            scored = {name: cell for name, cell in cells.items() if isinstance(cell.value, float)}
+            lines.append((row[CRITERION.key].text, [Dot(name, cell.value) for name, cell in scored.items()]))
+            if len(scored) == len(ENDS):
+                row[head.key] = _gain_cell(*scored.values())
         values = [dot.value for _, dots in lines for dot in dots]
-        guess = guess_accuracy(column.task)
-        near = guess is not None and values and 100 * guess > min(values) - NEAR
-        marks = (("a guess", 100 * guess),) if near and guess else ()
-        panels.append(Panel(column.head.text, tuple(lines), marks=marks))
-    chart = DotChart("score, %", tuple(panels), joined=True) if panels else None
-    return draft.finish(rows.values(), chart=chart)
+        panels.append(Panel(head.text, lines, marks=mark_guess(guess, values)))
+    table.heads += columns
+    table.rows = list(rows.values())
+    table.chart = DotChart("score, %", panels, joined=True) if panels else None
+    return table
 
 
 def _gain_cell(least: Cell, most: Cell) -> Cell:
@@ -216,47 +224,28 @@ def _gain_cell(least: Cell, most: Cell) -> Cell:
     return Cell(round(gain, 10), f"{gain:+.2f}", "computed", source, more)
 
 
-@dataclass(frozen=True)
-class _DiversityColumn:
-    """A task of the paper, or a grid, in Table 6."""
-
-    task: str
-    head: Head
-    ends: dict[str, dict[str, Cell]] = field(default_factory=dict)
-    """By method, the cells of MOST and LEAST."""
-
-
-def _diversity_columns(material: Material, draft: Draft) -> list[_DiversityColumn]:
+def _compare_ends(material: Material, table: ReportTable) -> tuple[dict[Head, float | None], Rows]:
+    """The columns of Table 6, with what a guess scores there (0..1); and its rows, a cell for each end of a column."""
+    rows: Rows = {method: {CRITERION.key: criterion_cell(method)} for method in (*DIVERSE, "average")}
     printed = material.printed(6)
-    columns = {}
+    tasks = list(dict.fromkeys(row.task for row in printed))
+    columns = {replace(printed_head(table, 6, task), key=task): guess_accuracy(task) for task in tasks}
     for row in printed:
-        if row.task not in columns:
-            head = replace(material.printed_head(draft, 6, row.task), key=row.task)
-            columns[row.task] = _DiversityColumn(row.task, head)
-        columns[row.task].ends.setdefault(row.method, {})[row.selection] = published_cell(row)
-    draft.notes += material.paper_notes(columns)
-    for group in material.groups(draft):
-        grid = group.grid
-        column = _DiversityColumn(grid.about.task, Head(grid.name.key, grid.label))
-        choices = material.choices(grid, material.request.include)
+        rows[row.method][f"{row.task}.{row.selection}"] = published_cell(row)
+    table.notes += material.paper_notes(tasks)
+    for group in material.groups(table):
+        grid, choices = group.grid, material.choices(group.grid, material.request.include)
+        columns[Head(grid.name.key, grid.label)] = guess_accuracy(grid.about.task)
         by_name = {choice.criterion: choice for choice in choices if not choice.problem}
-        shown = [by_name[method] for method in DIVERSE if method in by_name]
-        averages = {}
-        for end in (LEAST, MOST):
-            cells = {x.criterion: choice_cell(group, x, x.most if end == MOST else x.least) for x in shown}
-            for method, cell in cells.items():
-                column.ends.setdefault(method, {})[end] = cell
-            if values := [cell.value for cell in cells.values() if cell.value is not None]:
+        for end, name in ENDS.items():
+            key, values = f"{grid.name.key}.{end}", []
+            for choice in (by_name[method] for method in DIVERSE if method in by_name):
+                cell = choice_cell(group, choice, choice.most if name == "most diverse" else choice.least)
+                rows[choice.criterion][key] = cell
+                values += [] if cell.value is None else [cell.value]
+            if values:
                 mean = float(np.mean(values))
                 source = f"mean of the {len(values)} criteria above"
-                averages[end] = Cell(mean, f"{mean:.2f}", "computed", source)
-        column.ends["average"] = averages
-        columns[grid.name.key] = column
-        draft.notes += [*material.grid_notes(grid), *choice_notes(choices, DIVERSE)]
-    return list(columns.values())
-
-
-def _diversity_rows(columns: Sequence[_DiversityColumn]) -> dict[str, dict[str, Cell]]:
-    """A line for each method that somebody has a number for."""
-    methods = [method for method in (*DIVERSE, "average") if any(column.ends.get(method) for column in columns)]
-    return {method: {CRITERION.key: criterion_cell(method)} for method in methods}
+                rows["average"][key] = Cell(mean, f"{mean:.2f}", "computed", source)
+        table.notes += [*material.grid_notes(grid), *choice_notes(choices, DIVERSE)]
+    return columns, {method: row for method, row in rows.items() if len(row) > 1}

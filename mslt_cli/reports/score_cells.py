@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mslt_cli.criteria import CRITERIA
-from mslt_cli.reports.cells import Cell, Origin, percent
+from mslt_cli.reports.cells import Cell, Origin, ReportTable, percent
 from mslt_cli.reports.criteria_choices import Choice
 from mslt_cli.reports.grid import Combination, Grid, Group, Trained, draw_of, name_range, name_seeds
-from mslt_cli.store.results import Published
-from mslt_cli.store.runs import StoredRun
+from mslt_cli.store.results import Published, inconsistencies
 
 MOST_RUNS_NAMED = 6
 """Runs whose ids a cell's source lists; of more it says how many."""
@@ -18,8 +17,9 @@ LINES = {"min": "worst of all", "max": "best of all", "random": "a random one, o
 """What the lines of a table that are no criterion's are called."""
 
 
-def describe_runs(grid: Grid, runs: Sequence[StoredRun]) -> str:
-    """Where a measured number comes from."""
+def describe_runs(grid: Grid, *combinations: Trained) -> str:
+    """Where a number comes from that was measured on these combinations."""
+    runs = [run for trained in combinations for run in trained.runs]
     newest = max(runs, key=lambda run: run.finished_at)
     ids = ", ".join(run.run_id for run in runs) if len(runs) <= MOST_RUNS_NAMED else ""
     dates = sorted({run.finished_at[:10] for run in runs})
@@ -34,7 +34,7 @@ def describe_runs(grid: Grid, runs: Sequence[StoredRun]) -> str:
 
 def trained_cell(grid: Grid, trained: Trained, text: str, what: str) -> Cell:
     """The mean score of a combination, in percent, with a text of its own."""
-    return Cell(100 * trained.mean, text, grid.origin, f"{what}: {describe_runs(grid, trained.runs)}")
+    return Cell(100 * trained.mean, text, grid.origin, f"{what}: {describe_runs(grid, trained)}")
 
 
 def score_cell(group: Group, trained: Trained) -> Cell:
@@ -47,14 +47,13 @@ def score_cell(group: Group, trained: Trained) -> Cell:
 
 def mean_cell(group: Group, what: str) -> Cell:
     """The mean over combinations, with their standard deviation: "62.10 ±1.4"."""
-    sd = None if group.sd is None else 100 * group.sd
-    runs = [run for trained in group.trained for run in trained.runs]
+    sd, n = None if group.sd is None else 100 * group.sd, len(group.trained)
     return Cell(
         round(100 * group.mean, 10),
         percent(group.mean) + ("" if sd is None else f" ±{sd:.1f}"),
         group.grid.origin,
-        f"{what}: {len(group.trained)} combinations; {describe_runs(group.grid, runs)}",
-        {"combinations": len(group.trained), "sd": sd},
+        f"{what}: {n} combinations; {describe_runs(group.grid, *group.trained)}",
+        {"combinations": n, "sd": sd},
     )
 
 
@@ -69,21 +68,19 @@ def end_cells(group: Group) -> dict[str, Cell]:
 
 def choice_cell(group: Group, choice: Choice, chosen: Sequence[Combination]) -> Cell:
     """The score of what a criterion chose: "61.36 (9)"; the mean where several combinations tie, "60.12 (5 tie)"."""
-    named = group.grid.named(chosen[0])
-    why = f"{choice.criterion} ({choice.evidence}) chooses {named}"
-    why += f" or another of {len(chosen)} that tie" if len(chosen) > 1 else ""
-    more = {"languages": named, "tied": len(chosen)}
+    grid, named, n = group.grid, group.grid.named(chosen[0]), len(chosen)
+    why = f"{choice.criterion} ({choice.evidence}) chooses {named}" + (f" or another of {n} that tie" if n > 1 else "")
+    more = {"languages": named, "tied": n}
     trained = tuple(group.by_languages[x] for x in chosen if x in group.by_languages)
     if not trained:
         return Cell(None, "not trained", "computed", why, more)
-    if len(chosen) == 1:
+    if n == 1:
         cell = score_cell(group, trained[0])
         return replace(cell, source=f"{why}. {cell.source}", more={**cell.more, "tied": 1})
-    mean = Group(group.grid, trained).mean
-    runs = [run for one in trained for run in one.runs]
+    mean = Group(grid, trained).mean
     how = f"the mean over the {len(trained)} of them that were trained"
-    source = f"{why}: {how}. {describe_runs(group.grid, runs)}"
-    return Cell(100 * mean, f"{percent(mean)} ({len(chosen)} tie)", group.grid.origin, source, more)
+    source = f"{why}: {how}. {describe_runs(grid, *trained)}"
+    return Cell(100 * mean, f"{percent(mean)} ({n} tie)", grid.origin, source, more)
 
 
 def published_cell(row: Published) -> Cell:
@@ -93,6 +90,11 @@ def published_cell(row: Published) -> Cell:
         return Cell(row.rank, str(row.rank), "published", row.source, more)
     rank = f" ({row.rank})" if row.rank is not None else ""
     return Cell(row.score_percent, f"{row.score_percent:.2f}{rank}", "published", row.source, more)
+
+
+def mark_printed(table: ReportTable, number: int, task: str = "") -> tuple[int, ...]:
+    """The footnotes on what does not fit together in a published table: in all of it, and in the column of a task."""
+    return table.mark([i["text"] for i in inconsistencies() if number in i["tables"] and i["task"] in ("", task)])
 
 
 def criterion_cell(name: str, origin: Origin = "") -> Cell:

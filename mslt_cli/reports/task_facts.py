@@ -23,7 +23,7 @@ def own_metric(variant: str, metrics: Sequence[str]) -> str:
     """Which of these metrics a task is reported by."""
     task = _task_of(variant)
     preferred = (*([task.metric] if task else []), *FALLBACK_METRICS)
-    return next((str(name) for name in preferred if name in metrics), metrics[0])
+    return next((name for name in preferred if name in metrics), metrics[0])
 
 
 def usual_sources(variant: str) -> tuple[str, ...]:
@@ -35,12 +35,10 @@ def usual_sources(variant: str) -> tuple[str, ...]:
 def guess_accuracy(variant: str) -> float | None:
     """The accuracy of a guess among the labels, 0..1; None where guessing means nothing."""
     task = _task_of(variant)
-    if task is None:
-        return None
-    if task.kind == "multiple-choice":
+    if task is not None and task.kind == "multiple-choice":
         return 0.5
     # Of words, a guess says little: most of them are no name, or a noun.
-    return 1 / len(task.labels) if task.kind == "sequence-classification" and task.labels else None
+    return 1 / len(task.labels) if task and task.kind == "sequence-classification" and task.labels else None
 
 
 def paper_test_items(variant: str) -> tuple[int, ...]:

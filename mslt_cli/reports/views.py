@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.reports import criteria_and_ties, paper_figures, paper_tables
@@ -22,8 +21,7 @@ NO_SUCH_RUNS = (
 NOT_PRINTED = "The paper prints this for combinations of 3 out of its 7 languages alone: its numbers are left out."
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """One row of VIEWS."""
 
     name: str
@@ -125,10 +123,12 @@ def report(
             tables += _make(view, material)
         except MsltError as error:
             errors.append(error)
-            tables.append(ReportTable(view.name, view.summary, (Head("report", label=True),), (), (str(error),)))
+            tables.append(ReportTable(view.name, view.summary, [Head("report", label=True)], notes=[str(error)]))
     if len(errors) == len(views):
         raise errors[0]
-    return [replace(table, notes=tuple(dict.fromkeys(table.notes))) for table in tables]  # of two grids, said once
+    for table in tables:
+        table.complete()
+    return tables
 
 
 def _make(view: View, material: Material) -> list[ReportTable]:
@@ -154,6 +154,7 @@ def _make(view: View, material: Material) -> list[ReportTable]:
     if printed and not request.is_printed(with_english=view.name == "table2"):
         notes.append(NOT_PRINTED)
     made = view.make(material)
-    first, *others = made if isinstance(made, tuple) else (made,)
-    tables = [replace(first, commands=material.commands()), *others]
-    return [*tables[:-1], replace(tables[-1], notes=(*tables[-1].notes, *notes))]
+    tables = list(made) if isinstance(made, tuple) else [made]
+    tables[0].commands = material.commands()
+    tables[-1].notes += notes
+    return tables

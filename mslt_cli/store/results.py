@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,7 @@ def published_cells(store: Store) -> list[Published]:
     return [Published(**row | {"languages": tuple(json.loads(row["languages"]))}) for row in rows]
 
 
+@cache
 def inconsistencies() -> list[dict[str, Any]]:
     """What does not fit together in the paper: tables, task (empty = all), text."""
     texts: list[dict[str, Any]] = json.loads(results_path("published.json").read_text("utf-8"))["inconsistencies"]
