@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +20,7 @@ from mslt_cli.commands.options import (
     complete_model_names,
     complete_tasks,
 )
+from mslt_cli.errors import MissingFactsError, UsageError
 
 if TYPE_CHECKING:
     from mslt_cli.reports.cells import ReportTable
@@ -118,7 +122,6 @@ def report_command(
 
       mslt report diff 4c44 3d15
     """
-    from mslt_cli.errors import UsageError
     from mslt_cli.languages.pools import split_names
     from mslt_cli.reports.views import VIEWS, report
     from mslt_cli.show.report_tables import show_table, text_of
@@ -173,21 +176,19 @@ def report_command(
             raise UsageError("A CSV file holds one table: name one report, or take --format json.")
         note(f"{tables[1].title} is left out: a CSV file holds one table; --format json has both.")
         tables = tables[:1]
-    if out is None and form == "table":
+    if out is not None:
+        _write(out, suffix, tables)
+        note(f"written: {out}")
+    elif form == "table":
         for i, table in enumerate(tables):
             typer.echo("") if i else None
             show_table(table)
-    elif out is None:
-        typer.echo(text_of(tables, form), nl=False)
     else:
-        _write(out, tables, form)
-        note(f"written: {out}")
+        typer.echo(text_of(tables, form), nl=False)
 
 
 def _checked_suffix(out: Path, views: Sequence[str]) -> str:
     """The ending of a file's name, if the reports can be written to such a file."""
-    from mslt_cli.errors import UsageError
-
     suffix = out.suffix.lower()
     if suffix not in (".html", *FIGURES, *SUFFIXES):
         endings = ", ".join((".html", *FIGURES, *SUFFIXES))
@@ -198,28 +199,20 @@ def _checked_suffix(out: Path, views: Sequence[str]) -> str:
 
 
 def _setting(text: str) -> tuple[str, str]:
-    from mslt_cli.errors import UsageError
-
     name, equals, value = text.partition("=")
     if not equals or not name or not value:
         raise UsageError(f"--where is {text!r}; write SETTING=VALUE: learning_rate=1e-4.")
     return name.strip(), value.strip()
 
 
-def _write(out: Path, tables: Sequence[ReportTable], form: str) -> None:
-    """Write a page, a figure or tables, by the name of the file."""
-    from mslt_cli.errors import MissingFactsError, UsageError
+def _write(out: Path, suffix: str, tables: Sequence[ReportTable]) -> None:
+    """Write a page, a figure or tables, by the ending of the file's name."""
     from mslt_cli.show.terminal import note
 
-    suffix = out.suffix.lower()
     if suffix == ".html":
-        import sys
-        from importlib.util import find_spec
-        from shlex import join
-
         from mslt_cli.show.report_page import save_report
 
-        figures = find_spec("matplotlib") is not None
+        figures = importlib.util.find_spec("matplotlib") is not None
         save_report(out, tables, command=join(["mslt", *sys.argv[1:]]), figures=figures)
         if not figures:
             note("the page has no figures: they need matplotlib. Run `pip install 'mslt-cli[probe]'`.")
@@ -229,14 +222,14 @@ def _write(out: Path, tables: Sequence[ReportTable], form: str) -> None:
 
         require_figure(out)
         table = tables[0]
-        if table.chart is None:
-            if not table.name.startswith("table"):
-                raise MissingFactsError(f"There is nothing to draw. {' '.join(table.notes)}")
+        if table.chart is None and table.name.startswith("table"):
             raise UsageError(f"{table.name} is a table: --out FILE.tex, .md, .csv or .json writes it.")
+        if table.chart is None:
+            raise MissingFactsError(f"There is nothing to draw. {' '.join(table.notes)}")
         for line in save_chart(out, table):
             note(line)
     else:
         from mslt_cli.files import write_whole
         from mslt_cli.show.report_tables import text_of
 
-        write_whole(out, text_of(tables, form).encode())
+        write_whole(out, text_of(tables, SUFFIXES[suffix]).encode())

@@ -115,7 +115,7 @@ class ReportTable:
     """As users ask for it: "table1"."""
     title: str
     heads: list[Head]
-    rows: Sequence[Mapping[str, Cell]] = ()
+    rows: list[Mapping[str, Cell]] = field(default_factory=list)
     """By the key of a column; while a table is made, a row may lack cells."""
     notes: list[str] = field(default_factory=list)
     """What a reader has to know: what was trained, what chance scores, what can be seen."""

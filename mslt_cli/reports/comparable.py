@@ -68,10 +68,10 @@ def make_grid(
     """Put together what was scored in one way with one model.
 
     Args:
-        about: task, split, scoring, metric, model, and whose runs.
+        about: the evaluation that `scores` are of.
         name: see `name_grids`.
-        runs: any; those of another model or origin are passed over.
-        scores: of that evaluation.
+        runs: any, the newest first; those of another model or origin are passed over.
+        scores: of all these runs.
         request: which of the runs are compared.
         code: ISO 639-3 → how the user reads a language.
 
@@ -126,11 +126,7 @@ def make_grid(
 
 
 def _matches(run: StoredRun, where: Mapping[str, str]) -> bool:
-    """Whether a run's recipe has these values. A single source is paired with nothing, so it has any pairing.
-
-    Raises:
-        UnknownNameError: a recipe has no such part.
-    """
+    """Whether a run's recipe has these values. A single source is paired with nothing, so it has any pairing."""
     recipe = _recipe(run.identity) if where else {}
     wanted = [(name, name.replace("-", "_"), value) for name, value in where.items()]
     for name, part, _ in wanted:
@@ -197,11 +193,7 @@ def _require_one_budget_and_recipe(label: str, runs: Sequence[StoredRun], mixed:
 def _common_targets(
     scores: Sequence[Mapping[str, StoredScore]], code: Mapping[str, str]
 ) -> tuple[tuple[str, ...], list[str]]:
-    """The targets that all runs were evaluated on, on the same rows, and none was trained on; and why others are not.
-
-    Raises:
-        DataError: there is none.
-    """
+    """The targets on whose same rows all runs were evaluated, and none was trained on; and why others are not."""
     every = sorted(set().union(*scores), key=lambda target: code.get(target, target))
     common = [target for target in every if all(target in of_run for of_run in scores)]
     alike = [target for target in common if len({of_run[target].data_sha256 for of_run in scores}) == 1]

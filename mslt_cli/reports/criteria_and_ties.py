@@ -32,22 +32,20 @@ def assess_criteria(material: Material) -> ReportTable:
             Head("n"),
         ],
     )
-    rows: list[dict[str, Cell]] = []
     panels = []
     for group in material.groups(table):
         choices = material.choices(group.grid, material.request.include)
-        of_group = [_criterion_row(group, choice) for choice in choices if not choice.problem]
-        rows += of_group
-        panels.append(_criteria_panel(group, of_group))
+        rows = [_criterion_row(group, choice) for choice in choices if not choice.problem]
+        table.rows += rows
+        panels.append(_criteria_panel(group, rows))
         table.notes += [*material.grid_notes(group.grid), *choice_notes(choices)]
     table.notes.append(
         "regret: points that its choice lies below the best; random does as well: share of combinations that score "
         "at least as much; correlations of criterion and score over combinations, with 95 % intervals. These "
         "share languages, so the intervals are somewhat too narrow."
-        if rows
+        if table.rows
         else "Published numbers hold no scores of single combinations: correlations need runs."
     )
-    table.rows = rows
     table.chart = DotChart("score, %", panels) if panels else None
     return table
 
@@ -110,15 +108,14 @@ def rank_against_best(material: Material) -> ReportTable:
             Head("seeds"),
         ],
     )
-    rows: list[dict[str, Cell]] = []
     panels = []
     for group in material.groups(table):
         label, n = group.grid.label, len(group.trained)
         contenders = compare_with_best(group)
         tied = sum(contender.tied for contender in contenders)
-        of_group = [_contender_row(group, contender) for contender in contenders[:MOST_CONTENDERS]]
-        rows += of_group
-        dots = [(row["languages"].text, [_contender_dot(x)]) for row, x in zip(of_group, contenders, strict=False)]
+        listed = contenders[:MOST_CONTENDERS]
+        table.rows += [_contender_row(group, contender) for contender in listed]
+        dots = [(group.grid.named(contender.trained.languages), [_contender_dot(contender)]) for contender in listed]
         panels.append(Panel(label, dots[::-1]))
         table.notes += material.grid_notes(group.grid)
         table.notes.append(
@@ -127,11 +124,10 @@ def rank_against_best(material: Material) -> ReportTable:
         )
         if n > MOST_CONTENDERS:
             table.notes.append(f"{label}: the first {MOST_CONTENDERS} of {n} are listed.")
-    if not rows:
+    if not table.rows:
         table.notes.append(
             "Published numbers have no scores by language and seed: whether they differ can't be tested."
         )
-    table.rows = rows
     table.chart = DotChart("points below the best", panels) if panels else None
     return table
 

@@ -155,8 +155,7 @@ class Material:
         """Completeness of a grid, the score of a guess, and what its test data can show.
 
         Args:
-            grid: that the view shows.
-            sizes: of the combinations that it shows; default: the one that is asked for.
+            sizes: of the combinations that are shown; default: the one that is asked for.
             include: what each of them holds, ISO 639-3; default: what is asked for.
         """
         about, include = grid.about, include or self.request.include

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +59,6 @@ def fig3(material: Material) -> ReportTable:
         last_layers[_all_but_layer(row)] = max(last_layers.get(_all_but_layer(row), 0), row.layer)
     lines: dict[str, list[tuple[str, tuple[Dot, ...]]]] = {}
     layers: dict[str, set[int]] = {}
-    rows = []
     for row in probes:
         if row.layer != last_layers[_all_but_layer(row)]:
             continue
@@ -68,12 +67,11 @@ def fig3(material: Material) -> ReportTable:
             label += f" {row.run_id[:6] or row.weights_sha256[:6]}"
         named = name_languages(row.languages, material.code)
         languages = named if len(row.languages) <= MOST_NAMED else f"{len(row.languages)} languages"
-        rows.append(_probe_row(row, label, Cell(named, languages)))
+        table.rows.append(_probe_row(row, label, Cell(named, languages)))
         title = f"{row.metric}, {row.n:,} sentences of {row.corpus}, {languages}"
         title += f" ({row.pooling})" if row.pooling != "mean" else ""
         lines.setdefault(title, []).append((label, (Dot("", row.value, row.low, row.high),)))
         layers.setdefault(title, set()).add(row.layer)
-    table.rows = rows
     panels = [
         Panel(f"{title}; layer {' and '.join(map(str, sorted(layers[title])))}", lines[title][::-1]) for title in lines
     ]
@@ -127,7 +125,7 @@ def fig4(material: Material) -> ReportTable:
             hint = f" --pool {grid.named(common)} compares like with like." if len(common) >= max(pools) else ""
             parts = ", ".join(f"of {k} on {len(pool)}" for k, pool in pools.items())
             table.notes.append(f"{grid.label}: groups draw on different numbers of languages ({parts}).{hint}")
-    table.rows = [rows[k] for k in sorted(rows)]
+    table.rows += [rows[k] for k in sorted(rows)]
     if series:
         table.chart = LineChart("source languages", "score, %", series)
     else:
@@ -154,12 +152,10 @@ def fig5(material: Material) -> ReportTable:
     ends = {(row.task, row.method): row for row in material.printed(1) if row.method in ("min", "max")}
     tasks = list(dict.fromkeys(task for task, _ in ends))
     table.notes += material.paper_notes(tasks)
-    rows: list[dict[str, Cell]] = []
     for task in tasks:
         low, high = ends[task, "min"], ends[task, "max"]
-        gap = (high.score_percent or 0) - (low.score_percent or 0)
-        marks = mark_printed(table, 5)
-        rows.append(
+        gap, marks = (high.score_percent or 0) - (low.score_percent or 0), mark_printed(table, 5)
+        table.rows.append(
             {
                 "series": Cell(f"{task}.published", f"{task} (paper)", "published", low.source, marks=marks),
                 "worst": published_cell(low),
@@ -181,14 +177,13 @@ def fig5(material: Material) -> ReportTable:
         }
         if grid.baseline is not None:
             row["base"] = trained_cell(grid, grid.baseline, percent(grid.baseline.mean), "without training")
-        rows.append(row)
+        table.rows.append(row)
         if single.value is None:
             table.notes.append(
                 f"{grid.label}: no single source was trained. `mslt train … --all-combinations -k 1` does."
             )
         table.notes += material.grid_notes(grid)
-    table.rows = rows
-    lines = [(row["series"].text, _dots(row)) for row in reversed(rows)]
+    lines = [(row["series"].text, _dots(row)) for row in reversed(table.rows)]
     table.chart = DotChart("score, %", [Panel("", lines)], joined=True) if lines else None
     return table
 
@@ -204,5 +199,5 @@ def _single_source_cell(grid: Grid, pool: Sequence[str]) -> Cell:
     return replace(cell, text=f"{cell.text} (mean of {len(singles.trained)})")
 
 
-def _dots(row: dict[str, Cell]) -> list[Dot]:
+def _dots(row: Mapping[str, Cell]) -> list[Dot]:
     return [Dot(FIG5[key], row[key].value) for key in FIG5 if key in row and isinstance(row[key].value, float)]

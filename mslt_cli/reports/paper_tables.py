@@ -66,7 +66,7 @@ def _criteria_table(material: Material, number: int, title: str, include: Sequen
             *choice_notes(choices, METHODS),
             f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).",
         ]
-    table.rows = [cells for cells in rows.values() if len(cells) > 1]  # not lines that nobody has a number for
+    table.rows += [cells for cells in rows.values() if len(cells) > 1]  # not lines that nobody has a number for
     return table
 
 
@@ -121,7 +121,7 @@ def table3(material: Material) -> tuple[ReportTable, ReportTable]:
         table.notes += material.grid_notes(group.grid)
     n = max(map(len, columns.values()), default=0)
     table.title = f"The best {n} combinations"
-    table.rows = [
+    table.rows += [
         {"rank": count_cell(i + 1), **{key: cells[i] for key, cells in columns.items() if i < len(cells)}}
         for i in range(n)
     ]
@@ -148,7 +148,7 @@ def _count_languages(heads: Sequence[Head], columns: Mapping[str, Sequence[Cell]
     first = ["paper"] if of_paper else list(counts)
     ordered = sorted(languages, key=lambda language: (*(-counts[key][language] for key in first), language))
     source = "times in the best combinations above"
-    table.rows = [
+    table.rows += [
         {"language": Cell(x, x), **{key: count_cell(count[x], source) for key, count in counts.items()}}
         for x in ordered
     ]
@@ -178,7 +178,7 @@ def table4(material: Material) -> ReportTable:
             rows.setdefault(scripts, {})[grid.name.key] = cell
         table.notes += material.grid_notes(grid)
     source = "distinct ISO 15924 scripts (data/langs)"
-    table.rows = [{"scripts": count_cell(scripts, source), **rows[scripts]} for scripts in sorted(rows)]
+    table.rows += [{"scripts": count_cell(scripts, source), **rows[scripts]} for scripts in sorted(rows)]
     return table
 
 
@@ -190,7 +190,7 @@ def table6(material: Material) -> ReportTable:
     for head in columns:
         table.heads.append(replace(head, key=f"{head.key}.{least}", text=f"{head.text}: least"))
         table.heads.append(Head(f"{head.key}.{most}", ENDS[most]))
-    table.rows = list(rows.values())
+    table.rows += rows.values()
     return table
 
 
@@ -212,7 +212,7 @@ def fig6(material: Material) -> ReportTable:
         values = [dot.value for _, dots in lines for dot in dots]
         panels.append(Panel(head.text, lines, marks=mark_guess(guess, values)))
     table.heads += columns
-    table.rows = list(rows.values())
+    table.rows += rows.values()
     table.chart = DotChart("score, %", panels, joined=True) if panels else None
     return table
 

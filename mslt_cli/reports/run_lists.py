@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.reports.comparable import flatten
@@ -32,16 +32,14 @@ class TransferMean:
     """How many targets these are."""
 
 
-@dataclass(frozen=True)
-class ListedRun:
+class ListedRun(NamedTuple):
     """A run, and its mean in each of its evaluations."""
 
     run: StoredRun
     means: tuple[TransferMean, ...]
 
 
-@dataclass(frozen=True)
-class DetailedRun:
+class DetailedRun(NamedTuple):
     """All that the store knows of a run; languages are ISO 639-1 codes where there are any."""
 
     run: StoredRun
@@ -65,23 +63,14 @@ class ChangedSetting:
     other: str
 
 
-@dataclass(frozen=True)
-class ScorePair:
-    """The scores of two runs in one metric on one target."""
-
-    first: StoredScore
-    other: StoredScore
-
-
-@dataclass(frozen=True)
-class RunDifference:
+class RunDifference(NamedTuple):
     """What differs between two runs."""
 
     first: StoredRun
     other: StoredRun
     settings: tuple[ChangedSetting, ...]
-    scores: tuple[ScorePair, ...]
-    """Those that both have."""
+    scores: tuple[tuple[StoredScore, StoredScore], ...]
+    """Those that both have, the first run's before the other's."""
 
 
 def list_runs(
@@ -109,11 +98,9 @@ def list_runs(
     listed = []
     for run in runs:
         scores = by_run.get(run.run_id, [])
-        if tasks and {run.task, *(score.task for score in scores)}.isdisjoint(tasks):
-            continue
-        if (models and run.model not in models) or examples not in (None, run.examples):
-            continue
-        listed.append(ListedRun(run, _transfer_means(scores)))
+        of_task = not tasks or not {run.task, *(score.task for score in scores)}.isdisjoint(tasks)
+        if of_task and (not models or run.model in models) and examples in (None, run.examples):
+            listed.append(ListedRun(run, _transfer_means(scores)))
     return listed
 
 
@@ -139,30 +126,26 @@ def read_run_details(store: Store, names: Sequence[str]) -> DetailedRun:
         UsageError: there is not one name, or several runs begin so.
         UnknownNameError: no run begins so.
     """
-    (run,) = _find_runs(store, names, 1)
-    return _details(store, run)
+    (details,) = _find_details(store, names, 1)
+    return details
 
 
 def compare_settings_and_scores(store: Store, names: Sequence[str]) -> RunDifference:
-    """Compare two runs: what determined them, and their scores.
-
-    Args:
-        store: with results.
-        names: the first digits of two ids.
+    """Compare two runs, named by the first digits of their ids: what determined them, and their scores.
 
     Raises:
         UsageError: there are not two names, or several runs begin so.
         UnknownNameError: no run begins so.
     """
-    first, other = (_details(store, run) for run in _find_runs(store, names, 2))
+    first, other = _find_details(store, names, 2)
     a, b = first.settings, other.settings
-    settings = [
+    settings = (
         ChangedSetting(name, short_text(a.get(name)), short_text(b.get(name)))
         for name in dict.fromkeys([*a, *b])
         if a.get(name) != b.get(name)
-    ]
+    )
     by_key = {_key(score): score for score in other.scores}
-    pairs = [ScorePair(score, by_key[_key(score)]) for score in first.scores if _key(score) in by_key]
+    pairs = ((score, by_key[_key(score)]) for score in first.scores if _key(score) in by_key)
     return RunDifference(first.run, other.run, tuple(settings), tuple(pairs))
 
 
@@ -170,23 +153,14 @@ def _key(score: StoredScore) -> tuple[str, ...]:
     return score.task, score.split, score.scoring, score.metric, score.target
 
 
-def _details(store: Store, run: StoredRun) -> DetailedRun:
-    code = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in facts.all_languages(store)}
-    scores = sorted(stored_scores(store, run_id=run.run_id), key=lambda s: (s.task, s.split, s.target, s.metric))
-    return DetailedRun(
-        run,
-        sources=tuple(code.get(source, source) for source in run.sources),
-        scores=tuple(score._replace(target=code.get(score.target, score.target)) for score in scores),
-    )
-
-
-def _find_runs(store: Store, names: Sequence[str], count: int) -> list[StoredRun]:
+def _find_details(store: Store, names: Sequence[str], count: int) -> list[DetailedRun]:
     """So many runs, by the first digits of their ids."""
     if len(names) != count:
         example = "run 1a2b3c4d" if count == 1 else "diff 1a2b3c4d 5e6f7a8b"
         wanted = "1 run" if count == 1 else f"{count} runs"
         raise UsageError(f"It takes {wanted}, and {len(names)} are named: `mslt report {example}`.")
-    runs = []
+    code = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in facts.all_languages(store)}
+    details = []
     for name in names:
         matches = find_runs(store, name) if len(name) >= LEAST_DIGITS else []
         if len(matches) > 1:
@@ -195,8 +169,12 @@ def _find_runs(store: Store, names: Sequence[str], count: int) -> list[StoredRun
         if not matches:
             hint = f"Write the first {LEAST_DIGITS} digits of its id or more; `mslt report runs` lists them."
             raise UnknownNameError("run", name, (), hint)
-        runs.append(matches[0])
-    return runs
+        run = matches[0]
+        sources = tuple(code.get(source, source) for source in run.sources)
+        scores = sorted(stored_scores(store, run_id=run.run_id), key=lambda s: (s.task, s.split, s.target, s.metric))
+        coded = (score._replace(target=code.get(score.target, score.target)) for score in scores)
+        details.append(DetailedRun(run, sources, tuple(coded)))
+    return details
 
 
 def short_text(value: Any) -> str:

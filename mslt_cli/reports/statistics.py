@@ -89,14 +89,11 @@ def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats], *, inter
 
     What two runs of one seed and target share cancels out. The variance of the mean is that of the means of the
     targets over T, and that of the means of the seeds over S; what is left over counts in both, so the test errs on the
-    safe side. With one seed the luck of seeds is not seen.
+    safe side. With one seed the luck of seeds is not seen. Without common seeds, the means over the seeds are compared.
 
     Args:
         a, b: by seed, scores on the same targets, shape (T,).
         interval: whether it is wanted beside p; it costs fifty times as much.
-
-    Returns:
-        Over the seeds that both have; if they share none, over the means of their seeds, as if there were one.
 
     Source:
         Student 1908, with the degrees of freedom of Satterthwaite 1946; the sum of variances as in Owen 2007, The
@@ -108,33 +105,26 @@ def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats], *, inter
     else:
         cells = (np.mean(list(a.values()), axis=0) - np.mean(list(b.values()), axis=0))[None, :]
     value = float(cells.mean())
-    parts = [
-        (float(means.var(ddof=1)) / len(means), len(means) - 1)
-        for means in (cells.mean(axis=0), cells.mean(axis=1))
-        if len(means) > 1
-    ]
-    if not parts:
+    samples = [means for means in (cells.mean(axis=0), cells.mean(axis=1)) if len(means) > 1]
+    if not samples:
         return Estimate(value)
-    variance = sum(part for part, _ in parts)
+    parts = [float(means.var(ddof=1)) / len(means) for means in samples]
+    variance = sum(parts)
     if variance < 1e-24:
         return Estimate(value, value, value, 1.0 if abs(value) < 1e-12 else 0.0)
-    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    freedom = variance**2 / sum(part**2 / (len(means) - 1) for part, means in zip(parts, samples, strict=True))
     error = math.sqrt(variance)
     half = student_quantile(1 - ALPHA / 2, freedom) * error if interval else math.nan
     return Estimate(value, value - half, value + half, student_p(value / error, freedom))
 
 
 def tied_for_best(differences: Sequence[Estimate]) -> tuple[list[float], list[bool]]:
-    """Which combinations cannot be told from the best one.
-
-    Args:
-        differences: of the best one less each of the others.
+    """Which combinations cannot be told from the best one, by the differences of the best one less each of them.
 
     Returns:
         p of each, corrected by Holm; and whether it is tied with the best one. What cannot be tested is.
     """
-    tested = [difference.p for difference in differences if not math.isnan(difference.p)]
-    holm_p = iter(holm(tested))
+    holm_p = iter(holm([difference.p for difference in differences if not math.isnan(difference.p)]))
     corrected = [math.nan if math.isnan(difference.p) else next(holm_p) for difference in differences]
     return corrected, [math.isnan(p) or p >= ALPHA for p in corrected]
 

@@ -132,13 +132,7 @@ def report(
 
 
 def _make(view: View, material: Material) -> list[ReportTable]:
-    """The tables of a view; the last one says what is left out.
-
-    Raises:
-        MissingFactsError: there are neither runs nor published numbers of what is asked for.
-        UsageError: the runs differ in budget or recipe.
-        DataError: they have no target in common.
-    """
+    """The tables of a view; the last one says what is left out."""
     request, printed = material.request, view.published and bool(material.published)
     notes = []
     if view.sizes == "none":

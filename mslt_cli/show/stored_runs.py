@@ -125,12 +125,12 @@ def show_difference(difference: RunDifference, form: str) -> None:
     settings = [asdict(setting) for setting in difference.settings]
     scores = [
         {
-            **{name: getattr(pair.first, name) for name in ("task", "target", "metric", "rows")},
-            "first": 100 * pair.first.value,
-            "other": 100 * pair.other.value,
-            "difference": 100 * (pair.other.value - pair.first.value),
+            **{name: getattr(score, name) for name in ("task", "target", "metric", "rows")},
+            "first": 100 * score.value,
+            "other": 100 * other_score.value,
+            "difference": 100 * (other_score.value - score.value),
         }
-        for pair in difference.scores
+        for score, other_score in difference.scores
     ]
     if form == "csv":
         names = ("part", "what", "first", "other", "difference", "task", "target", "metric", "rows")
