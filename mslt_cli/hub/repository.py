@@ -16,13 +16,12 @@ MAX_NAME_BYTES = 255
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository of the hub at one revision."""
+    """A repository of the hub at one revision: a commit (40 hex digits), a branch, or "refs/convert/parquet"."""
 
     kind: Literal["dataset", "model"]
     name: str
     """With its owner: "facebook/xnli"."""
     revision: str = "main"
-    """A commit (40 hex digits), a branch, or "refs/convert/parquet"."""
 
     def __str__(self) -> str:
         return f"{'data set' if self.kind == 'dataset' else 'model'} {self.name}"

@@ -1,8 +1,9 @@
 """Requests to the hub: bounded tries and waits, the token for the hub alone, and a sentence for each failure.
 
-huggingface_hub gives the session (proxies, certificates), the token and the addresses. Its own requests (2.4) are not
-used: they sleep for as long as a hub asks, send the token to whatever server the next page of a list names, and lose up
-to 10 MiB whenever a connection breaks off, so that on a poor line a large file never arrives.
+huggingface_hub gives the session (proxies, certificates), the headers and the addresses, but its own transfer
+(`http_get` of 2.4) is not used: its public arguments bound neither the wait that a 429 asks for nor its five inner
+tries, which Ctrl-C could not end, and it drops up to 10 MiB whenever a connection breaks off. Its lists of files send
+the token to whatever server the next page names.
 """
 
 from __future__ import annotations
@@ -43,10 +44,8 @@ Outcome = TypeVar("Outcome")
 class UnreachableError(FetchError):
     """The hub does not answer, or not now; what is in the cache may still serve.
 
-    Args:
-        what: what was wanted and how far it got: "The data set facebook/xnli is not in the cache".
-        reason: "the hub … cannot be reached (…)".
-        advice: what to do.
+    The parts of its message: "The data set facebook/xnli is not in the cache", "the hub … cannot be reached", and what
+    to do.
     """
 
     def __init__(self, what: str, reason: str, advice: str) -> None:
@@ -57,10 +56,7 @@ class UnreachableError(FetchError):
 class PassingError(Exception):
     """One request failed in a way that may be gone at the next try; users do not see this error.
 
-    Args:
-        reason: "the hub … cannot be reached (…)".
-        wait_s: how long the hub asks to wait; None if it does not.
-        tries: after how many such failures in a row to give up.
+    `wait_s` is how long the hub asks to wait, if it does; after `tries` such failures in a row we give up.
     """
 
     def __init__(self, reason: str, wait_s: float | None = None, *, tries: int = TRIES) -> None:
@@ -76,10 +72,7 @@ class Hub:
 
     All methods raise FetchError with a sentence for the user, UnreachableError if another time may be better.
 
-    Args:
-        repository: the repository and its revision.
-        again: the command line that the user should run again if something fails.
-        progress: is told about waits.
+    `again` is the command line that the user should run again if something fails; `progress` is told about waits.
     """
 
     def __init__(self, repository: Repository, again: str, progress: Progress) -> None:
@@ -121,28 +114,21 @@ class Hub:
         raise self._not_a_hub("its list of files has no end")
 
     def receive(self, commit: str, file: RemoteFile, partial: Path, arrived: Callable[[int], None]) -> None:
-        """Fill `partial` with the bytes of a file; bytes that are in it already are not asked for again.
+        """Fill `partial`, which need not exist, with a file of a commit; bytes that it has are not asked for again.
 
-        Args:
-            commit: where the file is.
-            file: its path and size.
-            partial: what has arrived so far; need not exist.
-            arrived: is told how many bytes there are.
+        `arrived` is told how many bytes there are.
         """
         from huggingface_hub import hf_hub_url
 
         url = hf_hub_url(self.repository.name, file.path, repo_type=self.repository.kind, revision=commit)
 
-        def size() -> int:
-            return partial.stat().st_size if partial.exists() else 0
-
-        def describe() -> str:
-            if not size():
+        def describe(size: int) -> str:
+            if not size:
                 return f"{file.path} of the {self.repository} is not in the cache"
-            so_far = f"{size() / 1e6:,.1f} of {file.size_bytes / 1e6:,.1f} MB"
+            so_far = f"{size / 1e6:,.1f} of {file.size_bytes / 1e6:,.1f} MB"
             return f"{file.path} of the {self.repository} stopped at {so_far} (it will go on from there)"
 
-        self._persist(lambda: self._append(url, file, partial, arrived), describe, size=size)
+        self._persist(lambda: self._append(url, file, partial, arrived), describe, partial=partial)
 
     def _append(self, url: str, file: RemoteFile, partial: Path, arrived: Callable[[int], None]) -> None:
         """Append to `partial` what one request brings; none is made if all is there."""
@@ -186,35 +172,39 @@ class Hub:
                 return response.json(), response.links.get("next", {}).get("url")
 
         try:
-            return self._persist(read, lambda: lack, tries=tries)
+            return self._persist(read, lambda _: lack, tries=tries)
         except ValueError as error:
             raise self._not_a_hub("it sends something that is not JSON") from error
 
     def _persist(
         self,
         attempt: Callable[[], Outcome],
-        describe: Callable[[], str],
+        describe: Callable[[int], str],
         *,
+        partial: Path | None = None,
         tries: int = TRIES,
-        size: Callable[[], int] = lambda: 0,
     ) -> Outcome:
-        """Return the outcome of an attempt, repeated until `tries` in a row leave no more bytes than there were.
+        """Return the outcome of an attempt, repeated until `tries` in a row leave no more bytes in `partial`.
 
-        `describe` says how far it got, for the error; `size` says how many bytes there are.
+        `describe` gets the number of bytes that have arrived, and says for the error how far it got.
         """
-        failures, waited_s, most = 0, 0.0, size()
+
+        def measure() -> int:
+            return partial.stat().st_size if partial is not None and partial.exists() else 0
+
+        failures, waited_s, most = 0, 0.0, measure()
         while True:
             try:
                 return attempt()
             except PassingError as trouble:
-                failures = failures + 1 if size() <= most else 0
-                most = max(most, size())
+                size = measure()
+                failures = failures + 1 if size <= most else 0
+                most = max(most, size)
                 pause_s = PAUSES_S[min(failures, len(PAUSES_S)) - 1] if trouble.wait_s is None else trouble.wait_s
                 waited_s += pause_s
                 if failures >= min(tries, trouble.tries) or waited_s > MAX_WAIT_S:
                     first = "Wait that long" if trouble.wait_s else "Check the connection, or wait a while"
-                    advice = f"{first}; then {self.run} again"
-                    raise UnreachableError(describe(), trouble.reason, advice) from trouble
+                    raise UnreachableError(describe(size), trouble.reason, f"{first}; then {self.run} again") from trouble
                 if trouble.wait_s or failures == 1:
                     reason = f"{trouble.reason[0].upper()}{trouble.reason[1:]}"
                     self.progress.note(f"{reason}; {'waiting' if trouble.wait_s else 'trying again'}.")
@@ -232,14 +222,11 @@ class Hub:
         import httpx2
         from huggingface_hub import get_session
 
-        headers = {"User-Agent": f"mslt/{__version__}", "Accept-Encoding": "identity"}
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
-        if self._token:  # httpx2 takes it off where a redirect leads to another origin
-            headers["Authorization"] = f"Bearer {self._token}"
-        options: dict[str, Any] = {"headers": headers, "timeout": self.timeout_s, "follow_redirects": True}
+        headers = self._headers | ({"Range": f"bytes={offset}-"} if offset else {})
         try:
-            with get_session().stream("GET", url, **options) as response:
+            with get_session().stream(
+                "GET", url, headers=headers, timeout=self.timeout_s, follow_redirects=True
+            ) as response:
                 if response.status_code in PASSING:
                     raise self._busy(response)
                 yield response
@@ -258,25 +245,25 @@ class Hub:
             raise self._not_a_hub(f"its answer cannot be read: {error}") from error
 
     @cached_property
-    def _token(self) -> str | None:
-        from huggingface_hub import constants, get_token
+    def _headers(self) -> dict[str, str]:
+        """With the token, if there is one; httpx2 takes it off where a redirect leads to another origin."""
         from huggingface_hub.errors import OIDCError
+        from huggingface_hub.utils import build_hf_headers
 
-        if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN:
-            return None
         try:
-            token = get_token()
+            headers = build_hf_headers(library_name="mslt", library_version=__version__)
         except OIDCError as error:
             raise FetchError(f"There is no token for the hub: {error}") from error
-        if token is not None and not (token.isascii() and token.isprintable()):
+        token = headers.get("authorization", "")
+        if not (token.isascii() and token.isprintable()):
             raise FetchError("The token for the hub has characters that no token has. Set HF_TOKEN to a valid one.")
-        return token
+        return headers | {"accept-encoding": "identity"}
 
     def _busy(self, response: httpx2.Response) -> PassingError:
         from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
 
         status, after = response.status_code, response.headers.get("Retry-After", "").strip()
-        wait_s: float | None = float(after) if after.isascii() and after.isdigit() else None
+        wait_s = float(after) if after.isascii() and after.isdigit() else None
         limit = parse_ratelimit_headers(response.headers)
         if status == 429 and limit is not None and limit.remaining == 0:
             wait_s = float(limit.reset_in_seconds)
@@ -289,13 +276,13 @@ class Hub:
         code, status = response.headers.get("X-Error-Code", ""), response.status_code
         message = "".join(c if c.isprintable() else " " for c in response.headers.get("X-Error-Message", ""))[:200]
         named, token = f"The {self.repository}", "set HF_TOKEN to a token that may read it"
+        if code == "EntryNotFound":
+            return self.lacks(path)
         if code == "GatedRepo":
             text = f"{named} is gated. Accept its terms on {self.page}, {token}, and {self.run} again."
         elif code == "RevisionNotFound":
             revision = self.repository.revision
             text = f"{named} has no revision {revision!r} on the hub. Its branches are on {self.page}."
-        elif code == "EntryNotFound":
-            return self.lacks(path)
         elif message.startswith("Invalid credentials"):
             text = f"The hub does not know the token that it was sent for the {self.repository}. "
             text += f"Set HF_TOKEN to a valid one, or unset it, and {self.run} again."

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 from typing import TypeVar
@@ -35,7 +35,7 @@ class Snapshot:
     Args:
         repository: the repository and its revision.
         progress: is told about waits, and about the bytes as they arrive.
-        workers: how many files are in transfer at once.
+        workers: files in transfer at once.
         again: the command line that the user should run again if this fails.
 
     Raises:
@@ -66,9 +66,6 @@ class Snapshot:
         Every file is hashed: one that arrives before it can be seen in the cache, and one that is there at each call
         (if it is damaged it is downloaded anew). What has arrived of a file is kept, whatever ends the process, and the
         next call goes on from there.
-
-        Args:
-            paths: of files.
 
         Returns:
             The file in the cache for each path, in their order.
@@ -142,11 +139,9 @@ class Snapshot:
         """Whether the cache has a file; a damaged one is dropped."""
         pointer = self._pointer(file)
         try:
-            if not pointer.is_file():
-                return False
             if hash_like(pointer, file.checksum) == file.checksum:
                 return True
-        except FileNotFoundError:  # another process dropped it in between
+        except FileNotFoundError:  # or another process dropped it just now
             return False
         pointer.resolve().unlink(missing_ok=True)
         pointer.unlink(missing_ok=True)
@@ -166,10 +161,8 @@ class Snapshot:
                 most = position
 
         with self._lock(file.checksum):
-            if any(
-                path.is_file() and hash_like(path, file.checksum) == file.checksum
-                for path in (self._pointer(file), blob)
-            ):
+            there = [path for path in (self._pointer(file), blob) if path.is_file()]
+            if any(hash_like(path, file.checksum) == file.checksum for path in there):
                 arrived(file.size_bytes)  # another commit has it, or another process was faster
             else:
                 blob.parent.mkdir(parents=True, exist_ok=True)
@@ -194,14 +187,11 @@ class Snapshot:
 
         path = self.root / ".locks" / self.folder.name / f"{checksum}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            while True:
-                if self._hub.stop.is_set():
-                    raise StoppedError
-                with suppress(Timeout):
-                    stack.enter_context(WeakFileLock(path, timeout=1))
-                    break
-            yield
+        while not self._hub.stop.is_set():
+            with suppress(Timeout), WeakFileLock(path, timeout=1):
+                yield
+                return
+        raise StoppedError
 
     def _map(self, work: Callable[[Item], Outcome], items: Iterable[Item]) -> list[Outcome]:
         """The outcomes for all items, in their order, made by several threads; a failure or Ctrl-C ends them soon."""
@@ -220,9 +210,8 @@ class Snapshot:
             futures = [threads.submit(run, item) for item in items]
             try:
                 for future in as_completed(futures):
-                    error = future.exception()
-                    if error is not None and not isinstance(error, StoppedError):
-                        raise error
+                    with suppress(StoppedError):  # the failure that stopped it follows
+                        future.result()
             except BaseException:
                 stop.set()
                 raise
