@@ -204,7 +204,9 @@ class Hub:
                 waited_s += pause_s
                 if failures >= min(tries, trouble.tries) or waited_s > MAX_WAIT_S:
                     first = "Wait that long" if trouble.wait_s else "Check the connection, or wait a while"
-                    raise UnreachableError(describe(size), trouble.reason, f"{first}; then {self.run} again") from trouble
+                    raise UnreachableError(
+                        describe(size), trouble.reason, f"{first}; then {self.run} again"
+                    ) from trouble
                 if trouble.wait_s or failures == 1:
                     reason = f"{trouble.reason[0].upper()}{trouble.reason[1:]}"
                     self.progress.note(f"{reason}; {'waiting' if trouble.wait_s else 'trying again'}.")

@@ -72,15 +72,11 @@ MODELS: dict[str, KnownModel] = {
 
 
 def resolve_head(model: str, kind: str, wanted: Head) -> Head:
-    """The state that classifies a sentence, with "auto" replaced by what the model was made for.
+    """The state that classifies a sentence in a kind of task, with "auto" replaced by what the model was made for.
 
-    Args:
-        model: its name. A row of MODELS states its pooling; others classify the first token.
-        kind: of the task.
-        wanted: as the user has it.
+    A row of MODELS states its pooling; other models classify the first token.
     """
     if kind == "token-classification":
         return "auto"
-    if wanted != "auto":
-        return wanted
-    return MODELS[model].pooling if model in MODELS else "cls"
+    made_for = MODELS[model].pooling if model in MODELS else "cls"
+    return made_for if wanted == "auto" else wanted

@@ -50,14 +50,9 @@ class Adapter:
 def add_adapter(network: Any, adapter: Adapter, folder: Path) -> Any:
     """Put an adapter beside the weights of a model; it alone is trained, in float32.
 
-    Args:
-        network: the model.
-        adapter: what to add.
-        folder: of the model; its name is for messages.
-
     Raises:
         MissingPackageError: peft is not installed.
-        ModelError: the model has no such layers.
+        ModelError: the model in `folder` has no such layers.
     """
     try:
         import peft
@@ -74,10 +69,8 @@ def add_adapter(network: Any, adapter: Adapter, folder: Path) -> Any:
     try:
         adapted = peft.get_peft_model(network, config)
     except ValueError as error:
-        names = ", ".join(sorted(linear_layers(network)))
-        raise ModelError(
-            f"{folder.name} has no layers {', '.join(adapter.targets)} for --lora-targets. It has {names}."
-        ) from error
+        wanted, names = ", ".join(adapter.targets), ", ".join(sorted(linear_layers(network)))
+        raise ModelError(f"{folder.name} has no layers {wanted} for --lora-targets. It has {names}.") from error
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -103,11 +96,9 @@ def attention_layers(network: Any, folder: Path) -> tuple[str, ...]:
     Raises:
         ModelError: the architecture is not in QUERIES_KEYS_VALUES.
     """
-    there = linear_layers(network)
+    layers = linear_layers(network)
     for names in QUERIES_KEYS_VALUES:
-        if there.issuperset(names):
+        if layers.issuperset(names):
             return names
-    raise ModelError(
-        f"Which layers of {folder.name} make queries, keys and values is not known. Name some with --lora-targets:"
-        f" {', '.join(sorted(there))}."
-    )
+    what = f"Which layers of {folder.name} make queries, keys and values is not known."
+    raise ModelError(f"{what} Name some with --lora-targets: {', '.join(sorted(layers))}.")

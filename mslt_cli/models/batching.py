@@ -23,14 +23,11 @@ def batch_tokens(device: torch.device) -> int:
 
 
 def length_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Put texts of like length together, longest first, ties in the order of the texts.
+    """Put texts of like length together, longest first, ties in the order of the texts; yield their positions.
 
     Args:
         lengths: in tokens, one for each text.
         most: tokens in a batch once all of it is padded to its longest; a longer text is a batch of its own.
-
-    Yields:
-        Positions of the texts in `lengths`.
     """
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
@@ -45,15 +42,10 @@ def length_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
 def compute_batches(
     batches: Iterable[list[int]], compute: Callable[[list[int]], Result], lengths: Sequence[int]
 ) -> Iterator[tuple[list[int], Result]]:
-    """Compute batch after batch; one that does not fit into memory is computed in halves.
-
-    Args:
-        batches: positions of texts, as `length_batches` yields them.
-        compute: gets a batch.
-        lengths: of all texts, in tokens; for the error.
+    """Compute batch after batch, as `length_batches` yields them; one that does not fit into memory is halved.
 
     Raises:
-        ModelError: a single text does not fit into memory.
+        ModelError: a single text does not fit into memory; states its length.
     """
     import torch
 
@@ -64,23 +56,17 @@ def compute_batches(
             result = compute(batch)
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
-                raise ModelError(
-                    f"The device has too little memory for a text of {lengths[batch[0]]} tokens. Use the CPU."
-                ) from error
+                what = f"The device has too little memory for a text of {lengths[batch[0]]} tokens."
+                raise ModelError(f"{what} Use the CPU.") from error
             half = len(batch) // 2
             waiting += [batch[half:], batch[:half]]
-            continue
-        yield batch, result
+        else:
+            yield batch, result
 
 
 @contextmanager
 def inference(device: torch.device, precision: str = "fp32") -> Iterator[None]:
-    """Compute without gradients.
-
-    Args:
-        device: where the model is.
-        precision: fp32, or bf16 where torch takes it to be safe.
-    """
+    """Compute without gradients, in fp32, or in bf16 where torch takes it to be safe."""
     import torch
 
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):

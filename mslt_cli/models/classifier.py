@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mslt_cli.errors import ModelError
 from mslt_cli.models import Head, resolve_head
@@ -17,6 +17,7 @@ from mslt_cli.models.loading import (
     load_network,
     move_to_device,
     quiet,
+    require_weights,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ Unit = Literal["words", "cls", "mean"]
 class Classifier:
     """A model with a head, and what its training starts from."""
 
+    trains_vocabulary: ClassVar[bool] = True
+    """The word embedding is trained, unless the settings freeze it."""
     network: Any
     """Takes input_ids, attention_mask and, if `types`, token_type_ids; gives logits."""
     head: Unit
@@ -78,10 +81,8 @@ class Classifier:
         """Keep only some rows of the word embedding; token ids then are positions among these.
 
         Most of a multilingual vocabulary does not occur in a sample, and its gradients, moments and steps are zeros
-        that cost as much as the rest of a small model.
-
-        Args:
-            used: the ids that stay, sorted. All ids up to that of padding must stay, so that it does not change.
+        that cost as much as the rest of a small model. `used` are the ids that stay, sorted; all ids up to that of
+        padding must be among them, so that it does not change.
         """
         import torch
 
@@ -91,11 +92,9 @@ class Classifier:
         embedding.weight = torch.nn.Parameter(rows)
 
     def untrim(self, used: Any = None, decay: float = 1.0) -> None:
-        """Put the whole word embedding back.
+        """Put the whole word embedding back, with the trained rows at the ids `used` and the others times `decay`.
 
-        Args:
-            used: as given to `trim`: the trained rows go to their places; None = they are dropped.
-            decay: factor of the other rows.
+        Where `used` is None, the trained rows are dropped.
         """
         import torch
 
@@ -108,23 +107,14 @@ class Classifier:
                 self.whole[torch.as_tensor(used, device=self.whole.device)] = embedding.weight.detach()
         embedding.weight, self.whole = self.whole, None
 
-    @property
-    def trains_vocabulary(self) -> bool:
-        """True: the word embedding is trained, unless the settings freeze it."""
-        return True
-
     def trainable(self, *, freeze_embeddings: bool) -> dict[str, Any]:
         """The parameters that are trained, by name: all, or all but those of the embeddings."""
+        parameters = dict(self.network.named_parameters())
         word = self.network.get_input_embeddings().weight
-        names = [name for name, parameter in self.network.named_parameters() if parameter is word]
-        prefix = names[0].rsplit(".", 2)[0] + "." if names else ""
-        chosen = {}
-        for name, parameter in self.network.named_parameters():
-            frozen = freeze_embeddings and bool(prefix) and name.startswith(prefix)
-            parameter.requires_grad_(not frozen)
-            if not frozen:
-                chosen[name] = parameter
-        return chosen
+        prefix = next((name.rsplit(".", 2)[0] + "." for name, value in parameters.items() if value is word), "")
+        for name, parameter in parameters.items():
+            parameter.requires_grad_(not (freeze_embeddings and prefix and name.startswith(prefix)))
+        return {name: parameter for name, parameter in parameters.items() if parameter.requires_grad}
 
     def spare_memory(self) -> bool:
         """Return False: encoders are small, and keep their hidden states."""
@@ -157,16 +147,9 @@ class Classifier:
 
 
 def choose_head(model: str, kind: str, wanted: Head) -> Unit:
-    """The head for a task: over words, or as `resolve_head` says.
-
-    Args:
-        model: its name.
-        kind: of the task.
-        wanted: as the user has it.
-    """
-    if kind == "token-classification":
-        return "words"
-    return "mean" if resolve_head(model, kind, wanted) == "mean" else "cls"
+    """What the head for a kind of task classifies, as `resolve_head` says."""
+    head = resolve_head(model, kind, wanted)
+    return "words" if head == "auto" else head
 
 
 def load_classifier(
@@ -189,7 +172,8 @@ def load_classifier(
     else:
         kind = "AutoModelForTokenClassification" if head == "words" else "AutoModelForSequenceClassification"
         network, new = load_network(folder, kind, dtype=torch.float32, labels=labels)
-        _require_encoder(folder, network, new)
+        body = f"{network.base_model_prefix}."
+        require_weights(folder, [name for name in new if name.startswith(body) and ".pooler." not in name])
     classifier = _make_classifier(network, head, tuple(labels), where, folder)
     classifier.head_parameters = tuple(new)
     if compiled:
@@ -219,36 +203,22 @@ def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str 
         head: Unit = "mean"
         theirs = network.labels
     else:
-        files = check_model_folder(folder)
-        head = "words" if kind == "token-classification" else "cls"
-        suffix = "ForTokenClassification" if head == "words" else "ForSequenceClassification"
-        if not any(str(name).endswith(suffix) for name in files.config.get("architectures") or ()):
-            raise ModelError(
-                f"{folder} was not trained to classify {'words' if head == 'words' else 'sentences'}: it has no head."
-                " Train it first: `mslt train`."
-            )
+        words = kind == "token-classification"
+        head = "words" if words else "cls"
+        suffix = "ForTokenClassification" if words else "ForSequenceClassification"
+        if not any(str(name).endswith(suffix) for name in check_model_folder(folder).config.get("architectures") or ()):
+            what = f"{folder} was not trained to classify {'words' if words else 'sentences'}: it has no head."
+            raise ModelError(f"{what} Train it first: `mslt train`.")
         network, missing = load_network(folder, f"AutoModel{suffix}", dtype=torch.float32)
         if missing:
             raise ModelError(f"The weights in {folder} lack {missing[0]}. Fetch or copy it again.")
         theirs = tuple(str(network.config.id2label[i]) for i in range(network.config.num_labels))
     ours = {label.casefold(): label for label in labels}
     folded = [label.casefold() for label in theirs]
-    if sorted(folded) != sorted(label.casefold() for label in labels):
-        raise ModelError(
-            f"{folder} knows the labels {', '.join(theirs)}, and the task has {', '.join(labels)}: they have to be the"
-            " same. Name them in the model's config.json (id2label)."
-        )
+    if sorted(folded) != sorted(ours):
+        what = f"{folder} knows the labels {', '.join(theirs)}, and the task has {', '.join(labels)}"
+        raise ModelError(f"{what}: they have to be the same. Name them in the model's config.json (id2label).")
     return _make_classifier(network, head, tuple(ours[label] for label in folded), where, folder)
-
-
-def _require_encoder(folder: Path, network: Any, new: Sequence[str]) -> None:
-    """Raises: ModelError: weights are missing that are no part of a head."""
-    prefix = f"{network.base_model_prefix}."
-    body = [name for name in new if name.startswith(prefix) and ".pooler." not in name]
-    if body:
-        raise ModelError(
-            f"The weights in {folder} do not fit its config.json: {body[0]} is absent or of another shape."
-        )
 
 
 def _make_classifier(

@@ -8,18 +8,19 @@ import json
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import MODELS
 from mslt_cli.models.adapter import ADAPTER, Adapter, add_adapter
-from mslt_cli.models.folder import CONFIG, ModelFiles, check_model_folder
+from mslt_cli.models.folder import ModelFiles, check_model_folder
 from mslt_cli.models.loading import (
     check_loadable,
     copy_tokenizer,
     load_network,
     move_to_device,
     quiet,
+    require_weights,
     without_hub_kernels,
 )
 from mslt_cli.models.tokenizer import read_tokenizer
@@ -40,6 +41,8 @@ WITHOUT_4BIT = "Give --no-4bit for an adapter beside unquantised weights."
 class Decoder:
     """A language model, and what a training of its adapter starts from."""
 
+    trains_vocabulary: ClassVar[bool] = False
+    """The word embedding is not trained."""
     network: Any
     """Takes input_ids and attention_mask; gives logits."""
     pad_id: int
@@ -55,7 +58,7 @@ class Decoder:
     recomputes: bool = False
     """Whether hidden states are computed again in the backward pass, to save memory."""
     head_parameters: tuple[str, ...] = ()
-    """Names of the parameters that pretraining did not make and that learn at a rate of their own: none."""
+    """No parameters learn at a rate of their own."""
     _dropouts: tuple[tuple[Any, float], ...] = field(default=(), repr=False)
 
     def restart(self, seed: int, dropout: float | None = None) -> None:
@@ -69,7 +72,7 @@ class Decoder:
 
         rng = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            for name, parameter in sorted(self.parameters().items()):
+            for name, parameter in sorted(self.trainable().items()):
                 if "lora_A" in name:
                     value = torch.empty(parameter.shape)
                     torch.nn.init.kaiming_uniform_(value, a=math.sqrt(5), generator=rng)
@@ -79,13 +82,9 @@ class Decoder:
         for module, share in self._dropouts:
             module.p = share if dropout is None else dropout
 
-    def parameters(self) -> dict[str, Any]:
-        """The parameters that are trained, by name: the adapter's."""
-        return {name: parameter for name, parameter in self.network.named_parameters() if parameter.requires_grad}
-
     def trainable(self, *, freeze_embeddings: bool = True) -> dict[str, Any]:
-        """The parameters that are trained; embeddings are always frozen."""
-        return self.parameters()
+        """The parameters that are trained, by name: the adapter's; embeddings are always frozen."""
+        return {name: parameter for name, parameter in self.network.named_parameters() if parameter.requires_grad}
 
     def loss(self, batch: dict[str, Any]) -> Any:
         """Summed cross-entropy of the labels, in nats; `labels` at a token is the id that comes after it."""
@@ -94,21 +93,12 @@ class Decoder:
         labels = batch["labels"]
         kept = (labels >= 0).any(dim=0).nonzero().flatten()  # scores of 250,000 ids are made only where they count
         if not len(kept):
-            return sum(parameter.sum() for parameter in self.parameters().values()) * 0.0
-        logits = self.network(
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
-            logits_to_keep=kept,
-            use_cache=False,
-        ).logits
+            return sum(parameter.sum() for parameter in self.trainable().values()) * 0.0
+        texts = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        logits = self.network(**texts, logits_to_keep=kept, use_cache=False).logits
         labels = labels[:, kept]
         there = labels >= 0
         return torch.nn.functional.cross_entropy(logits[there].float(), labels[there], reduction="sum")
-
-    @property
-    def trains_vocabulary(self) -> bool:
-        """False: the word embedding is not trained."""
-        return False
 
     def trim(self, used: Any) -> None:
         """Do nothing: the word embedding is not trained."""
@@ -126,25 +116,16 @@ class Decoder:
         return True
 
     def save(self, folder: Path, base: str) -> None:
-        """Write the adapter as peft has it: safetensors and JSON.
-
-        Args:
-            folder: exists.
-            base: name of the model that it adapts.
-        """
-        row = MODELS.get(base)
-        self.network.peft_config["default"].base_model_name_or_path = row.repo_id if row else base
+        """Write the adapter of the model named `base` into a folder, as peft has it: safetensors and JSON."""
+        repo_id = MODELS[base].repo_id if base in MODELS else base
+        self.network.peft_config["default"].base_model_name_or_path = repo_id
         with quiet():
             # True would make peft ask the hub for the base model's config.
             self.network.save_pretrained(folder, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)  # an empty form
 
     def load(self, folder: Path) -> None:
-        """Read an adapter that `save` wrote.
-
-        Raises:
-            ModelError: it is not there, or of another shape.
-        """
+        """Read an adapter that `save` wrote. Raises: ModelError: it is not there, or of another shape."""
         import peft
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -191,8 +172,7 @@ def load_decoder(
     with without_hub_kernels():
         quantization = _quantize_to_four_bits(where, dtype) if four_bit else None
     network, unfit = load_network(folder, "AutoModelForCausalLM", dtype=dtype, quantization=quantization)
-    if unfit:
-        raise ModelError(f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape.")
+    require_weights(folder, unfit)
     if four_bit:
         module: Any
         for module in network.modules():
@@ -206,6 +186,7 @@ def load_decoder(
     if adapter is not None:
         with quiet(), without_hub_kernels():
             network = add_adapter(network, adapter, folder)
+    bare: Any = network.get_base_model() if adapter is not None else network
     config = network.config
     eos = find_eos_id(files)
     pad = getattr(config, "pad_token_id", None)
@@ -215,37 +196,22 @@ def load_decoder(
         eos_id=eos,
         device=where,
         adapter=adapter,
-        takes_positions="position_ids" in inspect.signature(_base(network).forward).parameters,
+        takes_positions="position_ids" in inspect.signature(bare.forward).parameters,
         vocabulary=int(config.get_text_config().vocab_size),
         _dropouts=tuple((module, module.p) for module in network.modules() if isinstance(module, torch.nn.Dropout)),
     )
 
 
-def _base(network: Any) -> Any:
-    """The language model itself, without the wrapper of an adapter."""
-    return network.get_base_model() if hasattr(network, "get_base_model") else network
-
-
 def require_decoder(files: ModelFiles) -> None:
-    """Refuse encoders.
-
-    Raises:
-        ModelError: the model is an encoder.
-    """
+    """Raises: ModelError: the model is an encoder."""
     kind = files.config.get("model_type")
     if kind in ENCODERS:
-        raise ModelError(
-            f"{files.folder.name} is an encoder ({kind}): it cannot continue a text. Take a decoder, such as bloom-7b1."
-        )
+        what = f"{files.folder.name} is an encoder ({kind}): it cannot continue a text."
+        raise ModelError(f"{what} Take a decoder, such as bloom-7b1.")
 
 
 def _quantize_to_four_bits(device: torch.device, dtype: Any) -> dict[str, Any]:
-    """Return the arguments that make transformers hold the weights in 4 bits.
-
-    Raises:
-        MissingPackageError: bitsandbytes or accelerate is not installed.
-        ModelError: bitsandbytes does not run on this device.
-    """
+    """The arguments that make transformers hold the weights in 4 bits, where bitsandbytes runs on this device."""
     if device.type not in ("cpu", "cuda"):
         raise ModelError(f"Models are not held in 4 bits on {device.type}. {WITHOUT_4BIT}")
     missing = MissingPackageError("Holding a model in 4 bits", "bitsandbytes and accelerate", "train")
@@ -307,6 +273,5 @@ def write_merged(folder: Path, base: Path, adapter: Adapter, adapter_folder: Pat
     decoder = load_decoder(base, adapter=replace(adapter, four_bit=False), precision="stored", device="cpu")
     decoder.load(adapter_folder)
     with quiet():
-        merged = decoder.network.merge_and_unload()
-        merged.save_pretrained(folder)
+        decoder.network.merge_and_unload().save_pretrained(folder)
     copy_tokenizer(base, folder)

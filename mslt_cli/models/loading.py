@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import MissingPackageError, ModelError
@@ -35,8 +36,8 @@ def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrained
         device: as torch writes it: cpu, cuda, cuda:1; None = the GPU if there is one.
 
     Returns:
-        The tokenizer, and the model ready to be used: without dropout, in bfloat16 on a GPU that computes in it, and
-        in float32 elsewhere (bfloat16 is many times slower on most CPUs).
+        The tokenizer, and the model without dropout, in bfloat16 on a GPU that computes in it, and in float32
+        elsewhere (bfloat16 is many times slower on most CPUs).
 
     Raises:
         MissingPackageError: torch or transformers is not installed.
@@ -59,13 +60,18 @@ def load_encoder_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
         ModelError: transformers cannot load it, or weights are missing.
     """
     model, unfit = load_network(folder, "AutoModel", dtype=dtype)
+    require_weights(folder, unfit)
+    return model
+
+
+def require_weights(folder: Path, unfit: Sequence[str]) -> None:
+    """Raises: ModelError: there are parameters that the folder's file lacks or has in another shape."""
     if unfit:
         others = f", and so are {len(unfit) - 1} others" if len(unfit) > 1 else ""
         raise ModelError(
             f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape{others}."
             " Fetch or copy both from one place."
         )
-    return model
 
 
 def find_device(name: str | None) -> torch.device:
@@ -121,7 +127,7 @@ def load_network(
     Args:
         folder: a model's, checked.
         auto_class: "AutoModel", "AutoModelForTokenClassification", …
-        dtype: of the weights; "auto" = as the file has them.
+        dtype: "auto" = as the file has them.
         labels: of a new head; none = as the config has them.
         quantization: arguments of `from_pretrained` that hold the weights in fewer bits.
 
@@ -138,7 +144,11 @@ def load_network(
         if labels:
             config.id2label = dict(enumerate(labels))
             config.label2id = {label: i for i, label in enumerate(labels)}
-        plain = _without_pooler(config) if auto_class == "AutoModel" else {}
+        options = {**SAFE, **(quantization or {})}
+        if auto_class == "AutoModel":
+            model_class: Any = transformers.MODEL_MAPPING[type(config)]
+            if "add_pooling_layer" in inspect.signature(model_class).parameters:
+                options["add_pooling_layer"] = False  # most checkpoints have no pooler, and it would be random
         model, info = getattr(transformers, auto_class).from_pretrained(
             folder,
             config=config,
@@ -146,27 +156,13 @@ def load_network(
             dtype=dtype,
             ignore_mismatched_sizes=True,  # they are in `info`
             output_loading_info=True,
-            **plain,
-            **(quantization or {}),
-            **SAFE,
+            **options,
         )
     return model, sorted(info["missing_keys"]) + sorted(key[0] for key in info["mismatched_keys"])
 
 
-def _without_pooler(config: Any) -> dict[str, bool]:
-    """Arguments that leave out the pooler: most checkpoints have none, and it would be random."""
-    from transformers import MODEL_MAPPING
-
-    model_class: Any = MODEL_MAPPING[type(config)]
-    return {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(model_class).parameters else {}
-
-
 def move_to_device(model: Any, device: torch.device, folder: Path) -> Any:
-    """Move a model to a device.
-
-    Raises:
-        ModelError: it does not fit.
-    """
+    """Move a model to a device. Raises: ModelError: it does not fit."""
     import torch
 
     try:
@@ -191,17 +187,11 @@ def copy_tokenizer(source: Path, target: Path) -> None:
 
 @contextmanager
 def loading_errors(folder: Path) -> Iterator[None]:
-    """Turn what transformers raises into a sentence: an unexpected file makes it raise errors of any type.
-
-    Raises:
-        ModelError: transformers cannot load the folder; says why.
-    """
+    """Turn what transformers raises into a ModelError: an unexpected file makes it raise errors of any type."""
     try:
         yield
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if len(reason) > MAX_REASON:
-            reason = reason[: MAX_REASON - 1].rstrip() + "…"
+        reason = shorten(str(error), MAX_REASON, placeholder="…") or type(error).__name__
         raise ModelError(f"transformers cannot load {folder}: {reason}") from error
 
 
@@ -212,17 +202,16 @@ def without_hub_kernels() -> Iterator[None]:
     Where the package `kernels` is installed, bitsandbytes does so as soon as it is imported, and peft imports it.
     """
     logger = logging.getLogger("bitsandbytes")
-    level, imported = logger.level, sys.modules.get("kernels", logger)
+    modules: dict[str, Any] = sys.modules
+    level, imported = logger.level, {name: modules[name] for name in ("kernels",) if name in modules}
     logger.setLevel(logging.ERROR)  # it would warn that it has no such code
-    sys.modules["kernels"] = None  # type: ignore[assignment]
+    modules["kernels"] = None
     try:
         yield
     finally:
         logger.setLevel(level)
-        if imported is logger:
-            del sys.modules["kernels"]
-        else:
-            sys.modules["kernels"] = imported  # type: ignore[assignment]
+        del modules["kernels"]
+        modules.update(imported)
 
 
 @contextmanager

@@ -19,8 +19,7 @@ class MeanPooled(torch.nn.Module):
         super().__init__()
         self.encoder = encoder
         self.config = encoder.config
-        share = getattr(encoder.config, "hidden_dropout_prob", 0.0)
-        self.dropout = torch.nn.Dropout(share)
+        self.dropout = torch.nn.Dropout(getattr(encoder.config, "hidden_dropout_prob", 0.0))
         self.classifier = torch.nn.Linear(encoder.config.hidden_size, n_labels)
         self.labels = labels
 

@@ -26,9 +26,8 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception as error:  # the library raises Exception itself
-        raise ModelError(
-            f"{folder / 'tokenizer.json'} is not a tokenizer ({str(error)[:80]}). Fetch it again."
-        ) from error
+        path = folder / "tokenizer.json"
+        raise ModelError(f"{path} is not a tokenizer ({str(error)[:80]}). Fetch it again.") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

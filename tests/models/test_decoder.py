@@ -34,7 +34,7 @@ def changed(decoder, seed=1):
     """An adapter that does something."""
     rng = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for _, parameter in sorted(decoder.parameters().items()):
+        for _, parameter in sorted(decoder.trainable().items()):
             parameter.copy_(0.1 * torch.randn(parameter.shape, generator=rng))
     return decoder
 
@@ -52,7 +52,7 @@ def batch(decoder, n=3):
 
 def test_only_the_adapter_of_the_fused_layer_is_trained(bloom):
     decoder = load_decoder(bloom, adapter=PLAIN, device="cpu")
-    names = decoder.parameters()
+    names = decoder.trainable()
     assert len(names) == 4  # two layers, two factors each
     assert all(".self_attention.query_key_value.lora_" in name for name in names)
     assert sorted(p.shape for p in names.values())[0] == (4, 32)
@@ -67,11 +67,11 @@ def test_at_its_beginning_an_adapter_changes_nothing(bloom, four_bit):
     assert not torch.allclose(logits(decoder), logits(bare))
     decoder.restart(0)
     assert torch.equal(logits(decoder), logits(bare))
-    first = {name: p.detach().clone() for name, p in decoder.parameters().items()}
+    first = {name: p.detach().clone() for name, p in decoder.trainable().items()}
     decoder.restart(1)
-    assert any(not torch.equal(first[name], p) for name, p in decoder.parameters().items())
+    assert any(not torch.equal(first[name], p) for name, p in decoder.trainable().items())
     decoder.restart(0)
-    assert all(torch.equal(first[name], p) for name, p in decoder.parameters().items())
+    assert all(torch.equal(first[name], p) for name, p in decoder.trainable().items())
 
 
 def test_in_4_bits_the_layers_are_packed_and_the_vocabulary_is_not(bloom):
@@ -110,7 +110,7 @@ def test_a_batch_without_answers_has_no_loss_and_no_gradient(bloom):
         loss = decoder.loss(given | {"labels": labels})
         loss.backward()
         assert float(loss) == 0
-    assert all(not p.grad.any() for p in decoder.parameters().values())
+    assert all(not p.grad.any() for p in decoder.trainable().values())
 
 
 @pytest.mark.parametrize("four_bit", [False, True])
@@ -125,7 +125,7 @@ def test_memory_is_spared_without_another_gradient(bloom, four_bit):
         passes.clear()
         decoder.loss(batch(decoder)).backward()
         assert len(passes) == times
-        gradients.append([p.grad.clone() for p in decoder.parameters().values()])
+        gradients.append([p.grad.clone() for p in decoder.trainable().values()])
         decoder.network.zero_grad()
         first = decoder.spare_memory()
     assert not first  # the second time there is nothing left to spare
@@ -217,7 +217,7 @@ def test_other_architectures_have_the_layers_that_make_queries_keys_and_values(c
 
 def test_layers_can_be_named_and_those_that_there_are_not_are_told(bloom):
     decoder = load_decoder(bloom, adapter=Adapter(rank=4, four_bit=False, targets=("dense",)), device="cpu")
-    assert all(".dense.lora_" in name for name in decoder.parameters())
+    assert all(".dense.lora_" in name for name in decoder.trainable())
     with pytest.raises(ModelError, match="has no layers q_proj for --lora-targets. It has dense, dense_4h_to_h"):
         load_decoder(bloom, adapter=Adapter(rank=4, four_bit=False, targets=("q_proj",)), device="cpu")
 
@@ -308,7 +308,7 @@ def test_a_training_after_an_evaluation_is_as_it_would_have_been_before(bloom):
             logits(decoder)
         decoder.network.train()
         decoder.loss(batch(decoder)).backward()
-        gradients.append([p.grad.clone() for p in decoder.parameters().values()])
+        gradients.append([p.grad.clone() for p in decoder.trainable().values()])
     for one, other in zip(*gradients, strict=True):
         assert one.any()
         assert torch.equal(one, other)

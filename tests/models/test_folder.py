@@ -45,7 +45,6 @@ def test_a_whole_folder_passes(folder):
     assert files.folder == folder
     assert files.config == {"model_type": "bert"}
     assert files.weights == (folder / "model.safetensors",)
-    assert files.tokenizer == folder / "tokenizer.json"
 
 
 def test_all_parts_of_the_weights_are_found(sharded):
