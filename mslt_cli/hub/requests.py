@@ -204,9 +204,8 @@ class Hub:
                 waited_s += pause_s
                 if failures >= min(tries, trouble.tries) or waited_s > MAX_WAIT_S:
                     first = "Wait that long" if trouble.wait_s else "Check the connection, or wait a while"
-                    raise UnreachableError(
-                        describe(size), trouble.reason, f"{first}; then {self.run} again"
-                    ) from trouble
+                    advice = f"{first}; then {self.run} again"
+                    raise UnreachableError(describe(size), trouble.reason, advice) from trouble
                 if trouble.wait_s or failures == 1:
                     reason = f"{trouble.reason[0].upper()}{trouble.reason[1:]}"
                     self.progress.note(f"{reason}; {'waiting' if trouble.wait_s else 'trying again'}.")
@@ -250,7 +249,7 @@ class Hub:
     def _headers(self) -> dict[str, str]:
         """With the token, if there is one; httpx2 takes it off where a redirect leads to another origin."""
         from huggingface_hub.errors import OIDCError
-        from huggingface_hub.utils import build_hf_headers
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
         try:
             headers = build_hf_headers(library_name="mslt", library_version=__version__)

@@ -183,10 +183,10 @@ def load_decoder(
     else:
         network = move_to_device(network, where, folder)
     network.requires_grad_(False)
+    takes_positions = "position_ids" in inspect.signature(network.forward).parameters
     if adapter is not None:
         with quiet(), without_hub_kernels():
             network = add_adapter(network, adapter, folder)
-    bare: Any = network.get_base_model() if adapter is not None else network
     config = network.config
     eos = find_eos_id(files)
     pad = getattr(config, "pad_token_id", None)
@@ -196,7 +196,7 @@ def load_decoder(
         eos_id=eos,
         device=where,
         adapter=adapter,
-        takes_positions="position_ids" in inspect.signature(bare.forward).parameters,
+        takes_positions=takes_positions,
         vocabulary=int(config.get_text_config().vocab_size),
         _dropouts=tuple((module, module.p) for module in network.modules() if isinstance(module, torch.nn.Dropout)),
     )
