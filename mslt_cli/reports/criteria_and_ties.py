@@ -27,9 +27,7 @@ def assess_criteria(material: Material) -> ReportTable:
             Head("score", "score (rank)"),
             Head("regret"),
             Head("random", "random does as well"),
-            Head("spearman"),
-            Head("kendall"),
-            Head("n"),
+            *(Head(key) for key in ("spearman", "kendall", "n")),
         ],
     )
     panels = []

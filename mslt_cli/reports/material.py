@@ -136,11 +136,6 @@ class Material:
 
     # -- what a reader has to know -----------------------------------------------------------------
 
-    def commands(self) -> tuple[str, ...]:
-        """The command lines that trained the grids' runs, each once."""
-        runs = (run for grid in self.grids for trained in grid.trained.values() for run in trained.runs)
-        return tuple(dict.fromkeys(run.command for run in runs if run.command))
-
     def nothing_trained(self, grid: Grid, k: int, include: Sequence[str]) -> str:
         """That a grid has no combinations of a size, and the command that trains them."""
         pool, about = self.request.pool, grid.about

@@ -38,10 +38,7 @@ def fig3(material: Material) -> ReportTable:
         return table
     table.heads += [
         Head("metric", right=False, label=True),
-        Head("value"),
-        Head("low"),
-        Head("high"),
-        Head("layer"),
+        *(Head(key) for key in ("value", "low", "high", "layer")),
         Head("corpus", right=False),
         Head("languages", right=False),
         Head("n", "sentences"),
@@ -147,8 +144,8 @@ def fig5(material: Material) -> ReportTable:
     title = f"The best and the worst combination of {material.request.k} against a single source"
     table = ReportTable("fig5", title, [Head("series", "task", right=False, label=True)])
     scores = [Head(key, text) for key, text in FIG5.items()]
-    base = scores[-1:] if any(grid.baseline for grid in material.grids) else []
-    table.heads += [*scores[:-1], Head("gap", "best − worst"), *base]
+    untrained = scores[-1:] if any(grid.baseline for grid in material.grids) else []
+    table.heads += [*scores[:-1], Head("gap", "best − worst"), *untrained]
     ends = {(row.task, row.method): row for row in material.printed(1) if row.method in ("min", "max")}
     tasks = list(dict.fromkeys(task for task, _ in ends))
     table.notes += material.paper_notes(tasks)
@@ -166,17 +163,16 @@ def fig5(material: Material) -> ReportTable:
     for group in material.groups(table):
         grid, cells = group.grid, end_cells(group)
         single, gap = _single_source_cell(grid, material.request.pool), cells["max"].value - cells["min"].value
+        base = grid.baseline
         row = {
             "series": series_cell(grid),
             "worst": cells["min"],
             "random": cells["random"],
             "best": cells["max"],
             "sslt": single,
-            "base": Cell(),
+            "base": trained_cell(grid, base, percent(base.mean), "without training") if base else Cell(),
             "gap": Cell(gap, f"{gap:.2f}", "computed", "of the two means"),
         }
-        if grid.baseline is not None:
-            row["base"] = trained_cell(grid, grid.baseline, percent(grid.baseline.mean), "without training")
         table.rows.append(row)
         if single.value is None:
             table.notes.append(

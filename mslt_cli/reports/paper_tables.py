@@ -111,13 +111,17 @@ def table3(material: Material) -> tuple[ReportTable, ReportTable]:
     columns: dict[str, list[Cell]] = {}
     for task in dict.fromkeys(row.task for row in printed):
         table.heads.append(replace(printed_head(table, 3, task), right=False))
-        best = sorted((row for row in printed if row.task == task), key=lambda row: row.rank or 0)[:top]
-        named = [(",".join(row.languages), row.source) for row in best]
-        columns[f"{task}.published"] = [Cell(languages, languages, "published", source) for languages, source in named]
+        for row in sorted((row for row in printed if row.task == task), key=lambda row: row.rank or 0)[:top]:
+            languages = ",".join(row.languages)
+            columns.setdefault(f"{task}.published", []).append(Cell(languages, languages, "published", row.source))
     for group in material.groups(table):
         name = group.grid.name
         table.heads.append(Head(name.key, name.label, right=False))
-        columns[name.key] = [_best_cell(group, trained) for trained in group.ranked[:top]]
+        for trained in group.ranked[:top]:
+            cell = score_cell(group, trained)
+            languages, more = cell.more["languages"], {"score": cell.value, "rank": cell.more["rank"]}
+            cell = replace(cell, value=languages, text=f"{languages}  {percent(trained.mean)}", more=more)
+            columns.setdefault(name.key, []).append(cell)
         table.notes += material.grid_notes(group.grid)
     n = max(map(len, columns.values()), default=0)
     table.title = f"The best {n} combinations"
@@ -126,12 +130,6 @@ def table3(material: Material) -> tuple[ReportTable, ReportTable]:
         for i in range(n)
     ]
     return table, _count_languages(table.heads[1:], columns, n)
-
-
-def _best_cell(group: Group, trained: Trained) -> Cell:
-    cell = score_cell(group, trained)
-    named, more = cell.more["languages"], {"score": cell.value, "rank": cell.more["rank"]}
-    return replace(cell, value=named, text=f"{named}  {percent(trained.mean)}", more=more)
 
 
 def _count_languages(heads: Sequence[Head], columns: Mapping[str, Sequence[Cell]], top: int) -> ReportTable:

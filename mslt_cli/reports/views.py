@@ -149,6 +149,7 @@ def _make(view: View, material: Material) -> list[ReportTable]:
         notes.append(NOT_PRINTED)
     made = view.make(material)
     tables = list(made) if isinstance(made, tuple) else [made]
-    tables[0].commands = material.commands()
+    runs = (run for grid in material.grids for trained in grid.trained.values() for run in trained.runs)
+    tables[0].commands = tuple(dict.fromkeys(run.command for run in runs if run.command))
     tables[-1].notes += notes
     return tables
