@@ -69,13 +69,9 @@ def to_one_frame(task: Task, raw_rows: Mapping[DataFile, pl.DataFrame], language
 
 
 def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl.DataFrame:
-    """Return a raw file's rows in one language, with the columns of the task's kind.
+    """The rows of a file (`origin`, for messages) in one language (ISO 639-3), in the columns of the task's kind.
 
-    Args:
-        task: the task of the data.
-        rows: the rows that `read_rows` returned.
-        origin: the file's name, for messages.
-        language: ISO 639-3 code; chooses rows if a column says which language each row is in.
+    A column of the rows may say which language each is in.
 
     Returns:
         `id` (text; the row's number from 0 if the data have none), the kind's columns and the task's context. Texts and
@@ -129,11 +125,6 @@ class _RawRows:
     numbers: pl.Series
     """The place of each row in the file, from 1."""
 
-    @property
-    def tolerant(self) -> bool:
-        """Whether rows may lack a value, since a repair drops such rows."""
-        return any(repair.drops_incomplete for repair in self.task.active_repairs)
-
     def find(self, name: str) -> pl.Series | None:
         for spelling in spellings(self.task, name):
             if spelling in self.rows.columns:
@@ -150,11 +141,13 @@ class _RawRows:
             return CONVERTERS[kind](self, name, given)
         if kind.endswith("?"):
             return pl.Series(name, [None] * self.rows.height, dtype=pl.String)
-        names = ", ".join(spellings(self.task, name)) + (
-            f", {'+'.join(self.task.choices)}" if name == "choices" else ""
+        names = (
+            [*spellings(self.task, name), "+".join(self.task.choices)]
+            if name == "choices"
+            else spellings(self.task, name)
         )
-        there = f"(looked for {names}; it has {', '.join(self.rows.columns)})"
-        raise DataError(f"{self.origin} has no column for {name} of {self.task.name} {there}.")
+        places = f"looked for {', '.join(names)}; it has {', '.join(self.rows.columns)}"
+        raise DataError(f"{self.origin} has no column for {name} of {self.task.name} ({places}).")
 
     def wrong(self, row: int, what: str) -> DataError:
         return DataError(f"Row {self.numbers[row]} of {self.origin} {what}.")
@@ -170,8 +163,8 @@ class _RawRows:
         return DataError(f"Column {column.name} of {self.origin} holds {column.dtype}, not {wanted}.")
 
     def require(self, name: str, is_there: pl.Series) -> None:
-        """Raises: DataError: the first row without a value."""
-        if (row := _first(~is_there)) is not None and not self.tolerant:
+        """Raises: DataError: a row has no value, and no repair drops such rows."""
+        if (row := _first(~is_there)) is not None and not self.task.drops_incomplete:
             raise self.wrong(row, f"has no {name}")
 
     def check_lengths(self, frame: pl.DataFrame) -> None:
@@ -201,17 +194,14 @@ def _ids(raw: _RawRows) -> pl.Series:
     return column.cast(pl.String).alias("id")
 
 
-def _texts_or_null(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
+def _texts(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     if not isinstance(column.dtype, TEXT_TYPES):
         raise raw.wrong_kind(column, "text")
-    return column.cast(pl.String).alias(name)
-
-
-def _texts(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
-    texts = _texts_or_null(raw, name, column)
-    raw.require(name, texts.is_not_null())
-    if (texts.fill_null("").str.strip_chars() == "").all() and name != "output":
-        raise DataError(f"Column {column.name} of {raw.origin} is empty in every row.")
+    texts = column.cast(pl.String).alias(name)
+    if raw.task.column_kinds.get(name) != "text?":
+        raw.require(name, texts.is_not_null())
+        if (texts.fill_null("").str.strip_chars() == "").all() and name != "output":
+            raise DataError(f"Column {column.name} of {raw.origin} is empty in every row.")
     return texts
 
 
@@ -228,7 +218,7 @@ def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
         column = column.cast(pl.String)
     numbers = column.to_frame().select(_label_number(raw, column, column.dtype, pl.col(column.name))).to_series()
     unknown = numbers.is_null()
-    if raw.tolerant:
+    if raw.task.drops_incomplete:
         unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
     if (row := _first(unknown)) is not None:
         raise raw.wrong_label(row, column[row])
@@ -248,7 +238,7 @@ def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
 
 CONVERTERS: dict[str, Callable[[_RawRows, str, pl.Series], pl.Series]] = {
     "text": _texts,
-    "text?": _texts_or_null,
+    "text?": _texts,
     "texts": _text_lists,
     "label": _labels,
     "labels": _label_lists,

@@ -48,7 +48,7 @@ class Encoded:
     """
 
     ids: NDArray[np.int32]
-    """Token ids, special ones included."""
+    """Special ones included."""
     types: NDArray[np.uint8]
     """Of each token: 1 for the second text of a pair, where the tokenizer tells them apart."""
     starts: NDArray[np.int64]
@@ -97,14 +97,13 @@ class Encoded:
 
 
 class _Segment(NamedTuple):
-    """A row, or a part of one; the fields are those of `Encoded`."""
+    """A row or a part of one, with the fields of `Encoded`; `cut` stands in the first segment of a row too long."""
 
     ids: Sequence[int]
     types: Sequence[int]
     positions: Sequence[int] = ()
     words: Sequence[int] = ()
     cut: bool = False
-    """Whether the row is too long; its first segment says so."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ class RowEncoder:
     eos_id: int | None = None
     """Instructions: the token that ends an answer."""
     spacing: Spacing | None = None
-    """Instructions: how the prompts are spaced."""
+    """Instructions: of the prompts."""
     progress: Progress = QUIET
 
     def encode_split(self, task: Task, record: Record, frame: pl.DataFrame, tokenizer_sha256: str) -> Encoded:

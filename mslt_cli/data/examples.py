@@ -31,10 +31,7 @@ class Example:
 def labelled_examples(encoded: Encoded, labels: Sequence[Any] | None, segments: Sequence[int]) -> list[Example]:
     """Put segments and labels together.
 
-    Args:
-        encoded: the split.
-        labels: by row: a number, or the list of the words' numbers; None where they are not known.
-        segments: which ones; `Encoded.first_segments` has one for each row.
+    `labels` has for each row a number or the list of its words' numbers; None where they are not known.
     """
     examples = []
     for s in segments:
@@ -57,12 +54,7 @@ def next_token_examples(encoded: Encoded, segments: Sequence[int]) -> list[Examp
 
 
 def collate(examples: Sequence[Example], pad_id: int, *, multiple: int = 1) -> dict[str, NDArray[np.int64]]:
-    """Pad a batch to its longest example.
-
-    Args:
-        examples: n of them.
-        pad_id: the token id that fills up.
-        multiple: the length is rounded up to one of its multiples: 8 suits GPUs.
+    """Pad a batch of n to its longest example, or to the next `multiple` of tokens: 8 suits GPUs.
 
     Returns:
         `input_ids`, `attention_mask` and `token_type_ids`, shape (n, longest) each; `labels`, shape (n,), or

@@ -30,7 +30,6 @@ def read_rows(file: DataFile, table: TableFormat | None = None, *, tagged: Colle
     """Read one file; text columns stay text.
 
     Args:
-        file: on disk or in an archive.
         table: how tab-separated files are written; None = with a header and without quoting.
         tagged: for token classification, the names that the columns of tokens and labels may have: a text file whose
             first line does not name them has one token and its tag in each line.

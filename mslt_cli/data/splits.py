@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,7 +84,10 @@ def fetch_data(
                 in_cache[job] = cached
         jobs = [job for job in asked if job not in in_cache]
         if not splits and revision is None:
-            jobs = _without_imported(task, jobs, notes)
+            # What the user imported stays what it was there: the hub's other splits are other data.
+            folders = {record.language: record.origin["path"] for record in records(task) if record.is_imported}
+            notes += [f"{what} `{command}` fetches it." for what, command in _lacking(task, folders, jobs)]
+            jobs = [job for job in jobs if job[0] not in folders]
     if jobs:
         command = _command(task, languages, splits)
         package = FromPackage(task) if task.build is not None else None
@@ -118,7 +121,12 @@ def ensure_data(task: Task, languages: Sequence[str], split: str, *, progress: P
         if of_split and not languages:
             return of_split
         there = {record.language for record in of_split}
-        _require_not_imported(task, [record for record in cached if record.language not in there], split)
+        imported = [record for record in cached if record.is_imported and record.language not in there]
+        folders = {record.language: record.origin["path"] for record in imported}
+        if lacking := _lacking(task, folders, [(language, split) for language in folders]):
+            what, command = lacking[0]
+            choices = " or ".join(other for other in task.splits if any(record.split == other for record in imported))
+            raise DataError(f"{what} Choose --split {choices}, or fetch it with `{command}`.")
     report = fetch_data(task, languages, (split,) if languages else (), progress=progress)
     of_split = [record for record in report.records if record.split == split]
     if not of_split:
@@ -153,36 +161,19 @@ def _command(task: Task, languages: Sequence[str], splits: Sequence[str]) -> str
     return f"mslt fetch data {task.options}{langs}" + "".join(f" --split {split}" for split in splits)
 
 
-def _lacking(task: Task, languages: Sequence[str], split: str, path: object) -> str:
-    return f"{task.name} has no {split} data in {task.codes_of(languages)}: what is cached came from {path}."
-
-
-def _without_imported(task: Task, jobs: Sequence[Job], notes: list[str]) -> list[Job]:
-    """The jobs in languages that were not imported from files; note what the imported ones lack.
-
-    What the user imported stays what it was there: the hub's other splits are other data.
-    """
-    folders = {record.language: record.origin["path"] for record in records(task) if record.is_imported}
+def _lacking(task: Task, folders: Mapping[str, str], jobs: Sequence[Job]) -> list[tuple[str, str]]:
+    """What the folders lack that languages were imported from, and the commands that fetch it from elsewhere."""
     lacking: dict[Job, list[str]] = {}
     for language, split in jobs:
         if language in folders:
             lacking.setdefault((folders[language], split), []).append(language)
-    for (path, split), languages in lacking.items():
-        command = _command(task, languages, (split,))
-        notes.append(f"{_lacking(task, languages, split, path)} `{command}` fetches it.")
-    return [job for job in jobs if job[0] not in folders]
-
-
-def _require_not_imported(task: Task, cached: Sequence[Record], split: str) -> None:
-    """Raises: DataError: some of these records, in languages that lack the split, were imported from files."""
-    imported = [record for record in cached if record.is_imported]
-    if imported:
-        languages = list(dict.fromkeys(record.language for record in imported))
-        others = [other for other in task.splits if any(record.split == other for record in imported)]
-        raise DataError(
-            f"{_lacking(task, languages, split, imported[0].origin['path'])} "
-            f"Choose --split {' or '.join(others)}, or fetch it with `{_command(task, languages, (split,))}`."
+    return [
+        (
+            f"{task.name} has no {split} data in {task.codes_of(languages)}: what is cached came from {path}.",
+            _command(task, languages, (split,)),
         )
+        for (path, split), languages in lacking.items()
+    ]
 
 
 def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Record:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mslt_cli.errors import DataError, MissingPackageError
 from mslt_cli.languages.codes import fold
@@ -35,21 +35,8 @@ FEWEST_NAMES = 900
 """Fewest names of its own that a locale needs: those that inherit from another (Haitian from French) have few."""
 
 
-class Name(NamedTuple):
-    """What an entity is called in one language."""
-
-    kind: str
-    code: str
-    text: str
-
-    @property
-    def entity(self) -> str:
-        """ "territory:JP"."""
-        return f"{self.kind}:{self.code}"
-
-
-def own_names(locale: str) -> list[Name]:
-    """The names that a locale itself has, without inherited ones; sorted by entity.
+def own_names(locale: str) -> dict[str, str]:
+    """Entity ("territory:JP") → its name in a locale, without inherited names; sorted.
 
     Raises:
         MissingPackageError: Babel is not installed.
@@ -61,15 +48,15 @@ def own_names(locale: str) -> list[Name]:
         raise MissingPackageError("The task cldr", "Babel", "offline") from None
     # Babel's own files in its own format: part of an installed package, as its code is.
     data = localedata.load(locale, merge_inherited=False) if localedata.exists(locale) else {}
-    names = []
+    names = {}
     for kind, key in FIELDS.items():
         for code, value in (data.get(key) or {}).items():
             text = value.get("long") if isinstance(value, dict) else value
             if isinstance(text, str) and text.strip():
-                names.append(Name(kind, str(code), text.strip()))
+                names[f"{kind}:{code}"] = text.strip()
     if len(names) < FEWEST_NAMES:
         raise DataError(f"CLDR's locale {locale!r} has only {len(names)} names of its own; it inherits the others.")
-    return sorted(names)
+    return dict(sorted(names.items()))
 
 
 @cache
@@ -87,8 +74,8 @@ def splits_by_entity() -> dict[str, str]:
 
     seen: dict[str, str] = {}
     for language in TASK.languages:
-        for name in own_names(TASK.code(language)):
-            one, other = first_of(seen.setdefault(fold(name.text), name.entity)), first_of(name.entity)
+        for entity, name in own_names(TASK.code(language)).items():
+            one, other = first_of(seen.setdefault(fold(name), entity)), first_of(entity)
             leader[max(one, other)] = min(one, other)
     hashes = {entity: hashlib.sha256(first_of(entity).encode()).digest() for entity in leader}
     shares = {entity: int.from_bytes(digest[:8]) / 2**64 for entity, digest in hashes.items()}
@@ -101,13 +88,12 @@ def build(locale: str, split: str) -> pl.DataFrame:
     """The names of one locale in one split; columns id, text, label."""
     import polars as pl
 
-    names = own_names(locale)
+    rows = [(entity, name, entity.partition(":")[0]) for entity, name in own_names(locale).items()]
     kinds: dict[str, set[str]] = {}
-    for name in names:
-        kinds.setdefault(fold(name.text), set()).add(name.kind)
+    for _, name, kind in rows:
+        kinds.setdefault(fold(name), set()).add(kind)
     split_of = splits_by_entity()
-    mine = [name for name in names if len(kinds[fold(name.text)]) == 1 and split_of[name.entity] == split]
-    rows = [(name.entity, name.text, name.kind) for name in mine]
+    rows = [row for row in rows if len(kinds[fold(row[1])]) == 1 and split_of[row[0]] == split]
     return pl.DataFrame(rows, dict.fromkeys(("id", "text", "label"), pl.String), orient="row")
 
 

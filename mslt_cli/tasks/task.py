@@ -245,6 +245,11 @@ class Task:
     def active_repairs(self) -> tuple[Repair, ...]:
         return tuple(repair for repair in self.repairs if repair.name not in self.without)
 
+    @property
+    def drops_incomplete(self) -> bool:
+        """Whether rows may lack a value, since a repair drops such rows."""
+        return any(repair.drops_incomplete for repair in self.active_repairs)
+
 
 def language_table(text: str) -> dict[str, tuple[str, ...]]:
     """A task's languages: `ara=ar deu=de|German ace` is ISO 639-3 code = the data set's spellings, or the same."""

@@ -22,26 +22,20 @@ def with_blank(rows: pl.DataFrame) -> pl.DataFrame:
 
     if "pronoun" not in rows.columns:
         return rows
-    made = []
+    items = []
     for i, row in enumerate(rows.iter_rows(named=True)):
+        text = row["text"]
         try:
-            made.append(_item(row))
+            pronoun, (start, end), _ = json.loads(row["pronoun"])
+            first, last = place_of(text, json.loads(row["tokens"]), start, end, pronoun)
+            (one, *_, one_right), (two, *_, two_right) = json.loads(row["candidates"])
+            if bool(one_right) == bool(two_right):
+                raise ValueError("not one of the two candidates is right")
         except (ValueError, IndexError, TypeError) as error:
-            raise RowError(i, f"is no row of XWinograd's ({error}): {row['text'][:60]!r}") from error
-    return pl.DataFrame(made, schema={"sentence": pl.String, "choices": pl.List(pl.String), "label": pl.Int32})
-
-
-def _item(row: dict[str, str]) -> dict[str, object]:
-    pronoun, (start, end), _ = json.loads(row["pronoun"])
-    first, last = place_of(row["text"], json.loads(row["tokens"]), start, end, pronoun)
-    (one, *_, one_right), (two, *_, two_right) = json.loads(row["candidates"])
-    if bool(one_right) == bool(two_right):
-        raise ValueError("not one of the two candidates is right")
-    return {
-        "sentence": row["text"][:first] + "_" + row["text"][last:],
-        "choices": [one, two],
-        "label": 1 if one_right else 2,
-    }
+            raise RowError(i, f"is no row of XWinograd's ({error}): {text[:60]!r}") from error
+        items.append((f"{text[:first]}_{text[last:]}", [one, two], 1 if one_right else 2))
+    schema = {"sentence": pl.String, "choices": pl.List(pl.String), "label": pl.Int32}
+    return pl.DataFrame(items, schema, orient="row")
 
 
 def place_of(text: str, tokens: list[str], start: int, end: int, pronoun: str) -> tuple[int, int]:

@@ -41,8 +41,8 @@ def test_a_name_has_one_label_in_its_language(built):
 
 def test_ambiguous_names_are_left_out(built):
     english = {text for split in SPLITS for text in built["eng", split]["text"]}
-    names = {(name.kind, name.code): name.text for name in cldr.own_names("en")}
-    assert names["language", "th"] == names["script", "Thai"] == "Thai"
+    names = cldr.own_names("en")
+    assert names["language:th"] == names["script:Thai"] == "Thai"
     assert "Thai" not in english
     assert "Japanese" not in english  # a language and a script
     assert {"Japan", "Japanese Yen"} <= english
@@ -65,8 +65,8 @@ def test_sizes_and_the_balance_of_labels(built):
 def test_the_split_follows_from_the_first_of_all_entities_that_share_names():
     sharing = defaultdict(set)
     for iso in cldr.TASK.languages:
-        for name in cldr.own_names(cldr.TASK.code(iso)):
-            sharing[name.text.casefold()].add(name.entity)
+        for entity, name in cldr.own_names(cldr.TASK.code(iso)).items():
+            sharing[name.casefold()].add(entity)
     near = defaultdict(set)
     for entities in sharing.values():
         for entity in entities:
