@@ -34,7 +34,7 @@ class DataFile:
 
     @property
     def name(self) -> str:
-        """The path for messages: archive.zip!folder/file.tsv."""
+        """For messages: archive.zip!folder/file.tsv."""
         return "!".join([str(self.path), *self.members])
 
     @property

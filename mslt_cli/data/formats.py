@@ -70,8 +70,8 @@ def read_text(file: DataFile) -> str:
             f"Line {line} of {file.name} is not UTF-8 text (byte 0x{error.object[error.start]:02x}). "
             "Convert the file: iconv -f latin1 -t utf-8, or whatever it is in."
         ) from error
-    if (place := text.find("\0")) >= 0:
-        line = text.count("\n", 0, place) + 1
+    if "\0" in text:
+        line = text.partition("\0")[0].count("\n") + 1
         raise DataError(f"Line {line} of {file.name} holds a zero byte: the file is UTF-16, or no text at all.")
     return text
 
@@ -163,17 +163,17 @@ def _read_token_lines(file: DataFile, text: str) -> pl.DataFrame:
 
     A tab separates the two, for a token may hold blanks; blanks do in a file without tabs (CoNLL-2003's format).
     """
-    rows: list[tuple[list[str], list[str]]] = []
     separator = "\t" if "\t" in text else " "
-    for block in _blocks(text):
-        if tokenless := [number for number, line in block if line.startswith(separator)]:
-            raise DataError(f"Line {tokenless[0]} of {file.name} has a tag and no token.")
-        cells = [line.split(separator) for _, line in block]
-        rows.append(([token for token, *_ in cells], [tags[-1].strip() if tags else "" for _, *tags in cells]))
-    if rows and not any(tag for _, tags in rows for tag in tags):
+    blocks = list(_blocks(text))
+    if tokenless := [number for block in blocks for number, line in block if line.startswith(separator)]:
+        raise DataError(f"Line {tokenless[0]} of {file.name} has a tag and no token.")
+    sentences = [[line.split(separator) for _, line in block] for block in blocks]
+    tags = [[others[-1].strip() if others else "" for _, *others in words] for words in sentences]
+    if tags and not any(map(any, tags)):
         raise DataError(f"{file.name} has tokens and no tags: its labels were taken out (XTREME does so for test).")
-    rows = [(tokens, [tag or "O" for tag in tags]) for tokens, tags in rows]
-    return pl.DataFrame(rows, {"tokens": TEXTS, "tags": TEXTS}, orient="row")
+    tokens = [[token for token, *_ in words] for words in sentences]
+    tags = [[tag or "O" for tag in of_words] for of_words in tags]
+    return pl.DataFrame({"tokens": tokens, "tags": tags}, {"tokens": TEXTS, "tags": TEXTS})
 
 
 def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
@@ -207,10 +207,8 @@ def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> p
         rows = [(number, row) for number, row in rows if row != [""]]
     for number, row in rows:
         if len(row) != len(header):
-            raise DataError(
-                f"Line {number} of {file.name} has {len(row)} fields where {len(header)} are expected "
-                f"({', '.join(header)})."
-            )
+            expected = f"{len(header)} are expected ({', '.join(header)})"
+            raise DataError(f"Line {number} of {file.name} has {len(row)} fields where {expected}.")
     columns = {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, TEXT))
 

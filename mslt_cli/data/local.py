@@ -37,9 +37,9 @@ class PlacedFile:
     path: str
     """From the folder that the user points to."""
     language: str | None
-    """ISO 639-3 code, None where the path names none; empty for a code that the task leaves out."""
+    """ISO 639-3 code; None where the path names none, empty for a code that the task leaves out."""
     split: str | None
-    """One of the task's; None where the path names none; empty for one that the task lacks."""
+    """None where the path names none, empty for one that the task lacks."""
 
 
 class FromFolder:
@@ -118,12 +118,10 @@ class FromFolder:
             if not files and split == self.only_split:
                 any_name = len(self.task.splits) == 1
                 files = [file.file for file in of_language if any_name or file.split is None]
-        by_name: dict[str, DataFile] = {}
+        first_of_name: dict[str, DataFile] = {}
         for file in files:
-            if (other := by_name.setdefault(file.unzipped.stem, file)) != file:
-                raise DataError(
-                    f"{other.name} and {file.name} seem to hold the same. Keep one, or point --from at one."
-                )
+            if (one := first_of_name.setdefault(file.unzipped.stem, file)) != file:
+                raise DataError(f"{one.name} and {file.name} seem to hold the same. Keep one, or point --from at one.")
         return files
 
     @cached_property
@@ -163,9 +161,8 @@ class FromFolder:
         """The files that match a pattern, by language (None where the pattern has none) and split."""
         text = re.escape(layout).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
         for group, words in (("lang", self._codes), ("split", self._words)):
-            any_word = "|".join(map(re.escape, sorted(words)))
-            text = text.replace(rf"\{{{group}\}}", f"(?P<{group}>{any_word})", 1)
-            text = text.replace(rf"\{{{group}\}}", f"(?P={group})")
+            placeholder, any_word = rf"\{{{group}\}}", "|".join(map(re.escape, sorted(words)))
+            text = text.replace(placeholder, f"(?P<{group}>{any_word})", 1).replace(placeholder, f"(?P={group})")
         # A user's own task gives the whole path from its folder on.
         pattern = re.compile(rf"{'^' if self.task.folder else '(?:^|/)'}{text}(?:\.gz)?$", re.IGNORECASE)
         files: dict[tuple[str | None, str], list[DataFile]] = {}

@@ -21,7 +21,6 @@ from mslt_cli.progress import QUIET, Progress
 from mslt_cli.store.db import Store
 from mslt_cli.store.measured import Embedding, EmbeddingSet, read_embeddings, save_embeddings
 from mslt_cli.tasks.task import Task
-from mslt_cli.tasks.texts import sentences
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def fetch_embeddings(
 
         with progress.step(f"load {model.name}"):
             tokenizer, network = load_encoder(model.folder, device=options.device)
-        texts = [sentences(corpus, load(corpus, record).head(limit or record.rows)) for record in todo]
+        texts = [corpus.sentences(load(corpus, record).head(limit or record.rows)) for record in todo]
         n = sum(map(len, texts))
         started = perf_counter()
         with progress.step(f"embed {corpus.name}", n, "sentences") as step:

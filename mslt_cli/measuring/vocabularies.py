@@ -21,7 +21,6 @@ from mslt_cli.progress import QUIET, Progress
 from mslt_cli.store.db import Store
 from mslt_cli.store.measured import Vocabulary, read_vocabularies, save_vocabulary
 from mslt_cli.tasks.task import Task
-from mslt_cli.tasks.texts import sentences
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -95,7 +94,7 @@ def fetch_vocabularies(
         for record in todo:
             assert tokenizer is not None
             frame = load(task, record).head(limit or record.rows)
-            counts = count_tokens(tokenizer, sentences(task, frame), unknown_id(tokenizer))
+            counts = count_tokens(tokenizer, task.sentences(frame), unknown_id(tokenizer))
             if not counts.tokens:
                 raise DataError(f"{task.name} {split} in {record.code} has no text that {model.name} can read.")
             stored[record.language] = Vocabulary(

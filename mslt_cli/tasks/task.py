@@ -212,6 +212,21 @@ class Task:
             raise DataError(f"{self.name} has no data in {spelling!r}. It has {self.codes_of(self.languages)}.")
         return language
 
+    def sentences(self, frame: pl.DataFrame) -> list[str] | list[list[str]]:
+        """Every text of the rows, one after the other; lists of words if the data are split into words.
+
+        A premise and its hypothesis are two sentences, as are the choices of an item. Code words and empty texts are
+        left out.
+        """
+        if self.kind == "token-classification":
+            return [words for words in frame["tokens"].to_list() if words]
+        texts: list[str] = []
+        for name, kind in (dict.fromkeys(self.context, "text") | COLUMNS[self.kind]).items():
+            if kind.startswith("text") and name not in self.codes:
+                column = frame[name].explode(empty_as_null=False, keep_nulls=False) if kind == "texts" else frame[name]
+                texts += column.drop_nulls().to_list()
+        return [text for text in texts if text and not text.isspace()]
+
     def spellings_of(self, split: str) -> tuple[str, ...]:
         """How files may spell a split; a word that could mean two splits of the task means neither."""
         others = {word for other in self.splits if other != split for word in (other, *SPELLINGS.get(other, ()))}

@@ -1,11 +1,10 @@
 import polars as pl
 
 from mslt_cli.tasks import find_task
-from mslt_cli.tasks.texts import sentences
 
 
 def texts(task, **columns):
-    return sentences(find_task(task), pl.DataFrame(columns))
+    return find_task(task).sentences(pl.DataFrame(columns))
 
 
 def test_every_text_of_a_row_counts_and_words_stay_words():
