@@ -1,1 +1,1 @@
-"""Getting data and models: from the hub, or from a folder."""
+"""Data of tasks: from the hub, a folder or a package into the cache, and on to token ids."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import chain, pairwise
 from pathlib import Path
@@ -84,16 +84,9 @@ class Encoded:
         """The first rows alone."""
         s = int(np.searchsorted(self.row, rows))
         tokens, words = self.starts[s], self.word_starts[s]
-        return Encoded(
-            ids=self.ids[:tokens],
-            types=self.types[:tokens],
-            starts=self.starts[: s + 1],
-            row=self.row[:s],
-            positions=self.positions[:words],
-            words=self.words[:words],
-            word_starts=self.word_starts[: s + 1],
-            cut=self.cut,
-        )
+        ends = {"ids": tokens, "types": tokens, "positions": words, "words": words}
+        ends |= {"row": s, "starts": s + 1, "word_starts": s + 1}
+        return replace(self, **{name: getattr(self, name)[:end] for name, end in ends.items()})
 
 
 class _Segment(NamedTuple):

@@ -104,7 +104,7 @@ def save(task: Task, frame: pl.DataFrame, record: Record) -> Record:
 
 
 def load(task: Task, record: Record) -> pl.DataFrame:
-    """Read prepared rows.
+    """The rows of a record.
 
     Raises:
         DataError: the file is missing or not the one that was written.

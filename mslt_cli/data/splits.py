@@ -51,14 +51,14 @@ def fetch_data(
     """Bring a task's data into the cache. What is there already stays, so that a call that was stopped can be repeated.
 
     Args:
-        task: a row of TASKS, or a user's own.
+        task: of mslt's, or a user's own.
         languages: in any spelling. Default: the task's sources and targets; of a folder, all that are in it.
         splits: names of splits. Default: all; one that a language lacks is then left out with a note.
         from_path: read a folder, a file or an archive instead of the hub.
         force: prepare again what is in the cache.
         revision: commit, branch or tag on the hub instead of the pinned one.
         workers: number of files to download at once.
-        progress: is told of downloads and of what is prepared.
+        progress: shows what is downloaded and prepared.
 
     Raises:
         DataError: a file is not what it should be, or there is no data in a language or split.
@@ -80,7 +80,7 @@ def fetch_data(
     if not force and local is None:  # files of the user's may have changed
         for job in asked:
             cached = read_record(task, *job)
-            if cached is not None and (revision is None or cached.origin.get("revision") == revision):
+            if cached is not None and revision in (None, cached.origin.get("revision")):
                 in_cache[job] = cached
         jobs = [job for job in asked if job not in in_cache]
         if not splits and revision is None:
@@ -89,9 +89,9 @@ def fetch_data(
             notes += [f"{what} `{command}` fetches it." for what, command in _lacking(task, folders, jobs)]
             jobs = [job for job in jobs if job[0] not in folders]
     if jobs:
-        command = _command(task, languages, splits)
         package = FromPackage(task) if task.build is not None else None
-        origin = local or package or FromHub(task, revision, workers, progress, command)
+        again = _command(task, languages, splits)
+        origin = local or package or FromHub(task, revision, workers, progress, again)
         jobs = [job for job in jobs if origin.has(*job)]
         notes += _note_missing(origin, asked, {*in_cache, *jobs}, languages, splits)
         if isinstance(origin, FromHub):
@@ -167,11 +167,9 @@ def _lacking(task: Task, folders: Mapping[str, str], jobs: Sequence[Job]) -> lis
     for language, split in jobs:
         if language in folders:
             lacking.setdefault((folders[language], split), []).append(language)
+    what = "{} has no {} data in {}: what is cached came from {}."
     return [
-        (
-            f"{task.name} has no {split} data in {task.codes_of(languages)}: what is cached came from {path}.",
-            _command(task, languages, (split,)),
-        )
+        (what.format(task.name, split, task.codes_of(languages), path), _command(task, languages, (split,)))
         for (path, split), languages in lacking.items()
     ]
 

@@ -30,14 +30,8 @@ AS_GIVEN = ("name", "kind", "licence", "citation", "label_spellings", "first_lab
 """Keys that are fields of the task as they are."""
 
 TYPES = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a whole number"}
-METRICS: dict[str, tuple[str, ...]] = {
-    "token-classification": ("accuracy", "entity-f1"),
-    "sequence-classification": ("accuracy",),
-    "multiple-choice": ("accuracy",),
-    "instruction": ("loss",),
-    "parallel": ("cka",),
-}
-"""The metrics of each kind; the first is the default."""
+METRICS = {"token-classification": ("accuracy", "entity-f1"), "instruction": ("loss",), "parallel": ("cka",)}
+"""The metrics of each kind, the first of them the default; of the other kinds accuracy alone."""
 
 NAME = re.compile(r"[\w-]{1,60}")
 """Names of tasks and splits: they name files in the cache."""
@@ -63,8 +57,9 @@ def read_task(path: str | Path) -> Task:
         raise file.wrong("name", f"is {name!r}, which is a task of mslt's; choose another")
     evaluation = given["evaluation"] or ("test" if "test" in splits else splits[-1])
     file.require("evaluation", [evaluation], splits)
-    metric = given["metric"] or METRICS[kind][0]
-    file.require("metric", [metric], METRICS[kind])
+    metrics = METRICS.get(kind, ("accuracy",))
+    metric = given["metric"] or metrics[0]
+    file.require("metric", [metric], metrics)
     if kind.endswith("classification") and len(labels) < 2:
         raise file.wrong("labels", f"has to name at least two labels for {kind}")
     file.require("label_spellings", given["label_spellings"].values(), labels)
