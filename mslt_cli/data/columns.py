@@ -36,16 +36,16 @@ TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 def spellings(task: Task, column: str) -> tuple[str, ...]:
     """The names that one of the task's columns may have in files; the first that is there is read."""
-    return tuple(dict.fromkeys((*task.columns.get(column, ()), column, *USUAL.get(column, ()))))
+    together = ["+".join(task.choices)] if column == "choices" and task.choices else []
+    return tuple(dict.fromkeys((*task.columns.get(column, ()), column, *USUAL.get(column, ()), *together)))
 
 
 def languages_in(task: Task, rows: pl.DataFrame) -> list[str] | None:
     """The languages (ISO 639-3) that a column of the rows names; None if no column does."""
-    column = _language_column(task, rows)
-    if column is None:
+    if (column := _language_column(task, rows)) is None:
         return None
-    codes_there = set(column.unique())
-    return [iso for iso, codes in task.languages.items() if codes_there & {iso, *codes}]
+    there = set(column.unique())
+    return [iso for iso, codes in task.languages.items() if there & {iso, *codes}]
 
 
 def _language_column(task: Task, rows: pl.DataFrame) -> pl.Series | None:
@@ -97,11 +97,17 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
         except RowError as error:
             raise raw.wrong(error.row, error.what) from error
     frame = pl.DataFrame([_ids(raw), *(raw.read(name, kind) for name, kind in task.column_kinds.items())])
-    raw.check_lengths(frame)
     if task.kind == "token-classification":
-        frame = frame.filter(pl.col("tokens").list.len() > 0)
+        tokens, labels = frame["tokens"].list.len(), frame["labels"].list.len()
+        if (row := _first(tokens != labels)) is not None:
+            raise raw.wrong(row, f"has {tokens[row]} tokens and {labels[row]} labels")
+        frame = frame.filter(tokens > 0)
         if not frame.height:
             raise DataError(f"{origin} has no words: they are withheld, or it is empty.")
+    elif task.kind == "multiple-choice":
+        choices, label = frame["choices"].list.len(), frame["label"]
+        if (row := _first((choices < 2) | (label >= choices))) is not None:
+            raise raw.wrong(row, f"has {choices[row]} choices, and the label {label[row] + task.first_label}")
     return frame
 
 
@@ -141,12 +147,7 @@ class _RawRows:
             return CONVERTERS[kind](self, name, given)
         if kind.endswith("?"):
             return pl.Series(name, [None] * self.rows.height, dtype=pl.String)
-        names = (
-            [*spellings(self.task, name), "+".join(self.task.choices)]
-            if name == "choices"
-            else spellings(self.task, name)
-        )
-        places = f"looked for {', '.join(names)}; it has {', '.join(self.rows.columns)}"
+        places = f"looked for {', '.join(spellings(self.task, name))}; it has {', '.join(self.rows.columns)}"
         raise DataError(f"{self.origin} has no column for {name} of {self.task.name} ({places}).")
 
     def wrong(self, row: int, what: str) -> DataError:
@@ -166,18 +167,6 @@ class _RawRows:
         """Raises: DataError: a row has no value, and no repair drops such rows."""
         if (row := _first(~is_there)) is not None and not self.task.drops_incomplete:
             raise self.wrong(row, f"has no {name}")
-
-    def check_lengths(self, frame: pl.DataFrame) -> None:
-        """Raises: DataError: a row has not as many labels as tokens, or its label is the number of no choice."""
-        if self.task.kind == "token-classification":
-            tokens, labels = frame["tokens"].list.len(), frame["labels"].list.len()
-            if (row := _first(tokens != labels)) is not None:
-                raise self.wrong(row, f"has {tokens[row]} tokens and {labels[row]} labels")
-        if self.task.kind == "multiple-choice":
-            number = frame["choices"].list.len()
-            if (row := _first((number < 2) | (frame["label"] >= number))) is not None:
-                label = frame["label"][row] + self.task.first_label
-                raise self.wrong(row, f"has {number[row]} choices, and the label {label}")
 
 
 def _first(where: pl.Series) -> int | None:
