@@ -34,8 +34,7 @@ def with_blank(rows: pl.DataFrame) -> pl.DataFrame:
         except (ValueError, IndexError, TypeError) as error:
             raise RowError(i, f"is no row of XWinograd's ({error}): {text[:60]!r}") from error
         items.append((f"{text[:first]}_{text[last:]}", [one, two], 1 if one_right else 2))
-    schema = {"sentence": pl.String, "choices": pl.List(pl.String), "label": pl.Int32}
-    return pl.DataFrame(items, schema, orient="row")
+    return pl.DataFrame(items, {"sentence": pl.String, "choices": pl.List(pl.String), "label": pl.Int32}, orient="row")
 
 
 def place_of(text: str, tokens: list[str], start: int, end: int, pronoun: str) -> tuple[int, int]:
