@@ -78,6 +78,16 @@ def read_record(task: Task, language: str, split: str) -> Record | None:
     return record if whole and record.format == FORMAT else None
 
 
+def require_record(task: Task, language: str, split: str) -> Record:
+    """Raises: DataError: there is no record (see `read_record`); names the command to run."""
+    record = read_record(task, language, split)
+    if record is None:
+        code = task.code(language)
+        command = f"mslt fetch data {task.options} --langs {code} --split {split}"
+        raise DataError(f"{task.name} {split} in {code} is not in the cache. Run `{command}`.")
+    return record
+
+
 def records(task: Task) -> Iterator[Record]:
     """All records of a task, sorted by language and split."""
     paths = sorted(task_folder(task).glob("*/*.json"))

@@ -12,7 +12,7 @@ from mslt_cli import __version__
 from mslt_cli.data.columns import with_distinct_ids
 from mslt_cli.data.local import FromFolder
 from mslt_cli.data.origins import FromHub, FromPackage, Origin
-from mslt_cli.data.prepared import Record, load, read_record, records, save
+from mslt_cli.data.prepared import Record, load, read_record, records, require_record, save
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.task import Task
@@ -147,12 +147,7 @@ def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
         DataError: the task lacks the language, or the rows are not in the cache, or damaged; names the command to run.
     """
     task.require_split(split)
-    language = task.language(language)
-    record = read_record(task, language, split)
-    if record is None:
-        command = _command(task, [language], ())
-        raise DataError(f"{task.name} {split} in {task.code(language)} is not in the cache. Run `{command}`.")
-    return load(task, record)
+    return load(task, require_record(task, task.language(language), split))
 
 
 def _command(task: Task, languages: Sequence[str], splits: Sequence[str]) -> str:

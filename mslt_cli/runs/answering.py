@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mslt_cli.data.prepared import require_record
 from mslt_cli.errors import ModelError
 from mslt_cli.evaluation.choices import Speaker, answer
 from mslt_cli.evaluation.metrics import macro, score
@@ -60,7 +61,7 @@ class Evaluation:
             target
             for target in self.targets
             if not run.has(
-                task.variant, split, target, session.record(task, target, split).content_sha256, self.scoring
+                task.variant, split, target, require_record(task, target, split).content_sha256, self.scoring
             )
         )
 
@@ -99,7 +100,7 @@ class Evaluator:
         ids: dict[str, list[str]] = {}
         scoring = [evaluation.scoring] if evaluation.scoring else []
         about = {"task": task.variant, "split": split, "scoring": evaluation.scoring}
-        total = sum(self.session.record(task, target, split).rows for target in evaluation.targets)
+        total = sum(require_record(task, target, split).rows for target in evaluation.targets)
         with self.session.progress.step(", ".join([f"evaluate {task.name}", *scoring]), total, "rows") as step:
             for target in evaluation.targets:
                 predict_rows = self._choices if task.kind == "multiple-choice" else self._labels
@@ -114,7 +115,7 @@ class Evaluator:
                 of_target = about | {
                     "target": target,
                     "unseen": target not in self.sources,
-                    "data_sha256": self.session.record(task, target, split).content_sha256,
+                    "data_sha256": require_record(task, target, split).content_sha256,
                     "predictions": name,
                 }
                 for metric, table in by_metric.items():

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.data.encoding import Encoded, RowEncoder
-from mslt_cli.data.prepared import Record, load, read_record
-from mslt_cli.errors import DataError
+from mslt_cli.data.prepared import Record, load, require_record
 from mslt_cli.models.adapter import Adapter
 from mslt_cli.models.decoder import find_eos_id, max_tokens
 from mslt_cli.models.find import Model
@@ -46,26 +45,11 @@ class Session:
         self._learners: dict[tuple[Any, ...], Any] = {}
         self._tokenizer: Any = None
 
-    def record(self, task: Task, language: str, split: str) -> Record:
-        """What is known of a split.
-
-        Raises:
-            DataError: it is not in the cache.
-        """
-        record = read_record(task, language, split)
-        if record is None:
-            code = task.code(language)
-            raise DataError(
-                f"{task.name} {split} in {code} is not in the cache. Run `mslt fetch data {task.options} --langs {code}"
-                f" --split {split}`."
-            )
-        return record
-
     def rows(self, task: Task, language: str, split: str) -> pl.DataFrame:
         """The rows of a split."""
         key = (task.key, language, split)
         if key not in self._frames:
-            record = self.record(task, language, split)
+            record = require_record(task, language, split)
             self._frames[key] = (record, load(task, record))
         return self._frames[key][1]
 

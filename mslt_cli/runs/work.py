@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from mslt_cli.data.prepared import require_record
 from mslt_cli.evaluation.predict import predict
 from mslt_cli.files import new_folder, raise_os_errors, sha256_of
 from mslt_cli.models.adapter import ADAPTER
@@ -197,7 +198,7 @@ class Work:
                 "resumed_at": start or None,
                 **speed,
             },
-            "origins": {source: session.record(spec.task, source, spec.task.training).origin for source in ids},
+            "origins": {source: require_record(spec.task, source, spec.task.training).origin for source in ids},
             "scores": results.get("scores", []),
             "means": results.get("means", []),
             "files": results.get("files", {}) | files,

@@ -389,9 +389,8 @@ def test_what_is_needed_comes_from_the_cache_or_from_a_package(tmp_path):
     for spelling in ("de", "deu", "German", "de-AT"):
         assert ensure_data(cldr, [spelling], "test") == records
         assert read_data(cldr, spelling, "test").equals(load(cldr, records[0]))
-    with pytest.raises(
-        DataError, match="cldr train in de is not in the cache. Run `mslt fetch data --task cldr --langs de`"
-    ):
+    command = "mslt fetch data --task cldr --langs de --split train"
+    with pytest.raises(DataError, match=f"cldr train in de is not in the cache. Run `{command}`."):
         read_data(cldr, "deu", "train")
     with pytest.raises(DataError, match="cldr has no data in 'Haitian'. It has af, am"):
         read_data(cldr, "Haitian", "test")
