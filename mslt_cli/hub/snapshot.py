@@ -61,14 +61,11 @@ class Snapshot:
             """By path, sorted."""
 
     def download(self, paths: Sequence[str]) -> dict[str, Path]:
-        """Bring files into the hub cache and return where they lie.
+        """Bring files into the hub cache and return where they lie, by path, in the order of `paths`.
 
         Every file is hashed: one that arrives before it can be seen in the cache, and one that is there at each call
         (if it is damaged it is downloaded anew). What has arrived of a file is kept, whatever ends the process, and the
         next call goes on from there.
-
-        Returns:
-            The file in the cache for each path, in their order.
 
         Raises:
             FetchError: a file does not exist, is neither in the cache nor to be had, or arrives damaged (it is
@@ -97,9 +94,9 @@ class Snapshot:
         ref = self.folder / "refs" / revision
         text = ref.read_text(encoding="utf-8", errors="replace").strip() if ref.is_file() else ""
         remembered = text if COMMIT.fullmatch(text) else ""
+        if self.offline and not remembered:
+            raise self._no_network(f"The {self.repository}")
         if self.offline:
-            if not remembered:
-                raise self._no_network(f"The {self.repository}")
             return remembered
         try:
             commit = self._hub.find_commit(tries=1 if remembered else TRIES)

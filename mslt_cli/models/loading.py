@@ -107,10 +107,9 @@ def check_loadable(folder: Path, device: str | None) -> torch.device:
         raise MissingPackageError("Running a model", "torch and transformers", "train") from error
     kind = files.config.get("model_type")
     if kind not in transformers.CONFIG_MAPPING:
-        raise ModelError(
-            f"transformers {transformers.__version__} has no model of the type {kind!r}, which {folder / CONFIG} asks"
-            " for. Upgrade transformers, or take another model."
-        )
+        what = f"transformers {transformers.__version__} has no model of the type {kind!r}"
+        todo = "Upgrade transformers, or take another model."
+        raise ModelError(f"{what}, which {folder / CONFIG} asks for. {todo}")
     return find_device(device)
 
 
