@@ -9,7 +9,7 @@ from mslt_cli.explanation import explain_best
 from mslt_cli.selection import select
 from mslt_cli.show.selections import summarize
 from mslt_cli.store.db import open_store
-from mslt_cli.store.measured import Embedding, EmbeddingSet, Vocabulary, save_embeddings, save_vocabulary
+from mslt_cli.store.measured import Embedding, MeasuredSet, Vocabulary, save_embeddings, save_vocabulary
 
 # Token ids 0..9: en and de share two, zh has its own; id is what en and zh have, and one more.
 IDS = {"eng": [0, 1, 2, 3], "deu": [2, 3, 4], "zho": [5, 6, 7, 8], "ind": [0, 1, 5, 9]}
@@ -31,7 +31,7 @@ def vocabulary(iso, ids, model="tiny", task="cldr", split="train", tokenizer="t1
 
 
 def embeddings(iso, vector, model="tiny", corpus="pud", weights="w1", prefix="", limit=0):
-    chosen = EmbeddingSet(model, corpus, "test", prefix, True, limit, 1, 4)
+    chosen = MeasuredSet(model, corpus, "test", limit, 4, prefix, True, 1)
     return [
         Embedding(chosen, layer, iso, weights, "d", 5, np.array(rows, dtype=np.float32), "0", "now")
         for layer, rows in ((0, vector[::-1]), (1, vector))

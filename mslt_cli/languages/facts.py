@@ -77,21 +77,18 @@ def read_facts() -> Facts:
     )
 
 
-def all_spellings(facts: Facts) -> Iterator[tuple[str, str, str]]:
-    """Yield (spelling, code, source) of all that may be written for a language, in the order of look-up."""
+def all_spellings(facts: Facts) -> Iterator[SpellingFact]:
+    """Yield all that may be written for a language, in the order of look-up."""
     yield from facts.spellings
     for row in facts.languages:
-        yield row.iso639_3, row.iso639_3, "iso639_3"
+        yield SpellingFact(row.iso639_3, row.iso639_3, "iso639_3")
     for row in facts.languages:
-        yield row.name, row.iso639_3, row.source.split(";")[0]
+        yield SpellingFact(row.name, row.iso639_3, row.source.split(";")[0])
 
 
 def facts_sha256() -> str:
     """Return the hash of the four tables' bytes: it changes when any fact does."""
-    digest = hashlib.sha256()
-    for table in TABLES:
-        digest.update(data_path("langs", table).read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join(data_path("langs", table).read_bytes() for table in TABLES)).hexdigest()
 
 
 def _rows(table: str, columns: tuple[str, ...]) -> Iterator[list[str]]:

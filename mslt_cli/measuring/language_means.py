@@ -19,7 +19,7 @@ from mslt_cli.models.folder import weights_sha256
 from mslt_cli.probing.embeddings import EmbeddingOptions, embedding_batches, mean_embeddings
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.store.db import Store
-from mslt_cli.store.measured import Embedding, EmbeddingSet, read_embeddings, save_embeddings
+from mslt_cli.store.measured import Embedding, MeasuredSet, read_embeddings, save_embeddings
 from mslt_cli.tasks.task import Task
 
 
@@ -67,9 +67,9 @@ def fetch_embeddings(
         raise UsageError(f"--limit is {limit}; it has to be at least 1.")
     records = ensure_data(corpus, languages, split, progress=progress)
     fingerprint = weights_sha256(model.folder)
-    chosen = EmbeddingSet(
+    chosen = MeasuredSet(
         model=model.name,
-        corpus=corpus.variant,
+        data=corpus.variant,
         split=split,
         prefix=options.prefix,
         special_tokens=options.special_tokens,

@@ -222,7 +222,7 @@ def show_embeddings(report: EmbeddingReport, corpus: Task, form: str) -> None:
     how += f", the first {chosen.limit:,} rows" if chosen.limit else ""
     speed = f" {report.sentences_per_s:,.0f} sentences/s." if report.sentences_per_s else ""
     footer = [
-        f"{chosen.model} on {chosen.corpus} {chosen.split}{how}: means of sentence embeddings, "
+        f"{chosen.model} on {chosen.data} {chosen.split}{how}: means of sentence embeddings, "
         f"layers 0 to {chosen.last_layer}.{speed} `mslt select --by embedding` ranks by the last."
     ]
     show_rows(columns, rows, form, key="embeddings", footer=footer)

@@ -4,11 +4,9 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from mslt_cli.errors import StoreError
@@ -37,23 +35,16 @@ NO_ROOM_BESIDE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLI
 """What SQLite reports where it cannot make its two files beside the store: no permission, no space."""
 
 
-@dataclass(frozen=True)
 class Store:
-    """An open store; closes itself at the end of a `with` block."""
+    """An open store; closes itself at the end of a `with` block. The last process to close it leaves no file beside."""
 
-    path: Path
-    connection: sqlite3.Connection
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path, self.connection = path, connection
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; the last process to close it leaves no file beside it."""
+    def __exit__(self, *error: object) -> None:
         self.connection.close()
 
     @property
@@ -70,6 +61,12 @@ class Store:
         """
         with explained(self.path):
             return self.connection.execute(sql, parameters).fetchall()
+
+    def read(self, columns: Iterable[str], source: str, parameters: Mapping[str, Any] = {}) -> list[dict[str, Any]]:
+        """Return the rows of `SELECT columns FROM source`, each as column name → value; raises as `query`."""
+        columns = list(columns)
+        rows = self.query(f"SELECT {', '.join(columns)} FROM {source}", parameters)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -91,13 +88,9 @@ class Store:
 def insert(
     connection: sqlite3.Connection, table: str, rows: Iterable[Mapping[str, Any]], *, conflict: str = "ABORT"
 ) -> int:
-    """Write rows that have the same columns, and return how many were written.
+    """Write rows (column name → value) that have the same columns, and return how many were written.
 
-    Args:
-        connection: of a transaction.
-        table: where they go.
-        rows: column name → value.
-        conflict: what happens to a row whose key is there: ABORT, IGNORE or REPLACE, as SQLite calls it.
+    `conflict` is what happens to a row whose key is there: ABORT, IGNORE or REPLACE, as SQLite calls it.
     """
     rows = iter(rows)
     if (first := next(rows, None)) is None:
@@ -135,18 +128,11 @@ def open_store(path: Path | None = None, *, write: bool = False) -> Store:
     path = store_path(path)
     if os.path.isdir(path):  # unlike Path.is_dir, False rather than an error where we may not look
         raise StoreError(f"The store {path} is a folder, not a file. {OTHER_STORE}")
-    if not _looks_like_sqlite(path):
-        raise StoreError(f"The store {path} {EXPLANATIONS[sqlite3.SQLITE_NOTADB]}")
+    # SQLite itself takes a file of a few bytes for an empty database.
+    with suppress(OSError), open(path, "rb") as file:  # missing, or not ours to read: the next step says so
+        if file.read(len(SQLITE_HEADER)) not in (b"", SQLITE_HEADER):
+            raise StoreError(f"The store {path} {EXPLANATIONS[sqlite3.SQLITE_NOTADB]}")
     return _open_to_write(path) if write else _open_to_read(path)
-
-
-def _looks_like_sqlite(path: Path) -> bool:
-    """Whether a file begins as SQLite's do; SQLite itself takes one of a few bytes for an empty database."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(SQLITE_HEADER)) in (b"", SQLITE_HEADER)
-    except OSError:  # missing, or not ours to read: the next step says so
-        return True
 
 
 def _open_to_read(path: Path) -> Store:
@@ -154,25 +140,20 @@ def _open_to_read(path: Path) -> Store:
         raise StoreError(f"There is no store {path}. Run `mslt fetch` to make it.")
     # SQLite keeps two files beside a store in WAL mode. Where it can make none it still reads if it is told that
     # nobody writes the file.
-    if (store := _try_to_read(path, "mode=ro")) is None:
-        store = _try_to_read(path, "mode=ro&immutable=1")
-    if store is None:
-        raise StoreError(f"The store {path} cannot be opened. {OTHER_STORE}")
-    _require_ours(store)
-    return store
-
-
-def _try_to_read(path: Path, options: str) -> Store | None:
-    with explained(path):
-        connection = _connect(f"{path.absolute().as_uri()}?{options}")
-        try:
-            connection.execute("PRAGMA user_version")  # SQLite opens the file at the first query
-        except sqlite3.Error as error:
-            connection.close()
-            if _primary_code(error) in NO_ROOM_BESIDE:
-                return None
-            raise
-    return Store(path, connection)
+    for options in ("mode=ro", "mode=ro&immutable=1"):
+        with explained(path):
+            connection = _connect(f"{path.absolute().as_uri()}?{options}")
+            try:
+                connection.execute("PRAGMA user_version")  # SQLite opens the file at the first query
+            except sqlite3.Error as error:
+                connection.close()
+                if _primary_code(error) not in NO_ROOM_BESIDE:
+                    raise
+            else:
+                store = Store(path, connection)
+                _require_ours(store)
+                return store
+    raise StoreError(f"The store {path} cannot be opened. {OTHER_STORE}")
 
 
 def _open_to_write(path: Path) -> Store:
@@ -180,16 +161,13 @@ def _open_to_write(path: Path) -> Store:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"Cannot make the folder {path.parent}: {error.strerror}. {OTHER_STORE}") from None
-    with explained(path):
-        store = Store(path, _connect(path.absolute().as_uri()))
-        try:
-            _require_ours(store)
-            if not store.schema_version:
-                _use_wal(store.connection)
-                _make_tables(store)
-        except BaseException:
-            store.close()
-            raise
+    with explained(path), ExitStack() as closing_on_error:
+        store = closing_on_error.enter_context(Store(path, _connect(path.absolute().as_uri())))
+        _require_ours(store)
+        if not store.schema_version:
+            _use_wal(store.connection)
+            _make_tables(store)
+        closing_on_error.pop_all()
     return store
 
 
@@ -206,13 +184,12 @@ def _require_ours(store: Store) -> None:
     if store.query("SELECT 1 FROM sqlite_master") and store.query("PRAGMA application_id") != [(APPLICATION_ID,)]:
         raise StoreError(f"{store.path} is another program's SQLite database. {OTHER_STORE}")
     if (version := store.schema_version) not in (0, SCHEMA_VERSION):
-        by, advice = "a newer mslt", "Upgrade mslt, or give another --store."
+        age, advice = "a newer", "Upgrade mslt, or give another --store."
         if version < SCHEMA_VERSION:
-            by = "an older mslt"
+            age = "an older"
             advice = "Move it away; `mslt fetch langs` makes a new one, and `mslt fetch runs DIR` adds your runs."
-        raise StoreError(
-            f"The store {store.path} was written by {by} (schema {version}, here {SCHEMA_VERSION}). {advice}"
-        )
+        schemas = f"(schema {version}, here {SCHEMA_VERSION})"
+        raise StoreError(f"The store {store.path} was written by {age} mslt {schemas}. {advice}")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

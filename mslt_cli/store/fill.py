@@ -3,9 +3,8 @@
 import os
 import sqlite3
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from mslt_cli.languages.codes import fold
 from mslt_cli.languages.facts import all_spellings, facts_sha256, read_facts
@@ -16,8 +15,7 @@ VECTORS = "lang2vec"
 COUNTED = ("languages", "spellings", "pretraining_sizes", "pools", "vector_sets", "vectors")
 
 
-@dataclass(frozen=True)
-class FillReport:
+class FillReport(NamedTuple):
     """What a fill did."""
 
     path: Path
@@ -39,9 +37,9 @@ def is_filled(store: Store) -> bool:
     return {source for (source,) in store.query("SELECT source FROM fills")} >= {FACTS, VECTORS}
 
 
-def facts_changed(store: Store) -> bool:
-    """Return whether the facts that are installed differ from those in the store, as after an upgrade."""
-    return store.query("SELECT sha256 FROM fills WHERE source = ?", (FACTS,)) != [(facts_sha256(),)]
+def has_fill(store: Store, source: str, sha256: str) -> bool:
+    """Return whether a source was read in with this very content: false after an upgrade that changed it."""
+    return store.query("SELECT sha256 FROM fills WHERE source = ?", (source,)) == [(sha256,)]
 
 
 def ensure_filled(path: Path | None = None) -> FillReport | None:
@@ -57,7 +55,7 @@ def ensure_filled(path: Path | None = None) -> FillReport | None:
     if store_exists(path):
         with open_store(path) as store:
             writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-            if is_filled(store) and not (writable and facts_changed(store)):
+            if is_filled(store) and not (writable and not has_fill(store, FACTS, facts_sha256())):
                 return None
     return fill_languages(path)
 
@@ -65,13 +63,9 @@ def ensure_filled(path: Path | None = None) -> FillReport | None:
 def fill_languages(path: Path | None = None, *, force: bool = False) -> FillReport:
     """Read facts and vectors into the store, making it where it is missing.
 
-    What is there already is not read again: unchanged facts, and vectors altogether. All happens in
-    one transaction, so whatever ends it leaves either the old state or the new one, and of several
+    What is there already is not read again (unchanged facts, and vectors altogether), unless `force` says so. All
+    happens in one transaction, so whatever ends it leaves either the old state or the new one, and of several
     processes that fill at once one does the work.
-
-    Args:
-        path: the store, see `store_path`.
-        force: read everything again.
 
     Raises:
         StoreError: the store cannot be opened or written.
@@ -81,7 +75,7 @@ def fill_languages(path: Path | None = None, *, force: bool = False) -> FillRepo
     with open_store(path, write=True) as store:
         filled = []
         with store.transaction() as connection:
-            if force or facts_changed(store):
+            if force or not has_fill(store, FACTS, facts_sha256()):
                 _fill_facts(connection)
                 filled.append(FACTS)
             if force or not is_filled(store):
@@ -99,6 +93,8 @@ def fill_languages(path: Path | None = None, *, force: bool = False) -> FillRepo
 
 
 def _fill_facts(connection: sqlite3.Connection) -> None:
+    from importlib import metadata
+
     facts = read_facts()
     for table in ("spellings", "pretraining_sizes", "pools"):
         connection.execute(f"DELETE FROM {table}")
@@ -109,14 +105,15 @@ def _fill_facts(connection: sqlite3.Connection) -> None:
         " family = excluded.family, source = excluded.source",
         facts.languages,
     )
-    spellings = (
-        {"spelling_folded": fold(spelling), "iso639_3": code, "spelling": spelling, "source": source}
-        for spelling, code, source in all_spellings(facts)
-    )
+    spellings = (row._asdict() | {"spelling_folded": fold(row.spelling)} for row in all_spellings(facts))
     insert(connection, "spellings", spellings, conflict="IGNORE")  # the first that claims a spelling keeps it
     insert(connection, "pretraining_sizes", (row._asdict() for row in facts.pretraining_sizes))
     insert(connection, "pools", (row._asdict() for row in facts.pools))
-    record_fill(connection, FACTS, _installed_version(), facts_sha256(), sum(len(table) for table in facts))
+    try:
+        version = metadata.version("mslt-cli")
+    except metadata.PackageNotFoundError:
+        version = "checkout"
+    record_fill(connection, FACTS, version, facts_sha256(), sum(len(table) for table in facts))
 
 
 def _fill_vectors(connection: sqlite3.Connection) -> None:
@@ -129,34 +126,24 @@ def _fill_vectors(connection: sqlite3.Connection) -> None:
     for name, row in VECTOR_SETS.items():
         vectors = uriel.vectors[name]
         info = VectorSetInfo(name, VECTORS, uriel.version, len(vectors.features), row.encoding, row.description)
-        insert(connection, "vector_sets", [vars(info)])
+        insert(connection, "vector_sets", [info._asdict()])
         features = ({"vector_set": name, "position": i, "name": feature} for i, feature in enumerate(vectors.features))
         insert(connection, "features", features)
         encoded = encode(vectors.matrix, row.encoding)
         columns = zip(uriel.codes, encoded, vectors.measured_share.tolist(), vectors.known.tolist(), strict=True)
-        rows += insert(
-            connection,
-            "vectors",
-            (
-                {"vector_set": name, "iso639_3": code, "encoded": vector, "measured_share": share}
-                for code, vector, share, is_known in columns
-                if is_known
-            ),
+        stored = (
+            {"vector_set": name, "iso639_3": code, "encoded": vector, "measured_share": share}
+            for code, vector, share, is_known in columns
+            if is_known
         )
+        rows += insert(connection, "vectors", stored)
     record_fill(connection, VECTORS, uriel.version, uriel.sha256, rows)
 
 
 def record_fill(connection: sqlite3.Connection, source: str, version: str, sha256: str, rows: int) -> None:
     """Note what was read in, so that it is not read again."""
+    from datetime import UTC, datetime
+
     filled_at = datetime.now(UTC).isoformat(timespec="seconds")
     fill = {"source": source, "version": version, "sha256": sha256, "filled_at": filled_at, "rows": rows}
     insert(connection, "fills", [fill], conflict="REPLACE")
-
-
-def _installed_version() -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version("mslt-cli")
-    except metadata.PackageNotFoundError:
-        return "checkout"

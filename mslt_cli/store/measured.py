@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.store.db import Store, insert
+
+
+class MeasuredSet(NamedTuple):
+    """The vocabularies or embeddings of one model and one task or corpus, measured in one way; `select` reads one."""
+
+    model: str
+    data: str
+    """The task or corpus whose text was read."""
+    split: str
+    limit: int
+    """Rows a language, at most; 0 = all."""
+    languages: int
+    """How many of them were measured."""
+    prefix: str = ""
+    """Put before each sentence that was embedded; this and the following tell sets of embeddings apart."""
+    special_tokens: bool = True
+    last_layer: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,46 +66,10 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class VocabularySet:
-    """The vocabularies of one model and task in one split: what `select --by vocab` reads."""
-
-    model: str
-    task: str
-    split: str
-    limit: int
-    """Rows a language, at most; 0 = all."""
-    languages: int
-
-    @property
-    def data(self) -> str:
-        """Whose text was read."""
-        return self.task
-
-
-@dataclass(frozen=True)
-class EmbeddingSet:
-    """The embeddings of one model and corpus in one layer: what `select --by embedding` reads."""
-
-    model: str
-    corpus: str
-    split: str
-    prefix: str
-    special_tokens: bool
-    limit: int
-    last_layer: int
-    languages: int
-
-    @property
-    def data(self) -> str:
-        """Whose text was read."""
-        return self.corpus
-
-
-@dataclass(frozen=True)
 class Embedding:
     """One row of embeddings: the mean of a language's sentence embeddings in one layer."""
 
-    set: EmbeddingSet
+    set: MeasuredSet
     layer: int
     iso639_3: str
     weights_sha256: str
@@ -106,53 +86,40 @@ def save_vocabulary(store: Store, row: Vocabulary) -> None:
         insert(connection, "vocabularies", [vars(row) | {"token_bits": row.token_bits.tobytes()}], conflict="REPLACE")
 
 
-def read_vocabularies(
-    store: Store, model: str, task: str, split: str, limit: int = 0, codes: Sequence[str] | None = None
-) -> dict[str, Vocabulary]:
-    """The vocabularies of some languages, or of all that have one, by ISO 639-3 code."""
+def read_vocabularies(store: Store, model: str, task: str, split: str, limit: int = 0) -> dict[str, Vocabulary]:
+    """The vocabularies of all languages that have one, by ISO 639-3 code."""
     chosen = {"model": model, "task": task, "split": split, "examples_limit": limit}
-    columns = [field.name for field in fields(Vocabulary)]
-    vocabularies = {}
-    for row in _read(store, "vocabularies", columns, chosen, codes):
-        bits = np.frombuffer(row["token_bits"], dtype=np.uint8)
-        vocabularies[row["iso639_3"]] = Vocabulary(**row | {"token_bits": bits})
-    return vocabularies
+    rows = store.read([field.name for field in fields(Vocabulary)], f"vocabularies WHERE {_equal(chosen)}", chosen)
+    return {
+        row["iso639_3"]: Vocabulary(**row | {"token_bits": np.frombuffer(row["token_bits"], dtype=np.uint8)})
+        for row in rows
+    }
 
 
-def vocabulary_sets(store: Store) -> list[VocabularySet]:
+def vocabulary_sets(store: Store) -> list[MeasuredSet]:
     """What has been measured, sorted by model, task, split and limit."""
-    rows = store.query(
-        "SELECT model, task, split, examples_limit, count(*) FROM vocabularies"
-        " GROUP BY model, task, split, examples_limit ORDER BY model, task, split, examples_limit"
-    )
-    return [VocabularySet(*row) for row in rows]
+    columns = "model, task, split, examples_limit"
+    rows = store.query(f"SELECT {columns}, count(*) FROM vocabularies GROUP BY {columns} ORDER BY {columns}")
+    return [MeasuredSet(*row) for row in rows]
 
 
-def save_embeddings(store: Store, rows: Iterable[Embedding]) -> None:
+def save_embeddings(store: Store, embeddings: Iterable[Embedding]) -> None:
     """Write embeddings in place of older ones: all of them or none."""
-    with store.transaction() as connection:
-        insert(connection, "embeddings", map(_embedding_row, rows), conflict="REPLACE")
-
-
-def _embedding_row(row: Embedding) -> dict[str, Any]:
-    columns = {name: getattr(row, name) for name in ("layer", "iso639_3", *_OF_EMBEDDING)}
-    vector = {"dimensions": len(row.vector), "embedding": row.vector.astype("<f4").tobytes()}
-    return _set_columns(row.set) | {"last_layer": row.set.last_layer} | columns | vector
-
-
-def _set_columns(chosen: EmbeddingSet) -> dict[str, Any]:
-    """What tells the rows of a set from those of others."""
-    columns = {name: getattr(chosen, name) for name in ("model", "corpus", "split", "prefix")}
-    return columns | {"special_tokens": int(chosen.special_tokens), "examples_limit": chosen.limit}
-
-
-def read_embeddings(
-    store: Store, chosen: EmbeddingSet, layer: int, codes: Sequence[str] | None = None
-) -> dict[str, Embedding]:
-    """The mean embeddings of some languages, or of all that have one, in one layer, by ISO 639-3 code."""
-    rows = _read(
-        store, "embeddings", ["iso639_3", "embedding", *_OF_EMBEDDING], _set_columns(chosen) | {"layer": layer}, codes
+    rows = (
+        _set_columns(embedding.set)
+        | {name: getattr(embedding, name) for name in ("layer", "iso639_3", *OF_EMBEDDING)}
+        | {"last_layer": embedding.set.last_layer, "dimensions": len(embedding.vector)}
+        | {"embedding": embedding.vector.astype("<f4").tobytes()}
+        for embedding in embeddings
     )
+    with store.transaction() as connection:
+        insert(connection, "embeddings", rows, conflict="REPLACE")
+
+
+def read_embeddings(store: Store, chosen: MeasuredSet, layer: int) -> dict[str, Embedding]:
+    """The mean embeddings of all languages that have one, in one layer, by ISO 639-3 code."""
+    where = _set_columns(chosen) | {"layer": layer}
+    rows = store.read(("iso639_3", "embedding", *OF_EMBEDDING), f"embeddings WHERE {_equal(where)}", where)
     embeddings = {}
     for row in rows:
         vector = np.frombuffer(row.pop("embedding"), dtype="<f4")
@@ -160,27 +127,26 @@ def read_embeddings(
     return embeddings
 
 
-def embedding_sets(store: Store) -> list[EmbeddingSet]:
+def embedding_sets(store: Store) -> list[MeasuredSet]:
     """What has been measured, sorted by model and corpus; the layers of a set count once."""
-    columns = "model, corpus, split, prefix, special_tokens, examples_limit, last_layer"
+    by, of_set = "model, corpus, split", "prefix, special_tokens, examples_limit, last_layer"
     rows = store.query(
-        f"SELECT {columns}, count(DISTINCT iso639_3) FROM embeddings GROUP BY {columns} ORDER BY {columns}"
+        f"SELECT {by}, examples_limit, count(DISTINCT iso639_3), prefix, special_tokens, last_layer"
+        f" FROM embeddings GROUP BY {by}, {of_set} ORDER BY {by}, {of_set}"
     )
-    return [replace(EmbeddingSet(*row), special_tokens=bool(row[4])) for row in rows]
+    return [MeasuredSet(*row)._replace(special_tokens=bool(row[6])) for row in rows]
 
 
-def _read(
-    store: Store, table: str, columns: Sequence[str], chosen: Mapping[str, Any], codes: Sequence[str] | None
-) -> list[dict[str, Any]]:
-    """The rows of a table that have the chosen values, of some languages or of all, sorted by language."""
-    where = [f"{name} = :{name}" for name in chosen]
-    if codes is not None:
-        where.append("iso639_3 IN (SELECT value FROM json_each(:codes))")
-    rows = store.query(
-        f"SELECT {', '.join(columns)} FROM {table} WHERE {' AND '.join(where)} ORDER BY iso639_3",
-        {**chosen, "codes": json.dumps(list(codes or ()))},
-    )
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+def _set_columns(chosen: MeasuredSet) -> dict[str, Any]:
+    """What tells the rows of a set of embeddings from those of others."""
+    columns = {name: getattr(chosen, name) for name in ("model", "split", "prefix", "special_tokens")}
+    return columns | {"corpus": chosen.data, "examples_limit": chosen.limit}
 
 
-_OF_EMBEDDING = ("weights_sha256", "data_sha256", "sentences", "mslt_version", "measured_at")
+def _equal(chosen: Iterable[str]) -> str:
+    """The condition that columns have the values of the parameters of the same names; rows by language."""
+    return " AND ".join(f"{name} = :{name}" for name in chosen) + " ORDER BY iso639_3"
+
+
+OF_EMBEDDING = ("weights_sha256", "data_sha256", "sentences", "mslt_version", "measured_at")
+"""Columns of embeddings that are fields of `Embedding`."""

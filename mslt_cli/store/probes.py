@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 from mslt_cli.store.db import Store, insert
 
 
-@dataclass(frozen=True)
-class StoredProbe:
+class StoredProbe(NamedTuple):
     """One row of probes."""
 
     weights_sha256: str
@@ -43,18 +42,16 @@ class StoredProbe:
 def save_probes(store: Store, probes: Iterable[StoredProbe]) -> None:
     """Write what was measured, in place of what was measured in the same way: all of it or nothing."""
     with store.transaction() as connection:
-        rows = (vars(probe) | {"languages": json.dumps(probe.languages)} for probe in probes)
+        rows = (probe._asdict() | {"languages": json.dumps(probe.languages)} for probe in probes)
         insert(connection, "probes", rows, conflict="REPLACE")
 
 
 def read_probes(store: Store, *, corpus: str | None = None, metric: str | None = None) -> list[StoredProbe]:
     """What was measured, of one corpus and metric or of all; by model, layer and pair."""
-    columns = [field.name for field in fields(StoredProbe)]
-    rows = store.query(
-        f"SELECT {', '.join(columns)} FROM probes WHERE (:corpus IS NULL OR corpus = :corpus)"
-        " AND (:metric IS NULL OR metric = :metric)"
+    rows = store.read(
+        StoredProbe._fields,
+        "probes WHERE (:corpus IS NULL OR corpus = :corpus) AND (:metric IS NULL OR metric = :metric)"
         " ORDER BY label, weights_sha256, corpus, languages, metric, layer, a, b",
         {"corpus": corpus, "metric": metric},
     )
-    probes = [dict(zip(columns, row, strict=True)) for row in rows]
-    return [StoredProbe(**row | {"languages": tuple(json.loads(row["languages"]))}) for row in probes]
+    return [StoredProbe(**row | {"languages": tuple(json.loads(row["languages"]))}) for row in rows]

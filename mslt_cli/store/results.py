@@ -8,24 +8,22 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mslt_cli.errors import StoreError
 from mslt_cli.shipped import results_path
 from mslt_cli.store.db import Store, insert, open_store, store_exists, store_path
-from mslt_cli.store.fill import ensure_filled, is_filled, record_fill
+from mslt_cli.store.fill import ensure_filled, has_fill, is_filled, record_fill
 
 RESULTS = "db"
 FILES = ("published.csv", "runs.csv", "scores.csv")
-MAY_LACK = ("examples", "seed", "tokens_per_s")
-"""Columns of runs.csv where an empty field is unknown, and not an empty text."""
+MAY_LACK = ("examples", "seed", "tokens_per_s", "score_percent", "rank", "out_of")
+"""Columns where an empty field is unknown, and not an empty text."""
 
 
-@dataclass(frozen=True)
-class Published:
+class Published(NamedTuple):
     """One printed cell of the paper."""
 
     paper_table: int
@@ -40,19 +38,8 @@ class Published:
     source: str
 
 
-def results_sha256() -> str:
-    """The hash of the files in db/."""
-    digest = hashlib.sha256()
-    for name in FILES:
-        digest.update(results_path(name).read_bytes())
-    return digest.hexdigest()
-
-
 def fill_results(path: Path | None = None) -> None:
     """Take what ships in db/ into the store where it is not yet there as it is now; languages first.
-
-    Args:
-        path: the store, see `store_path`.
 
     Raises:
         StoreError: the store cannot be opened or written.
@@ -60,9 +47,9 @@ def fill_results(path: Path | None = None) -> None:
     """
     path = store_path(path)
     ensure_filled(path)
-    sha256 = results_sha256()
+    sha256 = hashlib.sha256(b"".join(results_path(name).read_bytes() for name in FILES)).hexdigest()
     with open_store(path) as store:
-        if store.query("SELECT sha256 FROM fills WHERE source = ?", (RESULTS,)) == [(sha256,)]:
+        if has_fill(store, RESULTS, sha256):
             return
     with open_store(path, write=True) as store, store.transaction() as connection:
         rows = _fill_published(connection) + _fill_shipped(connection)
@@ -72,9 +59,6 @@ def fill_results(path: Path | None = None) -> None:
 @contextmanager
 def open_with_results(path: Path | None = None) -> Iterator[Store]:
     """The store with what ships in db/. One that may not be written is copied, and the copy is filled and forgotten.
-
-    Args:
-        path: the store, see `store_path`.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -103,16 +87,11 @@ def open_with_results(path: Path | None = None) -> Iterator[Store]:
 
 
 def _fill_published(connection: sqlite3.Connection) -> int:
-    source = json.loads(results_path("published.json").read_text(encoding="utf-8"))["sources"][0]["citation"]
+    source = _published_json()["sources"][0]["citation"]
     rows = [
-        {
-            "position": position,
-            **{name: row[name] for name in ("paper_table", "task", "method", "selection")},
-            "languages": json.dumps(row["languages"].split()),
-            **{name: row[name] or None for name in ("score_percent", "rank", "out_of")},
-            "origin": "published",
-            "source": f"{source} Table {row['paper_table']}.",
-        }
+        row
+        | {"position": position, "languages": json.dumps((row["languages"] or "").split())}
+        | {"origin": "published", "source": f"{source} Table {row['paper_table']}."}
         for position, row in enumerate(_rows("published.csv"))
     ]
     connection.execute("DELETE FROM published")
@@ -126,31 +105,29 @@ def _fill_shipped(connection: sqlite3.Connection) -> int:
     filled = 0
     for table in ("runs", "scores"):
         rows = (row for row in _rows(f"{table}.csv") if row["run_id"] not in own)
-        filled += insert(connection, table, ({name: _null(name, row[name]) for name in row} for row in rows))
+        filled += insert(connection, table, rows)
     return filled
 
 
-def _null(column: str, value: str) -> str | None:
-    return None if value == "" and column in MAY_LACK else value
-
-
-def _rows(name: str) -> Iterator[dict[str, str]]:
+def _rows(name: str) -> Iterator[dict[str, str | None]]:
     with results_path(name).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+        for row in csv.DictReader(file):
+            yield {column: None if value == "" and column in MAY_LACK else value for column, value in row.items()}
+
+
+def _published_json() -> dict[str, Any]:
+    published: dict[str, Any] = json.loads(results_path("published.json").read_text(encoding="utf-8"))
+    return published
 
 
 def published_cells(store: Store) -> list[Published]:
     """All that the paper prints, in its order."""
-    columns = [field.name for field in fields(Published)]
-    rows = [
-        dict(zip(columns, row, strict=True))
-        for row in store.query(f"SELECT {', '.join(columns)} FROM published ORDER BY position")
-    ]
+    rows = store.read(Published._fields, "published ORDER BY position")
     return [Published(**row | {"languages": tuple(json.loads(row["languages"]))}) for row in rows]
 
 
 @cache
 def inconsistencies() -> list[dict[str, Any]]:
     """What does not fit together in the paper: tables, task (empty = all), text."""
-    texts: list[dict[str, Any]] = json.loads(results_path("published.json").read_text("utf-8"))["inconsistencies"]
+    texts: list[dict[str, Any]] = _published_json()["inconsistencies"]
     return texts

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mslt_cli.store.db import Store, insert
 
 
-@dataclass(frozen=True)
-class StoredRun:
+class StoredRun(NamedTuple):
     """One row of `runs`, column by column; schema.sql describes them."""
 
     run_id: str
@@ -58,8 +56,7 @@ class StoredScore(NamedTuple):
     """Of the test rows."""
 
 
-@dataclass(frozen=True)
-class StoredEvaluation:
+class StoredEvaluation(NamedTuple):
     """A kind of score that there are runs for."""
 
     task: str
@@ -71,73 +68,54 @@ class StoredEvaluation:
     runs: int
 
 
-RUN_COLUMNS = tuple(field.name for field in fields(StoredRun))
+JSON_COLUMNS = ("sources", "identity", "environment")
 SCORE_COLUMNS = ", ".join(StoredScore._fields).replace("target", "iso639_3 AS target")
 
 
 def save_run(store: Store, directory: Path, record: Mapping[str, Any]) -> None:
-    """Write a finished run and its scores, in place of what was known of it.
-
-    Args:
-        store: open to write.
-        directory: of the run.
-        record: what its run.json holds.
-    """
+    """Write a finished run and its scores, in place of what was known of it; `record` is what its run.json holds."""
     identity, environment = record["identity"], record["environment"]
-    shares = identity.get("shares")
-    run = StoredRun(
-        run_id=record["run_id"],
-        kind=identity["kind"],
-        name=record["name"],
-        task=identity["task"]["name"],
-        model=identity["model"]["name"],
-        sources=tuple(sorted(shares or ())),
-        examples=sum(shares.values()) if shares else None,
-        seed=identity.get("seed"),
-        unequal=bool(identity.get("unequal")),
-        directory=str(directory.resolve()),
-        identity=identity,
-        environment=environment,
-        device=str(environment.get("device", "")),
-        tokens_per_s=(record.get("training") or {}).get("tokens_per_s"),
-        wall_s=record["wall_s"],
-        finished_at=record["finished_at"],
-        mslt_version=record["mslt_version"],
-        origin="own",
-        command=record["command"],
-    )
-    scores = [
-        {
-            "run_id": run.run_id,
-            "task": score["task"],
-            "split": score["split"],
-            "scoring": score.get("scoring", ""),
-            "iso639_3": score["target"],
-            "metric": score["metric"],
-            "value": score["value"],
-            "low": score["low"],
-            "high": score["high"],
-            "counts": json.dumps(score["counts"]),
-            "rows": score["rows"],
-            "unseen": int(score["unseen"]),
-            "data_sha256": score["data_sha256"],
-        }
+    shares = identity.get("shares") or {}
+    run = {name: record[name] for name in ("run_id", "name", "wall_s", "finished_at", "mslt_version", "command")} | {
+        "kind": identity["kind"],
+        "task": identity["task"]["name"],
+        "model": identity["model"]["name"],
+        "sources": sorted(shares),
+        "examples": sum(shares.values()) or None,
+        "seed": identity.get("seed"),
+        "unequal": int(bool(identity.get("unequal"))),
+        "directory": str(directory.resolve()),
+        "identity": identity,
+        "environment": environment,
+        "device": str(environment.get("device", "")),
+        "tokens_per_s": (record.get("training") or {}).get("tokens_per_s"),
+        "origin": "own",
+    }
+    run |= {name: json.dumps(run[name], sort_keys=True, ensure_ascii=False) for name in JSON_COLUMNS}
+    copied = ("task", "split", "metric", "value", "low", "high", "rows", "data_sha256")
+    scores = (
+        {name: score[name] for name in copied}
+        | {"run_id": run["run_id"], "scoring": score.get("scoring", ""), "iso639_3": score["target"]}
+        | {"counts": json.dumps(score["counts"]), "unseen": int(score["unseen"])}
         for score in record["scores"]
-    ]
+    )
     with store.transaction() as connection:
-        connection.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))  # with its scores
-        insert(connection, "runs", [_to_row(run)])
+        connection.execute("DELETE FROM runs WHERE run_id = ?", (run["run_id"],))  # with its scores
+        insert(connection, "runs", [run])
         insert(connection, "scores", scores)
 
 
 def find_runs(store: Store, prefix: str = "", *, origin: str | None = None) -> list[StoredRun]:
     """The runs whose id begins so, own ones or shipped ones or both; the newest first."""
-    rows = store.query(
-        f"SELECT {', '.join(RUN_COLUMNS)} FROM runs WHERE substr(run_id, 1, length(:prefix)) = :prefix"
-        " AND (:origin IS NULL OR origin = :origin) ORDER BY finished_at DESC, run_id",
+    rows = store.read(
+        StoredRun._fields,
+        "runs WHERE substr(run_id, 1, length(:prefix)) = :prefix AND (:origin IS NULL OR origin = :origin)"
+        " ORDER BY finished_at DESC, run_id",
         {"prefix": prefix, "origin": origin},
     )
-    return [_from_row(row) for row in rows]
+    for row in rows:
+        row |= {name: json.loads(row[name]) for name in JSON_COLUMNS} | {"unequal": bool(row["unequal"])}
+    return [StoredRun(**row | {"sources": tuple(row["sources"])}) for row in rows]
 
 
 def stored_evaluations(store: Store) -> list[StoredEvaluation]:
@@ -173,17 +151,3 @@ def tokens_per_s(store: Store, model: str) -> float | None:
         (model,),
     )
     return float(rows[0][0]) if rows else None
-
-
-def _to_row(run: StoredRun) -> dict[str, Any]:
-    texts = {
-        name: json.dumps(getattr(run, name), sort_keys=True, ensure_ascii=False)
-        for name in ("sources", "identity", "environment")
-    }
-    return vars(run) | texts | {"unequal": int(run.unequal)}
-
-
-def _from_row(row: Sequence[Any]) -> StoredRun:
-    values = dict(zip(RUN_COLUMNS, row, strict=True))
-    values |= {name: json.loads(values[name]) for name in ("sources", "identity", "environment")}
-    return StoredRun(**values | {"sources": tuple(values["sources"]), "unequal": bool(values["unequal"])})

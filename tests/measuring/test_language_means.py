@@ -73,7 +73,7 @@ def test_what_is_stored_is_the_mean_over_sentences_in_every_layer(store, model, 
     report = fetch_embeddings(store, model, corpus)
     assert report.new == {"eng", "deu"}
     (chosen,) = embedding_sets(store)
-    assert (chosen.corpus, chosen.split, chosen.last_layer, chosen.languages) == ("sayings", "test", 2, 2)
+    assert (chosen.data, chosen.split, chosen.last_layer, chosen.languages) == ("sayings", "test", 2, 2)
     for layer in range(3):
         stored = read_embeddings(store, chosen, layer)
         for iso, code in (("eng", "en"), ("deu", "de")):

@@ -101,7 +101,7 @@ def test_vocabularies_are_stored_and_not_measured_twice(own_store, model, task):
         assert english.fertility == 1.0
         assert english.unknown_share == 0.2
         assert fetch_vocabularies(store, model, task).new == frozenset()
-        assert [(s.model, s.task, s.split, s.languages) for s in vocabulary_sets(store)] == [
+        assert [(s.model, s.data, s.split, s.languages) for s in vocabulary_sets(store)] == [
             (model.name, "animals", "train", 2)
         ]
 
@@ -147,7 +147,7 @@ def test_data_without_a_repair_are_measured_under_a_name_of_their_own(own_store,
         for task in tasks:
             fetch_data(task, from_path=tmp_path / "en_train.tsv", splits=("train",))
             fetch_vocabularies(store, model, task)
-        assert [s.task for s in vocabulary_sets(store)] == ["pawsx", "pawsx-no-untranslated"]
+        assert [s.data for s in vocabulary_sets(store)] == ["pawsx", "pawsx-no-untranslated"]
         assert [read_vocabularies(store, model.name, task.variant, "train")["eng"].tokens for task in tasks] == [
             3,
             6,

@@ -62,13 +62,13 @@ def test_changed_facts_are_read_again_without_lang2vec(own_store, tmp_path, monk
     monkeypatch.setattr(facts, "data_path", lambda *parts: tmp_path / parts[-1])
     monkeypatch.setattr("mslt_cli.languages.uriel.read_uriel", lambda: pytest.fail("lang2vec was read"))
     with open_store(own_store) as store:
-        assert fill.facts_changed(store)
+        assert not fill.has_fill(store, fill.FACTS, facts.facts_sha256())
     report = fill.ensure_filled(own_store)
     assert report is not None
     assert report.filled == ("data/langs",)
     assert report.counts == COUNTS | {"pools": 69}
     with open_store(own_store) as store:
-        assert not fill.facts_changed(store)
+        assert fill.has_fill(store, fill.FACTS, facts.facts_sha256())
         assert [language.name for language in languages.pool(store, "mine")] == ["German"]
 
 

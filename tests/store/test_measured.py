@@ -6,7 +6,7 @@ import pytest
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import (
     Embedding,
-    EmbeddingSet,
+    MeasuredSet,
     Vocabulary,
     embedding_sets,
     read_embeddings,
@@ -28,7 +28,7 @@ def vocabulary(iso="deu", limit=0, task="cldr"):
     return Vocabulary("m", task, "train", iso, "t", "d", limit, 3, 4, 10, 40, 20, 5, 3, bits, "0", "now")
 
 
-CHOSEN = EmbeddingSet("m", "pud", "test", "query: ", False, 7, 2, 1)
+CHOSEN = MeasuredSet("m", "pud", "test", 7, 1, "query: ", False, 2)
 
 
 def embedding(iso="deu", layer=2, value=0.1):
@@ -50,9 +50,9 @@ def test_saving_again_takes_the_place_of_the_older_one_and_of_no_other(store):
     for row in (vocabulary(), replace(vocabulary(), tokens=21), vocabulary("eng"), vocabulary(task="xnli")):
         save_vocabulary(store, row)
     save_vocabulary(store, vocabulary(limit=2))  # a trial on two rows leaves the measurement of all
-    assert read_vocabularies(store, "m", "cldr", "train", codes=["deu", "fra"])["deu"].tokens == 21
+    assert read_vocabularies(store, "m", "cldr", "train")["deu"].tokens == 21
     assert read_vocabularies(store, "m", "cldr", "train", 2)["deu"].tokens == 20
-    assert [(s.task, s.limit, s.languages) for s in vocabulary_sets(store)] == [
+    assert [(s.data, s.limit, s.languages) for s in vocabulary_sets(store)] == [
         ("cldr", 0, 2),
         ("cldr", 2, 1),
         ("xnli", 0, 1),
@@ -67,7 +67,7 @@ def test_embeddings_come_back_by_layer(store):
     assert (back["deu"].sentences, back["deu"].layer) == (7, 2)
     assert read_embeddings(store, CHOSEN, 0)["deu"].vector[0] == 0.5
     assert read_embeddings(store, CHOSEN, 1) == {}
-    assert embedding_sets(store) == [EmbeddingSet("m", "pud", "test", "query: ", False, 7, 2, 2)]
+    assert embedding_sets(store) == [CHOSEN._replace(languages=2)]
 
 
 def test_embeddings_are_saved_all_or_none(store):
