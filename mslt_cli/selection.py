@@ -6,25 +6,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.criteria import OWN_VECTORS, Criterion
 from mslt_cli.criteria.evidence import Evidence, Question, Reader, open_reader
-from mslt_cli.criteria.quotas import Quotas
-from mslt_cli.criteria.request import (
-    Aim,
-    Candidates,
-    Measured,
-    find_positions,
-    members_of,
-    names_in,
-    read_aim,
-    read_criteria,
-)
+from mslt_cli.criteria.quotas import read_quotas
+from mslt_cli.criteria.request import Aim, Candidates, Measured, find_positions, members_of, read_aim, read_criteria
 from mslt_cli.errors import MissingFactsError, UsageError
-from mslt_cli.languages.pools import Pool
+from mslt_cli.languages.pools import Pool, names_in
 from mslt_cli.search.competition import Ranking, competition_ranks
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
@@ -40,8 +32,7 @@ MOSTLY_IMPUTED = 0.5
 """Share of measured features below which a vector is mostly a guess from other languages."""
 
 
-@dataclass(frozen=True)
-class Toward:
+class Toward(NamedTuple):
     """How a combination stands to one target under one criterion."""
 
     value: float
@@ -50,7 +41,7 @@ class Toward:
     """The nearest source, as the user wrote it; None for vocabularies, which all sources cover together."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Result:
     """One ranked combination."""
 
@@ -66,7 +57,7 @@ class Result:
     """By criterion and target, as the user wrote it; empty without targets."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Selection:
     """What `select` found, and how sure it is."""
 
@@ -174,8 +165,10 @@ def select(
         candidates = Candidates(members_of(store, pool, read_stdin or sys.stdin.read))
     candidates.exclude(names_in(exclude), language)
     candidates.leave_out_targets(aim)
-    quotas = Quotas(max_per_family, distinct_scripts_only)
-    quotas.leave_out_unknown(candidates)
+    quotas = read_quotas(max_per_family, distinct_scripts_only)
+    for quota in quotas:
+        unknown = [i for i, member in enumerate(candidates.pool.members) if not quota.label_of(member.language)]
+        candidates.leave_out(unknown, f"no known {quota.what}")
     readers = [
         own_vectors if own_vectors is not None and row is OWN_VECTORS else open_reader(store, row, measured)
         for row in criteria
@@ -184,31 +177,30 @@ def select(
     chosen_from = candidates.pool
     fixed = find_positions(chosen_from, names_in(include), language)
     _check_sizes(chosen_from, k, fixed)
-    wanted = Wanted(len(chosen_from), k, fixed, quotas.caps(chosen_from))
+    wanted = Wanted(len(chosen_from), k, fixed, tuple(quota.caps(chosen_from) for quota in quotas))
     if wanted.total > ENUMERATE_UP_TO and top > MOST_ROWS:
         raise UsageError(f"--top is {top}; out of {wanted.total:,} combinations it can be at most {MOST_ROWS:,}.")
     if combine is not None:
         _check_borda(combine, criteria, wanted)
     question = Question(chosen_from, aim, wanted, seed)
     evidence = tuple(reader.evidence(question) for reader in readers)
+    first = evidence[0].objective
     if combine is not None:
         ranking = rank_by_mean_rank([item.objective for item in evidence], wanted, top=top, least=least)
     elif wanted.total <= ENUMERATE_UP_TO:
-        ranking = enumerate_all(evidence[0].objective, wanted, top=top, least=least)
+        ranking = enumerate_all(first, wanted, top=top, least=least)
     else:
         from mslt_cli.search.ranking import rank  # what few combinations need not wait for
 
-        ranking = rank(evidence[0].objective, wanted, top=top, least=least, time_limit=time_limit)
-    if not ranking.rows and not ranking.exact:
+        ranking = rank(first, wanted, top=top, least=least, time_limit=time_limit)
+    if not ranking.rows:
+        if ranking.exact:
+            raise UsageError(f"No combination of {k} languages out of this pool keeps to the quotas.")
         raise UsageError(
             f"No combination of {k} languages that keeps to the quotas was found in {time_limit:g} s. "
             "Give a larger --time-limit or looser quotas."
         )
-    if not ranking.rows:
-        raise UsageError(f"No combination of {k} languages out of this pool keeps to the quotas.")
-    percentile = None
-    if combine is None:
-        percentile = percent_beaten(evidence[0].objective, wanted, ranking, least=least, seed=seed)
+    percentile = None if combine else percent_beaten(first, wanted, ranking, least=least, seed=seed)
     return Selection(
         pool=chosen_from,
         k=k,
@@ -219,7 +211,7 @@ def select(
         maximize=maximize,
         combine=combine,
         aim=aim,
-        quotas=bool(wanted.caps),
+        quotas=bool(quotas),
         combinations=len(ranking.values) if ranking.values is not None else wanted.total,
         exact=ranking.exact,
         proof=ranking.proof,
@@ -288,28 +280,27 @@ def _results(
     question: Question, evidence: Sequence[Evidence], ranking: Ranking, *, least: bool, combine: str | None
 ) -> tuple[Result, ...]:
     """The ranked combinations with their value, rank and nearness under each criterion."""
-    pool = question.pool
     sets = np.array([row.items for row in ranking.rows], dtype=np.int64)
     scores = {item.criterion.name: item.objective.values(sets).tolist() for item in evidence}
     if combine is not None:
         scores = {combine: [row.value for row in ranking.rows]} | scores
-    ranks: dict[str, list[int | None]] = {}
-    place = {tuple(row): i for i, row in enumerate(ranking.sets.tolist())} if ranking.sets is not None else {}
-    for item in evidence:
-        if item is evidence[0] and combine is None:
-            ranks[item.criterion.name] = [row.rank for row in ranking.rows]
-        elif ranking.sets is None:
-            ranks[item.criterion.name] = [None] * len(ranking.rows)
-        else:
+    ranks: dict[str, list[int | None]] = {item.criterion.name: [None] * len(sets) for item in evidence}
+    if ranking.sets is not None:
+        place = {tuple(items): i for i, items in enumerate(ranking.sets.tolist())}
+        shown = [place[row.items] for row in ranking.rows]
+        for item in evidence if combine is not None else evidence[1:]:
             all_ranks, _ = competition_ranks(item.objective.values(ranking.sets), least=least)
-            ranks[item.criterion.name] = [int(all_ranks[place[row.items]]) for row in ranking.rows]
+            ranks[item.criterion.name] = all_ranks[shown].tolist()
+    if combine is None:
+        ranks[evidence[0].criterion.name] = [row.rank for row in ranking.rows]
     toward = {item.criterion.name: _toward(question, item, sets) for item in evidence if item.toward is not None}
+    members = [[question.pool.members[i] for i in row.items] for row in ranking.rows]
     return tuple(
         Result(
             rank=row.rank,
             tied=row.tied,
-            languages=tuple(pool.members[i].label for i in row.items),
-            names=tuple(pool.members[i].language.name for i in row.items),
+            languages=tuple(member.label for member in members[number]),
+            names=tuple(member.language.name for member in members[number]),
             scores={name: values[number] for name, values in scores.items()},
             ranks={name: values[number] for name, values in ranks.items()},
             toward={name: values[number] for name, values in toward.items()},
@@ -323,13 +314,12 @@ def _toward(question: Question, evidence: Evidence, sets: NDArray[np.int64]) -> 
     labels = [target.label for target in question.aim.targets]
     if isinstance(evidence.toward, Nearest):
         similarity = evidence.toward.similarity[sets]  # (b, k, T)
-        nearest, values = similarity.argmax(axis=1), similarity.max(axis=1)  # (b, T)
-        return [
-            {
-                label: Toward(float(values[row, t]), question.pool.labels[items[nearest[row, t]]])
-                for t, label in enumerate(labels)
-            }
-            for row, items in enumerate(sets)
-        ]
-    shares = evidence.toward.shares(sets) if evidence.toward is not None else np.zeros((0, 0))
-    return [{label: Toward(float(share), None) for label, share in zip(labels, row, strict=True)} for row in shares]
+        sources = np.array(question.pool.labels, dtype=object)[sets]  # (b, k)
+        nearest = np.take_along_axis(sources, similarity.argmax(axis=1), axis=1)  # (b, T)
+        values = similarity.max(axis=1)  # (b, T)
+    else:
+        assert evidence.toward is not None
+        values = evidence.toward.shares(sets)
+        nearest = np.full(values.shape, None)
+    rows = zip(values.tolist(), nearest.tolist(), strict=True)
+    return [dict(zip(labels, map(Toward, *row), strict=True)) for row in rows]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
+from typing import Annotated, Any
 
 from mslt_cli.commands.options import (
     Format,
@@ -18,129 +16,101 @@ from mslt_cli.commands.options import (
     complete_models,
     complete_pool,
     complete_tasks,
+    option,
 )
+
+
+def _languages(help: str) -> Any:
+    return option("LANGUAGES", help, complete=complete_languages)
 
 
 def select_command(
     pool: Annotated[
         str,
-        typer.Option(
+        option(
+            "LANGUAGES",
+            "Candidates by comma (ar,German,zh-Hans), a pool (all, xlm-r, bloom, task:xnli, paper), "
+            "@file, or - for standard input.",
             "--pool",
             "-p",
-            metavar="LANGUAGES",
-            autocompletion=complete_pool,
-            help="Candidates by comma (ar,German,zh-Hans), a pool (all, xlm-r, bloom, task:xnli, paper), "
-            "@file, or - for standard input.",
+            complete=complete_pool,
         ),
     ] = "paper",
-    k: Annotated[int, typer.Option("-k", metavar="N", help="How many languages to choose.")] = 3,
+    k: Annotated[int, option("N", "How many languages to choose.", "-k")] = 3,
     by: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="CRITERION",
-            autocompletion=complete_criteria,
-            help="l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, vocab, embedding, "
+        option(
+            "CRITERION",
+            "l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, vocab, embedding, "
             "scripts, random or vectors. Repeat it: the first ranks, the others stand beside it. Default: l2v-syntax.",
+            complete=complete_criteria,
         ),
     ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LANGUAGES", autocompletion=complete_languages, help="Languages that every combination holds."
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LANGUAGES", autocompletion=complete_languages, help="Languages to leave out of the pool."
-        ),
-    ] = None,
+    include: Annotated[list[str] | None, _languages("Languages that every combination holds.")] = None,
+    exclude: Annotated[list[str] | None, _languages("Languages to leave out of the pool.")] = None,
     least: Annotated[
-        bool, typer.Option("--least", help="Put the least diverse combination first: the paper's control.")
+        bool, option(None, "Put the least diverse combination first: the paper's control.", "--least")
     ] = False,
-    maximize: Annotated[
-        str, typer.Option(metavar="sum|min", help="Sum of the pair distances, or the smallest of them.")
-    ] = "sum",
+    maximize: Annotated[str, option("sum|min", "Sum of the pair distances, or the smallest of them.")] = "sum",
     target: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="LANGUAGES",
-            autocompletion=complete_languages,
-            help="Languages to do well in without training on them. Each combination shows how near it is to them.",
-        ),
+        _languages("Languages to do well in without training on them. Each combination shows how near it is to them."),
     ] = None,
     objective: Annotated[
         str | None,
-        typer.Option(
-            metavar="diverse|cover", help="Different sources (the paper's), or a near source for each target."
-        ),
+        option("diverse|cover", "Different sources (the paper's), or a near source for each target."),
     ] = None,
     lambda_: Annotated[
-        float | None,
-        typer.Option("--lambda", metavar="0..1", help="Mix of the two objectives: 0 is diverse, 1 is cover."),
+        float | None, option("0..1", "Mix of the two objectives: 0 is diverse, 1 is cover.", "--lambda")
     ] = None,
-    combine: Annotated[str | None, typer.Option(metavar="borda", help="Rank by the mean rank over all --by.")] = None,
-    max_per_family: Annotated[int | None, typer.Option(metavar="N", help="At most N languages of one family.")] = None,
+    combine: Annotated[str | None, option("borda", "Rank by the mean rank over all --by.")] = None,
+    max_per_family: Annotated[int | None, option("N", "At most N languages of one family.")] = None,
     distinct_scripts: Annotated[
-        bool, typer.Option("--distinct-scripts", help="No two languages of one writing system.")
+        bool, option(None, "No two languages of one writing system.", "--distinct-scripts")
     ] = False,
     model: Annotated[
         str | None,
-        typer.Option(
-            metavar="MODEL",
-            autocompletion=complete_models,
-            help="Model whose pretraining data (size), vocabulary or embeddings are read. Default: xlm-r for size, "
+        option(
+            "MODEL",
+            "Model whose pretraining data (size), vocabulary or embeddings are read. Default: xlm-r for size, "
             "else the one that is stored.",
+            complete=complete_models,
         ),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(
-            metavar="TASK", autocompletion=complete_tasks, help="Task whose text vocab reads. Default: the one stored."
-        ),
+        option("TASK", "Task whose text vocab reads. Default: the one stored.", complete=complete_tasks),
     ] = None,
     corpus: Annotated[
         str | None,
-        typer.Option(
-            metavar="TASK",
-            autocompletion=complete_tasks,
-            help="Corpus whose sentences embedding reads. Default: the one stored.",
-        ),
+        option("TASK", "Corpus whose sentences embedding reads. Default: the one stored.", complete=complete_tasks),
     ] = None,
     split: Annotated[
-        str | None,
-        typer.Option(metavar="SPLIT", help="Split of --task or --corpus. Default: train, or the one stored."),
+        str | None, option("SPLIT", "Split of --task or --corpus. Default: train, or the one stored.")
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", help="Rows of each language that were measured. Default: all.")
-    ] = None,
+    limit: Annotated[int | None, option("N", "Rows of each language that were measured. Default: all.")] = None,
     layer: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Layer of the embeddings; 0 stands before the first. Default: the last."),
+        int | None, option("N", "Layer of the embeddings; 0 stands before the first. Default: the last.")
     ] = None,
-    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Text that was put before each embedded sentence.")] = "",
+    prefix: Annotated[str, option("TEXT", "Text that was put before each embedded sentence.")] = "",
     special_tokens: Annotated[
-        bool, typer.Option("--special-tokens/--no-special-tokens", help="Whether <s> and </s> count in the embeddings.")
+        bool, option(None, "Whether <s> and </s> count in the embeddings.", "--special-tokens/--no-special-tokens")
     ] = True,
     vectors: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Your own vectors: CSV of languages × features, or a square distance matrix."
-        ),
+        option("FILE", "Your own vectors: CSV of languages × features, or a square distance matrix."),
     ] = None,
-    top: Annotated[int, typer.Option(metavar="N", help="How many combinations to show.")] = 10,
+    top: Annotated[int, option("N", "How many combinations to show.")] = 10,
     explain: Annotated[
         bool,
-        typer.Option(
+        option(
+            None,
+            "Explain the first combination: its similarities, its coverage, and what one more language would add.",
             "--explain",
-            help="Explain the first combination: its similarities, its coverage, and what one more language would add.",
         ),
     ] = False,
     time_limit: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS", help="Time after which the search stops, with the best found and the proven gap."
-        ),
+        float, option("SECONDS", "Time after which the search stops, with the best found and the proven gap.")
     ] = 8.0,
     seed: SeedOption = 0,
     store: StoreOption = None,

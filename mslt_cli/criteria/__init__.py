@@ -6,13 +6,12 @@ language may lack, and how a combination is valued. How the best combination is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mslt_cli.errors import UnknownNameError
 
 
-@dataclass(frozen=True)
-class Criterion:
+class Criterion(NamedTuple):
     """One row of `CRITERIA`. All prefer high values; `--least` turns each around."""
 
     name: str

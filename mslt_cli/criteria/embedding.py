@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.criteria.stored_sets import choose_set, range_text, require_model, require_one_version, task_name
-from mslt_cli.criteria.typology import cosines, diversity, weigh
+from mslt_cli.criteria.stored_sets import choose_set, range_text, require_one_version, task_name
+from mslt_cli.criteria.typology import vector_evidence
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.languages.resolver import Language
-from mslt_cli.search.covers import Nearest
 from mslt_cli.store.measured import embedding_sets, read_embeddings
 
 
@@ -22,12 +21,9 @@ class EmbeddingReader(Reader):
 
     def __post_init__(self) -> None:
         sets, measured = embedding_sets(self.store), self.measured
-        require_model(measured.model, sets)
         corpus, task = task_name(measured.corpus), task_name(measured.task)
-        if corpus is None and any(item.corpus == task and measured.model in (None, item.model) for item in sets):
+        if corpus is None and any(item.data == task and measured.model in (None, item.model) for item in sets):
             corpus = task  # --task names the corpus too, where there is one of that name
-        way = (measured.prefix, measured.special_tokens)
-        sets = [item for item in sets if (item.prefix, item.special_tokens) == way]
         command = f"embeddings --corpus {measured.corpus or 'pud'}"
         self.set = choose_set(sets, measured, corpus, what="embeddings", option="--corpus", command=command)
         self.layer = self.set.last_layer if measured.layer is None else measured.layer
@@ -36,25 +32,22 @@ class EmbeddingReader(Reader):
                 f"--layer is {self.layer}; {self.set.model} has layers 0 (the embeddings) to {self.set.last_layer}."
             )
         self.rows = read_embeddings(self.store, self.set, self.layer)
-        fetch = f"mslt fetch embeddings --model {self.set.model} --corpus {self.set.corpus}"
-        self.lack = f"no embedding of {self.set.model} on {self.set.corpus} (`{fetch} --langs …` measures it)"
+        fetch = f"mslt fetch embeddings --model {self.set.model} --corpus {self.set.data}"
+        self.lack = f"no embedding of {self.set.model} on {self.set.data} (`{fetch} --langs …` measures it)"
 
     def knows(self, language: Language) -> bool:
         return language.iso639_3 in self.rows
 
     def evidence(self, question: Question) -> Evidence:
-        aim = question.aim
         rows = [self.rows[code] for code in question.pool.codes]
         weights = [row.weights_sha256 for row in rows]
         require_one_version(weights, "embeddings", f"mslt fetch embeddings --model {self.set.model}")
-        matrix = self._matrix(question.pool.members)
-        toward = Nearest(cosines(matrix, self._matrix(aim.targets))) if aim.targets else None
-        objective, unit = weigh(diversity(matrix, smallest=aim.smallest), toward, aim, self.criterion.unit)
         provenance = (
-            f"layer {self.layer} of {self.set.model} on {self.set.corpus} {self.set.split}"
+            f"layer {self.layer} of {self.set.model} on {self.set.data} {self.set.split}"
             f" ({range_text([row.sentences for row in rows])} sentences a language, weights {weights[0][:8]})"
         )
-        return Evidence(self.criterion, objective, unit, provenance, toward=toward)
+        sources, targets = self._matrix(question.pool.members), self._matrix(question.aim.targets)
+        return vector_evidence(self.criterion, question.aim, sources, targets, provenance)
 
     def _matrix(self, members: Sequence[Member]) -> NDArray[np.float64]:
         return np.array([self.rows[member.language.iso639_3].vector for member in members], dtype=np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +21,16 @@ from mslt_cli.search.objective import Objective
 from mslt_cli.store.db import Store
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """What is asked of every criterion, once the pool is settled."""
 
     pool: Pool
     aim: Aim
     wanted: Wanted
-    seed: int = 0
+    seed: int
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What one criterion knows about the pool."""
 
     criterion: Criterion
@@ -56,11 +55,7 @@ class Reader:
     """What a language has that the facts say nothing of: "no known script"."""
 
     def __post_init__(self) -> None:
-        """Find the facts that are meant.
-
-        Raises:
-            MsltError: there are none, or it is not clear which are meant.
-        """
+        """Find the facts that are meant; raises an MsltError if there are none, or it is not clear which."""
 
     def knows(self, language: Language) -> bool:
         """Whether there are facts about a language."""
@@ -71,11 +66,7 @@ class Reader:
         return [i for i, member in enumerate(members) if not self.knows(member.language)]
 
     def evidence(self, question: Question) -> Evidence:
-        """What is known of the pool, all of whose languages have facts.
-
-        Raises:
-            UsageError: the criterion cannot do what the aim asks.
-        """
+        """What is known of the pool, all of whose languages have facts; UsageError: it cannot do what the aim asks."""
         raise NotImplementedError
 
     def refuse_cover(self, aim: Aim) -> None:

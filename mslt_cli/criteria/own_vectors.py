@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from mslt_cli.criteria import OWN_VECTORS
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.criteria.typology import cosines, diversity, from_distances, weigh
+from mslt_cli.criteria.typology import distance_evidence, vector_evidence
 from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.languages.resolver import Language, Resolver
-from mslt_cli.search.covers import Nearest
+from mslt_cli.search.objective import PairSum
 
 
 class OwnVectorReader(Reader):
@@ -55,20 +55,16 @@ class OwnVectorReader(Reader):
         return language.iso639_3 in self.row_of
 
     def evidence(self, question: Question) -> Evidence:
-        aim, smallest = question.aim, question.aim.smallest
+        aim = question.aim
         rows, columns = self._rows(question.pool.members), self._rows(aim.targets)
         if self.square:
-            pairs = from_distances(self.matrix[np.ix_(rows, rows)], smallest=smallest)
-            similarity = 1.0 - self.matrix[np.ix_(rows, columns)]
-        else:
-            zero = [question.pool.labels[i] for i in np.flatnonzero(~self.matrix[rows].any(axis=1))]
-            if zero:
-                raise MissingFactsError(f"{', '.join(zero[:5])} have no vector in {self.path}: all its values are 0.")
-            pairs = diversity(self.matrix[rows], smallest=smallest)
-            similarity = cosines(self.matrix[rows], self.matrix[columns])
-        toward = Nearest(similarity) if aim.targets else None
-        objective, unit = weigh(pairs, toward, aim, self.criterion.unit)
-        return Evidence(self.criterion, objective, unit, str(self.path), toward=toward)
+            pairs = PairSum(self.matrix[np.ix_(rows, rows)], np.arange(len(rows)), smallest=aim.smallest)
+            similarity = 1.0 - self.matrix[np.ix_(rows, columns)] if columns else None
+            return distance_evidence(self.criterion, aim, pairs, similarity, str(self.path))
+        zero = [question.pool.labels[i] for i in np.flatnonzero(~self.matrix[rows].any(axis=1))]
+        if zero:
+            raise MissingFactsError(f"{', '.join(zero[:5])} have no vector in {self.path}: all its values are 0.")
+        return vector_evidence(self.criterion, aim, self.matrix[rows], self.matrix[columns], str(self.path))
 
     def _rows(self, members: Sequence[Member]) -> list[int]:
         return [self.row_of[member.language.iso639_3] for member in members]

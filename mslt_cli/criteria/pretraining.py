@@ -50,15 +50,6 @@ def size_of(rows: Sequence[PretrainingSize], iso639_3: str, script: str | None =
     return float(sum(stated)) if stated else None
 
 
-def pretraining_size(amounts: Sequence[float]) -> ItemSum:
-    """Sum of the languages' pretraining data, in the unit of `size_unit`; higher = more seen.
-
-    Source:
-        Lim et al. 2024, §5.3.1.
-    """
-    return ItemSum(np.array(amounts, dtype=np.float64))
-
-
 def find_table(store: Store, model: str) -> str:
     """Return the name of a model's pretraining table: `xlm-r` for xlm-r-base.
 
@@ -79,7 +70,11 @@ def find_table(store: Store, model: str) -> str:
 
 
 class SizeReader(Reader):
-    """Reads a model's table of pretraining data."""
+    """Reads a model's table of pretraining data; a combination has the sum over its languages.
+
+    Source:
+        Lim et al. 2024, §5.3.1.
+    """
 
     def __post_init__(self) -> None:
         self.model = find_table(self.store, self.measured.model or DEFAULT_MODEL)
@@ -95,9 +90,9 @@ class SizeReader(Reader):
 
     def evidence(self, question: Question) -> Evidence:
         self.refuse_cover(question.aim)
-        amounts = [self.size(member.language) or 0.0 for member in question.pool.members]
-        provenance = f"pretraining table of {self.model}"
-        return Evidence(self.criterion, pretraining_size(amounts), size_unit(self.table), provenance)
+        amounts = np.array([self.size(member.language) or 0.0 for member in question.pool.members])
+        unit = size_unit(self.table)
+        return Evidence(self.criterion, ItemSum(amounts), unit, f"pretraining table of {self.model}")
 
 
 READER = SizeReader

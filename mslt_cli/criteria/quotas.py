@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from mslt_cli.criteria.request import Candidates
 from mslt_cli.criteria.writing import writing_system
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Pool
@@ -15,35 +14,27 @@ from mslt_cli.languages.resolver import Language
 from mslt_cli.search.constraints import Caps
 
 
-@dataclass(frozen=True)
-class Quotas:
+class Quota(NamedTuple):
+    """At most `most` languages that share a label."""
+
+    what: str
+    label_of: Callable[[Language], str]
+    """Empty = unknown."""
+    most: int
+
+    def caps(self, pool: Pool) -> Caps:
+        """The quota on the positions of a pool."""
+        labels = [self.label_of(member.language) for member in pool.members]
+        return Caps(np.unique(labels, return_inverse=True)[1], self.most)
+
+
+def read_quotas(max_per_family: int | None, distinct_scripts: bool) -> list[Quota]:
     """At most so many languages of one top-level family, and at most one of each writing system."""
-
-    max_per_family: int | None = None
-    distinct_scripts: bool = False
-
-    def __post_init__(self) -> None:
-        if self.max_per_family is not None and self.max_per_family < 1:
-            raise UsageError(f"--max-per-family is {self.max_per_family}; it has to be at least 1.")
-
-    def leave_out_unknown(self, candidates: Candidates) -> None:
-        """Leave out the languages that a quota cannot be applied to."""
-        for what, label_of, _ in self._labels():
-            lacking = [i for i, member in enumerate(candidates.pool.members) if not label_of(member.language)]
-            candidates.leave_out(lacking, f"no known {what}")
-
-    def caps(self, pool: Pool) -> tuple[Caps, ...]:
-        """The quotas as caps on labels of the pool."""
-        return tuple(
-            Caps(np.unique([label_of(m.language) for m in pool.members], return_inverse=True)[1], most)
-            for _, label_of, most in self._labels()
-        )
-
-    def _labels(self) -> list[tuple[str, Callable[[Language], str], int]]:
-        """What is capped: its name, the label of a language (empty = unknown), and how many may share one."""
-        labels: list[tuple[str, Callable[[Language], str], int]] = []
-        if self.max_per_family is not None:
-            labels.append(("family", lambda language: language.family or "", self.max_per_family))
-        if self.distinct_scripts:
-            labels.append(("script", lambda language: writing_system(language.script or ""), 1))
-        return labels
+    quotas = []
+    if max_per_family is not None:
+        if max_per_family < 1:
+            raise UsageError(f"--max-per-family is {max_per_family}; it has to be at least 1.")
+        quotas.append(Quota("family", lambda language: language.family or "", max_per_family))
+    if distinct_scripts:
+        quotas.append(Quota("script", lambda language: writing_system(language.script or ""), 1))
+    return quotas

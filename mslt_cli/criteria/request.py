@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, find_criterion
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
 from mslt_cli.languages.codes import fold
-from mslt_cli.languages.pools import Member, Pool, expand_files, split_names
+from mslt_cli.languages.pools import Member, Pool, expand_files, names_in
 from mslt_cli.languages.resolver import Resolver
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
@@ -18,8 +18,7 @@ MOST_NAMED = 5
 """Languages that a message names before it says how many more there are."""
 
 
-@dataclass(frozen=True)
-class Aim:
+class Aim(NamedTuple):
     """What a combination should do: be diverse, be near to the targets, or both."""
 
     targets: tuple[Member, ...] = ()
@@ -29,8 +28,7 @@ class Aim:
     """Whether diversity is the smallest pair distance instead of their sum."""
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """Which measurements of which model the criteria `vocab`, `embedding` and `size` read; None = what is stored."""
 
     model: str | None = None
@@ -60,21 +58,13 @@ class Candidates:
 
     def exclude(self, names: Sequence[str], resolver: Resolver) -> None:
         """Leave out the languages of --exclude."""
-        excluded: list[int] = []
-        for name in names:
-            code = resolver.resolve(name).iso639_3
-            if code in self.pool.codes:
-                excluded.append(self.pool.codes.index(code))
-            else:
-                self.notes.append(f"{name!r} of --exclude is not in the pool anyway.")
-        self.pool = self.pool.without(excluded)
+        positions = {code: i for i, code in enumerate(self.pool.codes)}
+        given = [(name, positions.get(resolver.resolve(name).iso639_3)) for name in names]
+        self.notes += [f"{name!r} of --exclude is not in the pool anyway." for name, i in given if i is None]
+        self.pool = self.pool.without([i for _, i in given if i is not None])
 
     def leave_out_targets(self, aim: Aim) -> None:
-        """Leave out the targets, on which nothing is trained.
-
-        Raises:
-            UsageError: the user named one as a source as well.
-        """
+        """Leave out the targets, on which nothing is trained; UsageError: the user named one as a source as well."""
         codes = {target.language.iso639_3 for target in aim.targets}
         both = [i for i, code in enumerate(self.pool.codes) if code in codes]
         if named := [self.pool.labels[i] for i in both if not self.pool.members[i].named]:
@@ -103,11 +93,6 @@ class Candidates:
         self.pool = self.pool.without(lacking)
 
 
-def names_in(given: str | Sequence[str]) -> list[str]:
-    """Names out of lists by comma."""
-    return [name for text in ([given] if isinstance(given, str) else given) for name in split_names(text)]
-
-
 def members_of(store: Store, pool: str | Sequence[str], read_stdin: Callable[[], str]) -> list[Member]:
     """The languages that a pool names: spellings, named pools, `@file`, `-`.
 
@@ -118,8 +103,7 @@ def members_of(store: Store, pool: str | Sequence[str], read_stdin: Callable[[],
     names = expand_files(names_in(pool), read_stdin)
     if not names:
         raise UsageError("The pool is empty. Give languages by comma (--pool ar,de,en), a pool's name, @file or -.")
-    pools = facts.pool_names(store)
-    resolver = facts.resolver(store)
+    pools, resolver = facts.pool_names(store), facts.resolver(store)
     members: list[Member] = []
     for name in names:
         if name.casefold() in pools:
@@ -193,9 +177,8 @@ def read_criteria(by: Sequence[str], own_vectors: bool) -> list[Criterion]:
         UnknownNameError: there is no such criterion.
         UsageError: one is named twice, or `vectors` without a file.
     """
-    names = names_in(by) or [OWN_VECTORS.name if own_vectors else DEFAULT]
     criteria: list[Criterion] = []
-    for name in names:
+    for name in names_in(by) or [OWN_VECTORS.name if own_vectors else DEFAULT]:
         if name == OWN_VECTORS.name and not own_vectors:
             raise UsageError("--by vectors needs --vectors FILE.")
         criterion = OWN_VECTORS if name == OWN_VECTORS.name else find_criterion(name)

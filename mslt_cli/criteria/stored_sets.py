@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
 from mslt_cli.models import MODELS
-from mslt_cli.store.measured import EmbeddingSet, VocabularySet
+from mslt_cli.store.measured import MeasuredSet
 
 FIRST_SPLIT = "train"
 
-StoredSet = TypeVar("StoredSet", VocabularySet, EmbeddingSet)
-
-
-def require_model(name: str | None, sets: Sequence[VocabularySet] | Sequence[EmbeddingSet]) -> None:
-    """Raises: UnknownNameError: there is no such model."""
-    stored = [item.model for item in sets]
-    if name is not None and name not in MODELS and name not in stored and "/" not in name:
-        raise UnknownNameError("model", name, [*MODELS, *stored])
-
 
 def choose_set(
-    sets: Sequence[StoredSet], measured: Measured, data: str | None, *, what: str, option: str, command: str
-) -> StoredSet:
+    sets: Sequence[MeasuredSet], measured: Measured, data: str | None, *, what: str, option: str, command: str
+) -> MeasuredSet:
     """Return the one set that is meant: of all rows, and of the split that is trained on, if nothing is said.
 
     Args:
@@ -36,23 +26,25 @@ def choose_set(
         command: what measures it: "vocab --task cldr".
 
     Raises:
+        UnknownNameError: there is no such model.
         MissingFactsError: none is stored; says which command measures it.
         UsageError: several are, and it is not said which.
     """
-    sets = [item for item in sets if measured.model in (None, item.model) and data in (None, item.data)]
-    if measured.split is not None:
-        sets = [item for item in sets if item.split == measured.split]
-    else:
+    model, split, limit = measured.model, measured.split, measured.limit
+    models = [*MODELS, *(item.model for item in sets)]
+    if model is not None and model not in models and "/" not in model:
+        raise UnknownNameError("model", model, models)
+    same_way = (measured.prefix, measured.special_tokens)
+    sets = [item for item in sets if model in (None, item.model) and data in (None, item.data)]
+    sets = [item for item in sets if (item.prefix, item.special_tokens) == same_way and split in (None, item.split)]
+    if split is None:
         sets = [item for item in sets if item.split == FIRST_SPLIT] or sets
-    if measured.limit is not None:
-        sets = [item for item in sets if item.limit == measured.limit]
-    else:
-        sets = [item for item in sets if item.limit == 0] or sets
+    sets = [item for item in sets if item.limit == (limit or 0)] or (sets if limit is None else [])
     if not sets:
-        of = f" of {measured.model}" if measured.model else ""
-        on = (f" on {data}" if data else "") + (f" {measured.split}" if measured.split else "")
-        run = f"mslt fetch {command} --model {measured.model or 'e5-small'}{_options(measured)}"
-        raise MissingFactsError(f"No {what}{of}{on}{_limited(measured.limit)} are stored. Run `{run}` first.")
+        of = f" of {model}" if model else ""
+        on = (f" on {data}" if data else "") + (f" {split}" if split else "")
+        run = f"mslt fetch {command} --model {model or 'e5-small'}{_options(measured)}"
+        raise MissingFactsError(f"No {what}{of}{on}{_limited(limit)} are stored. Run `{run}` first.")
     if len(sets) > 1:
         names = ", ".join(f"{item.model} on {item.data} {item.split}{_limited(item.limit)}" for item in sets)
         raise UsageError(f"Several {what} are stored: {names}. Say which: --model, {option}, --split or --limit.")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mslt_cli.criteria import Criterion
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
 from mslt_cli.criteria.request import Aim
 from mslt_cli.errors import UsageError
@@ -62,11 +63,6 @@ def cosines(vectors: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
     return cosine
 
 
-def from_distances(distance: NDArray[np.float64], *, smallest: bool = False) -> PairSum:
-    """The same objective over distances of the user's own, shape (n, n), symmetric with a zero diagonal."""
-    return PairSum(distance, np.arange(len(distance)), None, smallest)
-
-
 def _distinct_rows(vectors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The different rows, shape (c, d), and for each row which of them it is, shape (n,)."""
     packed = np.packbits(vectors, axis=1) if vectors.dtype == np.uint8 else np.ascontiguousarray(vectors)
@@ -75,22 +71,40 @@ def _distinct_rows(vectors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int6
     return vectors[first], kind.ravel().astype(np.int64)
 
 
-def weigh(pairs: PairSum, toward: Nearest | None, aim: Aim, unit: str) -> tuple[Objective, str]:
-    """Return the objective over distances, over nearness to the targets, or over both; and its unit.
+def vector_evidence(
+    criterion: Criterion, aim: Aim, sources: NDArray[Any], targets: NDArray[Any], provenance: str
+) -> Evidence:
+    """What the directions of vectors say: n sources of shape (n, d), T targets of shape (T, d), T may be 0.
 
     Raises:
         UsageError: the aim asks for two things that do not go together.
     """
-    if toward is None or not aim.cover:
-        return pairs, "smallest 1 − cosine" if aim.smallest and unit.startswith("sum of 1") else unit
-    if aim.cover == 1 and aim.smallest:
-        raise UsageError("--maximize min is about the distances of sources, and --objective cover has none.")
-    if aim.cover == 1:
-        return toward, "mean cosine of each target with its nearest source"
-    if aim.smallest:
-        raise UsageError("--maximize min and --lambda do not go together: the mix is of the mean distance.")
-    near, far = f"{aim.cover:g}", f"{1 - aim.cover:g}"
-    return Mixed(pairs, toward, aim.cover), f"{near} × nearness to the targets + {far} × mean distance"
+    similarity = cosines(sources, targets) if len(targets) else None
+    return distance_evidence(criterion, aim, diversity(sources, smallest=aim.smallest), similarity, provenance)
+
+
+def distance_evidence(
+    criterion: Criterion, aim: Aim, pairs: PairSum, similarity: NDArray[np.float64] | None, provenance: str
+) -> Evidence:
+    """What distances between sources say, and their similarity to the targets, shape (n, T); by the aim, or both mixed.
+
+    Raises:
+        UsageError: the aim asks for two things that do not go together.
+    """
+    toward = None if similarity is None else Nearest(similarity)
+    objective: Objective = pairs
+    unit = "smallest 1 − cosine" if aim.smallest and criterion.unit.startswith("sum of 1") else criterion.unit
+    if toward is not None and aim.cover:
+        if aim.cover == 1 and aim.smallest:
+            raise UsageError("--maximize min is about the distances of sources, and --objective cover has none.")
+        if aim.smallest:
+            raise UsageError("--maximize min and --lambda do not go together: the mix is of the mean distance.")
+        if aim.cover == 1:
+            objective, unit = toward, "mean cosine of each target with its nearest source"
+        else:
+            objective = Mixed(pairs, toward, aim.cover)
+            unit = f"{aim.cover:g} × nearness to the targets + {1 - aim.cover:g} × mean distance"
+    return Evidence(criterion, objective, unit, provenance, toward=toward)
 
 
 class VectorReader(Reader):
@@ -105,17 +119,12 @@ class VectorReader(Reader):
         return [i for i, code in enumerate(codes) if code in missing]
 
     def evidence(self, question: Question) -> Evidence:
-        vector_set, aim = self.criterion.vector_set, question.aim
-        info = vector_set_info(self.store, vector_set)
-        sources = read_vectors(self.store, vector_set, question.pool.codes)
-        toward = None
-        if aim.targets:
-            targets = read_vectors(self.store, vector_set, [target.language.iso639_3 for target in aim.targets])
-            toward = Nearest(cosines(sources.matrix, targets.matrix))
-        pairs = diversity(sources.matrix, smallest=aim.smallest)
-        objective, unit = weigh(pairs, toward, aim, self.criterion.unit)
+        info = vector_set_info(self.store, self.criterion.vector_set)
+        sources = read_vectors(self.store, info.name, question.pool.codes)
+        targets = read_vectors(self.store, info.name, [target.language.iso639_3 for target in question.aim.targets])
         provenance = f"{info.name} ({info.provider} {info.provider_version})"
-        return Evidence(self.criterion, objective, unit, provenance, sources.measured_share, toward)
+        evidence = vector_evidence(self.criterion, question.aim, sources.matrix, targets.matrix, provenance)
+        return evidence._replace(measured_share=sources.measured_share)
 
 
 READER = VectorReader

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.criteria.stored_sets import choose_set, range_text, require_model, require_one_version, task_name
+from mslt_cli.criteria.stored_sets import choose_set, range_text, require_one_version, task_name
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.languages.resolver import Language
@@ -25,14 +25,13 @@ class VocabularyReader(Reader):
     """Reads the stored vocabularies of one model and task."""
 
     def __post_init__(self) -> None:
-        sets, measured = vocabulary_sets(self.store), self.measured
-        require_model(measured.model, sets)
-        command = f"vocab --task {measured.task or 'cldr'}"
-        task = task_name(measured.task)
+        measured = self.measured._replace(prefix="", special_tokens=True)  # what those say is of embeddings
+        task, command = task_name(measured.task), f"vocab --task {measured.task or 'cldr'}"
+        sets = vocabulary_sets(self.store)
         self.set = choose_set(sets, measured, task, what="vocabularies", option="--task", command=command)
-        self.rows = read_vocabularies(self.store, self.set.model, self.set.task, self.set.split, self.set.limit)
-        self.fetch = f"mslt fetch vocab --model {self.set.model} --task {self.set.task}"
-        self.lack = f"no vocabulary of {self.set.model} on {self.set.task} (`{self.fetch} --langs …` measures it)"
+        self.rows = read_vocabularies(self.store, self.set.model, self.set.data, self.set.split, self.set.limit)
+        self.fetch = f"mslt fetch vocab --model {self.set.model} --task {self.set.data}"
+        self.lack = f"no vocabulary of {self.set.model} on {self.set.data} (`{self.fetch} --langs …` measures it)"
 
     def knows(self, language: Language) -> bool:
         return language.iso639_3 in self.rows
@@ -51,7 +50,7 @@ class VocabularyReader(Reader):
         if aim.cover and toward is not None:
             objective, unit = toward, "mean share of the targets' token ids"
         provenance = (
-            f"vocabulary of {self.set.model} on {self.set.task} {self.set.split}"
+            f"vocabulary of {self.set.model} on {self.set.data} {self.set.split}"
             f" ({range_text([row.examples for row in rows])} rows a language, tokenizer {tokenizers[0][:8]})"
         )
         return Evidence(self.criterion, objective, unit, provenance, toward=toward)

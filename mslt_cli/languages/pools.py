@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.resolver import Language
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """A language of a pool."""
 
     label: str
@@ -54,10 +54,8 @@ class Pool:
             if first is member or member.named:
                 continue
             if not first.named:
-                if first.label == member.label:
-                    same = f"{first.label!r} is given twice: it is"
-                else:
-                    same = f"{first.label!r} and {member.label!r} are the same language"
+                same = f"{first.label!r} and {member.label!r} are the same language"
+                same = f"{first.label!r} is given twice: it is" if first.label == member.label else same
                 raise UsageError(f"{same} {language.name} ({language.iso639_3}). Give it once.")
             by_code[language.iso639_3] = member
         return cls(tuple(sorted(by_code.values(), key=lambda member: member.label)))
@@ -72,6 +70,11 @@ def split_names(text: str) -> list[str]:
     """Names out of a list by comma, or a file by line or comma; `#` starts a comment. Names may hold spaces."""
     lines = [line.split("#", 1)[0] for line in text.splitlines()] or [""]
     return [name.strip() for line in lines for name in re.split(r"[,;\t]", line) if name.strip()]
+
+
+def names_in(given: str | Sequence[str] | None) -> list[str]:
+    """Names out of one list by comma, or several."""
+    return [name for text in ([given] if isinstance(given, str) else given or ()) for name in split_names(text)]
 
 
 def expand_files(names: Iterable[str], read_stdin: Callable[[], str]) -> list[str]:

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 
 from mslt_cli.criteria import CRITERIA, find_criterion
-from mslt_cli.criteria.pretraining import pretraining_size, size_of, size_unit
+from mslt_cli.criteria.pretraining import size_of, size_unit
 from mslt_cli.criteria.typology import diversity
 from mslt_cli.criteria.writing import distinct_scripts
 from mslt_cli.errors import UnknownNameError
 from mslt_cli.languages.facts import read_facts
 from mslt_cli.search.exhaustive import combinations
+from mslt_cli.search.objective import ItemSum
 
 
 def table(model):
@@ -65,7 +66,7 @@ def test_sizes_are_in_gib_where_the_table_has_them():
 def test_the_largest_of_the_papers_pool_are_those_that_the_paper_names(model, expected):
     # Lim et al. 2024, §5.3.1
     pool = ["ara", "deu", "eng", "fra", "rus", "spa", "zho"]
-    objective = pretraining_size([size_of(table(model), code) or 0.0 for code in pool])
+    objective = ItemSum(np.array([size_of(table(model), code) or 0.0 for code in pool]))
     sets = combinations(7, 3)
     assert {pool[i] for i in sets[objective.values(sets).argmax()]} == expected
 

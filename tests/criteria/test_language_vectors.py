@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from mslt_cli.criteria import CRITERIA
-from mslt_cli.criteria.typology import diversity, from_distances
+from mslt_cli.criteria.typology import diversity
 from mslt_cli.languages.uriel import VECTOR_SETS, read_uriel
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.exhaustive import combinations
+from mslt_cli.search.objective import PairSum
 from mslt_cli.search.ranking import rank
 
 # ar, de, en, es, fr, ru, zh in the order of these spellings; lang2vec reads ar as ara and zh as zho
@@ -104,5 +105,5 @@ def test_equal_distances_of_whole_features_come_out_equal():
 
 def test_distances_of_ones_own_are_taken_as_they_are():
     own = np.array([[0.0, 7.0, 2.0], [7.0, 0.0, 4.0], [2.0, 4.0, 0.0]])
-    assert from_distances(own).values(np.array([[0, 1, 2]])).tolist() == [13.0]
-    assert from_distances(own, smallest=True).values(np.array([[0, 1, 2]])).tolist() == [2.0]
+    assert PairSum(own, np.arange(3)).values(np.array([[0, 1, 2]])).tolist() == [13.0]
+    assert PairSum(own, np.arange(3), smallest=True).values(np.array([[0, 1, 2]])).tolist() == [2.0]

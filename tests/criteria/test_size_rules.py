@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from mslt_cli.criteria.pretraining import pretraining_size, size_of, size_unit
+from mslt_cli.criteria.pretraining import size_of, size_unit
 from mslt_cli.languages.facts import PretrainingSize, read_facts
+from mslt_cli.search.objective import ItemSum
 
 
 def row(code, script, gib=None, tokens=None):
@@ -65,4 +66,4 @@ def test_mt5_is_measured_in_million_tokens_without_romanised_text():
 
 def test_a_combination_has_the_sum_of_its_sizes():
     # 50 + 20 + 60
-    assert pretraining_size([50.0, 20.0, 60.0]).values(np.array([[0, 1, 2]])).tolist() == [130.0]
+    assert ItemSum(np.array([50.0, 20.0, 60.0])).values(np.array([[0, 1, 2]])).tolist() == [130.0]
