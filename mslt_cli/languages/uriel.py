@@ -10,18 +10,21 @@ Source:
 import hashlib
 import importlib.metadata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import MissingFactsError
 
+FEATURES = "features.npz"
+"""What each of URIEL's ten sources says about each feature, -1 = nothing."""
+PREDICTIONS = "feature_predictions.npz"
+PREDICTED = "what no source says is predicted from the nearest languages."
 
-@dataclass(frozen=True)
-class VectorSet:
+
+class VectorSet(NamedTuple):
     """One of lang2vec's feature sets."""
 
     name: str
@@ -34,57 +37,26 @@ class VectorSet:
     description: str
 
 
-FEATURES = "features.npz"
-"""What each of URIEL's ten sources says about each feature, -1 = nothing."""
-
+_SYNTAX = f"Syntax: 103 binary features (WALS, SSWL, Ethnologue); {PREDICTED}"
+_PHONOLOGY = f"Phonology: 28 binary features (WALS, Ethnologue); {PREDICTED}"
+_INVENTORY = f"Phoneme inventory: 158 binary features (PHOIBLE); {PREDICTED}"
+_FAMILY = "Family: 3,718 groups of the Glottolog tree, 1 = the language belongs to the group."
+_POINTS = (
+    "Geography: great-circle distance to each of 299 fixed points on Earth, divided by half of Earth's circumference."
+)
 VECTOR_SETS = {
     row.name: row
     for row in (
-        VectorSet(
-            "syntax_knn",
-            "feature_predictions.npz",
-            "S_",
-            "bits",
-            "Syntax: 103 binary features (WALS, SSWL, Ethnologue); what no source says is predicted from the nearest"
-            " languages.",
-        ),
-        VectorSet(
-            "phonology_knn",
-            "feature_predictions.npz",
-            "P_",
-            "bits",
-            "Phonology: 28 binary features (WALS, Ethnologue); what no source says is predicted from the nearest"
-            " languages.",
-        ),
-        VectorSet(
-            "inventory_knn",
-            "feature_predictions.npz",
-            "INV_",
-            "bits",
-            "Phoneme inventory: 158 binary features (PHOIBLE); what no source says is predicted from the nearest"
-            " languages.",
-        ),
-        VectorSet(
-            "fam",
-            "family_features.npz",
-            "F_",
-            "indices",
-            "Family: 3,718 groups of the Glottolog tree, 1 = the language belongs to the group.",
-        ),
-        VectorSet(
-            "geo",
-            "geocoord_features.npz",
-            "GC_",
-            "u16e4",
-            "Geography: great-circle distance to each of 299 fixed points on Earth, divided by half of Earth's"
-            " circumference.",
-        ),
+        VectorSet("syntax_knn", PREDICTIONS, "S_", "bits", _SYNTAX),
+        VectorSet("phonology_knn", PREDICTIONS, "P_", "bits", _PHONOLOGY),
+        VectorSet("inventory_knn", PREDICTIONS, "INV_", "bits", _INVENTORY),
+        VectorSet("fam", "family_features.npz", "F_", "indices", _FAMILY),
+        VectorSet("geo", "geocoord_features.npz", "GC_", "u16e4", _POINTS),
     )
 }
 
 
-@dataclass(frozen=True)
-class UrielVectors:
+class UrielVectors(NamedTuple):
     """The vectors of one set; rows in the order of UrielData.codes."""
 
     features: tuple[str, ...]
@@ -97,8 +69,7 @@ class UrielVectors:
     """Shape (n,), 0..1: share of the features that a source states, rather than a prediction."""
 
 
-@dataclass(frozen=True)
-class UrielData:
+class UrielData(NamedTuple):
     """All that we take from lang2vec."""
 
     version: str
@@ -111,8 +82,7 @@ class UrielData:
     """By the names in VECTOR_SETS."""
 
 
-@dataclass(frozen=True)
-class _Table:
+class _Table(NamedTuple):
     """One npz file, its rows sorted by language: each file comes in an order of its own."""
 
     codes: tuple[str, ...]
@@ -135,7 +105,7 @@ def read_uriel() -> UrielData:
         raise MissingFactsError("lang2vec's files do not agree on their languages. Install lang2vec==1.1.2.")
     return UrielData(
         version=importlib.metadata.version("lang2vec"),
-        sha256=_sha256([folder / file for file in files]),
+        sha256=hashlib.sha256(b"".join((folder / file).read_bytes() for file in files)).hexdigest(),
         codes=codes,
         vectors={row.name: _vectors(row, tables[row.file], tables[FEATURES]) for row in VECTOR_SETS.values()},
     )
@@ -170,20 +140,11 @@ def _read_table(path: Path) -> _Table:
 
 def _vectors(row: VectorSet, table: _Table, stated: _Table) -> UrielVectors:
     columns = np.char.startswith(table.features, row.prefix)
-    matrix = table.values if columns.all() else table.values[:, columns]
-    n = len(table.codes)
-    predicted = row.name.endswith("_knn")
     own = np.char.startswith(stated.features, row.prefix)
+    matrix, n = table.values[:, columns], len(table.codes)
     return UrielVectors(
         features=tuple(table.features[columns].tolist()),
         matrix=matrix,
         known=matrix.max(axis=1) > 0 if row.name == "fam" else np.ones(n, dtype=np.bool_),
-        measured_share=stated.values[:, own].mean(axis=1) if predicted else np.ones(n),
+        measured_share=stated.values[:, own].mean(axis=1) if row.file == PREDICTIONS else np.ones(n),
     )
-
-
-def _sha256(paths: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
