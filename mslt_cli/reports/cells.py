@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Origin = Literal["", "published", "measured", "shipped", "computed"]
 NEAR = 5.0
@@ -52,8 +52,7 @@ class Head:
         return self.text or self.key
 
 
-@dataclass(frozen=True)
-class Dot:
+class Dot(NamedTuple):
     """A value in a chart."""
 
     series: str
@@ -62,8 +61,7 @@ class Dot:
     high: float | None = None
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """One field of a chart: a line for each thing, with dots on it."""
 
     title: str
@@ -74,8 +72,7 @@ class Panel:
     """Upright lines through the panel: what chance would score, what a random combination does."""
 
 
-@dataclass(frozen=True)
-class DotChart:
+class DotChart(NamedTuple):
     """Dots on lines, in panels beside each other."""
 
     unit: str
@@ -84,8 +81,7 @@ class DotChart:
     """Whether the dots of a line are joined."""
 
 
-@dataclass(frozen=True)
-class SizePoint:
+class SizePoint(NamedTuple):
     """The combinations of one size."""
 
     x: int
@@ -95,8 +91,7 @@ class SizePoint:
     n: int
 
 
-@dataclass(frozen=True)
-class LineChart:
+class LineChart(NamedTuple):
     """A mean by number of sources, with its spread, for each series."""
 
     x_unit: str
