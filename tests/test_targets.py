@@ -251,10 +251,10 @@ def test_what_no_criterion_reads_is_said(measured):
 def test_the_explanation_says_what_each_language_brings_to_the_vocabulary(measured):
     why = explain_best(select(measured, "en,de,zh", 2, by=["vocab"]))
     # en 0 1 2 3 and zh 5 6 7 8 share nothing; together 8 of 9
-    assert why.tokens == {"vocab": [(4, 4), (4, 4)]}
+    assert why.token_ids == {"vocab": [{"all": 4, "alone": 4}] * 2}
     assert why.share_of_maximum == {"vocab": 8 / 9}
     pair = explain_best(select(measured, "en,de", 2, by=["vocab"]))
-    assert pair.tokens == {"vocab": [(3, 1), (4, 2)]}  # de 2 3 4, en 0 1 2 3
+    assert pair.token_ids == {"vocab": [{"all": 3, "alone": 1}, {"all": 4, "alone": 2}]}  # de 2 3 4, en 0 1 2 3
 
 
 def test_a_stopped_search_over_vocabularies_says_what_greedy_guarantees(measured):

@@ -255,7 +255,7 @@ def fetch_runs_command(
     from mslt_cli.errors import MsltError
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.index import index_runs
-    from mslt_cli.show.scored_runs import show_index
+    from mslt_cli.show.fetched import show_index
 
     with filled_store(store, write=True) as opened:
         indexed = index_runs(opened, folders or [runs_root(None, opened.path)])

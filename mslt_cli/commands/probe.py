@@ -145,15 +145,12 @@ def probe_command(
     if out is None and interactive is None:
         return
     from mslt_cli.measuring.sentence_maps import map_sentences
+    from mslt_cli.show.probe_maps import save_figure, save_page
 
     maps = map_sentences(measured, names, projection, perplexity=perplexity, seed=seed, progress=bars)
     if out is not None:
-        from mslt_cli.show.probe_figure import save_figure
-
         for line in [*save_figure(out, maps), f"figure: {out}"]:
             bars.note(line)
     if interactive is not None:
-        from mslt_cli.show.probe_page import save_page
-
         save_page(interactive, maps, text_rows(measured))
         bars.note(f"page: {interactive}")

@@ -145,7 +145,7 @@ def report_command(
             if subject == "runs":
                 show_run_list(list_runs(opened, tasks=tasks, models=models, examples=examples, source=source), form)
             elif subject == "run":
-                show_run(read_run_details(opened, run_ids), form)
+                show_run(*read_run_details(opened, run_ids), form)
             else:
                 show_difference(compare_settings_and_scores(opened, run_ids), form)
         return

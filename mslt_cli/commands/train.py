@@ -213,7 +213,7 @@ def train_command(
 
     def announce(plan: list[tuple[Planned, State]], session: Session) -> bool:
         if dry_run:
-            show_plan(forecast_runs(plan, session, path), form)
+            show_plan(plan, forecast_runs(plan, session, path), form)
         elif talks:
             left = [planned for planned, state in plan if state != "done"]
             announce_plan(plan, expected_seconds(left, session, path))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mslt_cli.errors import MsltError
 from mslt_cli.runs.plan import Planned
@@ -15,28 +15,35 @@ from mslt_cli.store.db import open_store, store_exists
 from mslt_cli.store.runs import tokens_per_s
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """A planned run, what is there of it, and what it takes."""
+def forecast_runs(plan: Sequence[tuple[Planned, State]], session: Session, store: Path) -> list[dict[str, Any]]:
+    """Say of each planned run what it is and what it takes.
 
-    planned: Planned
-    state: State
-    tokens: int
-    """Of the whole training, without padding."""
-    padding_share: float
-    """Padding among all tokens of the batches, 0..1."""
-    seconds: float | None
-    """Still to train; None = there was no earlier run of the model."""
-
-
-def forecast_runs(plan: Sequence[tuple[Planned, State]], session: Session, store: Path) -> list[Forecast]:
-    """Say of each planned run what it takes."""
-    forecasts = []
+    Returns:
+        Rows for JSON. `tokens` are of the whole training, without padding; `padding_share` is the padding among all
+        tokens of the batches, 0..1; `seconds` are still to train, None = there was no earlier run of the model.
+    """
+    rows = []
     for planned, state in plan:
-        tokens, padding_share = planned_tokens(planned.spec, session)
+        spec = planned.spec
+        tokens, padding_share = planned_tokens(spec, session)
         seconds = 0.0 if state == "done" else expected_seconds([planned], session, store)
-        forecasts.append(Forecast(planned, state, tokens, padding_share, seconds))
-    return forecasts
+        rows.append(
+            {
+                "sources": ",".join(spec.codes),
+                "seed": spec.seed,
+                "state": state,
+                "examples": {spec.task.code(source): n for source, n in spec.shares.items()},
+                "unequal": spec.unequal,
+                "steps": spec.settings.total_steps(spec.examples),
+                "tokens": tokens,
+                "padding_share": round(padding_share, 4),
+                "seconds": None if seconds is None else round(seconds, 1),
+                "targets": [e.task.code(target) for e in planned.evaluations for target in e.targets],
+                "run_id": spec.run_id,
+                "command": spec.command(planned.targets if spec.settings.adapter is None else ()),
+            }
+        )
+    return rows
 
 
 def expected_seconds(runs: Sequence[Planned], session: Session, store: Path) -> float | None:

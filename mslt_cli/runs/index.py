@@ -10,7 +10,7 @@ from mslt_cli.errors import StoreError, UnknownNameError
 from mslt_cli.progress import Progress
 from mslt_cli.runs.directory import MERGED, MODEL, Run, RunError, check_files, read_run
 from mslt_cli.store.db import Store, open_store
-from mslt_cli.store.runs import find_runs, save_run
+from mslt_cli.store.runs import find_one_run, save_run
 
 
 class Index:
@@ -33,7 +33,8 @@ def find_run(store: Store, name: str) -> Run | None:
     """The run that a user names by its directory or the first digits of its id; None if it is no run.
 
     Raises:
-        RunError: the directory was changed or is gone, or several runs begin so.
+        RunError: the directory was changed or is gone.
+        UsageError: several runs begin so.
     """
     path = Path(name).expanduser()
     if (path / "run.json").is_file() or ((path / "config.json").is_file() and (path / "manifest.parquet").is_file()):
@@ -41,16 +42,12 @@ def find_run(store: Store, name: str) -> Run | None:
         if run is None:
             raise RunError(f"The run in {path} has not ended. The command that started it goes on with it.")
         return run
-    if len(name) < 4 or not all(c in "0123456789abcdef" for c in name):
+    stored = find_one_run(store, name, origin="own")
+    if stored is None:
         return None
-    runs = find_runs(store, name, origin="own")
-    if len(runs) > 1:
-        raise RunError(f"{len(runs)} runs begin with {name}: {', '.join(run.run_id for run in runs[:4])}. Write more.")
-    if not runs:
-        return None
-    run = read_run(Path(runs[0].directory))
+    run = read_run(Path(stored.directory))
     if run is None:
-        raise RunError(f"{runs[0].directory} is gone. `mslt fetch runs DIR` finds runs that were moved.")
+        raise RunError(f"{stored.directory} is gone. `mslt fetch runs DIR` finds runs that were moved.")
     return run
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,8 @@ class ScoreRow:
 
     sources: str
     """In the task's own codes, by comma; the model's name if there are none."""
-    seed: int | None
+    seed: int | str | None
+    """Of the run; "mean of 3" for a mean over seeds."""
     metric: str
     mean: ScoreOrMean
     """Over the targets."""
@@ -41,25 +42,20 @@ class ScoreRow:
     """By target, ISO 639-3."""
     run_id: str
     """Empty for a mean over seeds."""
-    seeds: int = 1
-    """How many runs it is the mean of."""
 
 
 def score_rows(runs: Sequence[Run], evaluation: Evaluation) -> list[ScoreRow]:
     """Arrange the scores of runs in one evaluation, in the order of the runs."""
     rows = []
     for run in runs:
-        scores = run.scores_of(evaluation.task.variant, evaluation.split, evaluation.scoring)
-        for metric in dict.fromkeys(score["metric"] for score in scores):
-            by_target = {
-                score["target"]: ScoreOrMean(score["value"], score["low"], score["high"], bool(score["unseen"]))
-                for score in scores
-                if score["metric"] == metric and score["target"] in evaluation.targets
-            }
-            if by_target:
-                mean = _mean_over_targets(run, evaluation, metric, by_target)
-                seed = run.identity.get("seed")
-                rows.append(ScoreRow(name_sources(run), seed, metric, mean, by_target, run.run_id))
+        by_metric: dict[str, dict[str, ScoreOrMean]] = {}
+        for score in run.scores_of(evaluation.task.variant, evaluation.split, evaluation.scoring):
+            if score["target"] in evaluation.targets:
+                value = ScoreOrMean(score["value"], score["low"], score["high"], bool(score["unseen"]))
+                by_metric.setdefault(score["metric"], {})[score["target"]] = value
+        for metric, scores in by_metric.items():
+            mean = _mean_over_targets(run, evaluation, metric, scores)
+            rows.append(ScoreRow(name_sources(run), run.identity.get("seed"), metric, mean, scores, run.run_id))
     return rows
 
 
@@ -70,7 +66,7 @@ def _mean_over_targets(run: Run, evaluation: Evaluation, metric: str, scores: Ma
         same = (mean["task"], mean["split"], mean.get("scoring", ""), mean["metric"]) == wanted
         if same and sorted(mean["targets"]) == sorted(scores):
             return ScoreOrMean(mean["value"], mean["low"], mean["high"])
-    return ScoreOrMean(_mean([score.value for score in scores.values()]))
+    return _mean(scores.values())
 
 
 def means_over_seeds(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
@@ -80,21 +76,18 @@ def means_over_seeds(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
         groups.setdefault((row.sources, row.metric), []).append(row)
     means = []
     for (sources, metric), group in groups.items():
-        if len(group) < 2:
-            continue
-        scores = {
-            target: ScoreOrMean(
-                _mean([row.scores[target].value for row in group if target in row.scores]), unseen=score.unseen
-            )
-            for target, score in group[0].scores.items()
-        }
-        mean = ScoreOrMean(_mean([row.mean.value for row in group]))
-        means.append(ScoreRow(sources, None, metric, mean, scores, run_id="", seeds=len(group)))
+        if len(group) > 1:
+            scores = {
+                target: _mean([row.scores[target] for row in group if target in row.scores], unseen=score.unseen)
+                for target, score in group[0].scores.items()
+            }
+            mean = _mean([row.mean for row in group])
+            means.append(ScoreRow(sources, f"mean of {len(group)}", metric, mean, scores, run_id=""))
     return means
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _mean(scores: Collection[ScoreOrMean], *, unseen: bool = True) -> ScoreOrMean:
+    return ScoreOrMean(sum(score.value for score in scores) / len(scores), unseen=unseen)
 
 
 def find_tasks(runs: Sequence[Run]) -> dict[str, Task]:

@@ -35,8 +35,7 @@ def _done(value: float, total: float | None, unit: str) -> str:
     """ "1.2 of 3.4 MB", "300 of 1,000 rows"."""
     if not total:
         return amount(value, unit)
-    so_far = f"{value / 1e6:,.1f}" if unit == "bytes" else f"{value:,.0f}"
-    return f"{so_far} of {amount(total, unit)}"
+    return f"{amount(value, unit).split()[0]} of {amount(total, unit)}"
 
 
 class Lines(Progress):
@@ -93,7 +92,6 @@ class Terminal(Progress):
 
     def __init__(self) -> None:
         self.bars: Bars | None = None
-        self.open = 0
 
     def note(self, text: str) -> None:
         if self.bars is not None:
@@ -119,14 +117,12 @@ class Terminal(Progress):
             columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), Amount(), TimeRemainingColumn()]
             self.bars = Progress(*columns, console=Console(stderr=True), transient=True)
             self.bars.start()
-        self.open += 1
         task = self.bars.add_task(what, total=total, unit=unit, status="")
         try:
             yield _BarStep(self.bars, task)
         finally:
             self.bars.remove_task(task)
-            self.open -= 1
-            if not self.open:
+            if not self.bars.tasks:
                 self.bars.stop()
                 self.bars = None
 

@@ -21,14 +21,9 @@ MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*", "<", ">", "p", "h", "8")
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
-def colour(i: int) -> str:
-    """The colour of series number i; together with its marker no two of 169 look the same."""
-    return COLOURS[(i + i // len(MARKERS)) % len(COLOURS)]
-
-
-def marker(i: int) -> str:
-    """The shape of series number i."""
-    return MARKERS[i % len(MARKERS)]
+def look(i: int) -> dict[str, Any]:
+    """The colour and the shape of series number i, as matplotlib takes them; no two of 169 look the same."""
+    return {"color": COLOURS[(i + i // len(MARKERS)) % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
 
 
 def plain(text: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.reports.cells import percent
-from mslt_cli.show.rows import Column, Output, show, show_rows
+from mslt_cli.show.rows import Column, Output, plural, show, show_rows
 from mslt_cli.show.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -15,56 +16,48 @@ if TYPE_CHECKING:
     from mslt_cli.measuring.language_means import EmbeddingReport
     from mslt_cli.measuring.vocabularies import VocabularyReport
     from mslt_cli.models.find import Model
+    from mslt_cli.runs.index import Indexed
     from mslt_cli.store.fill import FillReport
     from mslt_cli.tasks.task import Task
 
 
-def _megabytes(value: float) -> str:
-    return f"{value / 1e6:.2f}"
-
-
-def _by_split(value: Mapping[str, int]) -> str:
-    return ", ".join(f"{split} {rows:,}" for split, rows in value.items())
-
-
 def show_filled(report: FillReport, form: str) -> None:
     """Print what the store holds of languages; lines are its path alone."""
+    counts = report.counts
+    if form == "table":
+        done = f"read {' and '.join(report.filled)} in {report.wall_s:.1f} s" if report.filled else "nothing to do"
+        versions = ", ".join(f"{source} {version}" for source, version in report.versions.items())
+        print_lines(
+            f"{report.path}: {done}; {report.size_bytes / 1e6:.1f} MB, {versions}",
+            f"{counts['languages']:,} languages, {counts['vectors']:,} vectors in {counts['vector_sets']} sets, "
+            f"{counts['pretraining_sizes']} pretraining sizes, {counts['pools']} pool members",
+        )
+        return
     row = {
         "store": str(report.path),
         "filled": list(report.filled),
         "versions": report.versions,
-        "counts": report.counts,
+        "counts": counts,
         "bytes": report.size_bytes,
         "wall_s": round(report.wall_s, 3),
     }
-    if form != "table":
-        columns = [Column("store"), Column("filled", " ".join), *(Column(name) for name in report.counts)]
-        show(Output([*columns, Column("bytes")], [row | report.counts], row), form)
-        return
-    done = f"read {' and '.join(report.filled)} in {report.wall_s:.1f} s" if report.filled else "nothing to do"
-    versions = ", ".join(f"{source} {version}" for source, version in report.versions.items())
-    counts = report.counts
-    print_lines(
-        f"{report.path}: {done}; {report.size_bytes / 1e6:.1f} MB, {versions}",
-        f"{counts['languages']:,} languages, {counts['vectors']:,} vectors in {counts['vector_sets']} sets, "
-        f"{counts['pretraining_sizes']} pretraining sizes, {counts['pools']} pool members",
-    )
+    columns = [Column("store"), Column("filled", " ".join), *(Column(name) for name in (*counts, "bytes"))]
+    show(Output(columns, [row | counts], row), form)
 
 
 def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> None:
     """Print the tasks, each with what is cached of it."""
     rows: list[dict[str, Any]] = []
     for task, cached in tasks:
+        cached_rows = Counter[str]()
+        for record in cached:
+            cached_rows[record.split] += record.rows
         rows.append(
             {
                 "task": task.name,
-                "kind": task.kind,
-                "summary": task.summary,
-                "metric": task.metric,
-                "further_metrics": list(task.further_metrics),
-                "labels": list(task.labels),
+                **{name: getattr(task, name) for name in ("kind", "summary", "metric", "further_metrics", "labels")},
                 "languages": [task.code(language) for language in task.languages],
-                "splits": list(task.splits),
+                "splits": task.splits,
                 "evaluation": task.evaluation,
                 "sources": [task.code(language) for language in task.sources],
                 "targets": [task.code(language) for language in task.targets],
@@ -73,11 +66,7 @@ def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> Non
                 "licence": task.licence,
                 "citation": task.citation,
                 "cached_languages": sorted({record.code for record in cached}),
-                "cached_rows": {
-                    split: sum(r.rows for r in cached if r.split == split)
-                    for split in task.splits
-                    if any(r.split == split for r in cached)
-                },
+                "cached_rows": {split: cached_rows[split] for split in task.splits if split in cached_rows},
                 "cached_bytes": sum(record.size_bytes for record in cached),
             }
         )
@@ -88,14 +77,17 @@ def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> Non
         Column("metric", spare=True),
         Column("from", spare=True),
         Column("licence", spare=True),
-        Column("cached_languages", lambda value: str(len(value)) if value else "·", right=True, header="cached"),
-        Column("cached_bytes", lambda value: _megabytes(value) if value else "·", right=True, header="MB"),
+        Column("cached_languages", lambda value: str(len(value) or "·"), right=True, header="cached"),
+        Column("cached_bytes", lambda value: f"{value / 1e6:.2f}" if value else "·", right=True, header="MB"),
     ]
     show_rows(columns, rows, form, key="tasks")
 
 
 def show_data(report: FetchReport, form: str) -> None:
-    """Print what was prepared, a row a language and split."""
+    """Print what was prepared, a row a language and split; for people a row a language is enough."""
+    if form == "table":
+        _show_data_table(report)
+        return
     rows = [
         {
             "language": record.code,
@@ -110,31 +102,25 @@ def show_data(report: FetchReport, form: str) -> None:
         }
         for record in report.records
     ]
-    if form == "table":
-        _show_data_table(report)
-        return
     columns = [Column(name) for name in ("language", "split", "rows", "status", "bytes", "sha256")]
     show_rows(columns, rows, form, key="data")
 
 
 def _show_data_table(report: FetchReport) -> None:
-    """For people a row a language is enough."""
     rows: dict[str, dict[str, Any]] = {}
     for record in report.records:
-        row = rows.setdefault(
-            record.code,
-            {"language": record.code, **dict.fromkeys(report.task.splits), "repaired": {}, "status": set(), "bytes": 0},
-        )
+        empty = {"language": record.code, "repaired": Counter(), "status": set(), "bytes": 0}
+        row = rows.setdefault(record.code, empty | dict.fromkeys(report.task.splits))
         row[record.split] = record.rows
         row["bytes"] += record.size_bytes
         row["status"].add("new" if (record.language, record.split) in report.new else "cached")
-        for name, changed in record.repaired.items():
-            row["repaired"][name] = row["repaired"].get(name, 0) + changed
+        row["repaired"].update(record.repaired)
     columns = [Column("language")]
     columns += [Column(s, ",", right=True) for s in report.task.splits if any(row[s] for row in rows.values())]
     if report.task.repairs:
-        columns.append(Column("repaired", _by_split))
-    columns += [Column("status", lambda value: " and ".join(sorted(value))), Column("bytes", _megabytes, True, "MB")]
+        columns.append(Column("repaired", lambda value: ", ".join(f"{name} {n:,}" for name, n in value.items())))
+    columns.append(Column("status", lambda value: " and ".join(sorted(value))))
+    columns.append(Column("bytes", lambda value: f"{value / 1e6:.2f}", right=True, header="MB"))
     places = dict.fromkeys(_place(record.origin) for record in report.records)
     footer = [f"{report.task.name} ({report.task.licence or 'no licence stated'}) from {', '.join(places)}."]
     show_rows(columns, list(rows.values()), "table", key="data", footer=footer)
@@ -209,13 +195,8 @@ def show_embeddings(report: EmbeddingReport, corpus: Task, form: str) -> None:
         }
         for row in report.embeddings
     ]
-    columns = [
-        Column("language"),
-        Column("sentences", ",", right=True),
-        Column("layers", right=True),
-        Column("dimensions", right=True),
-        Column("status"),
-    ]
+    columns = [Column("language"), Column("sentences", ",", right=True), Column("layers", right=True)]
+    columns += [Column("dimensions", right=True), Column("status")]
     chosen = report.embeddings[0].set
     how = f", prefix {chosen.prefix!r}" if chosen.prefix else ""
     how += "" if chosen.special_tokens else ", without special tokens"
@@ -226,3 +207,32 @@ def show_embeddings(report: EmbeddingReport, corpus: Task, form: str) -> None:
         f"layers 0 to {chosen.last_layer}.{speed} `mslt select --by embedding` ranks by the last."
     ]
     show_rows(columns, rows, form, key="embeddings", footer=footer)
+
+
+def show_index(indexed: Indexed, form: str) -> None:
+    """Print the runs that the index has taken in."""
+    rows = [
+        {
+            "run_id": run.run_id,
+            "name": run.record["name"],
+            "task": run.identity["task"]["name"],
+            "model": run.identity["model"]["name"],
+            "seed": run.identity.get("seed"),
+            "scores": len(run.scores),
+            "directory": str(run.directory),
+        }
+        for run in indexed.runs
+    ]
+    columns = [
+        Column("run_id", header="run"),
+        Column("name"),
+        Column("task"),
+        Column("model"),
+        Column("seed", right=True),
+        Column("scores", right=True),
+        Column("directory", spare=True),
+    ]
+    footer = [f"{plural(len(indexed.runs), 'run')} in the store."]
+    if indexed.unfinished:
+        footer.append(f"{len(indexed.unfinished)} have not ended; the commands that started them go on with them.")
+    show_rows(columns, rows, form, key="runs", footer=footer)

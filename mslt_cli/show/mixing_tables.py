@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mslt_cli.measuring.mixing import PROBE_METRICS, Measure, ModelDifference, Probe
-from mslt_cli.show.rows import Column, show_rows
+from mslt_cli.show.rows import Column, Output, show, show_rows
 
 EVEN = 1.5
 """How much further one end of an interval may be from its value than the other for ± to say it."""
+MEASURED = ("run_id", "layer", "metric", "a", "b", "value", "low", "high", "n")
+"""What JSON has of a value beside its model."""
 MOST_PAIRS = 6
 """Pairs that a table has a column for; of more it has the mean alone, and the other forms have them all."""
 
 
 def show_probe(probe: Probe, form: str) -> None:
-    """Print what a probe measured."""
+    """Print what a probe measured; in JSON and CSV a language is null where all are measured together."""
     code = probe.sentences.corpus.code
     if form in ("json", "jsonl", "csv"):
-        rows = [measure_as_dict(probe, measure) for measure in probe.measures]
+        rows = []
+        for m in probe.measures:
+            row = {"model": m.label, "base": m.model} | {name: getattr(m, name) for name in MEASURED}
+            rows.append(_without_nan(row | {end: code(row[end]) if row[end] else None for end in ("a", "b")}))
         columns = [Column(name) for name in (rows[0] if rows else ())]
-        differences = [
-            {name: _null_if_nan(value) for name, value in asdict(difference).items()}
-            for difference in probe.differences
-        ]
-        show_rows(columns, rows, form, key="measures", further={"differences": differences})
+        differences = [_without_nan(vars(difference)) for difference in probe.differences]
+        show(Output(columns, rows, {"measures": rows, "differences": differences}), form)
         return
     pairs = sorted({(m.a, m.b) for m in probe.measures if m.a}, key=lambda pair: (code(pair[0]), code(pair[1])))
     pairs = pairs if len(pairs) <= MOST_PAIRS else []
@@ -36,30 +37,12 @@ def show_probe(probe: Probe, form: str) -> None:
     columns += [Column("metric")] if len({row["metric"] for row in texts}) > 1 else []
     columns += [Column("all", right=True, header="mean" if pairs else "all")]
     columns += [Column(f"{code(a)}–{code(b)}", right=True) for a, b in pairs]
-    show_rows(columns, texts, form, key="measures", footer=[_about(probe), *summarize_probe(probe)])
+    show_rows(columns, texts, form, key="measures", footer=[_about(probe), *_compare_models(probe)])
 
 
-def measure_as_dict(probe: Probe, measure: Measure) -> dict[str, Any]:
-    """A value as JSON; languages are the corpus's own codes, null = all together."""
-    code = probe.sentences.corpus.code
-    return {
-        "model": measure.label,
-        "base": measure.model,
-        "run_id": measure.run_id,
-        "layer": measure.layer,
-        "metric": measure.metric,
-        "a": code(measure.a) if measure.a else None,
-        "b": code(measure.b) if measure.b else None,
-        "value": measure.value,
-        "low": _null_if_nan(measure.low),
-        "high": _null_if_nan(measure.high),
-        "n": measure.n,
-    }
-
-
-def _null_if_nan(value: Any) -> Any:
+def _without_nan(row: Mapping[str, Any]) -> dict[str, Any]:
     """JSON has no nan."""
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
 
 
 def text_rows(probe: Probe, pairs: Sequence[tuple[str, str]] = ()) -> list[dict[str, str]]:
@@ -87,20 +70,16 @@ def _with_interval(m: Measure) -> str:
     return f"{m.value:.3f} ±{(m.high - m.low) / 2:.3f}"
 
 
-def summarize_probe(probe: Probe) -> list[str]:
+def _compare_models(probe: Probe) -> list[str]:
     """For each metric, which model mixes the languages most, and from which of the others it can be told."""
     lines = []
     for name in dict.fromkeys(m.metric for m in probe.measures):
-        values = {
-            m.label: m.value
-            for m in probe.measures
-            if m.metric == name and not m.a and m.layer == probe.last_layer(m.label)
-        }
-        if len(values) < 2:
-            continue
-        best = (max if PROBE_METRICS[name].higher_is_mixed else min)(values, key=values.__getitem__)
-        others = [_against(d, best) for d in probe.differences if d.metric == name and best in (d.label, d.less)]
-        lines.append(f"{name}: {best} mixes the languages most; {'; '.join(others)}.")
+        overall = [m for m in probe.measures if m.metric == name and not m.a]
+        values = {m.label: m.value for m in overall if m.layer == probe.last_layer(m.label)}
+        if len(values) > 1:
+            best = (max if PROBE_METRICS[name].higher_is_mixed else min)(values, key=values.__getitem__)
+            others = [_against(d, best) for d in probe.differences if d.metric == name and best in (d.label, d.less)]
+            lines.append(f"{name}: {best} mixes the languages most; {'; '.join(others)}.")
     return lines
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mslt_cli.files import write_whole
-from mslt_cli.reports.cells import Chart, DotChart, LineChart, Panel, ReportTable
-from mslt_cli.show.drawing import COLOURS, MARKERS, draw, plain
+from mslt_cli.reports.cells import DotChart, LineChart, Panel, ReportTable
+from mslt_cli.show.drawing import draw, look, plain
 
 PANEL_WIDTH, LINE_HEIGHT = 3.4, 0.24
 """Inches."""
@@ -17,14 +17,7 @@ GREY = "#777777"
 
 
 def save_chart(path: Path, table: ReportTable) -> list[str]:
-    """Draw a table's chart.
-
-    Args:
-        path: .png, .svg or .pdf.
-        table: with a chart.
-
-    Returns:
-        What the user should know: letters that no font of this machine has.
+    """Draw a table's chart into a file, and return what the user should know, as `draw` does.
 
     Raises:
         MsltError: the file cannot be written.
@@ -38,19 +31,17 @@ def draw_chart(table: ReportTable, suffix: str) -> tuple[bytes, list[str]]:
     """Draw a table's chart as a file's bytes, for .png, .svg or .pdf; see `draw`."""
     chart = table.chart
     assert chart is not None
+    if isinstance(chart, LineChart):
+        text = "".join(label for label, _ in chart.series) + chart.unit + chart.x_unit
+    else:
+        text = chart.unit + "".join(panel.title + "".join(name for name, _ in panel.lines) for panel in chart.panels)
     return draw(
         lambda: _lines(chart) if isinstance(chart, LineChart) else _dots(chart),
         suffix,
-        text=_letters_of(chart),
+        text=text,
         salt=table.name,
         style={"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False},
     )
-
-
-def _letters_of(chart: Chart) -> str:
-    if isinstance(chart, LineChart):
-        return "".join(label for label, _ in chart.series) + chart.unit + chart.x_unit
-    return chart.unit + "".join(panel.title + "".join(name for name, _ in panel.lines) for panel in chart.panels)
 
 
 def _lines(chart: LineChart) -> Any:
@@ -59,15 +50,12 @@ def _lines(chart: LineChart) -> Any:
 
     figure, axes = pyplot.subplots(figsize=(5.6, 3.8), constrained_layout=True)
     for i, (label, steps) in enumerate(chart.series):
-        x, mean = [step.x for step in steps], [step.mean for step in steps]
-        spread = [[step.mean - step.low for step in steps], [step.high - step.mean for step in steps]]
         shift = 0.05 * (i - (len(chart.series) - 1) / 2)  # so that no interval hides another
-        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
-        axes.errorbar(
-            [at + shift for at in x], mean, spread, color=colour, marker=marker, capsize=3, label=plain(label)
-        )
-        for step in steps:
-            place = (step.x + shift, step.mean)
+        at, means = [step.x + shift for step in steps], [step.mean for step in steps]
+        spread = [[step.mean - step.low for step in steps], [step.high - step.mean for step in steps]]
+        axes.errorbar(at, means, spread, capsize=3, label=plain(label), **look(i))
+        for x, step in zip(at, steps, strict=True):
+            place = (x, step.mean)
             axes.annotate(f"n = {step.n}", place, (6, -11), textcoords="offset points", fontsize=7, color=GREY)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(chart.x_unit)
@@ -117,12 +105,11 @@ def _panel(axes: Any, panel: Panel, series: list[str], *, joined: bool) -> None:
             ends = [dot.value for dot in dots]
             axes.plot([min(ends), max(ends)], [y, y], color="#cccccc", zorder=1)
         for dot in dots:
-            i = series.index(dot.series)
-            look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+            style = look(series.index(dot.series))
             if dot.low is not None and dot.high is not None:
-                axes.plot([dot.low, dot.high], [y, y], color=look["color"], linewidth=1, zorder=2)
+                axes.plot([dot.low, dot.high], [y, y], color=style["color"], linewidth=1, zorder=2)
             label = dot.series if dot.series not in axes.get_legend_handles_labels()[1] else None
-            axes.plot([dot.value], [y], linestyle="none", markersize=5, zorder=3, label=label, **look)
+            axes.plot([dot.value], [y], linestyle="none", markersize=5, zorder=3, label=label, **style)
     for i, (name, value) in enumerate(panel.marks):
         axes.axvline(value, color=GREY, linestyle=("--", ":")[i % 2], linewidth=1, zorder=1.5, label=name)
     axes.set_yticks(range(len(panel.lines)), [plain(name) for name, _ in panel.lines])

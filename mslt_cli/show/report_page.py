@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 
 from mslt_cli import __version__
 from mslt_cli.files import write_whole
 from mslt_cli.reports.cells import Cell, Head, ReportTable
+from mslt_cli.show.report_figures import draw_chart
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 
@@ -29,10 +30,10 @@ def save_report(path: Path, tables: Sequence[ReportTable], *, command: str, figu
         MsltError: it cannot be written.
     """
     made = datetime.now(UTC).isoformat(timespec="minutes")
-    contents = (f'<li><a href="#{table.name}">{table.name}</a>: {html.escape(table.title)}</li>' for table in tables)
+    contents = (f'<li><a href="#{table.name}">{table.name}</a>: {escape(table.title)}</li>' for table in tables)
     values = {
         "title": "mslt report",
-        "about": f"Made {made} by mslt {html.escape(__version__)} with <code>{html.escape(command)}</code>.",
+        "about": f"Made {made} by mslt {escape(__version__)} with <code>{escape(command)}</code>.",
         "contents": "".join(contents),
         "sections": "\n".join(_section(table, figures=figures) for table in tables),
     }
@@ -50,53 +51,42 @@ def write_page(path: Path, template: Path, values: Mapping[str, str]) -> None:
 
 
 def _section(table: ReportTable, *, figures: bool) -> str:
-    parts = [f'<section><h2 id="{table.name}">{html.escape(table.title)} <small>{table.name}</small></h2>']
+    name = table.name
+    parts = [f'<section><h2 id="{name}">{escape(table.title)} <small>{name}</small></h2>']
     if table.rows:
-        head = "".join(
-            f"<th{_side(h)}><button>{html.escape(h.shown)}</button>{_marks(h.marks, table.name)}</th>"
-            for h in table.heads
-        )
-        body = "".join(
-            "<tr>" + "".join(_cell(row[h.key], h, table.name) for h in table.heads) + "</tr>\n" for row in table.rows
-        )
+        head = ""
+        for h in table.heads:
+            side = ' class="n"' if h.right else ""
+            head += f"<th{side}><button>{escape(h.shown)}</button>{_marks(h.marks, name)}</th>"
+        rows = ("".join(_cell(row[h.key], h, name) for h in table.heads) for row in table.rows)
+        body = "".join(f"<tr>{row}</tr>\n" for row in rows)
         parts.append(f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>')
     if figures and table.chart is not None:
-        parts.append(f"<figure>{_image(table)}</figure>")
-    notes = [f'<li id="{table.name}-{i}">[{i}] {html.escape(text)}</li>' for i, text in enumerate(table.footnotes, 1)]
-    notes += [f"<li>{html.escape(text)}</li>" for text in table.notes]
+        # As a picture, so that nothing in it is the page's own markup.
+        data = base64.b64encode(draw_chart(table, ".svg")[0]).decode()
+        parts.append(f'<figure><img alt="{escape(table.title)}" src="data:image/svg+xml;base64,{data}"></figure>')
+    notes = [f'<li id="{name}-{i}">[{i}] {escape(text)}</li>' for i, text in enumerate(table.footnotes, 1)]
+    notes += [f"<li>{escape(text)}</li>" for text in table.notes]
     if notes:
         parts.append(f'<ul class="notes">{"".join(notes)}</ul>')
     if table.commands:
-        lines = html.escape("\n".join(table.commands))
+        lines = escape("\n".join(table.commands))
         parts.append(f"<details><summary>Commands that made these runs ({len(table.commands)})</summary>")
         parts.append(f"<pre>{lines}</pre></details>")
     return "\n".join([*parts, "</section>"])
 
 
-def _side(head: Head) -> str:
-    return ' class="n"' if head.right else ""
-
-
 def _cell(cell: Cell, head: Head, name: str) -> str:
-    kinds = " ".join([*(["n"] if head.right else []), *([cell.origin] if cell.origin else [])])
+    kinds = " ".join(filter(None, ["n" if head.right else "", cell.origin]))
     about = f' class="{kinds}"' if kinds else ""
     if cell.value is not None:
-        about += f' data-value="{html.escape(str(cell.value))}"'
+        about += f' data-value="{escape(str(cell.value))}"'
     if cell.source:
-        source = html.escape(cell.source)
+        source = escape(cell.source)
         about += f' title="{source}" data-source="{source}" tabindex="0"'
-    return f"<td{about}>{html.escape(cell.text)}{_marks(cell.marks, name)}</td>"
+    return f"<td{about}>{escape(cell.text)}{_marks(cell.marks, name)}</td>"
 
 
 def _marks(marks: Sequence[int], name: str) -> str:
     links = ", ".join(f'<a href="#{name}-{mark}">{mark}</a>' for mark in marks)
     return f"<sup>{links}</sup>" if marks else ""
-
-
-def _image(table: ReportTable) -> str:
-    """The chart, in the page: as a picture, so that nothing in it is the page's own markup."""
-    from mslt_cli.show.report_figures import draw_chart
-
-    data, _ = draw_chart(table, ".svg")
-    text = base64.b64encode(data).decode()
-    return f'<img alt="{html.escape(table.title)}" src="data:image/svg+xml;base64,{text}">'

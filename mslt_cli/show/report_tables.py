@@ -5,29 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mslt_cli.reports.cells import ReportTable
-from mslt_cli.show import rows
-from mslt_cli.show.rows import Column, Output, json_text, render
+from mslt_cli.show.rows import Column, Output, json_text, render, show
 
 
 def show_table(table: ReportTable) -> None:
     """Print a table for people."""
-    rows.show(output_of(table), "table")
+    show(_output(table), "table")
 
 
 def text_of(tables: Sequence[ReportTable], form: str) -> str:
-    """Tables as text for files and programs.
-
-    Args:
-        tables: at least one.
-        form: json, jsonl, csv, md, latex or lines.
-    """
-    outputs = [output_of(table) for table in tables]
+    """Tables, at least one, as text for files and programs: json, jsonl, csv, md, latex or lines."""
+    outputs = [_output(table) for table in tables]
     if form == "json" and len(outputs) > 1:
         return json_text({"reports": [output.value for output in outputs]})
     return ("\n" if form in ("csv", "md", "latex") else "").join(render(output, form) for output in outputs)
 
 
-def output_of(table: ReportTable) -> Output:
+def _output(table: ReportTable) -> Output:
     """A table for every format; a JSON line is a table."""
     value = {
         "report": table.name,
@@ -37,14 +31,14 @@ def output_of(table: ReportTable) -> Output:
         "footnotes": table.footnotes,
         "notes": table.notes,
     }
+    columns = [
+        Column(head.key, right=head.right, header=head.text, label=head.label, marks=head.marks) for head in table.heads
+    ]
     return Output(
-        columns=[
-            Column(head.key, right=head.right, header=head.text, label=head.label, marks=head.marks)
-            for head in table.heads
-        ],
-        rows=table.rows,
-        value=value,
-        items=[value],
+        columns,
+        table.rows,
+        value,
+        [value],
         title=table.title,
         footnotes=table.footnotes,
         footer=table.notes,

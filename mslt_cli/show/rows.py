@@ -105,13 +105,7 @@ class Output:
 
 
 def show_rows(
-    columns: Sequence[Column],
-    rows: Sequence[Mapping[str, Any]],
-    form: str,
-    *,
-    key: str,
-    footer: Sequence[str] = (),
-    further: Mapping[str, Any] | None = None,
+    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], form: str, *, key: str, footer: Sequence[str] = ()
 ) -> None:
     """Print rows on stdout.
 
@@ -121,21 +115,16 @@ def show_rows(
         form: table, json, jsonl, csv, md, latex or lines.
         key: of the rows in the JSON object: "tasks".
         footer: lines below a table.
-        further: what the JSON object holds beside the rows.
     """
-    show(Output(columns, rows, {key: rows, **(further or {})}, footer=footer), form)
+    show(Output(columns, rows, {key: rows}, footer=footer), form)
 
 
 def show(output: Output, form: str) -> None:
     """Print results on stdout in one of the formats: "table", or one that `render` knows."""
-    if form == "table":
-        _print(output)
+    if form != "table":
+        sys.stdout.write(render(output, form))
+        sys.stdout.flush()
         return
-    sys.stdout.write(render(output, form))
-    sys.stdout.flush()
-
-
-def _print(output: Output) -> None:
     if output.title:
         print_lines(f"{output.title}:")
     if output.rows or not output.title:
@@ -162,11 +151,7 @@ def _cell_as_json(cell: Cell) -> dict[str, Any]:
     """What a program gets of a cell: its value, and where that comes from."""
     out: dict[str, Any] = {"value": cell.value, **cell.more}
     out |= {"origin": cell.origin, "source": cell.source} if cell.origin else {}
-    return out | ({"footnotes": list(cell.marks)} if cell.marks else {})
-
-
-def _json(output: Output) -> str:
-    return json_text(output.value)
+    return out | ({"footnotes": cell.marks} if cell.marks else {})
 
 
 def _json_lines(output: Output) -> str:
@@ -180,7 +165,7 @@ def _csv(output: Output) -> str:
     for column in output.columns:
         cells = (row[column.name] for row in output.rows)
         further = dict.fromkeys(name for cell in cells if isinstance(cell, Cell) for name in cell.more)
-        names += [(column.name, ""), *((column.name, name) for name in further)]
+        names += [(column.name, name) for name in ("", *further)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([f"{key}.{name}" if name else key for key, name in names])
@@ -191,8 +176,7 @@ def _csv(output: Output) -> str:
 
 def _plain(value: Any) -> Any:
     """A value as CSV has it: lists by space, None as an empty field."""
-    if isinstance(value, Cell):
-        value = value.value
+    value = value.value if isinstance(value, Cell) else value
     if isinstance(value, list):
         return " ".join(map(str, value))
     return "" if value is None else value
@@ -231,34 +215,26 @@ def _latex(output: Output) -> str:
     """A table environment; needs the package booktabs."""
     if not output.rows:
         return "".join(f"% {output.label}: {text}\n" for text in output.footer)
-
-    def line(cells: Sequence[str]) -> str:
-        return "    " + " & ".join(cells) + r" \\" + "\n"
-
-    def superscript(marks: Sequence[int]) -> str:
-        return f"\\textsuperscript{{{','.join(map(str, marks))}}}" if marks else ""
-
-    def cell(column: Column, row: Mapping[str, Any]) -> str:
-        value = row[column.name]
-        if isinstance(value, Cell):
-            return escape_latex(value.text) + superscript(value.marks)
-        return escape_latex(column.text_in(row))
-
+    cells = [[_latex_text(column.header or column.name, column.marks) for column in output.shown]]
+    for row in output.rows:
+        values = [(row[column.name], column.text_in(row)) for column in output.shown]
+        cells.append([_latex_text(v.text, v.marks) if isinstance(v, Cell) else _latex_text(t) for v, t in values])
+    head, *body = ["    " + " & ".join(line) + " \\\\\n" for line in cells]
     sides = "".join("r" if column.right else "l" for column in output.shown)
-    tabular = (
-        f"  \\begin{{tabular}}{{{sides}}}\n    \\toprule\n"
-        + line([escape_latex(column.header or column.name) + superscript(column.marks) for column in output.shown])
-        + "    \\midrule\n"
-        + "".join(line([cell(column, row) for column in output.shown]) for row in output.rows)
-        + "    \\bottomrule\n  \\end{tabular}"
-    )
+    tabular = f"  \\begin{{tabular}}{{{sides}}}\n    \\toprule\n{head}    \\midrule\n"
+    tabular += "".join(body) + "    \\bottomrule\n  \\end{tabular}"
     if len(output.shown) > WIDE_LATEX:
         tabular = f"  \\resizebox{{\\textwidth}}{{!}}{{% needs the package graphicx\n{tabular}}}"
     caption = f"  \\caption{{{escape_latex(output.title)}}}\n  \\label{{tab:{output.label}}}\n"
-    below = [f"{superscript([i])} {escape_latex(text)}" for i, text in enumerate(output.footnotes, start=1)]
+    below = [f"{_latex_text('', (i,))} {escape_latex(text)}" for i, text in enumerate(output.footnotes, start=1)]
     below += map(escape_latex, output.footer)
     notes = "".join(f"  \\par\\footnotesize {text}\n" for text in below)
     return f"\\begin{{table}}\n  \\centering\n{caption if output.title else ''}{tabular}\n{notes}\\end{{table}}\n"
+
+
+def _latex_text(text: str, marks: Sequence[int] = ()) -> str:
+    """A text with the numbers of its footnotes above the line."""
+    return escape_latex(text) + (f"\\textsuperscript{{{','.join(map(str, marks))}}}" if marks else "")
 
 
 def escape_latex(text: str) -> str:
@@ -267,16 +243,13 @@ def escape_latex(text: str) -> str:
 
 
 WRITERS: dict[str, Callable[[Output], str]] = {
-    "json": _json,
+    "json": lambda output: json_text(output.value),
     "jsonl": _json_lines,
     "csv": _csv,
     "md": _markdown,
     "latex": _latex,
     "lines": _lines,
 }
-
-
-# -- texts of numbers ------------------------------------------------------------------------------
 
 
 def plural(n: int, noun: str) -> str:

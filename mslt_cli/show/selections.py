@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.criteria.evidence import Evidence
@@ -10,7 +11,7 @@ from mslt_cli.search.covers import Coverage
 from mslt_cli.search.random_sets import RANDOM_SAMPLE
 from mslt_cli.selection import MOSTLY_IMPUTED, Result, Selection, Toward
 from mslt_cli.show import rows
-from mslt_cli.show.rows import Column, Output
+from mslt_cli.show.rows import Column, Output, plural
 from mslt_cli.show.terminal import print_lines, print_table
 
 if TYPE_CHECKING:
@@ -35,67 +36,44 @@ def selection_as_dict(selection: Selection, explanation: Explanation | None = No
     whole: dict[str, Any] = {
         "pool": selection.pool.labels,
         "k": selection.k,
-        "include": list(selection.include),
-        "exclude": list(selection.exclude),
-        "by": list(selection.by),
+        "include": selection.include,
+        "exclude": selection.exclude,
+        "by": selection.by,
         "objective": "least" if selection.least else "most",
         "maximize": selection.maximize,
         "combine": selection.combine,
         "targets": [target.label for target in selection.aim.targets],
-        "lambda": _rounded(selection.aim.cover),
+        "lambda": selection.aim.cover,
         "combinations": selection.combinations,
         "exact": selection.exact,
         "proof": selection.proof,
-        "gap": _rounded(selection.gap),
-        "percentile": None if selection.percentile is None else _rounded(selection.percentile),
-        "results": [_result_as_dict(result) for result in selection.results],
+        "gap": selection.gap,
+        "percentile": selection.percentile,
+        "results": [
+            {name: value for name, value in asdict(result).items() if name != "names" and (value or name != "toward")}
+            for result in selection.results
+        ],
         "criteria": {
             e.criterion.name: {"unit": e.unit, "facts": e.provenance, "source": e.criterion.source}
             for e in selection.evidence
         },
         "measured_share": {
-            e.criterion.name: {label: _rounded(share) for label, share in _measured_shares(selection, e).items()}
-            for e in selection.evidence
-            if e.measured_share is not None
+            e.criterion.name: _measured_shares(selection, e) for e in selection.evidence if e.measured_share is not None
         },
-        "notes": list(selection.notes),
+        "notes": selection.notes,
     }
-    if explanation is not None:
-        whole["explanation"] = {
-            "languages": list(explanation.languages),
-            "similarities": {k: [[_rounded(v) for v in row] for row in m] for k, m in explanation.similarities.items()},
-            "share_of_maximum": {k: _rounded(v) for k, v in explanation.share_of_maximum.items()},
-            "scripts": list(explanation.scripts),
-            "families": list(explanation.families),
-            "token_ids": {
-                name: [{"all": each, "alone": alone} for each, alone in row] for name, row in explanation.tokens.items()
-            },
-            "measured_share": {k: [_rounded(v) for v in row] for k, row in explanation.measured.items()},
-            "one_more": [
-                {"language": label, "name": name, "score": _rounded(value), "adds": _rounded(added)}
-                for label, name, value, added in explanation.one_more
-            ],
-        }
-    return whole
+    rounded: dict[str, Any] = _rounded(whole if explanation is None else whole | {"explanation": asdict(explanation)})
+    return rounded
 
 
-def _result_as_dict(result: Result) -> dict[str, Any]:
-    toward = {
-        name: {label: {"value": _rounded(to.value), "nearest": to.nearest} for label, to in targets.items()}
-        for name, targets in result.toward.items()
-    }
-    return {
-        "rank": result.rank,
-        "tied": result.tied,
-        "languages": list(result.languages),
-        "scores": {name: _rounded(value) for name, value in result.scores.items()},
-        "ranks": dict(result.ranks),
-    } | ({"toward": toward} if toward else {})
-
-
-def _rounded(value: float) -> float:
-    """Nine decimals: what a tie means, and nothing of the machine's rounding."""
-    return round(value, 9) + 0.0
+def _rounded(value: Any) -> Any:
+    """A value with nine decimals, as JSON holds it: what a tie means, and nothing of the machine's rounding."""
+    value = value._asdict() if isinstance(value, Toward) else value
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(part) for part in value]
+    return round(value, 9) + 0.0 if isinstance(value, float) else value
 
 
 # -- rows ------------------------------------------------------------------------------------------
@@ -129,10 +107,15 @@ def _output(selection: Selection, form: str, explanation: Explanation | None) ->
 
 def _row(selection: Selection, result: Result, form: str) -> dict[str, Any]:
     tied = selection.exact if result.tied is None else result.tied > 1
+    languages = zip(result.languages, result.names, strict=True)
+    if form == "md":
+        named = [f"{label} ({name})" for label, name in languages]
+    else:
+        named = [label if label == name else f"{label} {name}" for label, name in languages]
     return {
         "rank": Cell(result.rank, f"{result.rank}=" if tied else str(result.rank)),
         "tied": result.tied,
-        "languages": Cell(",".join(result.languages), _named_languages(result, form)),
+        "languages": Cell(",".join(result.languages), ", ".join(named)),
         **{name: Cell(_rounded(value), _score_text(selection, result, name)) for name, value in result.scores.items()},
         **{f"rank_{name}": result.ranks[name] for name in selection.by},
         **{
@@ -141,13 +124,6 @@ def _row(selection: Selection, result: Result, form: str) -> dict[str, Any]:
             for label, to in targets.items()
         },
     }
-
-
-def _named_languages(result: Result, form: str) -> str:
-    pairs = list(zip(result.languages, result.names, strict=True))
-    if form == "md":
-        return ", ".join(f"{label} ({name})" for label, name in pairs)
-    return ", ".join(label if label == name else f"{label} {name}" for label, name in pairs)
 
 
 def _score_text(selection: Selection, result: Result, name: str) -> str:
@@ -169,14 +145,12 @@ def _toward_text(to: Toward) -> str:
 
 def summarize(selection: Selection) -> list[str]:
     """What was ranked, with which facts, how sure, and what to beware of."""
-    parts = [
-        _ranked(selection),
-        "; ".join(dict.fromkeys(e.provenance for e in selection.evidence)),
-        _certainty(selection),
-    ]
+    parts = [_ranked(selection), *dict.fromkeys(e.provenance for e in selection.evidence), _certainty(selection)]
     if selection.percentile is not None:
         drawn = "" if selection.proof == "enumerated" else f"{RANDOM_SAMPLE:,} "
-        parts.append(f"the first beats {_percent(selection.percentile)} of {drawn}random combinations")
+        share = f"{selection.percentile:.1f}"
+        share = "more than 99.9" if share == "100.0" and selection.percentile < 100 else share
+        parts.append(f"the first beats {share} % of {drawn}random combinations")
     return ["; ".join(parts) + ".", *_about_targets(selection), *_hidden_ties(selection), *_imputed(selection)]
 
 
@@ -185,11 +159,9 @@ def _ranked(selection: Selection) -> str:
     what = "mean rank under all criteria" if selection.combine else f"{first.criterion.name} ({first.unit})"
     order = "least" if selection.least else "most"
     held = f", each with {' and '.join(selection.include)}" if selection.include else ""
-    noun = "combination" if selection.combinations == 1 else "combinations"
-    if selection.quotas and selection.proof != "enumerated":
-        noun += " (before the quotas)"
-    count = f"{selection.combinations:,} {noun} of {selection.k} out of {len(selection.pool):,} languages"
-    return f"{count}{held}, {order} {what} first"
+    count = plural(selection.combinations, "combination")
+    count += " (before the quotas)" if selection.quotas and selection.proof != "enumerated" else ""
+    return f"{count} of {selection.k} out of {len(selection.pool):,} languages{held}, {order} {what} first"
 
 
 def _about_targets(selection: Selection) -> list[str]:
@@ -203,27 +175,17 @@ def _about_targets(selection: Selection) -> list[str]:
 
 def _hidden_ties(selection: Selection) -> list[str]:
     last = selection.results[-1]
-    if not selection.exact:
+    shown = sum(result.rank == last.rank for result in selection.results)
+    if not selection.exact or (last.tied is not None and last.tied <= shown):
         return []
     if last.tied is None:
         return [f"More combinations tie at rank {last.rank} than can be counted; the first in order are shown."]
-    shown = sum(result.rank == last.rank for result in selection.results)
-    if last.tied <= shown:
-        return []
     return [f"{last.tied:,} combinations tie at rank {last.rank}; {shown} of them are shown."]
 
 
-def _percent(value: float) -> str:
-    """Never 100 % where it is less."""
-    text = f"{value:.1f}"
-    return "more than 99.9 %" if text == "100.0" and value < 100 else f"{text} %"
-
-
 def _certainty(selection: Selection) -> str:
-    if selection.proof == "enumerated":
-        return "exact: all were ranked"
     if selection.exact:
-        return "exact: proved without listing them"
+        return "exact: " + ("all were ranked" if selection.proof == "enumerated" else "proved without listing them")
     stopped = f"not proved: stopped at the time limit, none can be more than {100 * selection.gap:.2f} % better"
     if isinstance(selection.evidence[0].objective, Coverage) and not selection.quotas and not selection.least:
         stopped += " (and no less than 1 − 1/e = 63.2 % of the largest, which a greedy choice has)"
@@ -248,39 +210,41 @@ def _measured_shares(selection: Selection, evidence: Evidence) -> dict[str, floa
     if evidence.measured_share is None:
         return {}
     shown = {label for result in selection.results for label in result.languages}
-    shares = zip(selection.pool.labels, evidence.measured_share, strict=True)
-    return {label: float(share) for label, share in shares if label in shown}
+    shares = zip(selection.pool.labels, evidence.measured_share.tolist(), strict=True)
+    return {label: share for label, share in shares if label in shown}
 
 
-def _print_explanation(selection: Selection, explanation: Explanation) -> None:
-    print_lines("", f"Why {', '.join(explanation.names)}:")
-    for name, matrix in explanation.similarities.items():
-        _print_cosines(name, matrix, explanation)
-        if name in explanation.share_of_maximum:
-            share = explanation.share_of_maximum[name]
+def _print_explanation(selection: Selection, why: Explanation) -> None:
+    names = (selection.pool.members[i].language.name for i in selection.best)
+    print_lines("", f"Why {', '.join(names)}:")
+    for name, matrix in why.similarities.items():
+        _print_cosines(name, matrix, why)
+        if name in why.share_of_maximum:
+            share = why.share_of_maximum[name]
             print_lines(f"{100 * share:.0f} % of what {selection.k} unrelated vectors would score.")
         print_lines("")
-    for name, counts in explanation.tokens.items():
-        pairs = zip(explanation.languages, counts, strict=True)
-        each = ", ".join(f"{label} {count:,} ({alone:,} of them alone)" for label, (count, alone) in pairs)
-        share = explanation.share_of_maximum[name]
-        print_lines(f"{name}: token ids of {each}; together {100 * share:.1f} % of the pool's.", "")
-    print_lines(f"Scripts: {', '.join(explanation.scripts)}. Families: {', '.join(explanation.families)}.")
-    if explanation.one_more:
-        more = (f"{label} {name} → {value:.4f} ({added:+.4f})" for label, name, value, added in explanation.one_more)
+    for name, counts in why.token_ids.items():
+        pairs = zip(why.languages, counts, strict=True)
+        each = ", ".join(f"{label} {ids['all']:,} ({ids['alone']:,} of them alone)" for label, ids in pairs)
+        print_lines(
+            f"{name}: token ids of {each}; together {100 * why.share_of_maximum[name]:.1f} % of the pool's.", ""
+        )
+    print_lines(f"Scripts: {', '.join(why.scripts)}. Families: {', '.join(why.families)}.")
+    if why.one_more:
+        more = (f"{new.language} {new.name} → {new.score:.4f} ({new.adds:+.4f})" for new in why.one_more)
         criterion = selection.evidence[0].criterion.name
         print_lines(f"One more language (k = {selection.k + 1}), {criterion}: {'; '.join(more)}.")
 
 
-def _print_cosines(name: str, matrix: list[list[float]], explanation: Explanation) -> None:
+def _print_cosines(name: str, matrix: list[list[float]], why: Explanation) -> None:
     """A row and a column for each language of the combination."""
-    languages, shares = explanation.languages, explanation.measured.get(name, [])
-    columns = [Column("cosine", header=f"{name}: cosine"), *(Column(label, ".3f", right=True) for label in languages)]
-    columns += [Column("measured", right=True)] if shares else []
+    columns = [Column("cosine", header=f"{name}: cosine")]
+    columns += [Column(label, ".3f", right=True) for label in why.languages]
     lines: list[dict[str, Any]] = [
-        {"cosine": label, **dict(zip(languages, cosines, strict=True)), label: Cell(text="·")}
-        for label, cosines in zip(languages, matrix, strict=True)
+        {"cosine": label, **dict(zip(why.languages, cosines, strict=True)), label: Cell(text="·")}
+        for label, cosines in zip(why.languages, matrix, strict=True)
     ]
-    for line, share in zip(lines, shares, strict=False):
-        line["measured"] = f"{100 * share:.0f} %"
+    if shares := why.measured_share.get(name):
+        columns.append(Column("measured", lambda share: f"{100 * share:.0f} %", right=True))
+        lines = [line | {"measured": share} for line, share in zip(lines, shares, strict=True)]
     print_table(columns, lines)

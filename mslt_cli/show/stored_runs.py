@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from mslt_cli.reports.comparable import flatten
-from mslt_cli.reports.run_lists import DetailedRun, ListedRun, RunDifference, TransferMean, short_text
+from mslt_cli.reports.run_lists import RunDifference, TransferMean, short_text
 from mslt_cli.show.rows import Column, Output, plural, show, show_rows
+from mslt_cli.store.runs import StoredRun, StoredScore
 
 MOST_LISTED = 100
 """Runs that a table lists."""
+LISTED: tuple[str, ...] = ("run_id", "name", "task", "model", "examples", "seed", "steps", "learning_rate", "means")
+LISTED += ("finished_at", "wall_s", "device", "origin", "directory")
+DETAILED: tuple[str, ...] = ("run_id", "origin", "kind", "task", "model", "examples", "seed", "name", "sources")
+DETAILED += ("directory", "command", "device", "wall_s", "finished_at", "mslt_version")
+"""What JSON has of a run in a list, and of one run."""
 
 
-def show_run_list(runs: Sequence[ListedRun], form: str) -> None:
+def show_run_list(runs: Sequence[tuple[StoredRun, Sequence[TransferMean]]], form: str) -> None:
     """Print a list of runs; CSV has a line for each evaluation."""
-    rows = [_list_row(listed) for listed in runs]
+    rows = [_list_row(run, means) for run, means in runs]
     if form == "csv":
-        lacking = dict.fromkeys(TransferMean.__dataclass_fields__)
+        lacking = dict.fromkeys(TransferMean._fields)
         rows = [
             {name: row[name] for name in row if name != "means"} | mean
             for row in rows
@@ -48,25 +53,12 @@ def show_run_list(runs: Sequence[ListedRun], form: str) -> None:
     show_rows(columns, rows, form, key="runs", footer=[footer])
 
 
-def _list_row(listed: ListedRun) -> dict[str, Any]:
-    run = listed.run
+def _list_row(run: StoredRun, means: Sequence[TransferMean]) -> dict[str, Any]:
     settings = run.identity.get("settings") or {}
-    return {
-        "run_id": run.run_id,
-        "name": run.name if run.sources else f"{run.model} as it is",
-        "task": run.task,
-        "model": run.model,
-        "examples": run.examples,
-        "seed": run.seed,
-        "steps": settings.get("steps"),
-        "learning_rate": settings.get("learning_rate"),
-        "means": [asdict(mean) for mean in listed.means],
-        "finished_at": run.finished_at,
-        "wall_s": run.wall_s,
-        "device": run.device,
-        "origin": run.origin,
-        "directory": run.directory,
-    }
+    values = run._asdict() | {name: settings.get(name) for name in ("steps", "learning_rate")}
+    values["name"] = run.name if run.sources else f"{run.model} as it is"
+    values["means"] = [mean._asdict() for mean in means]
+    return {name: values[name] for name in LISTED}
 
 
 def _means_text(means: Sequence[dict[str, Any]]) -> str:
@@ -78,24 +70,17 @@ def _means_text(means: Sequence[dict[str, Any]]) -> str:
     return "; ".join(texts)
 
 
-def show_run(details: DetailedRun, form: str) -> None:
+def show_run(run: StoredRun, scores: Sequence[StoredScore], form: str) -> None:
     """Print all that the store knows of one run."""
-    run = details.run
-    facts = {
-        **{name: getattr(run, name) for name in ("run_id", "origin", "kind", "task", "model", "examples", "seed")},
-        "name": run.name,
-        "sources": list(details.sources),
-        **{name: getattr(run, name) for name in ("directory", "command", "device", "wall_s", "finished_at")},
-        "mslt_version": run.mslt_version,
-    }
-    scores = [
+    facts = {name: getattr(run, name) for name in DETAILED}
+    rows = [
         {
             **{name: getattr(score, name) for name in ("task", "split", "scoring", "metric", "target")},
             **{name: 100 * getattr(score, name) for name in ("value", "low", "high")},
             "rows": score.rows,
             "unseen": bool(score.unseen),
         }
-        for score in details.scores
+        for score in scores
     ]
     if form == "table":
         settings = flatten({"identity": run.identity, "environment": run.environment})
@@ -105,7 +90,7 @@ def show_run(details: DetailedRun, form: str) -> None:
             if name != "sources" and value not in (None, "", [], {})
         ]
         show_rows([Column("what"), Column("value")], pairs, form, key="run")
-    whole = {**facts, "identity": run.identity, "environment": run.environment, "scores": scores}
+    whole = {**facts, "identity": run.identity, "environment": run.environment, "scores": rows}
     columns = [
         Column("task"),
         Column("split"),
@@ -116,25 +101,24 @@ def show_run(details: DetailedRun, form: str) -> None:
         Column("rows", ",", right=True),
         Column("unseen", lambda unseen: "unseen" if unseen else "trained on", header="target was"),
     ]
-    show(Output(columns, scores, whole, [whole], footer=[f"{plural(len(scores), 'score')}."]), form)
+    show(Output(columns, rows, whole, [whole], footer=[f"{plural(len(rows), 'score')}."]), form)
 
 
 def show_difference(difference: RunDifference, form: str) -> None:
     """Print what differs between two runs: what determined them, then their scores. CSV has both in one table."""
-    first, other = difference.first, difference.other
-    settings = [asdict(setting) for setting in difference.settings]
+    first, other, settings = difference.first, difference.other, difference.settings
     scores = [
         {
-            **{name: getattr(score, name) for name in ("task", "target", "metric", "rows")},
-            "first": 100 * score.value,
-            "other": 100 * other_score.value,
-            "difference": 100 * (other_score.value - score.value),
+            **{name: getattr(a, name) for name in ("task", "target", "metric", "rows")},
+            "first": 100 * a.value,
+            "other": 100 * b.value,
+            "difference": 100 * (b.value - a.value),
         }
-        for score, other_score in difference.scores
+        for a, b in difference.scores
     ]
     if form == "csv":
         names = ("part", "what", "first", "other", "difference", "task", "target", "metric", "rows")
-        parts = [{"part": "settings", **row} for row in settings]
+        parts: list[dict[str, Any]] = [{"part": "settings", **row} for row in settings]
         parts += [{"part": "scores", "what": f"{row['task']} {row['target']} {row['metric']}", **row} for row in scores]
         show_rows([Column(name) for name in names], [dict.fromkeys(names) | row for row in parts], form, key="parts")
         return
@@ -142,14 +126,9 @@ def show_difference(difference: RunDifference, form: str) -> None:
     if settings and form not in ("json", "jsonl"):
         columns = [Column("what"), Column("first", header=first.run_id), Column("other", header=other.run_id)]
         show_rows(columns, settings, form, key="settings", footer=[f"{what}, where they differ."])
-    columns = [
-        Column("task"),
-        Column("target"),
-        Column("metric"),
-        Column("rows", ",", right=True),
-        *(Column(name, ".2f", right=True) for name in ("first", "other")),
-        Column("difference", "+.2f", right=True),
-    ]
+    columns = [Column("task"), Column("target"), Column("metric"), Column("rows", ",", right=True)]
+    columns += [Column(name, ".2f", right=True) for name in ("first", "other")]
+    columns.append(Column("difference", "+.2f", right=True))
     footer = [] if settings else [f"{what} is the same."]
     footer.append(
         f"{plural(len(scores), 'score')} that both have, %; the other less the first. "

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
     from mslt_cli.show.rows import Column
 
@@ -32,16 +31,28 @@ def print_lines(*lines: str) -> None:
 
 def print_table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, bold_first: bool = False) -> None:
     """Print a table on stdout that fits the terminal: cut into blocks if it has labels, else without spare columns."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     console = _stdout()
-    widths = {column.name: _width(column, rows) for column in columns}
+    # Characters of each column, with what is between it and the next.
+    widths = {c.name: 3 + max([len(c.heading), *(len(c.text_in(row)) for row in rows)]) for c in columns}
     cut = any(column.label for column in columns)
     blocks = _blocks(columns, widths, console.width) if cut else [_fitting(columns, widths, console.width)]
     for number, block in enumerate(blocks):
         if number:
             console.print()
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         # Numbers are kept whole as long as they fit: the other columns are folded first.
         whole = sum(widths[column.name] for column in block if column.right) < console.width
-        console.print(_rich_table(block, rows, whole=whole, bold_first=bold_first))
+        for column in block:
+            side: Literal["left", "right"] = "right" if column.right else "left"
+            table.add_column(Text(column.heading), justify=side, overflow="fold", no_wrap=column.right and whole)
+        for i, row in enumerate(rows):
+            style = "bold" if bold_first and i == 0 else ""
+            table.add_row(*(Text(column.text_in(row)) for column in block), style=style)
+        console.print(table)
 
 
 def _stdout() -> Console:
@@ -49,27 +60,6 @@ def _stdout() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-
-
-def _rich_table(
-    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, whole: bool, bold_first: bool
-) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(
-            Text(column.heading),
-            justify="right" if column.right else "left",
-            overflow="fold",
-            no_wrap=column.right and whole,
-        )
-    for number, row in enumerate(rows):
-        style = "bold" if bold_first and number == 0 else ""
-        table.add_row(*(Text(column.text_in(row)) for column in columns), style=style)
-    return table
 
 
 def _blocks(columns: Sequence[Column], widths: Mapping[str, int], room: int) -> list[list[Column]]:
@@ -90,14 +80,7 @@ def _blocks(columns: Sequence[Column], widths: Mapping[str, int], room: int) -> 
 def _fitting(columns: Sequence[Column], widths: Mapping[str, int], room: int) -> list[Column]:
     """The columns that fit side by side into so many characters: spare ones go, the last first."""
     chosen = list(columns)
-    while sum(widths[column.name] for column in chosen) > room:
-        spare = [column for column in chosen if column.spare]
-        if not spare:
-            break
-        chosen.remove(spare[-1])
+    for column in reversed([column for column in columns if column.spare]):
+        if sum(widths[column.name] for column in chosen) > room:
+            chosen.remove(column)
     return chosen
-
-
-def _width(column: Column, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Characters of a column, with what is between it and the next."""
-    return 3 + max([len(column.heading), *(len(column.text_in(row)) for row in rows)])

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mslt_cli.errors import UsageError
 from mslt_cli.store.db import Store, insert
+
+LEAST_DIGITS = 4
+"""Digits of a run's id that a user writes at least."""
 
 
 class StoredRun(NamedTuple):
@@ -116,6 +120,19 @@ def find_runs(store: Store, prefix: str = "", *, origin: str | None = None) -> l
     for row in rows:
         row |= {name: json.loads(row[name]) for name in JSON_COLUMNS} | {"unequal": bool(row["unequal"])}
     return [StoredRun(**row | {"sources": tuple(row["sources"])}) for row in rows]
+
+
+def find_one_run(store: Store, digits: str, *, origin: str | None = None) -> StoredRun | None:
+    """The run whose id begins so; None if there is none, or the digits are fewer than LEAST_DIGITS.
+
+    Raises:
+        UsageError: several runs begin so.
+    """
+    runs = find_runs(store, digits, origin=origin) if len(digits) >= LEAST_DIGITS else []
+    if len(runs) > 1:
+        listed = ", ".join(run.run_id for run in runs[:4])
+        raise UsageError(f"{len(runs)} runs begin with {digits}: {listed}. Write more of it.")
+    return runs[0] if runs else None
 
 
 def stored_evaluations(store: Store) -> list[StoredEvaluation]:

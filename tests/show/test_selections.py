@@ -117,11 +117,11 @@ def test_the_explanation_is_worked_by_hand(found):
     assert why.share_of_maximum == {"l2v-syntax": 1.0}  # one pair, at a right angle
     assert why.scripts == ("Latn", "Hani")  # Traditional Chinese is a variant of Hani
     assert why.families == ("One", "Two")
-    assert why.measured == {"l2v-syntax": [1.0, 0.5]}
-    ((label, name, value, adds),) = why.one_more
-    assert (label, name) == ("cc", "Gamma")
-    assert value == pytest.approx(sum(PAIRS.values()))
-    assert adds == pytest.approx(1 / 2 + 1 - 3**0.5 / 2)
+    assert why.measured_share == {"l2v-syntax": [1.0, 0.5]}
+    (further,) = why.one_more
+    assert (further.language, further.name) == ("cc", "Gamma")
+    assert further.score == pytest.approx(sum(PAIRS.values()))
+    assert further.adds == pytest.approx(1 / 2 + 1 - 3**0.5 / 2)
 
 
 def test_what_is_not_known_of_a_language_is_called_unknown(found):

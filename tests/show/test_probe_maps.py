@@ -13,9 +13,8 @@ from browser import CHROMIUM, REASON, opened
 from mslt_cli.errors import MissingPackageError, MsltError, UsageError
 from mslt_cli.measuring.sentence_maps import ModelMap, SentenceMaps
 from mslt_cli.show import drawing
-from mslt_cli.show.drawing import COLOURS, MARKERS, colour, marker, require_figure
-from mslt_cli.show.probe_figure import save_figure
-from mslt_cli.show.probe_page import save_page
+from mslt_cli.show.drawing import COLOURS, MARKERS, look, require_figure
+from mslt_cli.show.probe_maps import save_figure, save_page
 
 pytest.importorskip("matplotlib")
 NAMES = {"en": "English", "ar": "Arabic", "id": "Indonesian"}
@@ -67,7 +66,7 @@ def test_of_many_languages_there_is_a_matrix(tmp_path):
 
 def test_every_language_has_its_own_colour_and_shape():
     assert len(set(COLOURS)) == len(COLOURS) == len(set(MARKERS)) == len(MARKERS) == 13
-    assert len({(colour(i), marker(i)) for i in range(169)}) == 169
+    assert len({tuple(look(i).values()) for i in range(169)}) == 169
 
 
 def test_letters_of_other_scripts_come_from_the_fonts_that_have_them_and_what_none_has_is_told(tmp_path, monkeypatch):

@@ -1,30 +1,59 @@
-"""The figure of a probe: a map of sentences for each model, side by side, with what the numbers say in it."""
+"""The maps of a probe: a figure with a panel for each model, and a page where one reads the sentences."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 from mslt_cli.files import write_whole
 from mslt_cli.measuring.sentence_maps import SentenceMaps
-from mslt_cli.show.drawing import colour, draw, marker, plain, require_figure
+from mslt_cli.show.drawing import draw, look, plain, require_figure
+from mslt_cli.show.report_page import write_page
 
+TEMPLATE = Path(__file__).with_suffix(".html")
 LEGEND_ENTRY = 1.35
 """Inches that a language's name takes in the legend."""
 LISTED_PAIRS = 6
 """So many pairs are written out in a panel; of more there is a matrix below it."""
 
 
+def save_page(path: Path, maps: SentenceMaps, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write a page that loads nothing: hover over a point of a map to read its sentence.
+
+    Args:
+        path: of the page.
+        maps: with their sentences.
+        rows: of the table below the maps; all with the same keys.
+
+    Raises:
+        MsltError: it cannot be written.
+    """
+    data = {
+        "languages": maps.names,
+        "colours": [look(i)["color"] for i in range(len(maps.names))],
+        "panels": [
+            {"label": model.label, "points": [points.round(3).tolist() for points in model.points]}
+            for model in maps.models
+        ],
+        "texts": maps.texts,
+    }
+    head = "".join(f"<th>{escape(name)}</th>" for name in (rows[0] if rows else ()))
+    body = "".join("<tr>" + "".join(f"<td>{escape(value)}</td>" for value in row.values()) + "</tr>" for row in rows)
+    # "<" would let a sentence end the element that holds it.
+    held = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    write_page(path, TEMPLATE, {"about": escape(maps.about), "head": head, "body": body, "data": held})
+
+
 def save_figure(path: Path, maps: SentenceMaps) -> list[str]:
-    """Draw a panel for each model.
+    """Draw a panel for each model, and return what the user should know, as `draw` does.
 
     Args:
         path: .png, .svg or .pdf.
         maps: of at least one model.
-
-    Returns:
-        What the user should know: letters that no font of this machine has.
 
     Raises:
         MissingPackageError: matplotlib is not installed.
@@ -44,16 +73,15 @@ def _panels(maps: SentenceMaps) -> Any:
     k = len(maps.codes)
     matrices = k * (k - 1) // 2 > LISTED_PAIRS and any(model.pairs for model in maps.models)
     rows, columns = (2 if matrices else 1), len(maps.models)
-    size = (4.2 * columns, 4.6 + 3.6 * (rows - 1))
+    size = (4.2 * columns, 1.0 + 3.6 * rows)
     figure, grid = pyplot.subplots(rows, columns, figsize=size, squeeze=False, constrained_layout=True)
     for column, model in enumerate(maps.models):
         axes = grid[0][column]
         for i, (name, points) in enumerate(zip(maps.names, model.points, strict=True)):
-            look: Any = {"marker": marker(i), "color": colour(i), "alpha": 0.55, "linewidths": 0}
-            axes.scatter(points[:, 0], points[:, 1], s=9, label=name, rasterized=True, **look)
+            style: Any = {"alpha": 0.55, "linewidths": 0, **look(i)}
+            axes.scatter(points[:, 0], points[:, 1], s=9, label=name, rasterized=True, **style)
         axes.set_title(plain(model.label))
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         if matrices:
             _draw_matrix(grid[1][column], maps.codes, model.pairs, maps.metric)
         elif model.pairs:
@@ -83,9 +111,7 @@ def _draw_matrix(axes: Any, codes: Sequence[str], pairs: Mapping[tuple[str, str]
     axes.set_xticks(range(k), codes, fontsize=7)
     axes.set_yticks(range(k), codes, fontsize=7)
     axes.set_title(metric, fontsize=8)
-    for i in range(k):
-        for j in range(k):
-            if i != j:
-                dark = values[i, j] > low + 0.55 * (high - low)
-                text = f"{values[i, j]:.2f}".lstrip("0")
-                axes.text(j, i, text, ha="center", va="center", fontsize=5.5, color="white" if dark else "black")
+    for i, j in permutations(range(k), 2):
+        color = "white" if values[i, j] > low + 0.55 * (high - low) else "black"
+        text = f"{values[i, j]:.2f}".lstrip("0")
+        axes.text(j, i, text, ha="center", va="center", fontsize=5.5, color=color)
