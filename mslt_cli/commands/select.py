@@ -9,7 +9,9 @@ from mslt_cli.commands.options import (
     Format,
     FormatOption,
     JsonOption,
+    PrefixOption,
     SeedOption,
+    SpecialTokensOption,
     StoreOption,
     complete_criteria,
     complete_languages,
@@ -19,54 +21,71 @@ from mslt_cli.commands.options import (
     option,
 )
 
+_SCORE, _MEASURED = "How combinations are scored", "What models measured (size, vocab, embedding)"
+
 
 def _languages(help: str) -> Any:
-    return option("LANGUAGES", help, complete=complete_languages)
+    return option("LANGS", help, complete=complete_languages)
 
 
 def select_command(
     pool: Annotated[
         str,
         option(
-            "LANGUAGES",
-            "Candidates by comma (ar,German,zh-Hans), a pool (all, xlm-r, bloom, task:xnli, paper), "
-            "@file, or - for standard input.",
+            "LANGS",
+            "Candidates, by comma (ar,German,zh-Hans), a pool (all, xlm-r, bloom, task:xnli, paper), @file, or - for "
+            "standard input.",
             "--pool",
             "-p",
             complete=complete_pool,
         ),
     ] = "paper",
-    k: Annotated[int, option("N", "How many languages to choose.", "-k")] = 3,
+    k: Annotated[int, option("N", "Number of languages to choose.", "-k")] = 3,
     by: Annotated[
         list[str] | None,
         option(
-            "CRITERION",
-            "l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, vocab, embedding, "
+            "NAME",
+            "Criterion: l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, vocab, embedding, "
             "scripts, random or vectors. Repeat it: the first ranks, the others stand beside it. Default: l2v-syntax.",
             complete=complete_criteria,
         ),
     ] = None,
-    include: Annotated[list[str] | None, _languages("Languages that every combination holds.")] = None,
-    exclude: Annotated[list[str] | None, _languages("Languages to leave out of the pool.")] = None,
+    include: Annotated[list[str] | None, _languages("Languages that every combination holds. Default: none.")] = None,
+    exclude: Annotated[list[str] | None, _languages("Languages to leave out of the pool. Default: none.")] = None,
     least: Annotated[
         bool, option(None, "Put the least diverse combination first: the paper's control.", "--least")
     ] = False,
-    maximize: Annotated[str, option("sum|min", "Sum of the pair distances, or the smallest of them.")] = "sum",
+    maximize: Annotated[
+        str, option("sum|min", "Sum of the pair distances, or the smallest of them.", panel=_SCORE)
+    ] = "sum",
     target: Annotated[
         list[str] | None,
-        _languages("Languages to do well in without training on them. Each combination shows how near it is to them."),
+        _languages(
+            "Languages to do well in without training on them. Each combination shows how near it is to them. "
+            "Default: none."
+        ),
     ] = None,
     objective: Annotated[
         str | None,
-        option("diverse|cover", "Different sources (the paper's), or a near source for each target."),
+        option(
+            "NAME",
+            "With --target: diverse (different sources, the paper's) or cover (a near source for each target). "
+            "Default: diverse.",
+            panel=_SCORE,
+        ),
     ] = None,
     lambda_: Annotated[
-        float | None, option("0..1", "Mix of the two objectives: 0 is diverse, 1 is cover.", "--lambda")
+        float | None,
+        option("0..1", "Mix of the objectives: 0 is diverse, 1 is cover. Default: no mix.", "--lambda", panel=_SCORE),
     ] = None,
-    combine: Annotated[str | None, option("borda", "Rank by the mean rank over all --by.")] = None,
-    max_per_family: Annotated[int | None, option("N", "At most N languages of one family.")] = None,
+    combine: Annotated[
+        str | None, option("borda", "Rank by the mean rank over all --by. Default: by the first.", panel=_SCORE)
+    ] = None,
+    max_per_family: Annotated[
+        int | None, option("N", "At most N languages of one family. Default: no limit.", panel=_SCORE)
+    ] = None,
     distinct_scripts: Annotated[
-        bool, option(None, "No two languages of one writing system.", "--distinct-scripts")
+        bool, option(None, "No two languages of one writing system.", "--distinct-scripts", panel=_SCORE)
     ] = False,
     model: Annotated[
         str | None,
@@ -75,32 +94,46 @@ def select_command(
             "Model whose pretraining data (size), vocabulary or embeddings are read. Default: xlm-r for size, "
             "else the one that is stored.",
             complete=complete_models,
+            panel=_MEASURED,
         ),
     ] = None,
     task: Annotated[
         str | None,
-        option("TASK", "Task whose text vocab reads. Default: the one stored.", complete=complete_tasks),
+        option(
+            "TASK", "Task whose text vocab reads. Default: the one stored.", complete=complete_tasks, panel=_MEASURED
+        ),
     ] = None,
     corpus: Annotated[
         str | None,
-        option("TASK", "Corpus whose sentences embedding reads. Default: the one stored.", complete=complete_tasks),
+        option(
+            "TASK",
+            "Corpus whose sentences embedding reads. Default: the one stored.",
+            complete=complete_tasks,
+            panel=_MEASURED,
+        ),
     ] = None,
     split: Annotated[
-        str | None, option("SPLIT", "Split of --task or --corpus. Default: train, or the one stored.")
+        str | None,
+        option("SPLIT", "Split of --task or --corpus. Default: train, or the one stored.", panel=_MEASURED),
     ] = None,
-    limit: Annotated[int | None, option("N", "Rows of each language that were measured. Default: all.")] = None,
+    limit: Annotated[
+        int | None, option("N", "Rows of each language that were measured. Default: all.", panel=_MEASURED)
+    ] = None,
     layer: Annotated[
-        int | None, option("N", "Layer of the embeddings; 0 stands before the first. Default: the last.")
+        int | None,
+        option("N", "Layer of the embeddings; 0 is the embedding layer. Default: the last.", panel=_MEASURED),
     ] = None,
-    prefix: Annotated[str, option("TEXT", "Text that was put before each embedded sentence.")] = "",
-    special_tokens: Annotated[
-        bool, option(None, "Whether <s> and </s> count in the embeddings.", "--special-tokens/--no-special-tokens")
-    ] = True,
+    prefix: PrefixOption = "",
+    special_tokens: SpecialTokensOption = True,
     vectors: Annotated[
         Path | None,
-        option("FILE", "Your own vectors: CSV of languages × features, or a square distance matrix."),
+        option(
+            "FILE",
+            "Your own vectors: CSV of languages × features, or a square distance matrix. Default: none.",
+            panel=_SCORE,
+        ),
     ] = None,
-    top: Annotated[int, option("N", "How many combinations to show.")] = 10,
+    top: Annotated[int, option("N", "Number of combinations to show.")] = 10,
     explain: Annotated[
         bool,
         option(
@@ -110,7 +143,8 @@ def select_command(
         ),
     ] = False,
     time_limit: Annotated[
-        float, option("SECONDS", "Time after which the search stops, with the best found and the proven gap.")
+        float,
+        option("X", "Seconds after which the search stops, with the best found and the proven gap.", panel=_SCORE),
     ] = 8.0,
     seed: SeedOption = 0,
     store: StoreOption = None,
