@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 TIE = 1e-9
 """Values that differ by no more than this are the same value (DESIGN.md, JSON contract)."""
-
-
-class Collector(Protocol):
-    """Takes sets, and tells what they have to be worth."""
-
-    @property
-    def must_reach(self) -> float:
-        """A set below this value is of no use, whatever else is found."""
-
-    @property
-    def top(self) -> float:
-        """Value of the best set so far."""
-
-    def add(self, values: NDArray[np.float64], sets: NDArray[np.int64]) -> None:
-        """Offer sets: values of shape (b,), items of shape (b, k)."""
 
 
 class BestSets:
@@ -41,16 +25,11 @@ class BestSets:
         self.want = want
         self.copies = copies
         self.cap = cap
-        self._top = -np.inf
+        self.top = -np.inf  # value of the best set so far
         self.floor = -np.inf
         self.ties_dropped = False
         self._sets: dict[tuple[int, ...], tuple[float, int]] = {}
         self._pending = 0
-
-    @property
-    def top(self) -> float:
-        """Value of the best set so far."""
-        return self._top
 
     @property
     def must_reach(self) -> float:
@@ -72,7 +51,7 @@ class BestSets:
                 if value >= self.must_reach and items not in self._sets and (count := self.copies(items)):
                     self._sets[items] = (value, count)
                     self._pending += 1
-                    self._top = max(self._top, value)
+                    self.top = max(self.top, value)
             if self._pending > len(self._sets) // 8:  # each sort of the kept sets pays for many additions
                 self._raise_floor()
 

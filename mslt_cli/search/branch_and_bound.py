@@ -72,14 +72,24 @@ class _Node:
     linear: Floats  # (c,) what each adds by its amount and its distances from the set
     covered: Floats  # (c,) what each would newly cover
     gains: Floats  # (c,) what each adds at most, such that the sum of these bounds what several add
-    pairs: Floats | None  # (c, c) what two add together beyond that, −inf where struck; None where pairs add nothing
+    pairs: Floats | None  # what two add together beyond that, −inf where struck; None where pairs add nothing
+    at: Ints  # (c,) rows of `pairs`, which may be those of a set that this one goes on from
     sums: Floats  # (c, m) bounds on what the best 0, 1, … m − 1 pairs of each add
 
     def take(self, which: Ints) -> _Node:
         """The same set with some of the items."""
         linear, covered, gains, sums = self.linear[which], self.covered[which], self.gains[which], self.sums[which]
-        pairs = None if self.pairs is None else self.pairs[which[:, None], which]
-        return _Node(self.chosen, self.worth, self.items[which], linear, covered, gains, pairs, sums)
+        return _Node(
+            self.chosen, self.worth, self.items[which], linear, covered, gains, self.pairs, self.at[which], sums
+        )
+
+    def own_pairs(self) -> Floats:
+        """`pairs` of the items alone, shape (c, c), or (0, 0) where pairs add nothing."""
+        if self.pairs is None:
+            return np.zeros((0, 0))
+        if len(self.pairs) > len(self.at):
+            self.pairs, self.at = self.pairs[self.at[:, None], self.at], np.arange(len(self.at))
+        return self.pairs
 
 
 class _Tree:
@@ -119,7 +129,10 @@ class _Tree:
         worth = float(self.problem.values(chosen[None])[0])
         linear, covered = self.problem.linear(chosen, items), self.problem.covered(chosen, items)
         pairs, sums = self._root_pairs(items), np.zeros((len(items), missing))
-        root = _Node(chosen, worth, items, linear, covered, self._gains(linear, covered, missing), pairs, sums)
+        if pairs is not None and missing > 1:
+            sums[:, 1] = pairs.max(axis=1)
+        gains, at = self._gains(linear, covered, missing), np.arange(len(items))
+        root = _Node(chosen, worth, items, linear, covered, gains, pairs, at, sums)
         bound = self._ceiling(root, missing) if prices is None else prices.bound
         self._count_overlaps(root)
         if prices is not None and missing > 1 and root.pairs is not None:
@@ -177,9 +190,12 @@ class _Tree:
         overlaps = covered - after  # (c, c)
         shared = (overlaps.sum() - overlaps.trace()) / max(covered.sum() * (len(items) - 1), 1e-300)
         j = min(missing - 1, 1 + int((missing - 1) * shared))
-        struck = np.eye(len(items), dtype=bool) if node.pairs is None else np.isneginf(node.pairs)
+        pairs = node.own_pairs()
+        struck = np.isneginf(pairs) if len(pairs) else np.eye(len(items), dtype=bool)
+        node.at = np.arange(len(items))
         node.pairs = self.problem.pair_gains(items, items) + 2 / (j * (j + 1)) * overlaps
         node.pairs[struck] = -np.inf
+        node.sums[:, 1] = node.pairs.max(axis=1)
         node.gains = node.linear - 2 / (j + 1) * covered
 
     def _allowed(self, chosen: Ints, items: Ints) -> Flags:
@@ -200,11 +216,11 @@ class _Tree:
 
     # -- bounds ----------------------------------------------------------------------------------
 
-    def _strike(self, node: _Node, pairs: Floats, rounds: int) -> _Node:
+    def _strike(self, node: _Node, rounds: int) -> _Node:
         """Strike the pairs of a node that no wanted set holds, and drop the items that lack partners."""
         missing = self.k - len(node.chosen)
         while True:
-            c = len(node.items)
+            c, pairs = len(node.items), node.own_pairs()
             before = after = 0
             for rows in self._blocks(c):
                 few = np.partition(pairs[rows], c - (missing - 1), axis=1)[:, c - (missing - 1) :]
@@ -228,9 +244,8 @@ class _Tree:
             keep = np.flatnonzero(partners >= missing - 1)
             node = node if len(keep) == c else node.take(keep)
             rounds -= 1
-            if not rounds or after > 0.97 * before or len(node.items) < missing or node.pairs is None:
+            if not rounds or after > 0.97 * before or len(node.items) < missing:
                 return node
-            pairs = node.pairs
 
     def _order(self, node: _Node) -> tuple[Ints, Floats]:
         """The order of the search, and along it bounds on the sets of each item with later ones, which never rise."""
@@ -270,21 +285,45 @@ class _Tree:
         if self.late:
             return limit
         if missing == 2 and node.pairs is not None and (not self.covers or (self.sign < 0 and len(node.items) <= _FEW)):
-            asked = self.need - node.worth - node.gains
-            for rows in self._blocks(len(node.items)):  # each pair once: from this block's columns on
-                good = node.pairs[rows, rows.start :] >= asked[rows, None] - node.gains[rows.start :]
-                some = np.flatnonzero(good.any(axis=1))  # mostly none
-                a, b = np.nonzero(good[some])
-                a, b = some[a] + rows.start, b + rows.start
-                self._finish(node, np.column_stack([node.items[a], node.items[b]])[a < b])
+            self._finish_with_pairs(node, node.pairs)
+            return -np.inf
+        if missing == 3 and not self.covers and node.pairs is not None and len(node.items) <= 200:
+            self._finish_with_triples(node)
             return -np.inf
         if node.pairs is not None and len(node.items) >= missing and (missing > 3 or rounds > 1 or self.sign < 0):
-            node = self._strike(node, node.pairs, rounds)
+            node = self._strike(node, rounds)
         return self._branch(node, missing, limit) if len(node.items) >= missing else -np.inf
 
     def _finish(self, node: _Node, last: Ints) -> None:
         if len(last):
             self._offer(np.concatenate([np.repeat(node.chosen[None], len(last), axis=0), last], axis=1))
+
+    def _finish_with_pairs(self, node: _Node, pairs: Floats) -> None:
+        """Offer what two more items make of the set; of the pairs only those that the largest gains leave open."""
+        order = np.argsort(-node.gains, kind="stable")
+        gains, at, items = node.gains[order], node.at[order], node.items[order]
+        asked = self.need - node.worth - gains
+        ends = np.searchsorted(-gains, node.sums[order, 1] - asked, side="right")  # the row's partners come before
+        live = np.flatnonzero(ends > np.arange(len(ends)) + 1)
+        for start in range(0, len(live), 32):
+            rows = live[start : start + 32]
+            columns = slice(rows[0], ends[rows].max())
+            a, b = np.nonzero(pairs[at[rows, None], at[columns]] >= asked[rows, None] - gains[columns])
+            a, b = rows[a], b + columns.start
+            self._finish(node, np.column_stack([items[a], items[b]])[a < b])
+
+    def _finish_with_triples(self, node: _Node) -> None:
+        """Offer what three more items make of the set; pairs are left out that no third item makes good enough."""
+        pairs, gains = node.own_pairs(), node.gains
+        asked = self.need - node.worth - gains
+        brings = pairs + gains
+        most, widest = brings.max(axis=1), pairs.max(axis=1)
+        third = np.minimum(most[:, None] + widest, widest[:, None] + most)
+        a, b = np.nonzero(np.triu(brings + third >= asked[:, None], 1))
+        row, c = np.nonzero(brings[a] + pairs[b] >= (asked[a] - brings[a, b])[:, None])
+        later = c > b[row]
+        row, c = row[later], c[later]
+        self._finish(node, node.items[np.column_stack([a[row], b[row], c])])
 
     def _branch(self, node: _Node, missing: int, limit: float) -> float:
         """One item joins, and only those after it may follow."""
@@ -292,12 +331,16 @@ class _Tree:
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
         left_open = -np.inf
+        pairs = node.own_pairs()
         for block in self._blocks(len(order)):
             rows, reach = order[block], limits[block]
+            rows, reach = rows[reach >= self.need], reach[reach >= self.need]
+            if not len(rows):
+                return left_open
             brings = None
-            if node.pairs is not None:
+            if len(pairs):
                 # What each later item brings to a set of the row's item: its gain, their pair, half of its others.
-                brings = node.pairs[rows] + (node.gains + 0.5 * node.sums[:, missing - 2])
+                brings = pairs[rows] + (node.gains + 0.5 * node.sums[:, missing - 2])
                 brings[place <= place[rows, None]] = -np.inf
                 few = np.partition(brings, -(missing - 1), axis=1)[:, -(missing - 1) :]
                 reach = np.minimum(reach, node.worth + node.gains[rows] + few.sum(axis=1))
@@ -322,14 +365,15 @@ class _Tree:
         chosen = np.append(node.chosen, node.items[i])
         if self.problem.wanted.caps:
             later = later[self._allowed(chosen, node.items[later])]
-        items, linear, covered, pairs = node.items[later], node.linear[later], node.covered[later], None
-        if node.pairs is not None:
-            linear = linear + node.pairs[i, later] if self.sign > 0 else self.problem.linear(chosen, items)
-            pairs = node.pairs[later[:, None], later]
+        items, linear, covered = node.items[later], node.linear[later], node.covered[later]
+        if self.sign < 0:
+            linear = self.problem.linear(chosen, items)
+        elif node.pairs is not None:
+            linear = linear + node.pairs[node.at[i], node.at[later]]
         if self.covers:
             covered = self.problem.covered(chosen, items)
         worth = node.worth + float(node.linear[i]) + self.sign * float(node.covered[i])
         gains = self._gains(linear, covered, self.k - len(chosen))
-        child = _Node(chosen, worth, items, linear, covered, gains, pairs, node.sums[later, :-1])
+        child = _Node(chosen, worth, items, linear, covered, gains, node.pairs, node.at[later], node.sums[later, :-1])
         self._count_overlaps(child)
         return child

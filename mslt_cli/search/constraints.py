@@ -35,14 +35,9 @@ class Wanted:
 
     def permits(self, sets: Ints) -> NDArray[np.bool_]:
         """Which sets, of any one size, keep to the caps: shape (b, s) → (b,)."""
-        return keeps_to(self.caps, sets)
-
-
-def keeps_to(caps: tuple[Caps, ...], sets: Ints) -> NDArray[np.bool_]:
-    """Which sets keep to the caps: shape (b, s) → (b,)."""
-    fine = np.ones(len(sets), dtype=bool)
-    for cap in caps:
-        labels = np.sort(cap.labels[sets], axis=1)
-        if labels.shape[1] > cap.most:
-            fine &= ~(labels[:, cap.most :] == labels[:, : -cap.most]).any(axis=1)
-    return fine
+        fine = np.ones(len(sets), dtype=bool)
+        for cap in self.caps:
+            labels = np.sort(cap.labels[sets], axis=1)
+            if labels.shape[1] > cap.most:
+                fine &= ~(labels[:, cap.most :] == labels[:, : -cap.most]).any(axis=1)
+        return fine

@@ -66,14 +66,6 @@ class Coverage:
         """Value of each set and one language more, of some items or of all, shapes (b, k), (c,) → (b, c)."""
         return self.bits.counts_with_each(sets, items)[:, :, 0] / self.total
 
-    def share_of(self, target_ids: NDArray[Any], sets: Ints) -> Floats:
-        """Share of a target's ids that each set has, `|V_t ∩ ∪_{L∈C} V_L| / |V_t|`; shape (b, k) → (b,).
-
-        Raises:
-            ValueError: the target has no ids.
-        """
-        return TargetCoverage(self.ids, [target_ids]).values(sets)
-
 
 @dataclass(frozen=True, eq=False)
 class TargetCoverage:

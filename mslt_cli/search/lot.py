@@ -45,33 +45,26 @@ class Lot:
             number_of([position[item] for item in row if item in position], len(self._free))
             for row in np.sort(sets, axis=1).tolist()
         )
-        return np.array([(total - self._place(number)) / total for number in numbers])
+        return np.array([(total - self._walk(number)) / total for number in numbers])
 
     def at(self, place: int) -> tuple[int, ...]:
         """The set that stands at this place of the random order, 0 first."""
-        number = self._feistel(place, backwards=True)
-        while number >= self.total:
-            number = self._feistel(number, backwards=True)
-        others = set_number(number, len(self._free), self.k - len(self.fixed))
+        others = set_number(self._walk(place, backwards=True), len(self._free), self.k - len(self.fixed))
         return tuple(sorted([*self.fixed, *(self._free[i] for i in others)]))
 
-    def _place(self, number: int) -> int:
-        place = self._feistel(number)
-        while place >= self.total:
-            place = self._feistel(place)
-        return place
-
-    def _feistel(self, number: int, *, backwards: bool = False) -> int:
+    def _walk(self, number: int, *, backwards: bool = False) -> int:
+        """From a set's number to its place, or back."""
         mask = (1 << self._bits) - 1
-        left, right = number >> self._bits, number & mask
-        rounds = range(4)
-        if backwards:
-            for r in reversed(rounds):
-                left, right = right ^ self._mix(left, r), left
-        else:
-            for r in rounds:
-                left, right = right, left ^ self._mix(right, r)
-        return left << self._bits | right
+        while True:
+            left, right = number >> self._bits, number & mask
+            for r in range(4):
+                if backwards:
+                    left, right = right ^ self._mix(left, 3 - r), left
+                else:
+                    left, right = right, left ^ self._mix(right, r)
+            number = left << self._bits | right
+            if number < self.total:
+                return number
 
     def _mix(self, half: int, r: int) -> int:
         # splitmix64's finaliser, on 64-bit words; halves wider than that use it word by word

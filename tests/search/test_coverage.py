@@ -30,9 +30,9 @@ def test_coverage_counts_each_id_of_a_set_once(ids):
 
 
 def test_the_share_of_a_target_is_what_the_set_has_of_its_ids(ids):
-    pool = Coverage(ids)
+    target = TargetCoverage(ids, [np.array([2, 4, 5, 100])])
     # of 2, 4, 5, 100, language 0 has 2 and language 1 has 4; nobody has 5 or 100
-    assert pool.share_of(np.array([2, 4, 5, 100]), rows([0, 1], [1, 2], [2, 3])).tolist() == [2 / 4, 1 / 4, 0.0]
+    assert target.values(rows([0, 1], [1, 2], [2, 3])).tolist() == [2 / 4, 1 / 4, 0.0]
 
 
 def test_coverage_of_targets_is_the_mean_of_their_shares(ids):
@@ -109,7 +109,7 @@ def test_there_are_values_for_no_sets_at_all(ids):
         (lambda: TargetCoverage([np.array([1, -7])], [np.array([1])]), "A token id is negative."),
         (lambda: TargetCoverage([np.array([1])], []), "There is no target to cover."),
         (lambda: TargetCoverage([np.array([1])], [np.array([1]), np.array([])]), "Target 1 has no token id."),
-        (lambda: Coverage([np.array([1])]).share_of(np.array([]), rows([0])), "Target 0 has no token id."),
+        (lambda: TargetCoverage([np.array([1])], [np.array([])]), "Target 0 has no token id."),
     ],
 )
 def test_what_cannot_be_covered_is_an_error(make, message):

@@ -7,7 +7,7 @@ from instances import distances, pair_problem, unit
 from mslt_cli.search import ranking
 from mslt_cli.search.best import BestSets
 from mslt_cli.search.branch_and_bound import branch_and_bound
-from mslt_cli.search.constraints import Caps, Wanted, keeps_to
+from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.local_search import offer_good_sets
 from mslt_cli.search.maximin import maximin
 from mslt_cli.search.objective import DistinctLabels, PairSum
@@ -29,9 +29,9 @@ def constrained(seed, n=12):
 def test_a_quota_counts_the_labels_of_a_set():
     cap = Caps(np.array([7, 7, 7, 8, 9]), 2)
     # {0,1,2} holds label 7 three times, {0,1,3} twice
-    assert keeps_to((cap,), np.array([[0, 1, 2], [0, 1, 3], [2, 3, 4]])).tolist() == [False, True, True]
-    assert keeps_to((), np.array([[0, 1]])).tolist() == [True]
-    assert keeps_to((Caps(np.zeros(5), 3),), np.array([[0, 1, 2]])).tolist() == [True]
+    assert Wanted(5, 3, (), (cap,)).permits(np.array([[0, 1, 2], [0, 1, 3], [2, 3, 4]])).tolist() == [False, True, True]
+    assert Wanted(5, 2).permits(np.array([[0, 1]])).tolist() == [True]
+    assert Wanted(5, 3, (), (Caps(np.zeros(5), 3),)).permits(np.array([[0, 1, 2]])).tolist() == [True]
 
 
 @pytest.mark.parametrize("seed", range(40))
