@@ -20,83 +20,23 @@ Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
-class Coverage:
-    """Share of the pool's token ids that a set has: `|∪_{L∈C} V_L| / |∪_{L∈pool} V_L|`.
+class _Shares:
+    """Mean over some lists of token ids of the share that a set has of each.
 
     Attributes:
         ids: token ids of each of the n languages, whole numbers from 0 on; a language may have none.
-
-    Raises:
-        ValueError: no language has any id, or an id is negative.
-
-    Example:
-        >>> pool = Coverage([np.array([1, 2, 3]), np.array([3, 4]), np.array([9])])
-        >>> pool.values(np.array([[0, 1], [1, 2]]))
-        array([0.8, 0.6])
+        sizes: number of ids of each list, shape (lists,).
     """
 
     ids: Sequence[NDArray[Any]] = field(repr=False)
-    total: int = field(init=False)
-    """Number of different ids in the pool."""
-    bits: Bits = field(init=False, repr=False)
-    floor = 0.0
-    """Value of no set at all."""
-
-    def __post_init__(self) -> None:
-        every = _union(self.ids)
-        if not len(every):
-            raise ValueError("No language of the pool has a token id.")
-        object.__setattr__(self, "total", len(every))
-        object.__setattr__(self, "bits", Bits.of_ids(self.ids, [every]))
-
-    @property
-    def n(self) -> int:
-        """How many languages there are."""
-        return len(self.ids)
-
-    def count(self, sets: Ints) -> Ints:
-        """How many different ids each set has, shape (b, k) → (b,)."""
-        return self.bits.counts(sets)[:, 0].astype(np.int64)
-
-    def values(self, sets: Ints) -> Floats:
-        """Shape (b, k) → (b,), in 0..1."""
-        return self.bits.counts(sets)[:, 0] / self.total
-
-    def extended(self, sets: Ints, items: Ints | None = None) -> Floats:
-        """Value of each set and one language more, of some items or of all, shapes (b, k), (c,) → (b, c)."""
-        return self.bits.counts_with_each(sets, items)[:, :, 0] / self.total
-
-
-@dataclass(frozen=True, eq=False)
-class TargetCoverage:
-    """Mean over the targets of the share of a target's token ids that a set has: `|V_t ∩ ∪_{L∈C} V_L| / |V_t|`.
-
-    Attributes:
-        ids: token ids of each of the n languages of the pool, whole numbers from 0 on; a language may have none.
-        targets: token ids of each of the T targets.
-
-    Raises:
-        ValueError: there is no target, a target has no ids, or an id is negative.
-    """
-
-    ids: Sequence[NDArray[Any]] = field(repr=False)
-    targets: Sequence[NDArray[Any]] = field(repr=False)
     bits: Bits = field(init=False, repr=False)
     sizes: Floats = field(init=False, repr=False)
-    """Number of ids of each target, shape (T,)."""
     floor = 0.0
     """Value of no set at all."""
 
-    def __post_init__(self) -> None:
-        _union(self.ids)  # for its check
-        targets = [_union([target]) for target in self.targets]
-        if not targets:
-            raise ValueError("There is no target to cover.")
-        for number, target in enumerate(targets):
-            if not len(target):
-                raise ValueError(f"Target {number} has no token id.")
-        object.__setattr__(self, "bits", Bits.of_ids(self.ids, targets))
-        object.__setattr__(self, "sizes", np.array([len(target) for target in targets], dtype=np.float64))
+    def _measure(self, lists: Sequence[Ints]) -> None:
+        object.__setattr__(self, "bits", Bits.of_ids(self.ids, lists))
+        object.__setattr__(self, "sizes", np.array([len(one) for one in lists], dtype=np.float64))
 
     @property
     def n(self) -> int:
@@ -104,7 +44,7 @@ class TargetCoverage:
         return len(self.ids)
 
     def shares(self, sets: Ints) -> Floats:
-        """Share of each target's ids that each set has, shape (b, k) → (b, T)."""
+        """Share of each list's ids that each set has, shape (b, k) → (b, lists)."""
         return self.bits.counts(sets) / self.sizes
 
     def values(self, sets: Ints) -> Floats:
@@ -116,6 +56,59 @@ class TargetCoverage:
         """Value of each set and one language more, of some items or of all, shapes (b, k), (c,) → (b, c)."""
         mean: Floats = (self.bits.counts_with_each(sets, items) / self.sizes).mean(axis=2)
         return mean
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage(_Shares):
+    """Share of the pool's token ids that a set has: `|∪_{L∈C} V_L| / |∪_{L∈pool} V_L|`.
+
+    Raises:
+        ValueError: no language has any id, or an id is negative.
+
+    Example:
+        >>> pool = Coverage([np.array([1, 2, 3]), np.array([3, 4]), np.array([9])])
+        >>> pool.values(np.array([[0, 1], [1, 2]]))
+        array([0.8, 0.6])
+    """
+
+    def __post_init__(self) -> None:
+        every = _union(self.ids)
+        if not len(every):
+            raise ValueError("No language of the pool has a token id.")
+        self._measure([every])
+
+    @property
+    def total(self) -> int:
+        """Number of different ids in the pool."""
+        return int(self.sizes[0])
+
+    def count(self, sets: Ints) -> Ints:
+        """How many different ids each set has, shape (b, k) → (b,)."""
+        return self.bits.counts(sets)[:, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class TargetCoverage(_Shares):
+    """Mean over the targets of the share of a target's token ids that a set has: `|V_t ∩ ∪_{L∈C} V_L| / |V_t|`.
+
+    Attributes:
+        targets: token ids of each of the T targets.
+
+    Raises:
+        ValueError: there is no target, a target has no ids, or an id is negative.
+    """
+
+    targets: Sequence[NDArray[Any]] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _union(self.ids)  # for its check
+        targets = [_union([target]) for target in self.targets]
+        if not targets:
+            raise ValueError("There is no target to cover.")
+        for number, target in enumerate(targets):
+            if not len(target):
+                raise ValueError(f"Target {number} has no token id.")
+        self._measure(targets)
 
 
 @dataclass(frozen=True, eq=False)
