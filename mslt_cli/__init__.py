@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mslt_cli.criteria.request import Measured
     from mslt_cli.data.splits import fetch_data, read_data
-    from mslt_cli.measuring.language_means import fetch_embeddings
     from mslt_cli.measuring.mixing import probe
     from mslt_cli.measuring.parallel_sentences import aligned_sentences
-    from mslt_cli.measuring.vocabularies import fetch_vocabularies
+    from mslt_cli.measuring.per_language import fetch_embeddings, fetch_vocabularies
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.embeddings import EmbeddingOptions
     from mslt_cli.probing.pairs import ProbeOptions
@@ -63,9 +62,9 @@ _HOME = {
     "evaluate_model": "mslt_cli.runs.evaluate",
     "evaluate_run": "mslt_cli.runs.evaluate",
     "fetch_data": "mslt_cli.data.splits",
-    "fetch_embeddings": "mslt_cli.measuring.language_means",
+    "fetch_embeddings": "mslt_cli.measuring.per_language",
     "fetch_model": "mslt_cli.models.find",
-    "fetch_vocabularies": "mslt_cli.measuring.vocabularies",
+    "fetch_vocabularies": "mslt_cli.measuring.per_language",
     "find_task": "mslt_cli.tasks",
     "index_runs": "mslt_cli.runs.index",
     "read_data": "mslt_cli.data.splits",

@@ -178,7 +178,7 @@ def fetch_vocab_command(
 
       mslt fetch vocab --model xlm-r-base --task xnli --langs ar,de,zh
     """
-    from mslt_cli.measuring.vocabularies import fetch_vocabularies
+    from mslt_cli.measuring.per_language import fetch_vocabularies
     from mslt_cli.models.find import fetch_model
     from mslt_cli.show.fetched import show_vocabularies
 
@@ -218,7 +218,7 @@ def fetch_embeddings_command(
 
       mslt fetch embeddings --model e5-small --corpus cldr --split test --langs ar,de,en
     """
-    from mslt_cli.measuring.language_means import fetch_embeddings
+    from mslt_cli.measuring.per_language import fetch_embeddings
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.embeddings import EmbeddingOptions
     from mslt_cli.show.fetched import show_embeddings

@@ -13,11 +13,11 @@ from mslt_cli.show.terminal import print_lines
 if TYPE_CHECKING:
     from mslt_cli.data.prepared import Record
     from mslt_cli.data.splits import FetchReport
-    from mslt_cli.measuring.language_means import EmbeddingReport
-    from mslt_cli.measuring.vocabularies import VocabularyReport
+    from mslt_cli.measuring.per_language import Measurements
     from mslt_cli.models.find import Model
     from mslt_cli.runs.index import Indexed
     from mslt_cli.store.fill import FillReport
+    from mslt_cli.store.measured import Embedding, Vocabulary
     from mslt_cli.tasks.task import Task
 
 
@@ -152,7 +152,7 @@ def show_model(model: Model, form: str) -> None:
         show(Output([Column(name) for name in row], [row], row, line="folder"), form)
 
 
-def show_vocabularies(report: VocabularyReport, task: Task, form: str) -> None:
+def show_vocabularies(report: Measurements[Vocabulary], task: Task, form: str) -> None:
     """Print vocabularies, a row a language."""
     rows = [
         {
@@ -165,7 +165,7 @@ def show_vocabularies(report: VocabularyReport, task: Task, form: str) -> None:
             "unknown_share": round(row.unknown_share, 6),
             "status": "new" if row.iso639_3 in report.new else "stored",
         }
-        for row in report.vocabularies
+        for row in report.rows
     ]
     columns = [
         Column("language"),
@@ -177,13 +177,13 @@ def show_vocabularies(report: VocabularyReport, task: Task, form: str) -> None:
         Column("unknown_share", percent, right=True, header="unknown, %", spare=True),
         Column("status"),
     ]
-    first = report.vocabularies[0]
+    first = report.rows[0]
     limited = f", the first {first.examples_limit:,} rows" if first.examples_limit else ""
     footer = [f"{first.model} on {first.task} {first.split}{limited}. `mslt select --by vocab` ranks by it."]
     show_rows(columns, rows, form, key="vocabularies", footer=footer)
 
 
-def show_embeddings(report: EmbeddingReport, corpus: Task, form: str) -> None:
+def show_embeddings(report: Measurements[Embedding], corpus: Task, form: str) -> None:
     """Print embeddings, a row a language."""
     rows = [
         {
@@ -193,11 +193,11 @@ def show_embeddings(report: EmbeddingReport, corpus: Task, form: str) -> None:
             "dimensions": len(row.vector),
             "status": "new" if row.iso639_3 in report.new else "stored",
         }
-        for row in report.embeddings
+        for row in report.rows
     ]
     columns = [Column("language"), Column("sentences", ",", right=True), Column("layers", right=True)]
     columns += [Column("dimensions", right=True), Column("status")]
-    chosen = report.embeddings[0].set
+    chosen = report.rows[0].set
     how = f", prefix {chosen.prefix!r}" if chosen.prefix else ""
     how += "" if chosen.special_tokens else ", without special tokens"
     how += f", the first {chosen.limit:,} rows" if chosen.limit else ""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mslt_cli.errors import UsageError
-from mslt_cli.measuring.language_means import fetch_embeddings
+from mslt_cli.measuring.per_language import fetch_embeddings
 from mslt_cli.models.find import fetch_model
 from mslt_cli.probing.embeddings import EmbeddingOptions
 from mslt_cli.store.db import open_store
@@ -86,10 +86,10 @@ def test_special_tokens_and_prefix_are_measurements_of_their_own(store, model, c
     fetch_embeddings(store, model, corpus)
     plain = fetch_embeddings(store, model, corpus, options=EmbeddingOptions(special_tokens=False))
     by_hand = np.mean([alone(model, text, 2, special=False) for text in TEXTS["en"]], axis=0)
-    np.testing.assert_allclose({e.iso639_3: e for e in plain.embeddings}["eng"].vector, by_hand, atol=1e-5)
+    np.testing.assert_allclose({e.iso639_3: e for e in plain.rows}["eng"].vector, by_hand, atol=1e-5)
     prefixed = fetch_embeddings(store, model, corpus, options=EmbeddingOptions(prefix="the "))
     by_hand = np.mean([alone(model, f"the {text}", 2) for text in TEXTS["en"]], axis=0)
-    np.testing.assert_allclose({e.iso639_3: e for e in prefixed.embeddings}["eng"].vector, by_hand, atol=1e-5)
+    np.testing.assert_allclose({e.iso639_3: e for e in prefixed.rows}["eng"].vector, by_hand, atol=1e-5)
     assert len(embedding_sets(store)) == 3
 
 
@@ -100,13 +100,13 @@ def test_what_is_stored_is_not_measured_again_unless_it_changed(store, model, co
     (tmp_path / "de.csv").write_text("text\ndie Katze\n")
     again = fetch_embeddings(store, model, corpus)
     assert again.new == {"deu"}
-    assert {e.iso639_3: e.sentences for e in again.embeddings} == {"eng": 3, "deu": 1}
+    assert {e.iso639_3: e.sentences for e in again.rows} == {"eng": 3, "deu": 1}
     assert fetch_embeddings(store, model, corpus, force=True).new == first.new
 
 
 def test_a_limit_takes_the_first_rows(store, model, corpus):
     report = fetch_embeddings(store, model, corpus, ("eng",), limit=1)
-    np.testing.assert_allclose(report.embeddings[0].vector, alone(model, TEXTS["en"][0], 2), atol=1e-5)
+    np.testing.assert_allclose(report.rows[0].vector, alone(model, TEXTS["en"][0], 2), atol=1e-5)
     with pytest.raises(UsageError, match="--limit is 0"):
         fetch_embeddings(store, model, corpus, limit=0)
 
@@ -119,7 +119,7 @@ def test_other_weights_are_measured_again(store, model, corpus):
     save_file({name: 2 * tensor for name, tensor in weights.items()}, model.files.weights[0], metadata={"format": "pt"})
     after = fetch_embeddings(store, fetch_model(model.name), corpus)
     assert after.new == before.new
-    assert not np.allclose(before.embeddings[0].vector, after.embeddings[0].vector)
+    assert not np.allclose(before.rows[0].vector, after.rows[0].vector)
 
 
 def test_a_decoder_is_measured_by_its_own_name_of_layers(tmp_path, corpus, store, model):
@@ -128,4 +128,4 @@ def test_a_decoder_is_measured_by_its_own_name_of_layers(tmp_path, corpus, store
     config = transformers.BloomConfig(vocab_size=9, hidden_size=8, n_layer=1, n_head=2)
     transformers.BloomModel(config).save_pretrained(folder)
     assert "n_layer" in json.loads((folder / "config.json").read_text())
-    assert fetch_embeddings(store, fetch_model(str(folder)), corpus).embeddings[0].set.last_layer == 1
+    assert fetch_embeddings(store, fetch_model(str(folder)), corpus).rows[0].set.last_layer == 1

@@ -5,7 +5,7 @@ import pytest
 
 from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import ModelError
-from mslt_cli.measuring.vocabularies import count_tokens, fetch_vocabularies
+from mslt_cli.measuring.per_language import count_tokens, fetch_vocabularies
 from mslt_cli.models.find import fetch_model
 from mslt_cli.models.tokenizer import read_tokenizer, unknown_id
 from mslt_cli.store.db import open_store
@@ -85,7 +85,7 @@ def test_a_byte_level_tokenizer_reads_words_with_the_blanks_between_them():
 def test_batches_do_not_change_what_is_counted(tokenizer, monkeypatch):
     texts = [" ".join(WORDS[1 + i % 6 :]) for i in range(50)]
     whole = count_tokens(tokenizer, texts, None)
-    monkeypatch.setattr("mslt_cli.measuring.vocabularies.BATCH", 7)
+    monkeypatch.setattr("mslt_cli.measuring.per_language.BATCH", 7)
     parts = count_tokens(tokenizer, texts, None)
     assert (whole.tokens, whole.words) == (parts.tokens, parts.words)
     assert (whole.seen == parts.seen).all()
@@ -112,7 +112,7 @@ def test_a_language_whose_data_changed_is_measured_again(own_store, model, task,
         (tmp_path / "de.csv").write_text("text,label\ndie Katze,yes\n")
         again = fetch_vocabularies(store, model, task)
         assert again.new == {"deu"}
-        assert {v.iso639_3: v.tokens for v in again.vocabularies} == {"eng": 5, "deu": 2}
+        assert {v.iso639_3: v.tokens for v in again.rows} == {"eng": 5, "deu": 2}
 
 
 def test_a_limit_reads_the_first_rows_and_is_another_measurement(own_store, model, task):
@@ -120,7 +120,7 @@ def test_a_limit_reads_the_first_rows_and_is_another_measurement(own_store, mode
         fetch_vocabularies(store, model, task)
         limited = fetch_vocabularies(store, model, task, ("eng",), limit=1)
         assert limited.new == {"eng"}
-        assert limited.vocabularies[0].tokens == 3  # the cat sleeps
+        assert limited.rows[0].tokens == 3  # the cat sleeps
 
 
 def test_a_language_of_a_stopped_run_stays(own_store, model, task, tmp_path):
@@ -130,7 +130,7 @@ def test_a_language_of_a_stopped_run_stays(own_store, model, task, tmp_path):
             fetch_vocabularies(store, model, task)
         (tmp_path / "de.csv").write_text("text,label\ndie,yes\n")
         fetch_data(task)
-        assert fetch_vocabularies(store, model, task, ("eng",)).vocabularies[0].tokens == 5
+        assert fetch_vocabularies(store, model, task, ("eng",)).rows[0].tokens == 5
 
 
 def test_what_is_no_tokenizer_is_said(tmp_path):

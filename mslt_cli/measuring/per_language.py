@@ -1,32 +1,56 @@
-"""`fetch_vocabularies`: reads each language's data with a model's tokenizer, and stores which tokens occur."""
+"""`fetch_vocabularies` and `fetch_embeddings`: what a model makes of each language, measured once and stored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli import __version__
-from mslt_cli.data.prepared import load
+from mslt_cli.data.prepared import Record, load
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UsageError
+from mslt_cli.measuring.sentence_vectors import count_layers
 from mslt_cli.models.find import Model
-from mslt_cli.models.folder import tokenizer_sha256
+from mslt_cli.models.folder import tokenizer_sha256, weights_sha256
 from mslt_cli.models.tokenizer import glues_words, read_tokenizer, unknown_id
+from mslt_cli.probing.embeddings import EmbeddingOptions, embedding_batches, mean_embeddings
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.store.db import Store
-from mslt_cli.store.measured import Vocabulary, read_vocabularies, save_vocabulary
+from mslt_cli.store.measured import (
+    Embedding,
+    MeasuredSet,
+    Vocabulary,
+    read_embeddings,
+    read_vocabularies,
+    save_embeddings,
+    save_vocabulary,
+)
 from mslt_cli.tasks.task import Task
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+Row = TypeVar("Row", Vocabulary, Embedding)
 BATCH = 2_000
 """Sentences that go to the tokenizer at once; its threads share them."""
+
+
+@dataclass(frozen=True)
+class Measurements(Generic[Row]):
+    """What a store has of some languages after they were measured."""
+
+    rows: tuple[Row, ...]
+    """One for each language; embeddings are those of the last layer, and the layers before it are stored as well."""
+    new: frozenset[str]
+    """ISO 639-3 codes of the languages that were measured now."""
+    sentences_per_s: float | None = None
+    """While a model embedded; None if it embedded nothing."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +66,6 @@ class Counts:
     """Whether each token id occurs, shape (vocabulary size,)."""
 
 
-@dataclass(frozen=True)
-class VocabularyReport:
-    """The vocabularies that a store has after `fetch_vocabularies`."""
-
-    vocabularies: tuple[Vocabulary, ...]
-    new: frozenset[str]
-    """ISO 639-3 codes of the languages that were measured now."""
-
-
 def fetch_vocabularies(
     store: Store,
     model: Model,
@@ -61,7 +76,7 @@ def fetch_vocabularies(
     limit: int | None = None,
     force: bool = False,
     progress: Progress = QUIET,
-) -> VocabularyReport:
+) -> Measurements[Vocabulary]:
     """Measure and store the vocabulary of each language, unless what is stored still holds.
 
     Args:
@@ -78,10 +93,7 @@ def fetch_vocabularies(
         ModelError: the tokenizer cannot be read.
         MissingPackageError: tokenizers is not installed.
     """
-    split = split or task.training
-    if limit is not None and limit < 1:
-        raise UsageError(f"--limit is {limit}; it has to be at least 1.")
-    records = ensure_data(task, languages, split, progress=progress)
+    split, records = _data_to_measure(task, languages, split, limit, progress)
     fingerprint = tokenizer_sha256(model.folder)
     stored = read_vocabularies(store, model.name, task.variant, split, limit or 0)
     still_hold = {
@@ -114,7 +126,84 @@ def fetch_vocabularies(
             )
             save_vocabulary(store, stored[record.language])
             step.advance(frame.height)
-    return VocabularyReport(tuple(stored[r.language] for r in records), frozenset(r.language for r in todo))
+    return Measurements(tuple(stored[r.language] for r in records), frozenset(r.language for r in todo))
+
+
+def fetch_embeddings(
+    store: Store,
+    model: Model,
+    corpus: Task,
+    languages: Sequence[str] = (),
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    options: EmbeddingOptions = EmbeddingOptions(),
+    force: bool = False,
+    progress: Progress = QUIET,
+) -> Measurements[Embedding]:
+    """Measure and store each language's mean sentence embedding in every layer, unless what is stored still holds.
+
+    The corpus is the task whose sentences are embedded; all else is as in `fetch_vocabularies`.
+
+    Raises:
+        DataError, FetchError, UnknownNameError: as `ensure_data`.
+        ModelError: the model cannot be loaded, or gives no finite numbers.
+        MissingPackageError: torch or transformers is not installed.
+    """
+    split, records = _data_to_measure(corpus, languages, split, limit, progress)
+    fingerprint = weights_sha256(model.folder)
+    chosen = MeasuredSet(
+        model=model.name,
+        data=corpus.variant,
+        split=split,
+        prefix=options.prefix,
+        special_tokens=options.special_tokens,
+        limit=limit or 0,
+        last_layer=count_layers(model.files.config),
+        languages=len(records),
+    )
+    stored = read_embeddings(store, chosen, chosen.last_layer)
+    still_hold = {(e.iso639_3, e.data_sha256) for e in stored.values() if e.weights_sha256 == fingerprint and not force}
+    todo = [record for record in records if (record.language, record.content_sha256) not in still_hold]
+    speed = None
+    if todo:
+        from mslt_cli.models.loading import load_encoder
+
+        with progress.step(f"load {model.name}"):
+            tokenizer, network = load_encoder(model.folder, device=options.device)
+        texts = [corpus.sentences(load(corpus, record).head(limit or record.rows)) for record in todo]
+        n = sum(map(len, texts))
+        started = perf_counter()
+        with progress.step(f"embed {corpus.name}", n, "sentences") as step:
+            for record, own in zip(todo, texts, strict=True):
+                batches = embedding_batches(network, tokenizer, own, options, "all", progress.note)
+                rows = [
+                    Embedding(
+                        set=chosen,
+                        layer=layer,
+                        iso639_3=record.language,
+                        weights_sha256=fingerprint,
+                        data_sha256=record.content_sha256,
+                        sentences=len(own),
+                        vector=mean.astype(np.float32),
+                        mslt_version=__version__,
+                        measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                    )
+                    for layer, mean in mean_embeddings(batches, step).items()
+                ]
+                save_embeddings(store, rows)
+                stored[record.language] = rows[chosen.last_layer]
+        speed = n / (perf_counter() - started)
+    return Measurements(tuple(stored[r.language] for r in records), frozenset(r.language for r in todo), speed)
+
+
+def _data_to_measure(
+    task: Task, languages: Sequence[str], split: str | None, limit: int | None, progress: Progress
+) -> tuple[str, list[Record]]:
+    split = split or task.training
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit is {limit}; it has to be at least 1.")
+    return split, ensure_data(task, languages, split, progress=progress)
 
 
 def count_tokens(tokenizer: Tokenizer, texts: Sequence[str] | Sequence[list[str]], unknown: int | None) -> Counts:
