@@ -56,7 +56,7 @@ def main() -> None:
     worst = max(abs(ours[a, b].value - naive(exact[a], exact[b])) for a, b in pairs[:5])
     plain = seconds(lambda: [naive(exact[a], exact[b]) for a, b in pairs], 1)
     quick = seconds(lambda: pairwise_cka(embeddings, names, ProbeOptions(resamples=0)), given.rounds)
-    whole = seconds(lambda: pairwise_cka(embeddings, names), given.rounds)
+    whole = seconds(lambda: pairwise_cka(embeddings, names, ProbeOptions()), given.rounds)
     print(f"{given.languages} languages, {given.sentences} sentences, {given.width} wide; they differ by {worst:.0e}")
     print(f"  double loop               {plain:7.2f} s")
     print(f"  all pairs at once         {quick:7.2f} s, {plain / quick:.0f} ×")

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from mslt_cli.criteria.request import Measured
     from mslt_cli.data.splits import fetch_data, read_data
     from mslt_cli.measuring.mixing import probe
-    from mslt_cli.measuring.parallel_sentences import aligned_sentences
     from mslt_cli.measuring.per_language import fetch_embeddings, fetch_vocabularies
+    from mslt_cli.measuring.sentence_vectors import aligned_sentences
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.embeddings import EmbeddingOptions
     from mslt_cli.probing.pairs import ProbeOptions
@@ -57,7 +57,7 @@ __all__ = [
 _HOME = {
     "EmbeddingOptions": "mslt_cli.probing.embeddings",
     "ProbeOptions": "mslt_cli.probing.pairs",
-    "aligned_sentences": "mslt_cli.measuring.parallel_sentences",
+    "aligned_sentences": "mslt_cli.measuring.sentence_vectors",
     "compare_runs": "mslt_cli.runs.compare",
     "evaluate_model": "mslt_cli.runs.evaluate",
     "evaluate_run": "mslt_cli.runs.evaluate",

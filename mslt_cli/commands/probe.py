@@ -91,14 +91,17 @@ def probe_command(
     from mslt_cli.errors import StoreError, UsageError
     from mslt_cli.languages.pools import split_names
     from mslt_cli.measuring.mixing import probe, stored_probes
-    from mslt_cli.measuring.parallel_sentences import aligned_sentences
+    from mslt_cli.measuring.sentence_maps import map_sentences
+    from mslt_cli.measuring.sentence_vectors import aligned_sentences
     from mslt_cli.models.find import fetch_model
     from mslt_cli.probing.embeddings import EmbeddingOptions, Layers
     from mslt_cli.probing.maps import PROJECTIONS, require_points
     from mslt_cli.probing.pairs import ProbeOptions
     from mslt_cli.runs.index import find_run
     from mslt_cli.show.bars import progress
+    from mslt_cli.show.drawing import require_figure
     from mslt_cli.show.mixing_tables import show_probe, text_rows
+    from mslt_cli.show.probe_maps import save_figure, save_page
     from mslt_cli.store.db import open_store, store_path
     from mslt_cli.store.probes import save_probes
 
@@ -108,8 +111,6 @@ def probe_command(
     if projection not in PROJECTIONS:
         raise UsageError(f"--map is {projection!r}; it can be {', '.join(PROJECTIONS)}.")
     if out is not None:
-        from mslt_cli.show.drawing import require_figure
-
         require_figure(out)
     if interactive is not None and interactive.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--interactive {interactive} is a page: give it a name that ends in .html.")
@@ -144,9 +145,6 @@ def probe_command(
     show_probe(measured, form)
     if out is None and interactive is None:
         return
-    from mslt_cli.measuring.sentence_maps import map_sentences
-    from mslt_cli.show.probe_maps import save_figure, save_page
-
     maps = map_sentences(measured, names, projection, perplexity=perplexity, seed=seed, progress=bars)
     if out is not None:
         for line in [*save_figure(out, maps), f"figure: {out}"]:

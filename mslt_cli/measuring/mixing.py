@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli import __version__
 from mslt_cli.errors import UnknownNameError, UsageError
-from mslt_cli.measuring.parallel_sentences import Sentences
-from mslt_cli.measuring.sentence_vectors import Embedder, make_embedder, sentence_vectors
+from mslt_cli.measuring.sentence_vectors import Embedder, Sentences, make_embedder, sentence_vectors
 from mslt_cli.models.find import Model
 from mslt_cli.probing.cka import pairwise_cka
 from mslt_cli.probing.embeddings import EmbeddingOptions, Layers
@@ -122,12 +122,8 @@ def probe(
     Args:
         models: as `fetch_model` gives them, or finished runs that kept their weights. They may differ in width: only
             values are compared across models.
-        sentences: see `aligned_sentences`.
-        layers: numbers, "last" or "all".
-        metrics: rows of PROBE_METRICS.
-        options: how the mixing is measured.
-        embedding: how sentences are embedded.
-        progress: shows what is done.
+        sentences: as `aligned_sentences` gives them.
+        metrics: names of PROBE_METRICS.
 
     Raises:
         UnknownNameError: a metric does not exist.
@@ -153,8 +149,7 @@ def probe(
         with progress.step(f"measure {embedder.label}", len(vectors) * len(metrics), "values") as step:
             for layer in sorted(vectors):
                 for name in metrics:
-                    given = list(vectors[layer].values())
-                    measured = PROBE_METRICS[name].compute(given, sentences.codes, options)
+                    measured = PROBE_METRICS[name].compute([*vectors[layer].values()], sentences.codes, options)
                     measures += _measures(embedder, sentences, layer, name, measured)
                     overall[name][embedder.label] = measured[()]  # the last layer's stays
                     step.advance()
@@ -198,23 +193,19 @@ def stored_probes(probe: Probe) -> list[StoredProbe]:
     sentences = probe.sentences
     languages = tuple(sorted(sentences.languages))
     data = "\n".join(f"{language} {sentences.records[language].content_sha256}" for language in languages)
-    data_sha256 = hashlib.sha256(data.encode()).hexdigest()
-    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+    of_all: dict[str, Any] = {
+        "corpus": sentences.corpus.variant,
+        "split": sentences.split,
+        "languages": languages,
+        "pooling": probe.how,
+        "data_sha256": hashlib.sha256(data.encode()).hexdigest(),
+        "mslt_version": __version__,
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
     rows = []
     for measure in probe.measures:
         a, b = sorted((measure.a, measure.b))
         low, high = (None if math.isnan(end) else end for end in (measure.low, measure.high))
         own = vars(measure) | {"run_id": measure.run_id or "", "a": a, "b": b, "low": low, "high": high}
-        rows.append(
-            StoredProbe(
-                **own,
-                corpus=sentences.corpus.variant,
-                split=sentences.split,
-                languages=languages,
-                pooling=probe.how,
-                data_sha256=data_sha256,
-                mslt_version=__version__,
-                measured_at=measured_at,
-            )
-        )
+        rows.append(StoredProbe(**own, **of_all))
     return rows

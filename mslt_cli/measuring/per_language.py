@@ -18,6 +18,7 @@ from mslt_cli.errors import DataError, UsageError
 from mslt_cli.measuring.sentence_vectors import count_layers
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import tokenizer_sha256, weights_sha256
+from mslt_cli.models.loading import load_encoder
 from mslt_cli.models.tokenizer import glues_words, read_tokenizer, unknown_id
 from mslt_cli.probing.embeddings import EmbeddingOptions, embedding_batches, mean_embeddings
 from mslt_cli.progress import QUIET, Progress
@@ -51,19 +52,6 @@ class Measurements(Generic[Row]):
     """ISO 639-3 codes of the languages that were measured now."""
     sentences_per_s: float | None = None
     """While a model embedded; None if it embedded nothing."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Counts of texts as a tokenizer splits them."""
-
-    sentences: int
-    words: int
-    characters: int
-    tokens: int
-    unknown_tokens: int
-    seen: NDArray[np.bool_]
-    """Whether each token id occurs, shape (vocabulary size,)."""
 
 
 def fetch_vocabularies(
@@ -106,8 +94,8 @@ def fetch_vocabularies(
         for record in todo:
             assert tokenizer is not None
             frame = load(task, record).head(limit or record.rows)
-            counts = count_tokens(tokenizer, task.sentences(frame), unknown_id(tokenizer))
-            if not counts.tokens:
+            counts, seen = count_tokens(tokenizer, task.sentences(frame), unknown_id(tokenizer))
+            if not counts["tokens"]:
                 raise DataError(f"{task.name} {split} in {record.code} has no text that {model.name} can read.")
             stored[record.language] = Vocabulary(
                 model=model.name,
@@ -118,9 +106,8 @@ def fetch_vocabularies(
                 data_sha256=record.content_sha256,
                 examples_limit=limit or 0,
                 examples=frame.height,
-                **{name: count for name, count in vars(counts).items() if name != "seen"},
-                distinct_tokens=int(counts.seen.sum()),
-                token_bits=np.packbits(counts.seen),
+                **counts,
+                token_bits=np.packbits(seen),
                 mslt_version=__version__,
                 measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
@@ -167,8 +154,6 @@ def fetch_embeddings(
     todo = [record for record in records if (record.language, record.content_sha256) not in still_hold]
     speed = None
     if todo:
-        from mslt_cli.models.loading import load_encoder
-
         with progress.step(f"load {model.name}"):
             tokenizer, network = load_encoder(model.folder, device=options.device)
         texts = [corpus.sentences(load(corpus, record).head(limit or record.rows)) for record in todo]
@@ -206,13 +191,18 @@ def _data_to_measure(
     return split, ensure_data(task, languages, split, progress=progress)
 
 
-def count_tokens(tokenizer: Tokenizer, texts: Sequence[str] | Sequence[list[str]], unknown: int | None) -> Counts:
+def count_tokens(
+    tokenizer: Tokenizer, texts: Sequence[str] | Sequence[list[str]], unknown: int | None
+) -> tuple[dict[str, int], NDArray[np.bool_]]:
     """Tokenize sentences or lists of words, without the special tokens that a model puts around them.
 
     All cores share the work. `unknown` is the tokenizer's `unknown_id`.
+
+    Returns:
+        Counts by the columns of a `Vocabulary`; and whether each token id occurs, shape (vocabulary size,).
     """
     seen = np.zeros(tokenizer.get_vocab_size(with_added_tokens=True), dtype=bool)
-    tokens = unknown_tokens = n_words = characters = 0
+    counts = {"sentences": len(texts), "words": 0, "characters": 0, "tokens": 0, "unknown_tokens": 0}
     glues = bool(texts) and not isinstance(texts[0], str) and glues_words(tokenizer)
     for at in range(0, len(texts), BATCH):
         batch = [" ".join(text) if glues else text for text in texts[at : at + BATCH]]
@@ -220,10 +210,10 @@ def count_tokens(tokenizer: Tokenizer, texts: Sequence[str] | Sequence[list[str]
         encoded = tokenizer.encode_batch_fast(batch, is_pretokenized=split_already, add_special_tokens=False)
         ids = np.fromiter((i for item in encoded for i in item.ids), dtype=np.int64)
         seen[ids] = True
-        tokens += len(ids)
-        unknown_tokens += int((ids == unknown).sum()) if unknown is not None else 0
+        counts["tokens"] += len(ids)
+        counts["unknown_tokens"] += int((ids == unknown).sum()) if unknown is not None else 0
         for text in batch:
             words = text.split() if isinstance(text, str) else text
-            n_words += len(words)
-            characters += sum(map(len, words))
-    return Counts(len(texts), n_words, characters, tokens, unknown_tokens, seen)
+            counts["words"] += len(words)
+            counts["characters"] += sum(map(len, words))
+    return counts | {"distinct_tokens": int(seen.sum())}, seen

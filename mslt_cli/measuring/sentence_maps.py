@@ -31,9 +31,8 @@ class SentenceMaps:
     about: str
     """Corpus, sentences, layer and projection."""
     codes: tuple[str, ...]
-    """Of the languages, as the corpus has them."""
+    """Of the languages, as the corpus has them; names and texts have this order."""
     names: tuple[str, ...]
-    """Of the languages, in that order."""
     models: tuple[ModelMap, ...]
     metric: str
     """What the values of pairs are: "CKA"."""
@@ -44,13 +43,9 @@ class SentenceMaps:
 def map_sentences(
     probe: Probe, names: Mapping[str, str], how: str, *, perplexity: float, seed: int, progress: Progress = QUIET
 ) -> SentenceMaps:
-    """Map the sentences of every model, in the last layer that was probed.
+    """Map the sentences of every model, in the last layer that was probed (see `project`).
 
-    Args:
-        probe: what `probe` measured.
-        names: of languages, by ISO 639-3 code.
-        how, perplexity, seed: see `project`.
-        progress: counts the models.
+    `names` are those of languages by ISO 639-3 code.
 
     Raises:
         DataError: there are too few sentences for the perplexity.

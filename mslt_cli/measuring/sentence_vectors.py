@@ -1,4 +1,6 @@
-"""Embeddings of sentences by a model or a run, made once: one file for each layer, beside the run or in the cache.
+"""Sentences that all languages of a corpus have, and their embeddings by a model or a run.
+
+Embeddings are made once: there is one file for each layer, beside the run or in the cache.
 
     runs/…/cache/9f86d081884c/pud-test-ara-0a1b2c3d4e5f-mean/012.safetensors
     HF_HOME/mslt/probe/e5-small-1571fc982750/pud-test-ara-0a1b2c3d4e5f-mean/012.safetensors
@@ -9,25 +11,97 @@ The names state all that the content depends on: the model, the rows, the poolin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.errors import FetchError, ModelError
+from mslt_cli.data.prepared import Record, load
+from mslt_cli.data.splits import ensure_data
+from mslt_cli.errors import DataError, FetchError, ModelError, UsageError
 from mslt_cli.files import cache_home, new_file, sha256_of
-from mslt_cli.measuring.parallel_sentences import Sentences
 from mslt_cli.models.adapter import ADAPTER
+from mslt_cli.models.decoder import load_decoder
 from mslt_cli.models.find import Model, fetch_model
 from mslt_cli.models.folder import weights_checksum
+from mslt_cli.models.loading import SAFE, load_encoder, quiet
 from mslt_cli.probing.embeddings import EmbeddingOptions, Layers, layer_numbers, sentence_embeddings
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.directory import Run, RunError
+from mslt_cli.tasks.task import Task
 from mslt_cli.training.settings import Settings
+
+PARALLEL = ("parallel", "sequence-classification")
+"""Kinds of task with one text in a row."""
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """n sentences that all languages have."""
+
+    corpus: Task
+    split: str
+    languages: tuple[str, ...]
+    """ISO 639-3 codes."""
+    ids: tuple[str, ...]
+    records: dict[str, Record]
+    texts: dict[str, list[str]]
+    """By language, all rows of its data."""
+    rows: dict[str, NDArray[np.int64]]
+    """By language, the places of the n sentences among its rows."""
+
+    @property
+    def codes(self) -> list[str]:
+        """The corpus's own codes of the languages."""
+        return [self.corpus.code(language) for language in self.languages]
+
+    def text(self, language: str) -> list[str]:
+        """The n sentences in a language."""
+        return [self.texts[language][row] for row in self.rows[language].tolist()]
+
+
+def aligned_sentences(
+    corpus: Task, languages: Sequence[str], split: str, *, limit: int | None = None, progress: Progress = QUIET
+) -> Sentences:
+    """The sentences that all languages have, in the order of the first language, at most `limit` of them.
+
+    Args:
+        corpus: a task whose equal ids are the same sentence.
+        languages: two or more, in any spelling; missing data are fetched.
+        progress: shows downloads, and notes how many sentences were left out.
+
+    Raises:
+        UsageError: there is one language, or the task is not parallel.
+        DataError: the data of a language cannot be had, or there is no sentence that all have.
+    """
+    if not corpus.aligned or corpus.kind not in PARALLEL:
+        raise UsageError(f"{corpus.name} has no sentences that are translations of each other. Take pud.")
+    languages = tuple(dict.fromkeys(corpus.language(language) for language in languages))
+    if len(languages) < 2:
+        raise UsageError("A probe compares languages: name two or more with --langs.")
+    records = {record.language: record for record in ensure_data(corpus, languages, split, progress=progress)}
+    frames = {language: load(corpus, records[language]) for language in languages}
+    places = {language: {id_: row for row, id_ in enumerate(frame["id"])} for language, frame in frames.items()}
+    common = set.intersection(*map(set, places.values()))
+    kept = [id_ for id_ in places[languages[0]] if id_ in common][:limit]
+    if not kept:
+        codes = ", ".join(corpus.code(language) for language in languages)
+        raise DataError(f"No sentence of {corpus.name} {split} is in all of {codes}.")
+    lost = {corpus.code(language): len(own) - len(common) for language, own in places.items()}
+    if dropped := ", ".join(f"{n:,} in {code}" for code, n in lost.items() if n):
+        progress.note(f"{corpus.name}: {len(common):,} sentences are in all languages; dropped {dropped}")
+    return Sentences(
+        corpus=corpus,
+        split=split,
+        languages=languages,
+        ids=tuple(kept),
+        records=records,
+        texts={language: frame["text"].to_list() for language, frame in frames.items()},
+        rows={language: np.array([place[id_] for id_ in kept]) for language, place in places.items()},
+    )
 
 
 @dataclass(frozen=True)
@@ -40,7 +114,6 @@ class Embedder:
     """Name of the model, or of the one that the run was trained from."""
     run_id: str | None
     weights_sha256: str
-    """Tells its weights from others."""
     cache: Path
     """Folder of its embeddings."""
     last_layer: int
@@ -74,22 +147,34 @@ def _of_model(model: Model) -> Embedder:
         weights_sha256=weights,
         cache=cache_home() / "probe" / f"{model.name.rstrip('/').rpartition('/')[2]}-{weights[:12]}",
         last_layer=count_layers(model.files.config),
-        load=partial(_load_encoder, model.folder),
+        load=lambda device: load_encoder(model.folder, device=device),
     )
 
 
 def _of_run(run: Run, model: Model) -> Embedder:
-    folder, settings = run.model_folder, Settings.from_json(run.identity["settings"])
+    folder = run.model_folder
     if folder is None:
         raise RunError(
             f"The weights of run {run.run_id} were not kept. Train it again with: {run.record['command']} --keep-model"
         )
+    settings = Settings.from_json(run.identity["settings"])
     if settings.adapter is None:
-        weights, load = weights_checksum(folder), partial(_load_encoder, folder)
+        weights = weights_checksum(folder)
     else:
         both = f"{run.identity['model']['weights_sha256']} {sha256_of(folder / ADAPTER)}"
         weights = hashlib.sha256(both.encode()).hexdigest()
-        load = partial(_load_adapted, model.folder, folder, settings)
+
+    def load(device: str | None) -> tuple[Any, Any]:
+        if settings.adapter is None:
+            return load_encoder(folder, device=device)
+        import transformers
+
+        decoder = load_decoder(model.folder, adapter=settings.adapter, precision=settings.precision, device=device)
+        decoder.load(folder)
+        with quiet():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(model.folder, **SAFE)
+        return tokenizer, decoder.network.get_base_model().base_model
+
     seed = run.identity.get("seed")
     return Embedder(
         label=str(run.record["name"]) + (f" seed {seed}" if seed else ""),
@@ -100,25 +185,6 @@ def _of_run(run: Run, model: Model) -> Embedder:
         last_layer=count_layers(model.files.config),
         load=load,
     )
-
-
-def _load_encoder(folder: Path, device: str | None) -> tuple[Any, Any]:
-    from mslt_cli.models.loading import load_encoder
-
-    return load_encoder(folder, device=device)
-
-
-def _load_adapted(base: Path, adapter: Path, settings: Settings, device: str | None) -> tuple[Any, Any]:
-    import transformers
-
-    from mslt_cli.models.decoder import load_decoder
-    from mslt_cli.models.loading import SAFE, quiet
-
-    decoder = load_decoder(base, adapter=settings.adapter, precision=settings.precision, device=device)
-    decoder.load(adapter)
-    with quiet():
-        tokenizer = transformers.AutoTokenizer.from_pretrained(base, **SAFE)
-    return tokenizer, decoder.network.get_base_model().base_model
 
 
 def count_layers(config: dict[str, Any]) -> int:
@@ -183,11 +249,10 @@ def sentence_vectors(
 
 def _read(path: Path, rows: int) -> NDArray[np.float32] | None:
     """What is cached; None if nothing is, or what is there is damaged."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+    from safetensors import SafetensorError, numpy
 
     try:
-        vectors: NDArray[np.float32] = load(path.read_bytes())["embeddings"]
+        vectors: NDArray[np.float32] = numpy.load(path.read_bytes())["embeddings"]
     except (OSError, SafetensorError, KeyError):
         return None
     return vectors if vectors.ndim == 2 and len(vectors) == rows else None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError
-from mslt_cli.probing.pairs import Embeddings, Floats, Measured, ProbeOptions, compute_pairs, recentre, sentence_weights
+from mslt_cli.probing.pairs import Embeddings, Floats, Measured, ProbeOptions, compute_pairs, recentre
 
 BLOCK_ELEMENTS = 16_000_000
 """Entries of Gram matrices that are in memory at once."""
@@ -91,7 +91,7 @@ def pairwise_cka(embeddings: Embeddings, languages: Sequence[str], options: Prob
         return compute_pairs(
             k, lambda a, b: (linear_cka(centred[a], centred[b], debiased=options.debiased), np.empty(0))
         )
-    hsic = _hsic(centred, sentence_weights(n, options).T, options.debiased)
+    hsic = _hsic(centred, options.draw_sentences(n).T, options.debiased)
 
     def compute(a: int, b: int) -> tuple[float, Floats]:
         scale = hsic[a, a] * hsic[b, b]
@@ -105,15 +105,9 @@ def pairwise_cka(embeddings: Embeddings, languages: Sequence[str], options: Prob
 
 
 def _hsic(centred: Sequence[Floats], draws: Floats, debiased: bool) -> dict[tuple[int, int], Floats]:
-    """HSIC of all pairs of k centred sets of embeddings, up to a factor that is the same for all.
+    """HSIC of all pairs a ≤ b, up to a factor that is the same for all: the estimate, then that under each resample.
 
-    Args:
-        centred: shape (n, d) each.
-        draws: how often each sentence is drawn in each resample, shape (n, resamples).
-        debiased: see `linear_cka`.
-
-    Returns:
-        By a ≤ b: the estimate, then the value under each resample, shape (1 + resamples,).
+    `draws` is how often each sentence is drawn in each resample, shape (n, resamples).
     """
     (n, resamples), k = draws.shape, len(centred)
     weights = draws.astype(np.float32)

@@ -91,10 +91,7 @@ def sentence_embeddings(
 
 
 def mean_embeddings(batches: Iterable[Batch], step: Step) -> dict[int, NDArray[np.float64]]:
-    """The mean over all sentences of `embedding_batches`, by layer, shape (d,), float64; keeps one batch in memory.
-
-    `step` counts the sentences that are done.
-    """
+    """The mean over all sentences of `embedding_batches`, by layer, shape (d,), float64; keeps one batch in memory."""
     sums: dict[int, NDArray[np.float64]] = {}
     n = 0
     for places, embeddings in batches:
@@ -151,8 +148,8 @@ def embedding_batches(
         return pooled
 
     lengths = [len(ids) for ids, _ in encoded]
-    most = options.batch_tokens or batch_tokens(model.device)
-    for places, pooled in compute_batches(length_batches(lengths, most), embed, lengths):
+    batches = length_batches(lengths, options.batch_tokens or batch_tokens(model.device))
+    for places, pooled in compute_batches(batches, embed, lengths):
         for layer, rows in pooled.items():
             if len(bad := np.flatnonzero(~np.isfinite(rows).all(axis=1))):
                 raise ModelError(
@@ -193,11 +190,7 @@ def _most_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max
 
 
 def _encode(
-    tokenizer: PreTrainedTokenizerBase,
-    texts: Texts,
-    options: EmbeddingOptions,
-    most: int,
-    note: Callable[[str], None],
+    tokenizer: PreTrainedTokenizerBase, texts: Texts, options: EmbeddingOptions, most: int, note: Callable[[str], None]
 ) -> list[tuple[list[int], list[bool]]]:
     """Of each text its token ids, and whether the mean includes each of them."""
     if not len(texts):

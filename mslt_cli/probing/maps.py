@@ -19,10 +19,8 @@ def project(
     """Put the embeddings of several languages on one map.
 
     Args:
-        embeddings: of each language, shape (n, d).
         how: one of PROJECTIONS.
         perplexity: about how many neighbours a sentence has in t-SNE.
-        seed: of t-SNE.
 
     Returns:
         Of each language, shape (n, 2).

@@ -5,22 +5,14 @@ Each takes the embeddings of the languages, and their names for errors.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, MissingPackageError
-from mslt_cli.probing.pairs import (
-    BootstrapValue,
-    Embeddings,
-    Floats,
-    Measured,
-    ProbeOptions,
-    compute_pairs,
-    recentre,
-    sentence_weights,
-)
+from mslt_cli.probing.pairs import BootstrapValue, Embeddings, Floats, Measured, ProbeOptions, compute_pairs, recentre
 
 NEIGHBOURS = 10
 """Neighbours that CSLS averages over: Conneau et al. take ten."""
@@ -55,7 +47,7 @@ def retrieval(embeddings: Embeddings, languages: Sequence[str], options: ProbeOp
             )
         unit.append(x / norms)
     n = len(unit[0])
-    weights = sentence_weights(n, options) / n
+    weights = options.draw_sentences(n) / n
 
     def compute(a: int, b: int) -> tuple[float, Floats]:
         hits = (_hits(unit[a], unit[b], options.csls).astype(float) + _hits(unit[b], unit[a], options.csls)) / 2
@@ -72,8 +64,7 @@ def _hits(x: Floats, y: Floats, csls: bool) -> NDArray[np.bool_]:
         blocks = (np.partition(similar, -most, axis=1)[:, -most:] for similar in _similarities(y, x))
         hubs = np.concatenate([nearest.mean(axis=1) for nearest in blocks])
     places = np.concatenate([(2 * similar - hubs).argmax(axis=1) for similar in _similarities(x, y)])
-    hits: NDArray[np.bool_] = places == np.arange(len(x))
-    return hits
+    return np.asarray(places == np.arange(len(x)))
 
 
 def _similarities(x: Floats, y: Floats) -> Iterator[Floats]:
@@ -82,9 +73,7 @@ def _similarities(x: Floats, y: Floats) -> Iterator[Floats]:
         yield x[start : start + BLOCK_ROWS] @ y.T
 
 
-def centroid_distance(
-    embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions = ProbeOptions()
-) -> Measured:
+def centroid_distance(embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions) -> Measured:
     """Distance between the means of two languages, relative to the spread of sentences around each mean.
 
     Returns:
@@ -99,7 +88,7 @@ def centroid_distance(
         Multilingual Representations, compare centroids of languages as well.
     """
     n = len(embeddings[0])
-    weights = np.concatenate([np.ones((1, n)), sentence_weights(n, options)]) / n  # rows add up to 1
+    weights = np.concatenate([np.ones((1, n)), options.draw_sentences(n)]) / n  # rows add up to 1
     means, spreads = [], []
     for language, given in zip(languages, embeddings, strict=True):
         x = np.asarray(given, np.float64)
@@ -119,9 +108,7 @@ def centroid_distance(
     return compute_pairs(len(means), compute)
 
 
-def language_identification(
-    embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions = ProbeOptions()
-) -> Measured:
+def language_identification(embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions) -> Measured:
     """How well a linear classifier tells the language of a sentence from its embedding.
 
     Logistic regression on standardised embeddings, cross-validated. All translations of a sentence are in one fold, so
@@ -143,7 +130,6 @@ def language_identification(
         from sklearn.preprocessing import StandardScaler
     except ModuleNotFoundError as error:
         raise MissingPackageError("A language identification probe", "scikit-learn", "probe") from error
-    import warnings
 
     n, k = len(embeddings[0]), len(languages)
     if n < FOLDS:
@@ -160,5 +146,5 @@ def language_identification(
             model.fit(x[~test], y[~test])
         right[test] = model.predict(x[test]) == y[test]
     by_sentence = right.reshape(k, n).mean(axis=0)
-    draws = sentence_weights(n, options) @ by_sentence / n
+    draws = options.draw_sentences(n) @ by_sentence / n
     return {(): BootstrapValue(float(by_sentence.mean()), draws)}

@@ -30,6 +30,11 @@ class ProbeOptions:
     seed: int = 0
     """Seed of all that is drawn at random."""
 
+    def draw_sentences(self, n: int) -> Floats:
+        """How often each of n sentences is drawn in each resample: shape (resamples, n), rows add up to n."""
+        rng = np.random.default_rng(self.seed)
+        return rng.multinomial(n, np.full(n, 1 / n), size=self.resamples).astype(np.float64)
+
 
 @dataclass(frozen=True)
 class BootstrapValue:
@@ -66,9 +71,3 @@ def recentre(draws: Floats, value: float) -> Floats:
     """Draws moved so that their median is the value (nan stays): repeated sentences bias some values."""
     usable = draws[~np.isnan(draws)]
     return draws + (value - float(np.median(usable))) if len(usable) else draws
-
-
-def sentence_weights(n: int, options: ProbeOptions) -> Floats:
-    """How often each sentence is drawn in each resample: shape (resamples, n), rows add up to n."""
-    rng = np.random.default_rng(options.seed)
-    return rng.multinomial(n, np.full(n, 1 / n), size=options.resamples).astype(np.float64)

@@ -13,8 +13,7 @@ from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import DataError, ModelError, UnknownNameError, UsageError
 from mslt_cli.measuring import sentence_vectors as vectors_module
 from mslt_cli.measuring.mixing import probe, stored_probes
-from mslt_cli.measuring.parallel_sentences import aligned_sentences
-from mslt_cli.measuring.sentence_vectors import make_embedder, sentence_vectors
+from mslt_cli.measuring.sentence_vectors import aligned_sentences, make_embedder, sentence_vectors
 from mslt_cli.models.find import fetch_model
 from mslt_cli.probing.embeddings import EmbeddingOptions, sentence_embeddings
 from mslt_cli.probing.pairs import ProbeOptions

@@ -55,17 +55,17 @@ def task(tmp_path, monkeypatch):
 
 
 def test_tokens_are_counted_by_hand(tokenizer):
-    counts = count_tokens(tokenizer, ["the cat sleeps", "the dog"], unknown_id(tokenizer))
+    counts, seen = count_tokens(tokenizer, ["the cat sleeps", "the dog"], unknown_id(tokenizer))
     # the cat sleeps | the <unk>: 5 tokens of 5 words, ids 1 2 6 and 0; `<s>` (7) is no text
-    assert (counts.sentences, counts.words, counts.tokens, counts.unknown_tokens) == (2, 5, 5, 1)
-    assert counts.characters == len("thecatsleepsthedog")
-    assert np.flatnonzero(counts.seen).tolist() == [0, 1, 2, 6]
+    numbers = {"sentences": 2, "words": 5, "tokens": 5, "unknown_tokens": 1, "distinct_tokens": 4}
+    assert counts == numbers | {"characters": len("thecatsleepsthedog")}
+    assert np.flatnonzero(seen).tolist() == [0, 1, 2, 6]
 
 
 def test_words_that_are_split_already_are_read_as_words(tokenizer):
-    counts = count_tokens(tokenizer, [["die", "Katze"], ["die"]], unknown_id(tokenizer))
-    assert (counts.sentences, counts.words, counts.tokens) == (2, 3, 3)
-    assert np.flatnonzero(counts.seen).tolist() == [3, 4]
+    counts, seen = count_tokens(tokenizer, [["die", "Katze"], ["die"]], unknown_id(tokenizer))
+    assert (counts["sentences"], counts["words"], counts["tokens"]) == (2, 3, 3)
+    assert np.flatnonzero(seen).tolist() == [3, 4]
 
 
 def test_a_byte_level_tokenizer_reads_words_with_the_blanks_between_them():
@@ -77,18 +77,20 @@ def test_a_byte_level_tokenizer_reads_words_with_the_blanks_between_them():
         vocab_size=300, initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet()
     )
     made.train_from_iterator(text, trainer)
-    running, split = (count_tokens(made, given, unknown_id(made)) for given in (text, [t.split() for t in text]))
-    assert (running.seen == split.seen).all()
+    (_, running), (_, split) = (
+        count_tokens(made, given, unknown_id(made)) for given in (text, [t.split() for t in text])
+    )
+    assert (running == split).all()
     assert unknown_id(made) is None
 
 
 def test_batches_do_not_change_what_is_counted(tokenizer, monkeypatch):
     texts = [" ".join(WORDS[1 + i % 6 :]) for i in range(50)]
-    whole = count_tokens(tokenizer, texts, None)
+    whole, seen = count_tokens(tokenizer, texts, None)
     monkeypatch.setattr("mslt_cli.measuring.per_language.BATCH", 7)
-    parts = count_tokens(tokenizer, texts, None)
-    assert (whole.tokens, whole.words) == (parts.tokens, parts.words)
-    assert (whole.seen == parts.seen).all()
+    parts, seen_in_parts = count_tokens(tokenizer, texts, None)
+    assert whole == parts
+    assert (seen == seen_in_parts).all()
 
 
 def test_vocabularies_are_stored_and_not_measured_twice(own_store, model, task):

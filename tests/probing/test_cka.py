@@ -176,8 +176,8 @@ def test_what_cannot_be_compared_is_told():
     with pytest.raises(DataError, match="3 sentences are too few"):
         linear_cka(x[:3], y[:3])
     with pytest.raises(DataError, match="^a: 3 sentences are too few"):
-        pairwise_cka([x[:3], y[:3]], "ab")
+        pairwise_cka([x[:3], y[:3]], "ab", ProbeOptions())
     with pytest.raises(DataError, match="^b: All sentences have the same embedding"):
-        pairwise_cka([x, np.ones_like(y)], "ab")
+        pairwise_cka([x, np.ones_like(y)], "ab", ProbeOptions())
     with pytest.raises(DataError, match="different numbers of sentences: 60, 59"):
-        pairwise_cka([x, y[:-1]], "ab")
+        pairwise_cka([x, y[:-1]], "ab", ProbeOptions())

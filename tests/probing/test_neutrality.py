@@ -88,10 +88,10 @@ def test_intervals_of_centroids_lie_around_their_value():
 
 
 def test_languages_that_lie_apart_are_told_and_those_that_do_not_are_not():
-    apart = language_identification(data(shift=4.0), "abc")[()]
+    apart = language_identification(data(shift=4.0), "abc", ProbeOptions())[()]
     assert apart.value > 0.99
     rng = np.random.default_rng(0)
-    mixed = language_identification([rng.normal(size=(200, 8)) for _ in range(3)], "abc")[()]
+    mixed = language_identification([rng.normal(size=(200, 8)) for _ in range(3)], "abc", ProbeOptions())[()]
     assert mixed.value == pytest.approx(1 / 3, abs=0.08)
     low, high = mixed.interval
     assert low < 1 / 3 < high
@@ -100,7 +100,7 @@ def test_languages_that_lie_apart_are_told_and_those_that_do_not_are_not():
 def test_translations_are_in_one_fold():
     """The same embedding in every language: told apart only by who has the sentence in the training folds."""
     x = np.random.default_rng(0).normal(size=(100, 200))  # more dimensions than sentences: all can be remembered
-    assert language_identification([x, x, x], "abc")[()].value == pytest.approx(1 / 3, abs=1e-9)
+    assert language_identification([x, x, x], "abc", ProbeOptions())[()].value == pytest.approx(1 / 3, abs=1e-9)
 
 
 def test_the_same_command_gives_the_same_numbers():
@@ -113,8 +113,8 @@ def test_what_cannot_be_told_apart_is_told():
     x, y, z = data()
     flat = np.ones_like(y)
     with pytest.raises(DataError, match="b: all sentences have the same embedding"):
-        retrieval([x, flat, z], "abc")
+        retrieval([x, flat, z], "abc", ProbeOptions())
     with pytest.raises(DataError, match="b: all sentences have the same embedding"):
-        centroid_distance([x, flat, z], "abc")
+        centroid_distance([x, flat, z], "abc", ProbeOptions())
     with pytest.raises(DataError, match="4 sentences are too few for 5 folds"):
-        language_identification([x[:4], y[:4]], "ab")
+        language_identification([x[:4], y[:4]], "ab", ProbeOptions())
