@@ -9,75 +9,55 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mslt_cli.criteria.request import Measured
-    from mslt_cli.data.splits import fetch_data, read_data
-    from mslt_cli.measuring.mixing import probe
-    from mslt_cli.measuring.per_language import fetch_embeddings, fetch_vocabularies
-    from mslt_cli.measuring.sentence_vectors import aligned_sentences
-    from mslt_cli.models.find import fetch_model
-    from mslt_cli.probing.embeddings import EmbeddingOptions
-    from mslt_cli.probing.pairs import ProbeOptions
-    from mslt_cli.reports.views import report
-    from mslt_cli.runs.compare import compare_runs
-    from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
-    from mslt_cli.runs.experiment import train
-    from mslt_cli.runs.index import index_runs
-    from mslt_cli.selection import Selection, select
-    from mslt_cli.store.db import open_store
-    from mslt_cli.store.fill import fill_languages
-    from mslt_cli.store.results import fill_results
-    from mslt_cli.tasks import find_task
+    from mslt_cli.criteria.request import Measured as Measured
+    from mslt_cli.data.splits import fetch_data as fetch_data
+    from mslt_cli.data.splits import read_data as read_data
+    from mslt_cli.measuring.mixing import probe as probe
+    from mslt_cli.measuring.per_language import fetch_embeddings as fetch_embeddings
+    from mslt_cli.measuring.per_language import fetch_vocabularies as fetch_vocabularies
+    from mslt_cli.measuring.sentence_vectors import aligned_sentences as aligned_sentences
+    from mslt_cli.models.find import fetch_model as fetch_model
+    from mslt_cli.probing.embeddings import EmbeddingOptions as EmbeddingOptions
+    from mslt_cli.probing.pairs import ProbeOptions as ProbeOptions
+    from mslt_cli.reports.views import report as report
+    from mslt_cli.runs.compare import compare_runs as compare_runs
+    from mslt_cli.runs.evaluate import evaluate_model as evaluate_model
+    from mslt_cli.runs.evaluate import evaluate_run as evaluate_run
+    from mslt_cli.runs.experiment import train as train
+    from mslt_cli.runs.index import index_runs as index_runs
+    from mslt_cli.selection import Selection as Selection
+    from mslt_cli.selection import select as select
+    from mslt_cli.store.db import open_store as open_store
+    from mslt_cli.store.fill import fill_languages as fill_languages
+    from mslt_cli.store.results import fill_results as fill_results
+    from mslt_cli.tasks import find_task as find_task
 
 __version__ = "0.1.0"
-__all__ = [
-    "EmbeddingOptions",
-    "Measured",
-    "ProbeOptions",
-    "Selection",
-    "aligned_sentences",
-    "compare_runs",
-    "evaluate_model",
-    "evaluate_run",
-    "fetch_data",
-    "fetch_embeddings",
-    "fetch_model",
-    "fetch_vocabularies",
-    "fill_languages",
-    "fill_results",
-    "find_task",
-    "index_runs",
-    "open_store",
-    "probe",
-    "read_data",
-    "report",
-    "select",
-    "train",
-]
-
 _HOME = {
-    "EmbeddingOptions": "mslt_cli.probing.embeddings",
-    "ProbeOptions": "mslt_cli.probing.pairs",
-    "aligned_sentences": "mslt_cli.measuring.sentence_vectors",
-    "compare_runs": "mslt_cli.runs.compare",
-    "evaluate_model": "mslt_cli.runs.evaluate",
-    "evaluate_run": "mslt_cli.runs.evaluate",
-    "fetch_data": "mslt_cli.data.splits",
-    "fetch_embeddings": "mslt_cli.measuring.per_language",
-    "fetch_model": "mslt_cli.models.find",
-    "fetch_vocabularies": "mslt_cli.measuring.per_language",
-    "find_task": "mslt_cli.tasks",
-    "index_runs": "mslt_cli.runs.index",
-    "read_data": "mslt_cli.data.splits",
-    "report": "mslt_cli.reports.views",
-    "Measured": "mslt_cli.criteria.request",
-    "Selection": "mslt_cli.selection",
-    "select": "mslt_cli.selection",
-    "open_store": "mslt_cli.store.db",
-    "probe": "mslt_cli.measuring.mixing",
-    "fill_languages": "mslt_cli.store.fill",
-    "fill_results": "mslt_cli.store.results",
-    "train": "mslt_cli.runs.experiment",
+    "EmbeddingOptions": "probing.embeddings",
+    "Measured": "criteria.request",
+    "ProbeOptions": "probing.pairs",
+    "Selection": "selection",
+    "aligned_sentences": "measuring.sentence_vectors",
+    "compare_runs": "runs.compare",
+    "evaluate_model": "runs.evaluate",
+    "evaluate_run": "runs.evaluate",
+    "fetch_data": "data.splits",
+    "fetch_embeddings": "measuring.per_language",
+    "fetch_model": "models.find",
+    "fetch_vocabularies": "measuring.per_language",
+    "fill_languages": "store.fill",
+    "fill_results": "store.results",
+    "find_task": "tasks",
+    "index_runs": "runs.index",
+    "open_store": "store.db",
+    "probe": "measuring.mixing",
+    "read_data": "data.splits",
+    "report": "reports.views",
+    "select": "selection",
+    "train": "runs.experiment",
 }
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
@@ -85,5 +65,5 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         from importlib import import_module
 
-        return getattr(import_module(_HOME[name]), name)
+        return getattr(import_module(f"mslt_cli.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

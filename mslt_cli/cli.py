@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections import UserDict
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -25,10 +25,9 @@ COMMANDS = {
     "report": "report_command",
 }
 """What each command is called in its file in `commands/`: a function, or a Typer app with commands of its own."""
-HELP = "Which languages to train a multilingual model on: ranks source languages before anything is trained."
 
 
-class LazyCommands(Mapping[str, Any]):
+class LazyCommands(UserDict[str, Any]):
     """The commands as Typer calls them, each imported and built when it is asked for: building options takes time."""
 
     def __getitem__(self, name: str) -> Any:
@@ -41,22 +40,13 @@ class LazyCommands(Mapping[str, Any]):
             app.command(name, no_args_is_help=name != "select")(command)
         return typer.main.get_group(app).commands[name]
 
-    def __contains__(self, name: object) -> bool:
-        return name in COMMANDS
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        return len(COMMANDS)
-
 
 class LazyGroup(TyperGroup):
     """The group of all commands."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = LazyCommands()  # type: ignore[assignment]
+        self.commands = LazyCommands(COMMANDS)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -65,7 +55,6 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(
     name="mslt",
     cls=LazyGroup,
-    help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -103,14 +92,13 @@ def main() -> None:
         if end.code == INTERRUPTED:  # Typer has caught Ctrl-C, and says nothing
             print("mslt: stopped. Nothing is half-written; the same command goes on or starts again.", file=sys.stderr)
         raise
-    except BrokenPipeError:
-        # Whoever read our output has gone; the interpreter must not fail again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT):
             raise
+        # The output takes no more; the interpreter must not fail again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:  # whoever read it has gone
+            sys.exit(0)
         print("mslt: the output cannot be written: the disk is full.", file=sys.stderr)
         sys.exit(1)
 

@@ -31,20 +31,19 @@ class About:
 
 
 def described(default: Any, what: str, **details: Any) -> Any:
-    """A dataclass field that describes itself.
+    """A dataclass field that describes itself; the option of a bool is a flag that turns it into the opposite.
 
     Args:
-        default: of the field. The option of a bool is a flag that turns it into the opposite.
-        what: see `About`.
-        details: the other fields of `About`.
+        default: of the field.
+        what, details: the fields of `About`.
     """
     return field(default=default, metadata={"about": About(default, what, **details)})
 
 
 def options_of(record: Any) -> dict[str, About]:
     """The described fields of a record or of its class, by name of the option, without dashes."""
-    known = [replace(f.metadata["about"], field=f.name) for f in fields(record) if "about" in f.metadata]
-    return {about.option or about.field.replace("_", "-"): about for about in known}
+    abouts = [replace(f.metadata["about"], field=f.name) for f in fields(record) if "about" in f.metadata]
+    return {about.option or about.field.replace("_", "-"): about for about in abouts}
 
 
 def help_of(about: About) -> str:
@@ -72,7 +71,7 @@ def check_fields(record: Any) -> None:
 
 
 def values_given(record: type, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that a command line sets.
+    """The fields of a record that a command line sets.
 
     Args:
         record: class with described fields.
@@ -98,9 +97,6 @@ def words_for(record: Any, default: Any) -> list[str]:
         value = getattr(record, about.field)
         if value is None or value == getattr(default, about.field):
             continue
-        words.append(f"--{option}")
-        if isinstance(value, tuple):
-            words.append(",".join(value))
-        elif not isinstance(value, bool):
-            words.append(f"{value:g}" if isinstance(value, float) else str(value))
+        text = ",".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+        words += [f"--{option}"] if isinstance(value, bool) else [f"--{option}", text]
     return words

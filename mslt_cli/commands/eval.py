@@ -6,20 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mslt_cli.commands.options import (
-    DeviceOption,
-    EvaluationSplitOption,
-    Format,
-    FormatOption,
-    JsonOption,
-    RepairOption,
-    RunsOption,
-    StoreOption,
-    TargetsOption,
-    complete_tasks,
-    option,
-    option_for,
-)
+from mslt_cli.commands import options
+from mslt_cli.commands.options import option, option_for
 from mslt_cli.evaluation.reading import Reading
 from mslt_cli.training.settings import Settings
 
@@ -42,13 +30,12 @@ def eval_command(
         option(
             "TASKS",
             "Task to evaluate on; for decoders also several, by comma. Default: the task of the run.",
-            "--task",
-            complete=complete_tasks,
+            complete=options.complete_tasks,
         ),
     ] = None,
-    targets: TargetsOption = None,
-    split: EvaluationSplitOption = None,
-    no_repair: RepairOption = None,
+    targets: options.TargetsOption = None,
+    split: options.EvaluationSplitOption = None,
+    no_repair: options.RepairOption = None,
     compare: Annotated[
         bool,
         option(
@@ -78,11 +65,11 @@ def eval_command(
     force: Annotated[
         bool, option(None, "Evaluate a model anew that was evaluated before.", "--force", panel=_MODELS)
     ] = False,
-    device: DeviceOption = None,
-    runs: RunsOption = None,
-    store: StoreOption = None,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    device: options.DeviceOption = None,
+    runs: options.RunsOption = None,
+    store: options.StoreOption = None,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Scores of runs or models on target languages, with counts and 95 % intervals; or the differences between runs.
 
@@ -100,7 +87,9 @@ def eval_command(
 
       mslt eval ./my-xlm-r-on-xnli --task xnli --split validation
     """
-    from mslt_cli.commands.arguments import choice_evaluations, filled_store, names_of, tasks_of
+    from functools import lru_cache, partial
+
+    from mslt_cli.commands.arguments import filled_store, names_of, tasks_of
     from mslt_cli.errors import UsageError
     from mslt_cli.fields import values_given
     from mslt_cli.models.find import fetch_model
@@ -109,13 +98,13 @@ def eval_command(
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
     from mslt_cli.runs.index import find_run
-    from mslt_cli.runs.plan import PAPER_LITERAL, require_evaluated, resolve_targets, targets_of
+    from mslt_cli.runs.plan import PAPER_LITERAL, plan_choices, require_evaluated, resolve_targets, targets_of
     from mslt_cli.runs.session import Session
     from mslt_cli.show.bars import progress
     from mslt_cli.show.scored_runs import show_comparison, show_runs
     from mslt_cli.store.db import store_path
 
-    form = (Format.json if json_ else format_).value
+    form = (options.Format.json if json_ else format_).value
     path, bars = store_path(store), progress()
     # The options of a record are read from the context: each is declared above, and its name is its field's.
     reading = Reading(**values_given(Reading, context.params)).check()
@@ -133,7 +122,7 @@ def eval_command(
     choices = chosen.kind == "multiple-choice"
     if len(tasks) > 1 and not choices:
         raise UsageError("Several tasks at once are for decoders. Name one.")
-    evaluations = choice_evaluations(tasks, names, reading, split=split, progress=bars) if choices else []
+    evaluations = plan_choices(tasks, names, reading, split=split, progress=bars) if choices else []
     split = split or chosen.evaluation
     chosen.require_split(split)
     wanted = evaluations[0].targets if choices else resolve_targets(chosen, names)
@@ -142,24 +131,18 @@ def eval_command(
             raise UsageError("--compare takes one task at a time.")
         if missing := [text for text, group in groups.items() if None in group]:
             raise UsageError(f"--compare takes runs, and {missing[0]!r} is none that the store knows.")
-        comparison = compare_runs(
-            chosen,
-            {text: [run for run in group if run is not None] for text, group in groups.items()},
-            split,
-            scoring=reading.name if choices else "",
-            targets=() if not names or names == [PAPER_LITERAL] else wanted,
-            resamples=resamples,
-            seed=seed,
-        )
-        show_comparison(comparison, form)
+        compared = {text: [run for run in group if run is not None] for text, group in groups.items()}
+        scoring, common = reading.name if choices else "", () if not names or names == [PAPER_LITERAL] else wanted
+        drawing = {"resamples": resamples, "seed": seed}
+        show_comparison(compare_runs(chosen, compared, split, scoring=scoring, targets=common, **drawing), form)
         return
+    open_session = lru_cache(maxsize=1)(  # one model at a time is in memory
+        lambda name: Session(fetch_model(name, progress=bars), device=device, progress=bars)
+    )
+    evaluate = partial(evaluate_model, path, root=runs_root(runs, path), settings=settings, force=force)
     done, shown = [], []
-    session: Session | None = None
-    loaded = ""
     for text, (run,) in groups.items():
-        model = text if run is None else str(run.identity["model"]["name"])
-        if session is None or model != loaded:  # one model at a time is in memory
-            session, loaded = Session(fetch_model(model, progress=bars), device=device, progress=bars), model
+        session = open_session(text if run is None else run.identity["model"]["name"])
         if not choices:
             sources = tuple(run.identity.get("shares") or {}) if run is not None else ()
             # A run answers with what it has, unless other targets are named.
@@ -171,17 +154,6 @@ def eval_command(
                 done.append(run)
                 continue
             in_four_bits = four_bit if run is None else bool(run.identity["settings"].get("four_bit"))
-            done.append(
-                evaluate_model(
-                    path,
-                    session.model,
-                    evaluation,
-                    root=runs_root(runs, path),
-                    settings=settings,
-                    four_bit=in_four_bits,
-                    force=force,
-                    session=session,
-                )
-            )
+            done.append(evaluate(session.model, evaluation, four_bit=in_four_bits, session=session))
         shown += evaluations
     show_runs(done, unite_evaluations(shown), form, statuses=["evaluated"] * len(done))

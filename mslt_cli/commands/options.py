@@ -22,40 +22,34 @@ class Format(StrEnum):
     lines = "lines"
 
 
-def _complete_last(known: list[tuple[str, str]], incomplete: str) -> list[tuple[str, str]]:
+def _complete_last(names: list[tuple[str, str]], incomplete: str) -> list[tuple[str, str]]:
     """Complete the last name of a list by comma."""
     before, comma, last = incomplete.rpartition(",")
-    taken = set(before.split(","))
-    folded = last.casefold()
-    return [(before + comma + n, what) for n, what in known if n.casefold().startswith(folded) and n not in taken]
+    left = [(name, what) for name, what in names if name not in before.split(",")]
+    return [(before + comma + name, what) for name, what in left if name.casefold().startswith(last.casefold())]
 
 
 def complete_languages(incomplete: str) -> list[tuple[str, str]]:
     """Codes and names of languages, out of the tables that are installed."""
     from mslt_cli.languages.facts import read_facts
 
-    known = []
-    for language in read_facts().languages:
-        code = language.iso639_1 or language.iso639_3
-        known.append((code, language.name))
-        if "," not in incomplete and len(incomplete) > 1:
-            known.append((language.name, language.iso639_3))
+    languages = read_facts().languages
+    names = [(language.iso639_1 or language.iso639_3, language.name) for language in languages]
     if not incomplete.rpartition(",")[2]:
-        known = [(code, name) for code, name in known if len(code) == 2]
-    return _complete_last(sorted(known), incomplete)
+        names = [(code, name) for code, name in names if len(code) == 2]
+    elif "," not in incomplete and len(incomplete) > 1:
+        names += [(language.name, language.iso639_3) for language in languages]
+    return _complete_last(sorted(names), incomplete)
 
 
 def complete_pool(incomplete: str) -> list[tuple[str, str]]:
     """Names of pools, then languages."""
     from mslt_cli.languages.facts import read_facts
 
-    tables = read_facts()
-    names = [("all", "all languages of URIEL")]
-    names += [
-        (model, f"pretraining languages of {model}")
-        for model in sorted({row.model for row in tables.pretraining_sizes})
-    ]
-    names += [(pool, "named pool") for pool in sorted({row.pool for row in tables.pools})]
+    models = sorted({row.model for row in read_facts().pretraining_sizes})
+    pools = sorted({row.pool for row in read_facts().pools})
+    names = [("all", "all languages of URIEL"), *((model, f"pretraining languages of {model}") for model in models)]
+    names += [(pool, "named pool") for pool in pools]
     return [pair for pair in names if pair[0].startswith(incomplete)] + complete_languages(incomplete)
 
 
@@ -71,8 +65,8 @@ def complete_models(incomplete: str) -> list[str]:
     from mslt_cli.languages.facts import read_facts
     from mslt_cli.models import MODELS
 
-    known = {row.model for row in read_facts().pretraining_sizes} | set(MODELS)
-    return sorted(name for name in known if name.startswith(incomplete))
+    names = {row.model for row in read_facts().pretraining_sizes} | set(MODELS)
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 def complete_tasks(incomplete: str) -> list[str]:
@@ -116,6 +110,7 @@ def option(
     *names: str,
     panel: str | None = None,
     complete: Any = None,
+    check: Any = None,
     min: float | None = None,
     max: float | None = None,
 ) -> Any:
@@ -127,6 +122,7 @@ def option(
         names: with dashes; none = as the parameter is called.
         panel: heading in the help.
         complete: gives the values that the shell offers.
+        check: is given the value, and returns it.
         min, max: limits.
     """
     return typer.Option(
@@ -136,6 +132,7 @@ def option(
         show_default="Default:" not in help,
         rich_help_panel=panel,
         autocompletion=complete,
+        callback=check,
         min=min,
         max=max,
     )
@@ -151,12 +148,8 @@ DATA, OUTPUT = "Data", "Device, store and output"
 """Headings in the help."""
 StoreOption = Annotated[
     Path | None,
-    typer.Option(
-        "--store",
-        metavar="PATH",
-        callback=_named,
-        help="The SQLite store. Default: $MSLT_STORE, else a file in your data folder.",
-        rich_help_panel=OUTPUT,
+    option(
+        "PATH", "The SQLite store. Default: $MSLT_STORE, else a file in your data folder.", check=_named, panel=OUTPUT
     ),
 ]
 FormatOption = Annotated[
@@ -167,25 +160,15 @@ SeedOption = Annotated[int, option("N", "Seed of everything that is drawn at ran
 JsonOption = Annotated[bool, option(None, "Short for --format json.", "--json", panel=OUTPUT)]
 RunsOption = Annotated[
     Path | None,
-    option(
-        "DIR",
-        "Folder of the run directories. Default: $MSLT_RUNS, else `runs` beside the store.",
-        "--runs",
-        panel=OUTPUT,
-    ),
+    option("DIR", "Folder of the run directories. Default: $MSLT_RUNS, else `runs` beside the store.", panel=OUTPUT),
 ]
 DeviceOption = Annotated[
     str | None,
-    option("NAME", "Device as torch names it: cpu, cuda. Default: the GPU if there is one.", "--device", panel=OUTPUT),
+    option("NAME", "Device as torch names it: cpu, cuda. Default: the GPU if there is one.", panel=OUTPUT),
 ]
 RepairOption = Annotated[
     list[str] | None,
-    option(
-        "NAMES",
-        "Repairs of known faults in the data to leave out, by comma. Default: all are made.",
-        "--no-repair",
-        panel=DATA,
-    ),
+    option("NAMES", "Repairs of known faults in the data to leave out, by comma. Default: all are made.", panel=DATA),
 ]
 EvaluationSplitOption = Annotated[
     str | None, option("SPLIT", "Split of the task to evaluate on. Default: the paper's.", panel=DATA)
@@ -196,7 +179,6 @@ TargetsOption = Annotated[
         "LANGS",
         "Languages to evaluate on, by comma; `all`: those of the task; `paper-literal`: all but each run's own "
         "sources. Default: the paper's for the task.",
-        "--targets",
         complete=complete_languages,
     ),
 ]
@@ -205,11 +187,5 @@ PrefixOption = Annotated[
     str, option("TEXT", 'Text before each sentence: "query: " for e5 models. Default: none.', panel=EMBEDDINGS)
 ]
 SpecialTokensOption = Annotated[
-    bool,
-    option(
-        None,
-        "Include <s> and the like in the mean over tokens.",
-        "--special-tokens/--no-special-tokens",
-        panel=EMBEDDINGS,
-    ),
+    bool, option(None, "Include <s> and the like in the mean over tokens.", panel=EMBEDDINGS)
 ]

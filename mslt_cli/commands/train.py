@@ -6,47 +6,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mslt_cli.commands.options import (
-    DATA,
-    DeviceOption,
-    EvaluationSplitOption,
-    Format,
-    FormatOption,
-    JsonOption,
-    RepairOption,
-    RunsOption,
-    StoreOption,
-    TargetsOption,
-    complete_languages,
-    complete_model_names,
-    complete_pool,
-    complete_tasks,
-    option,
-    option_for,
-)
+from mslt_cli.commands import options
+from mslt_cli.commands.options import option, option_for
 from mslt_cli.models.adapter import Adapter
 from mslt_cli.runs.how import How
 from mslt_cli.training.mixture import Sampling
-from mslt_cli.training.settings import Settings
+from mslt_cli.training.settings import Settings, override
 
 if TYPE_CHECKING:
     from mslt_cli.runs.plan import Planned
     from mslt_cli.runs.session import Session
     from mslt_cli.runs.work import State
 
-_MANY, _TRAINING, _DECODERS, _RUNNING = "Many runs", "Training", "Decoders, tuned on instructions", "Running"
+_DATA, _MANY, _TRAINING, _RUNNING = options.DATA, "Many runs", "Training", "Running"
+_DECODERS = "Decoders, tuned on instructions"
 
 
 def train_command(
     context: typer.Context,
-    task: Annotated[str, option("TASK", "A task, or the .toml of your own.", "--task", complete=complete_tasks)],
+    task: Annotated[str, option("TASK", "A task, or the .toml of your own.", complete=options.complete_tasks)],
     model: Annotated[
         str,
         option(
             "MODEL",
             "A model: e5-small, xlm-r-base, …, org/name on the hub, or a folder.",
-            "--model",
-            complete=complete_model_names,
+            complete=options.complete_model_names,
         ),
     ],
     sources: Annotated[
@@ -57,7 +41,7 @@ def train_command(
             "from each line of standard input.",
             "--sources",
             "-s",
-            complete=complete_languages,
+            complete=options.complete_languages,
         ),
     ] = None,
     examples: Annotated[
@@ -70,16 +54,14 @@ def train_command(
             min=1,
         ),
     ] = None,
-    targets: TargetsOption = None,
-    seed: Annotated[
-        list[str] | None, option("SEEDS", "Seeds, 0,1,2 or 0..4: one run for each. Default: 0.", "--seed")
-    ] = None,
-    split: Annotated[str | None, option_for(Sampling, "split", panel=DATA)] = None,
-    pairing: Annotated[str | None, option_for(Sampling, "pairing", panel=DATA)] = None,
-    oversample: Annotated[bool, option_for(Sampling, "oversample", panel=DATA)] = False,
-    data_seed: Annotated[int | None, option_for(Sampling, "data-seed", panel=DATA, min=0)] = None,
-    evaluation_split: EvaluationSplitOption = None,
-    no_repair: RepairOption = None,
+    targets: options.TargetsOption = None,
+    seed: Annotated[list[str] | None, option("SEEDS", "Seeds, 0,1,2 or 0..4: one run for each. Default: 0.")] = None,
+    split: Annotated[str | None, option_for(Sampling, "split", panel=_DATA)] = None,
+    pairing: Annotated[str | None, option_for(Sampling, "pairing", panel=_DATA)] = None,
+    oversample: Annotated[bool, option_for(Sampling, "oversample", panel=_DATA)] = False,
+    data_seed: Annotated[int | None, option_for(Sampling, "data-seed", panel=_DATA, min=0)] = None,
+    evaluation_split: options.EvaluationSplitOption = None,
+    no_repair: options.RepairOption = None,
     all_combinations: Annotated[
         bool, option(None, "Train on all sets of -k languages of --pool.", "--all-combinations", panel=_MANY)
     ] = False,
@@ -91,7 +73,7 @@ def train_command(
             "--pool",
             "-p",
             panel=_MANY,
-            complete=complete_pool,
+            complete=options.complete_pool,
         ),
     ] = "paper",
     k: Annotated[str, option("N", "Languages in a combination: 3, or 1..5. Default: 3.", "-k", panel=_MANY)] = "3",
@@ -140,20 +122,19 @@ def train_command(
             "TASKS",
             "Tasks to ask each run after training, by comma: xcopa,xwinograd,xstorycloze. Answers are read by letters; "
             "`mslt eval` has other ways. Default: none.",
-            "--evaluate",
             panel=_DECODERS,
-            complete=complete_tasks,
+            complete=options.complete_tasks,
         ),
     ] = None,
     keep_model: Annotated[bool, option_for(How, "keep-model", panel=_RUNNING)] = False,
     checkpoint_every: Annotated[int | None, option_for(How, "checkpoint-every", panel=_RUNNING, min=0)] = None,
     micro_batch: Annotated[int | None, option_for(How, "micro-batch", panel=_RUNNING, min=1)] = None,
     force: Annotated[bool, option_for(How, "force", panel=_RUNNING)] = False,
-    device: DeviceOption = None,
-    runs: RunsOption = None,
-    store: StoreOption = None,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    device: options.DeviceOption = None,
+    runs: options.RunsOption = None,
+    store: options.StoreOption = None,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Train on source languages under one budget, evaluate on languages that nothing was trained on, record all.
 
@@ -171,7 +152,7 @@ def train_command(
     """
     from contextlib import nullcontext
 
-    from mslt_cli.commands.arguments import choice_evaluations, filled_store, names_of, numbers_in, task_of, tasks_of
+    from mslt_cli.commands.arguments import filled_store, names_of, numbers_in, task_of, tasks_of
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.evaluation.reading import Reading
     from mslt_cli.fields import values_given
@@ -183,16 +164,15 @@ def train_command(
     from mslt_cli.runs.experiment import train
     from mslt_cli.runs.forecast import expected_seconds, forecast_runs
     from mslt_cli.runs.jobs import first_run, is_helper, start_helpers
-    from mslt_cli.runs.plan import require_trainable
+    from mslt_cli.runs.plan import plan_choices, require_trainable
     from mslt_cli.show.bars import progress
     from mslt_cli.show.plans import announce_plan, show_plan
     from mslt_cli.show.scored_runs import show_runs
     from mslt_cli.store.db import store_path
     from mslt_cli.training.distributed import is_first_process
-    from mslt_cli.training.settings import override
     from mslt_cli.training.settings import preset as preset_of
 
-    form = (Format.json if json_ else format_).value
+    form = (options.Format.json if json_ else format_).value
     talks = is_first_process() and not is_helper()
     bars = progress() if is_first_process() else QUIET
     chosen = task_of(task, no_repair)
@@ -232,7 +212,7 @@ def train_command(
             settings=settings,
             targets=names_of(targets),
             evaluation_split=evaluation_split,
-            evaluations=choice_evaluations(tasks_of(evaluate, None), (), Reading(), progress=bars),
+            evaluations=plan_choices(tasks_of(evaluate, None), (), Reading(), progress=bars),
             how=How(device=device, **values_given(How, context.params)),
             progress=bars,
             announce=announce,
@@ -240,12 +220,9 @@ def train_command(
         )
     done = [(item.planned, item.outcome) for item in finished if item.outcome is not None]
     if talks and done:
-        show_runs(
-            [outcome.run for _, outcome in done],
-            unite_evaluations([evaluation for planned, _ in done for evaluation in planned.evaluations]),
-            form,
-            statuses=[outcome.status for _, outcome in done],
-        )
+        evaluations = unite_evaluations([evaluation for planned, _ in done for evaluation in planned.evaluations])
+        statuses = [outcome.status for _, outcome in done]
+        show_runs([outcome.run for _, outcome in done], evaluations, form, statuses=statuses)
     failed = [(item.planned.spec, item.error) for item in finished if item.error is not None]
     if failed and len(finished) == 1:
         raise failed[0][1]

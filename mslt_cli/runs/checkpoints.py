@@ -1,20 +1,25 @@
-"""Checkpoints: the state of a training as safetensors, whole or not at all, the newest two."""
+"""What a training under way leaves in its run's directory: the newest two checkpoints, and a line a step.
+
+A checkpoint is the state of the training as safetensors, whole or not at all.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.files import new_folder, raise_os_errors
-from mslt_cli.runs.directory import CHECKPOINTS, run_files
+from mslt_cli.runs.directory import CHECKPOINTS, METRICS, RUN, new_run_folder, run_files
 
 KEPT = 2
 TENSORS, VALUES = "state.safetensors", "state.json"
 
 
-def save_checkpoint(directory: Path, tensors: dict[str, Any], values: dict[str, Any]) -> None:
+def save(directory: Path, tensors: dict[str, Any], values: dict[str, Any]) -> None:
     """Write a training's state, and drop all but the newest two.
 
     Args:
@@ -28,25 +33,24 @@ def save_checkpoint(directory: Path, tensors: dict[str, Any], values: dict[str, 
     from safetensors.torch import save_file
 
     folder = directory / CHECKPOINTS / f"{values['step']:06d}"
-    with run_files(folder), new_folder(folder, replace=True) as part, raise_os_errors():
+    with new_run_folder(folder) as part:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part / TENSORS)
         (part / VALUES).write_text(json.dumps(values) + "\n", encoding="utf-8")
-    for old in _all(directory)[:-KEPT]:
+    for old in _checkpoints(directory)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
 
 def last_step(directory: Path) -> int:
     """The step of the newest checkpoint; 0 = there is none."""
-    checkpoints = _all(directory)
-    return int(checkpoints[-1].name) if checkpoints else 0
+    return max((int(path.name) for path in _checkpoints(directory)), default=0)
 
 
-def load_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def load(directory: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The newest state that can be read; None if there is none."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    for folder in reversed(_all(directory)):
+    for folder in reversed(_checkpoints(directory)):
         try:
             values = json.loads((folder / VALUES).read_text(encoding="utf-8"))
             return load_file(folder / TENSORS), values
@@ -55,12 +59,41 @@ def load_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Any]] | 
     return None
 
 
-def drop_checkpoints(directory: Path) -> None:
+def drop(directory: Path) -> None:
     """Remove them all."""
     shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)
 
 
-def _all(directory: Path) -> list[Path]:
-    folder = directory / CHECKPOINTS
-    there = [path for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
-    return sorted(there, key=lambda path: int(path.name))
+def _checkpoints(directory: Path) -> list[Path]:
+    """All of them, from the oldest."""
+    return sorted((p for p in directory.glob(f"{CHECKPOINTS}/*") if p.name.isdigit()), key=lambda p: int(p.name))
+
+
+def metrics_file(directory: Path) -> Path:
+    """Where the lines of a training under way go: beside those of a run that ended, until they take their place."""
+    return directory / (f"new-{METRICS}" if (directory / RUN).exists() else METRICS)
+
+
+@contextmanager
+def metrics_writer(directory: Path) -> Iterator[Callable[[dict[str, Any] | None], None]]:
+    """A function that adds a line to metrics.jsonl; None flushes it."""
+    with run_files(directory), metrics_file(directory).open("a", encoding="utf-8") as file:
+
+        def write(line: dict[str, Any] | None) -> None:
+            if line is not None:
+                file.write(json.dumps(line) + "\n")
+                return
+            file.flush()
+            os.fsync(file.fileno())
+
+        yield write
+
+
+def cut_metrics(directory: Path, step: int) -> dict[str, int]:
+    """Cut metrics.jsonl back to a step; returns the tokens so far."""
+    path = metrics_file(directory)
+    lines = path.read_text(encoding="utf-8").splitlines()[:step] if path.is_file() else []
+    with run_files(directory):
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    last = json.loads(lines[-1]) if lines else {}
+    return {name: int(last.get(name, 0)) for name in ("tokens", "padded_tokens")}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
+from math import comb
 
 from mslt_cli.criteria.request import members_of
 from mslt_cli.errors import UsageError
@@ -17,13 +18,7 @@ MOST_RUNS = 10_000
 
 
 def combinations_of(
-    store: Store,
-    task: Task,
-    sources: Sequence[str],
-    *,
-    pool: str | None = None,
-    ks: Sequence[int] = (),
-    read_stdin: Callable[[], str] = lambda: sys.stdin.read(),
+    store: Store, task: Task, sources: Sequence[str], *, pool: str | None = None, ks: Sequence[int] = ()
 ) -> tuple[list[tuple[str, ...]], str]:
     """The combinations to train on, in the order in which they were named.
 
@@ -33,7 +28,6 @@ def combinations_of(
         sources: lists by comma; `-` stands for the lines of standard input.
         pool: all combinations of these languages; `paper` = the task's sources.
         ks: how many languages of the pool.
-        read_stdin: gives the text for `-`.
 
     Returns:
         The names of each, as they were written, or ISO 639-3 codes of a pool; and what standard input held.
@@ -46,13 +40,12 @@ def combinations_of(
     if pool == "paper":
         return all_combinations(task.sources, ks), ""
     if pool is not None:
-        members = members_of(store, pool, read_stdin)
+        members = members_of(store, pool, sys.stdin.read)
         return all_combinations([task.language(member.label, resolver(store)) for member in members], ks), ""
-    lines: list[str] = []
-    stdin = ""
+    lines, stdin = [], ""
     for given in sources:
         if given.strip() == "-":
-            stdin = read_stdin()
+            stdin = sys.stdin.read()
             lines += [line for line in stdin.splitlines() if line.split("#", 1)[0].strip()]
         else:
             lines.append(given)
@@ -72,12 +65,9 @@ def all_combinations(pool: Sequence[str], ks: Sequence[int]) -> list[tuple[str, 
         UsageError: a k does not fit the pool, or there would be too many.
     """
     pool = sorted(set(pool))
-    chosen: list[tuple[str, ...]] = []
     for k in ks:
         if not 1 <= k <= len(pool):
             raise UsageError(f"-k is {k}; the pool has {len(pool)} languages.")
-        for combination in combinations(pool, k):
-            chosen.append(combination)
-            if len(chosen) > MOST_RUNS:
-                raise UsageError(f"That is more than {MOST_RUNS:,} runs. Choose some: `mslt select` ranks them.")
-    return chosen
+    if sum(comb(len(pool), k) for k in ks) > MOST_RUNS:
+        raise UsageError(f"That is more than {MOST_RUNS:,} runs. Choose some: `mslt select` ranks them.")
+    return [combination for k in ks for combination in combinations(pool, k)]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.evaluation.metrics import METRICS
 from mslt_cli.evaluation.significance import holm, mcnemar, paired_bootstrap
+from mslt_cli.runs.answering import tables_of
 from mslt_cli.runs.directory import Run
-from mslt_cli.runs.scoring import tables_of
 from mslt_cli.tasks.task import Task
 
 Table = NDArray[np.int64]
@@ -47,13 +47,10 @@ def compare_runs(
     two-sided, and corrected by Holm over all tests that are shown.
 
     Args:
-        task: that they were evaluated on.
         groups: runs by what the user calls them; those of a group are the seeds of one combination.
-        split: of the task.
         scoring: how a decoder's answers were read: "letters", "generate+swap".
         targets: ISO 639-3 codes. Default: those that all runs were evaluated on.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        resamples, seed: of the bootstrap.
 
     Raises:
         UsageError: there is one group only, or no common target.
@@ -63,8 +60,8 @@ def compare_runs(
     if len(groups) < 2:
         raise UsageError("--compare needs two runs or more.")
     runs = [run for group in groups.values() for run in group]
-    common = sorted(runs[0].targets(task.variant, split, scoring), key=task.code)
-    common = [t for t in common if all(t in run.targets(task.variant, split, scoring) for run in runs)]
+    evaluated = [set(run.targets(task.variant, split, scoring)) for run in runs]
+    common = sorted(set.intersection(*evaluated), key=task.code)
     chosen = [t for t in (targets or common) if t in common]
     what = " ".join([task.name, split, *([scoring] if scoring else [])])
     if missing := [task.code(t) for t in targets if t not in common]:
@@ -80,10 +77,10 @@ def compare_runs(
             a, b = by_name[first], by_name[other]
             names = {"a": first, "b": other, "metric": metric}
             for target in chosen:
-                result = _test(metric, {target: a[target]}, {target: b[target]}, None, seed, resamples)
+                result = _test(metric, {target: a[target]}, {target: b[target]}, seed=seed, resamples=resamples)
                 tests.append((target, {"target": task.code(target), **names, **result}))
             if len(chosen) > 1:
-                result = _test(metric, a, b, items, seed, resamples)
+                result = _test(metric, a, b, ids=items, seed=seed, resamples=resamples)
                 tests.append((MEAN, {"target": MEAN, **names, **result}))
     # Two families: the means say whether there is a difference, the languages where it lies.
     families = [[row for target, row in tests if (target == MEAN) == of_means] for of_means in (False, True)]
@@ -91,28 +88,23 @@ def compare_runs(
         for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
             row["p_holm"] = p
     called = dict(zip(groups, ("first", "other"), strict=True)) if len(groups) == 2 else {first: "first"}
-    described = "; ".join(f"{called.get(name, name)} is {_describe(group)}" for name, group in groups.items())
+    described = []
+    for name, group in groups.items():
+        runs_of_group = " and ".join(dict.fromkeys(str(run.record["name"]) for run in group))
+        seeds = f", {len(group)} seeds" if len(group) > 1 else ""
+        described.append(f"{called.get(name, name)} is {runs_of_group}{seeds}")
     footer = (
-        f"{what}, %: the other less the first, with 95 % intervals; {described}.",
+        f"{what}, %: the other less the first, with 95 % intervals; {'; '.join(described)}.",
         f"p is two-sided; Holm's correction is over the {len(families[0])} tests in single languages, and over those of"
         " means.",
     )
     return Comparison(tuple(row for _, row in tests), footer)
 
 
-def _describe(group: Sequence[Run]) -> str:
-    names = " and ".join(dict.fromkeys(str(run.record["name"]) for run in group))
-    return names + (f", {len(group)} seeds" if len(group) > 1 else "")
-
-
 def _read_tables(
     task: Task, groups: Mapping[str, Sequence[Run]], targets: Sequence[str], split: str, scoring: str
 ) -> tuple[dict[str, dict[str, dict[str, Table]]], dict[str, list[str]]]:
-    """The counts behind the scores, by metric, group and target, each of shape (runs, rows, counts); and the rows' ids.
-
-    Raises:
-        DataError: the runs were evaluated on different rows.
-    """
+    """The counts behind the scores, by metric, group and target, shape (runs, rows, counts) each; and the rows' ids."""
     tables: dict[str, dict[str, dict[str, Any]]] = {}
     ids: dict[str, list[str]] = {}
     for name, target in product(groups, targets):
@@ -134,28 +126,14 @@ def _value(metric: str, tables: Mapping[str, Table]) -> float:
     return float(np.mean([float(np.mean(METRICS[metric].value(runs.sum(axis=1)))) for runs in tables.values()]))
 
 
-def _test(
-    metric: str,
-    a: Mapping[str, Table],
-    b: Mapping[str, Table],
-    ids: Mapping[str, Sequence[str]] | None,
-    seed: int,
-    resamples: int,
-) -> dict[str, Any]:
-    """Test two groups in one target, or on the mean over several."""
-    difference = paired_bootstrap(metric, a, b, ids=ids, seed=seed, resamples=resamples)
+def _test(metric: str, a: Mapping[str, Table], b: Mapping[str, Table], **drawing: Any) -> dict[str, Any]:
+    """Test two groups in one target, or on the mean over several; `drawing` is that of the bootstrap."""
+    difference = paired_bootstrap(metric, a, b, **drawing)
     p, test = difference.p, "bootstrap"
     (one, *more), (other, *_) = a.values(), b.values()
     if metric == "accuracy" and not more and len(one) == len(other) == 1 and bool((one[0][:, 1] == 1).all()):
         only_a = int((one[0][:, 0] > other[0][:, 0]).sum())
         only_b = int((other[0][:, 0] > one[0][:, 0]).sum())
         p, test = mcnemar(only_a, only_b), f"McNemar, {only_a} against {only_b}"
-    return {
-        "value_a": _value(metric, a),
-        "value_b": _value(metric, b),
-        "difference": difference.value,
-        "low": difference.low,
-        "high": difference.high,
-        "p": p,
-        "test": test,
-    }
+    values = {"value_a": _value(metric, a), "value_b": _value(metric, b), "difference": difference.value}
+    return values | {"low": difference.low, "high": difference.high, "p": p, "test": test}

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mslt_cli.errors import FetchError, MsltError
-from mslt_cli.files import REASONS, new_file, sha256_of
+from mslt_cli.files import REASONS, new_file, new_folder, raise_os_errors, sha256_of
 from mslt_cli.runs.spec import id_of, sha256_of_json
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 RUN, CONFIG, MANIFEST, METRICS = "run.json", "config.json", "manifest.parquet", "metrics.jsonl"
 PREDICTIONS, CHECKPOINTS, MODEL, MERGED, LOCK = "predictions", "checkpoints", "model", "merged", ".lock"
+CHANGED = "it was changed. Restore it, or run it again with --force."
 
 
 class RunError(MsltError):
@@ -42,11 +44,8 @@ class BusyError(MsltError):
 
 def runs_root(given: Path | None, store: Path) -> Path:
     """Where runs are kept: as given, else MSLT_RUNS, else the folder `runs` beside the store."""
-    if given is not None:
-        return given
-    if from_environment := os.environ.get("MSLT_RUNS"):
-        return Path(from_environment).expanduser()
-    return store.parent / "runs"
+    from_environment = os.environ.get("MSLT_RUNS")
+    return given or (Path(from_environment).expanduser() if from_environment else store.parent / "runs")
 
 
 @dataclass(frozen=True)
@@ -63,25 +62,17 @@ class Run:
     @property
     def identity(self) -> Mapping[str, Any]:
         """What determined it."""
-        identity: Mapping[str, Any] = self.record["identity"]
-        return identity
+        return cast(Mapping[str, Any], self.record["identity"])
 
     @property
     def scores(self) -> Sequence[Mapping[str, Any]]:
         """One for each task, split, target and metric."""
-        scores: Sequence[Mapping[str, Any]] = self.record["scores"]
-        return scores
-
-    def has(self, task: str, split: str, target: str, data_sha256: str, scoring: str = "") -> bool:
-        """Whether a target was evaluated on these very rows, in this way."""
-        scores = self.scores_of(task, split, scoring)
-        return any((s["target"], s["data_sha256"]) == (target, data_sha256) for s in scores)
+        return cast(Sequence[Mapping[str, Any]], self.record["scores"])
 
     @property
     def means(self) -> Sequence[Mapping[str, Any]]:
         """The unweighted mean over the targets of each evaluation, by task, split and metric, with 95 % intervals."""
-        means: Sequence[Mapping[str, Any]] = self.record["means"]
-        return means
+        return cast(Sequence[Mapping[str, Any]], self.record["means"])
 
     def scores_of(self, task: str, split: str, scoring: str = "") -> list[Mapping[str, Any]]:
         """The scores of one evaluation."""
@@ -106,9 +97,8 @@ class Run:
         """
         import polars as pl
 
-        path = self.directory / str(score["predictions"])
-        check_file(self.directory, str(score["predictions"]), str(self.record["files"][score["predictions"]]))
-        return pl.read_parquet(path)
+        check_files(self, score["predictions"])
+        return pl.read_parquet(self.directory / score["predictions"])
 
 
 def read_run(directory: Path) -> Run | None:
@@ -132,32 +122,34 @@ def read_run(directory: Path) -> Run | None:
     except (KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
-        raise RunError(f"{path} is not as mslt wrote it: it was changed. Restore it, or run it again with --force.")
+        raise RunError(f"{path} is not as mslt wrote it: {CHANGED}")
     return Run(directory, record)
 
 
 def write_run(directory: Path, record: Mapping[str, Any]) -> Run:
     """Write run.json, whole or not at all."""
-    whole = {**record, "sha256": sha256_of_json(record)}
-    write_json(directory / RUN, whole)
+    write_json(directory / RUN, {**record, "sha256": sha256_of_json(record)})
     return Run(directory, record)
 
 
-def check_files(run: Run) -> None:
-    """Raises: RunError: a file of the run is missing or was changed."""
-    for name, stated in run.record["files"].items():
-        check_file(run.directory, name, str(stated))
+def clear_run(directory: Path) -> None:
+    """Remove all that a run wrote, so that it starts anew."""
+    for name in (RUN, CONFIG, MANIFEST, METRICS, f"new-{METRICS}"):
+        (directory / name).unlink(missing_ok=True)
+    for name in (PREDICTIONS, MODEL, MERGED, CHECKPOINTS):
+        shutil.rmtree(directory / name, ignore_errors=True)
 
 
-def check_file(directory: Path, name: str, stated: str) -> None:
-    """Raises: RunError: the file is missing or was changed."""
-    path = directory / name
-    if not path.resolve().is_relative_to(directory.resolve()):
-        raise RunError(f"{directory / RUN} names a file outside its directory: {name}.")
-    if not path.is_file():
-        raise RunError(f"{path} is missing. Restore it, or run it again with --force.")
-    if sha256_of(path) != stated:
-        raise RunError(f"{path} is not as mslt wrote it: it was changed. Restore it, or run it again with --force.")
+def check_files(run: Run, *names: str) -> None:
+    """Raises: RunError: one of these files of a run, or with no names any, is missing or was changed."""
+    for name in names or run.record["files"]:
+        path = run.directory / name
+        if not path.resolve().is_relative_to(run.directory.resolve()):
+            raise RunError(f"{run.directory / RUN} names a file outside its directory: {name}.")
+        if not path.is_file():
+            raise RunError(f"{path} is missing. Restore it, or run it again with --force.")
+        if sha256_of(path) != run.record["files"][name]:
+            raise RunError(f"{path} is not as mslt wrote it: {CHANGED}")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -173,8 +165,19 @@ def write_parquet(path: Path, frame: pl.DataFrame) -> None:
 
 
 @contextmanager
+def new_run_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `path` when the block ends well.
+
+    Raises:
+        RunError: it cannot be written; says why.
+    """
+    with run_files(path.parent), new_folder(path, replace=True) as part, raise_os_errors():
+        yield part
+
+
+@contextmanager
 def run_files(folder: Path) -> Iterator[None]:
-    """Say of a run's directory what cannot be done with it.
+    """Turn what the operating system says about writing a run's directory into a sentence.
 
     Raises:
         RunError: there is no space, or no permission.

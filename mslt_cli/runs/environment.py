@@ -41,13 +41,13 @@ def describe_environment(learner: Classifier | Decoder, world: World) -> dict[st
 
 
 class Stopwatch:
-    """The times of a run, as run.json keeps them."""
+    """The times of a run."""
 
     def __init__(self) -> None:
         self.started, self.clock = datetime.now(UTC), time.monotonic()
 
     def as_record(self) -> dict[str, Any]:
-        """The times if the run ends now."""
+        """What run.json keeps if the run ends now."""
         return {
             "started_at": self.started.isoformat(timespec="seconds"),
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),

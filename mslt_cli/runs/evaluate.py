@@ -10,14 +10,13 @@ from mslt_cli.errors import UsageError
 from mslt_cli.models.classifier import Classifier, load_trained
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
-from mslt_cli.models.folder import tokenizer_sha256, weights_checksum
-from mslt_cli.runs.answering import Evaluation, Evaluator, add_results, evaluate_further, results_of
+from mslt_cli.runs.answering import NO_RESULTS, Evaluation, Evaluator, add_results, evaluate_further
 from mslt_cli.runs.directory import Run, RunError, check_files, locked, read_run, write_run
 from mslt_cli.runs.environment import Stopwatch, describe_environment
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.plan import require_evaluated
 from mslt_cli.runs.session import Session, decide_precision
-from mslt_cli.runs.spec import EvalSpec
+from mslt_cli.runs.spec import EvalSpec, checksums_of
 from mslt_cli.training.distributed import ALONE
 from mslt_cli.training.settings import Settings
 
@@ -27,8 +26,7 @@ def evaluate_run(store: Path, run: Run, model: Model, evaluation: Evaluation, *,
 
     Args:
         store: path of the store.
-        run: finished.
-        model: what it was trained from; its tokenizer reads.
+        model: what the run was trained from.
         evaluation: of a classifier on a task with the same labels; of a decoder on any task of multiple choice.
         session: of the same model, where several runs share it, or to name a device and hear of progress.
 
@@ -45,7 +43,7 @@ def evaluate_run(store: Path, run: Run, model: Model, evaluation: Evaluation, *,
             f" {evaluation.task.name} ({evaluation.task.kind})."
         )
     check_files(run)
-    missing = evaluation.missing_in(run, session)
+    missing = evaluation.missing_in(run)
     if not missing:
         return run
     if run.model_folder is None:
@@ -75,13 +73,11 @@ def evaluate_model(
 
     Args:
         store: path of the store.
-        model: on this machine.
-        evaluation: see there.
+        evaluation: of multiple choice for a decoder.
         root: the folder of run directories.
         settings: of these the precision counts, and for classifiers the longest example.
         four_bit: whether a decoder's weights are held in 4 bits.
-        force: evaluate anew.
-        session: of the same model, where several evaluations share it, or to name a device and hear of progress.
+        session: as for `evaluate_run`.
 
     Raises:
         ModelError: it is no decoder, or has no head for the task, or other labels.
@@ -90,21 +86,15 @@ def evaluate_model(
     session = session or Session(model)
     evaluation = _prepare(evaluation, session)
     task = evaluation.task
-    spec = EvalSpec(
-        task=task,
-        model=model,
-        weights_sha256=weights_checksum(model.folder),
-        tokenizer_sha256=tokenizer_sha256(model.folder),
-        settings=decide_precision(settings, session.device),
-        four_bit=four_bit,
-    )
+    spec = EvalSpec(task, model, checksums_of(model), decide_precision(settings, session.device), four_bit)
     directory = root / spec.folder_name
     with locked(directory, wait=True):
-        before = None if force else read_run(directory)
-        missing = evaluation.missing_in(before, session) if before is not None else evaluation.targets
-        if before is not None and not missing:
-            check_files(before)
-            return before
+        before, missing = None if force else read_run(directory), evaluation.targets
+        if before is not None:
+            missing = evaluation.missing_in(before)
+            if not missing:
+                check_files(before)
+                return before
         watch = Stopwatch()
         learner: Classifier | Decoder
         if task.kind == "multiple-choice":
@@ -118,7 +108,7 @@ def evaluate_model(
             **spec.as_record(),
             "command": spec.command(evaluation),
             "environment": describe_environment(learner, ALONE),
-            **add_results(results_of(before), results),
+            **add_results(before.record if before is not None else NO_RESULTS, results),
             **watch.as_record(),
         }
         run = write_run(directory, record)
@@ -127,14 +117,8 @@ def evaluate_model(
 
 
 def _prepare(evaluation: Evaluation, session: Session) -> Evaluation:
-    """The evaluation with ISO 639-3 codes; its data are fetched where they are not in the cache.
-
-    Raises:
-        UsageError: nothing is evaluated on such a task.
-        UnknownNameError, DataError: a language or data are not to be had.
-    """
-    task, split = evaluation.task, evaluation.split
-    require_evaluated(task)
+    """The evaluation with ISO 639-3 codes; its data are fetched where they are not in the cache."""
+    require_evaluated(evaluation.task)
     evaluation = evaluation.resolve()
-    ensure_data(task, evaluation.targets, split, progress=session.progress)
+    ensure_data(evaluation.task, evaluation.targets, evaluation.split, progress=session.progress)
     return evaluation

@@ -65,13 +65,10 @@ def train(
         root: the folder of run directories.
         examples: the budget of every run. Default: what the smallest of all sources has.
         seeds: one run of each combination for each.
-        sampling: how the examples are drawn from the sources.
         settings: how a model learns. Default: the default preset.
         targets: languages to evaluate on, in any spelling; "all" or "paper-literal". Default: the task's.
         evaluation_split: the split to evaluate on. Default: the task's.
         evaluations: for instructions, which are not evaluated on: other tasks.
-        how: what does not change the results.
-        progress: hears of it.
         announce: is given the plan, with what is there of each run, before anything is trained; says whether to go on.
         first: which of so many runs to begin with, so that several processes share one plan.
 
@@ -79,8 +76,7 @@ def train(
         The runs in the order of the plan; none if `announce` says so.
 
     Raises:
-        UsageError, DataError, FetchError, UnknownNameError: something that is asked for does not exist or go together;
-            nothing has been trained then.
+        UsageError, DataError, FetchError, UnknownNameError: as `plan`; nothing has been trained then.
     """
     check_fields(how)
     experiment = Experiment(
@@ -99,16 +95,15 @@ def train(
     with join_world() as world:
         session = Session(model, device=_device_of(world) or how.device, progress=progress)
         works = [Work(item, root, how, session, world) for item in runs]
-        states = [work.state for work in works]
-        if announce is not None and not announce(list(zip(runs, states, strict=True)), session):
+        states = [(work.planned, work.state) for work in works]
+        if announce is not None and not announce(states, session):
             return []
-        if any(state != "done" for state in states):
+        if left := [planned for planned, state in states if state != "done"]:
             from mslt_cli.models.loading import check_loadable
 
             check_loadable(model.folder, session.device)  # for its errors
-        left = [item for item, state in zip(runs, states, strict=True) if state != "done"]
-        for note in check_samples(left, session):
-            progress.note(note)
+            for note in check_samples(left, session):
+                progress.note(note)
         return _carry_out(works, first(len(works)), Index(store, progress))
 
 
@@ -122,13 +117,7 @@ def _device_of(world: World) -> str | None:
 
 
 def _carry_out(works: Sequence[Work], first: int, index: Index) -> list[Finished]:
-    """Do all runs; those that other processes do come last.
-
-    Args:
-        works: in the order of the plan, and of what is returned.
-        first: place of the one to begin with, so that processes with one plan begin at different places.
-        index: where runs are indexed as they end; tells of progress.
-    """
+    """Do all runs, from the one in place `first` on; those that other processes do come last."""
     finished: dict[int, Finished] = {}
     busy: list[int] = []
     trained_s: list[float] = []
@@ -155,8 +144,7 @@ def _carry_out(works: Sequence[Work], first: int, index: Index) -> list[Finished
             if len(trained_s) == 1 and left:
                 index.progress.note(f"{left} more to go; that takes about {readable_time(left * trained_s[0])}")
 
-    order = [*range(first, len(works)), *range(first)]
-    for turn, i in enumerate(order, 1):
+    for turn, i in enumerate([*range(first, len(works)), *range(first)], 1):
         carry_out(i, len(works) - turn, wait=False)
     for i in busy:
         index.progress.note(f"{works[i].spec.title} is being run by another process: waiting for it")

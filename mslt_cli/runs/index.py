@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mslt_cli.errors import StoreError, UnknownNameError
 from mslt_cli.progress import Progress
-from mslt_cli.runs.directory import MERGED, MODEL, Run, RunError, check_files, read_run
+from mslt_cli.runs.directory import CONFIG, MANIFEST, MERGED, MODEL, RUN, Run, RunError, check_files, read_run
 from mslt_cli.store.db import Store, open_store
 from mslt_cli.store.runs import find_one_run, save_run
 
@@ -37,9 +37,8 @@ def find_run(store: Store, name: str) -> Run | None:
         UsageError: several runs begin so.
     """
     path = Path(name).expanduser()
-    if (path / "run.json").is_file() or ((path / "config.json").is_file() and (path / "manifest.parquet").is_file()):
-        run = read_run(path)
-        if run is None:
+    if (path / RUN).is_file() or ((path / CONFIG).is_file() and (path / MANIFEST).is_file()):
+        if (run := read_run(path)) is None:
             raise RunError(f"The run in {path} has not ended. The command that started it goes on with it.")
         return run
     stored = find_one_run(store, name, origin="own")
@@ -71,18 +70,15 @@ def index_runs(store: Store, folders: Iterable[Path]) -> Indexed:
     Raises:
         UnknownNameError: there is no such folder.
     """
-    runs: list[Run] = []
-    unfinished: list[Path] = []
-    refused: list[tuple[Path, str]] = []
+    runs, unfinished, refused = [], [], []
     for folder in folders:
         if not folder.is_dir():
             raise UnknownNameError("folder", str(folder), (), "Give the folder of a run, or one of many runs.")
-        for directory in sorted({path.parent for name in ("run.json", "config.json") for path in folder.rglob(name)}):
+        for directory in sorted({path.parent for name in (RUN, CONFIG) for path in folder.rglob(name)}):
             if directory.name in (MODEL, MERGED) or directory.name.startswith("."):
                 continue
             try:
-                run = read_run(directory)
-                if run is None:
+                if (run := read_run(directory)) is None:
                     unfinished.append(directory)
                     continue
                 check_files(run)

@@ -48,17 +48,12 @@ def start_helpers(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
         what = "GPUs" if gpus else "cores"
         raise UsageError(f"--jobs is {jobs}, and there are {len(places)} {what}. Give at most as many.")
     threads = {} if gpus else {"OMP_NUM_THREADS": str(max(1, len(places) // jobs))}
+    words = [sys.executable, "-m", "mslt_cli", *sys.argv[1:]]
     helpers = []
     for number in range(1, jobs):
         environment = os.environ | threads | {JOB: f"{number}/{jobs}"}
         environment |= {"CUDA_VISIBLE_DEVICES": places[number]} if gpus else {}
-        helper = subprocess.Popen(
-            [sys.executable, "-m", "mslt_cli", *sys.argv[1:]],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            env=environment,
-            text=True,
-        )
+        helper = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, text=True)
         assert helper.stdin is not None
         helper.stdin.write(stdin)
         helper.stdin.close()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from mslt_cli.data.prepared import read_record
 from mslt_cli.data.splits import ensure_data
-from mslt_cli.errors import DataError, UsageError
+from mslt_cli.errors import DataError, UnknownNameError, UsageError
+from mslt_cli.evaluation.reading import Reading
 from mslt_cli.fields import check_fields
 from mslt_cli.models import resolve_head
 from mslt_cli.models.decoder import require_decoder
 from mslt_cli.models.find import Model
-from mslt_cli.models.folder import tokenizer_sha256, weights_checksum
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation, unite_evaluations
 from mslt_cli.runs.session import decide_precision
-from mslt_cli.runs.spec import TrainSpec
+from mslt_cli.runs.spec import TrainSpec, checksums_of
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Sampling, equal_shares, proportional_shares, stated_shares, too_few
 from mslt_cli.training.settings import Settings, preset
@@ -85,8 +86,7 @@ def resolve_targets(task: Task, names: Sequence[str]) -> tuple[str, ...]:
     """
     if list(names) == [PAPER_LITERAL]:
         return (PAPER_LITERAL,)
-    codes = [code for name in names for code in (task.languages if name == ALL else [task.language(name)])]
-    return tuple(dict.fromkeys(codes))
+    return tuple(dict.fromkeys(c for name in names for c in (task.languages if name == ALL else [task.language(name)])))
 
 
 def targets_of(task: Task, wanted: Sequence[str], sources: Sequence[str]) -> tuple[str, ...]:
@@ -102,10 +102,9 @@ def targets_of(task: Task, wanted: Sequence[str], sources: Sequence[str]) -> tup
     """
     if list(wanted) == [PAPER_LITERAL]:
         wanted = [language for language in task.literal_targets or task.targets if language not in sources]
-    targets = tuple(wanted) or task.targets
-    if not targets:
+    if not (wanted or task.targets):
         raise UsageError(f"{task.name} has no targets of its own. Name them with --targets.")
-    return targets
+    return tuple(wanted) or task.targets
 
 
 def default_targets(task: Task, split: str, progress: Progress) -> tuple[str, ...]:
@@ -123,13 +122,43 @@ def default_targets(task: Task, split: str, progress: Progress) -> tuple[str, ..
     return tuple(target for target in task.targets if target not in missing)
 
 
+def plan_choices(
+    tasks: Sequence[Task], targets: Sequence[str], reading: Reading, *, split: str | None = None, progress: Progress
+) -> list[Evaluation]:
+    """What decoders are asked: tasks in the languages that the user named, or in those of the paper.
+
+    Of several tasks each is asked in those of the languages that it has.
+
+    Raises:
+        UnknownNameError: a split or a language does not exist.
+        DataError: a language is in none of the tasks.
+        UsageError: a task is not of multiple choice.
+    """
+    by_task: dict[str, list[str]] = {task.name: [] for task in tasks}
+    for name in targets:
+        errors = []
+        for task in tasks:
+            try:
+                by_task[task.name] += resolve_targets(task, [name])
+            except (DataError, UnknownNameError) as error:
+                errors.append(error)
+        if errors and len(errors) == len(tasks):
+            raise errors[0]
+    evaluations = []
+    for task in tasks:
+        if task.kind != "multiple-choice":
+            raise UsageError(f"{task.name} is a task of {task.kind}; decoders are asked tasks of multiple choice.")
+        name = split or task.evaluation
+        task.require_split(name)
+        if targets and not by_task[task.name]:
+            raise DataError(f"{task.name} has no data in {', '.join(targets)}. Leave it or them out.")
+        chosen = tuple(dict.fromkeys(by_task[task.name])) or default_targets(task, name, progress)
+        evaluations.append(Evaluation(task, name, targets_of(task, chosen, ()), reading.check()))
+    return evaluations
+
+
 def plan(experiment: Experiment, *, device: str | None = None, progress: Progress = QUIET) -> list[Planned]:
     """The runs of an experiment, each once. Data that are missing are fetched; all that can be checked is.
-
-    Args:
-        experiment: see there.
-        device: as torch names it.
-        progress: hears of downloads.
 
     Raises:
         UsageError, DataError, FetchError, UnknownNameError: something that is asked for does not exist or go together.
@@ -139,23 +168,21 @@ def plan(experiment: Experiment, *, device: str | None = None, progress: Progres
     sources = _resolve_sources(task, experiment.sources)
     settings = _decide_settings(experiment, device)
     evaluations = _plan_evaluations(experiment, sources, progress)
-    everyone = sorted({source for combination in sources for source in combination})
+    everyone = tuple(sorted(set(chain.from_iterable(sources))))
     splits = [task.training, "validation"] if settings.choose == "best" else [task.training]
-    wanted = [Evaluation(task, split, tuple(everyone)) for split in splits]
-    for needed in unite_evaluations([*wanted, *(e for of_run in evaluations.values() for e in of_run)]):
+    wanted = [Evaluation(task, split, everyone) for split in splits]
+    for needed in unite_evaluations([*wanted, *chain.from_iterable(evaluations.values())]):
         ensure_data(needed.task, sorted(needed.targets), needed.split, progress=progress)
     data, sizes = _read_training_data(task, everyone, settings)
     budget = experiment.examples if experiment.examples is not None else min(sizes.values())
-    weights_sha256, tokenizer = weights_checksum(experiment.model.folder), tokenizer_sha256(experiment.model.folder)
-    planned = []
+    checksums, planned = checksums_of(experiment.model), []
     for combination in sources:
         shares = _share_budget(task, combination, budget, sampling, sizes)
         for seed in dict.fromkeys(experiment.seeds):
             spec = TrainSpec(
                 task=task,
                 model=experiment.model,
-                weights_sha256=weights_sha256,
-                tokenizer_sha256=tokenizer,
+                checksums=checksums,
                 shares=shares,
                 # One source as well: its sample has to hold those of the combinations that it is in.
                 pairing=(sampling.pairing or "disjoint") if task.aligned else None,
@@ -187,12 +214,7 @@ def _require_sense(experiment: Experiment) -> None:
 
 
 def _resolve_sources(task: Task, sources: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """The combinations as sorted ISO 639-3 codes, each combination once.
-
-    Raises:
-        UsageError: a combination is empty or names a language twice.
-        UnknownNameError, DataError: a spelling means no language of the task.
-    """
+    """The combinations as sorted ISO 639-3 codes, each combination once."""
     combinations = []
     for names in sources:
         codes = [task.language(name) for name in names]
@@ -206,11 +228,7 @@ def _resolve_sources(task: Task, sources: Sequence[Sequence[str]]) -> list[tuple
 
 
 def _decide_settings(experiment: Experiment, device: str | None) -> Settings:
-    """The settings with the head and the precision that the model and this machine get.
-
-    Raises:
-        UsageError: they are out of range, or not for the task.
-    """
+    """The settings with the head and the precision that the model and this machine get."""
     task, model = experiment.task, experiment.model
     settings = experiment.settings or preset("default", task.name, model.name, kind=task.kind)
     settings = decide_precision(settings.check(), device)
@@ -233,33 +251,22 @@ def _plan_evaluations(
 def _read_training_data(
     task: Task, sources: Sequence[str], settings: Settings
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """The checksums of the data that training reads, as `TrainSpec.data`; and the training rows of each source.
-
-    Raises:
-        DataError: data are missing.
-    """
-    records = {source: read_record(task, source, task.training) for source in sources}
-    if missing := [task.code(source) for source, record in records.items() if record is None]:
+    """The checksums of the data that training reads, as `TrainSpec.data`; and the training rows of each source."""
+    records = {s: record for s in sources if (record := read_record(task, s, task.training)) is not None}
+    if missing := [task.code(source) for source in sources if source not in records]:
         raise DataError(f"{task.name} has no {task.training} data in {', '.join(missing)}: it cannot be a source.")
-    sizes = {source: record.rows for source, record in records.items() if record is not None}
-    data = {source: record.content_sha256 for source, record in records.items() if record is not None}
+    data = {source: record.content_sha256 for source, record in records.items()}
     for source in sources if settings.choose == "best" else ():
-        record = read_record(task, source, "validation")
-        if record is None:
+        if (record := read_record(task, source, "validation")) is None:
             raise DataError(f"{task.name} has no validation data in {task.code(source)}: leave --choose best out.")
         data[f"{source} validation"] = record.content_sha256
-    return data, sizes
+    return data, {source: record.rows for source, record in records.items()}
 
 
 def _share_budget(
     task: Task, combination: Sequence[str], budget: int, sampling: Sampling, sizes: Mapping[str, int]
 ) -> dict[str, int]:
-    """The examples of each source.
-
-    Raises:
-        UsageError: the split does not fit the sources.
-        DataError: a source has too few examples; says how many there are.
-    """
+    """The examples of each source."""
     if sampling.split is None:
         shares = equal_shares(budget, combination)
     elif sampling.split == "sizes":
@@ -267,7 +274,7 @@ def _share_budget(
     else:
         shares = stated_shares(sampling.split, task.language)
         if set(shares) != set(combination):
-            codes = ", ".join(task.code(source) for source in combination)
+            codes = ", ".join(map(task.code, combination))
             raise UsageError(f"--split has to name the sources, each once: {codes}.")
     for source, share in shares.items():
         if share > sizes[source] and not sampling.oversample:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from itertools import compress
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def choose_ids(spec: TrainSpec, session: Session) -> dict[str, list[str]]:
     """The sample of a run: ids by source.
 
     Raises:
-        DataError: a source has too few.
+        DataError: a source has too few examples.
     """
     ids = {source: _ids(spec, source, session) for source in spec.sources}
     return sample(ids, spec.shares, seed=spec.data_seed, pairing=spec.pairing, oversample=spec.oversample)
@@ -56,7 +57,7 @@ def planned_tokens(spec: TrainSpec, session: Session) -> tuple[int, float]:
 
 
 def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
-    """Choose the examples of runs, to see that there are enough; and look for labels that were never seen.
+    """Choose the examples of runs, to see that there are enough.
 
     Budgets above CHECKED_UP_TO are left out: with so many examples all labels are seen, and hashing them all for
     every combination takes minutes.
@@ -78,10 +79,8 @@ def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
         if spec.examples > CHECKED_UP_TO:
             continue
         ids = choose_ids(spec, session)
-        if task.kind == "instruction":
-            notes |= dict.fromkeys(_note_answerless(spec, ids, session))
-        else:
-            notes |= dict.fromkeys(_note_unseen_labels(item, ids, session))
+        answerless = task.kind == "instruction"
+        notes |= dict.fromkeys((_note_answerless if answerless else _note_unseen_labels)(item, ids, session))
     return list(notes)
 
 
@@ -90,24 +89,25 @@ def _note_unseen_labels(item: Planned, ids: Mapping[str, Sequence[str]], session
     spec, task = item.spec, item.spec.task
     seen: set[int] = set()
     for source, chosen in ids.items():
-        seen |= _labels_in(session, task, source, task.training, among=chosen)
+        seen |= _labels_in(session, task, source, task.training, chosen)
         if len(seen) == len(task.labels):
             return []
-    notes = []
-    for evaluation in item.evaluations:
-        for target in evaluation.targets:
-            lost = sorted(_labels_in(session, task, target, evaluation.split) - seen)
-            if lost:
-                notes.append(
-                    f"{spec.title} sees no {', '.join(task.labels[i] for i in lost)} in training, and"
-                    f" {task.code(target)} has it: it cannot be predicted."
-                )
-    return notes
+    unseen = {
+        target: sorted(_labels_in(session, task, target, evaluation.split) - seen)
+        for evaluation in item.evaluations
+        for target in evaluation.targets
+    }
+    return [
+        f"{spec.title} sees no {', '.join(task.labels[i] for i in lost)} in training, and"
+        f" {task.code(target)} has it: it cannot be predicted."
+        for target, lost in unseen.items()
+        if lost
+    ]
 
 
-def _note_answerless(spec: TrainSpec, ids: Mapping[str, Sequence[str]], session: Session) -> list[str]:
+def _note_answerless(item: Planned, ids: Mapping[str, Sequence[str]], session: Session) -> list[str]:
     """A note on instructions that fill all there is room for, so that nothing is learned from them."""
-    lost = 0
+    spec, lost = item.spec, 0
     for source, chosen in ids.items():
         encoded = session.encoded(spec.task, source, spec.task.training, spec.settings)
         answered = dict(zip(_ids(spec, source, session), np.diff(encoded.word_starts) > 0, strict=True))
@@ -122,17 +122,13 @@ def _note_answerless(spec: TrainSpec, ids: Mapping[str, Sequence[str]], session:
 
 def _ids(spec: TrainSpec, source: str, session: Session) -> list[str]:
     """The ids of all training rows of a source."""
-    ids: list[str] = session.rows(spec.task, source, spec.task.training)["id"].to_list()
-    return ids
+    return cast(list[str], session.rows(spec.task, source, spec.task.training)["id"].to_list())
 
 
-def _labels_in(
-    session: Session, task: Task, language: str, split: str, *, among: Sequence[str] | None = None
-) -> set[int]:
-    """The labels that occur in a split, or in the rows with some ids."""
+def _labels_in(session: Session, task: Task, language: str, split: str, ids: Sequence[str] | None = None) -> set[int]:
+    """The labels that occur in a split, or in the rows with these ids."""
     labels = session.labels(task, language, split)
-    if among is not None:
-        chosen = set(among)
-        ids = session.rows(task, language, split)["id"].to_list()
-        labels = [label for id_, label in zip(ids, labels, strict=True) if id_ in chosen]
+    if ids is not None:
+        chosen = session.rows(task, language, split)["id"].is_in(list(ids)).to_list()
+        labels = list(compress(labels, chosen))
     return {number for label in labels for number in (label if isinstance(label, list) else [label])}

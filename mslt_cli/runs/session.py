@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mslt_cli.data.encoding import Encoded, RowEncoder
 from mslt_cli.data.prepared import Record, load, require_record
@@ -34,7 +35,7 @@ class Session:
 
     Args:
         model: on this machine.
-        device: as torch writes it; None = the GPU if there is one.
+        device: as torch names it; None = the GPU if there is one.
         progress: hears of what takes time.
     """
 
@@ -43,64 +44,57 @@ class Session:
         self._frames: dict[tuple[str, str, str], tuple[Record, pl.DataFrame]] = {}
         self._encoded: dict[tuple[Any, ...], Encoded] = {}
         self._learners: dict[tuple[Any, ...], Any] = {}
-        self._tokenizer: Any = None
 
     def rows(self, task: Task, language: str, split: str) -> pl.DataFrame:
         """The rows of a split."""
+        return self._read(task, language, split)[1]
+
+    def _read(self, task: Task, language: str, split: str) -> tuple[Record, pl.DataFrame]:
+        """The record and the rows of a split, which belong together."""
         key = (task.key, language, split)
         if key not in self._frames:
             record = require_record(task, language, split)
             self._frames[key] = (record, load(task, record))
-        return self._frames[key][1]
+        return self._frames[key]
 
     def labels(self, task: Task, language: str, split: str) -> list[Any]:
         """The label of each row, or the labels of its words."""
         return self.rows(task, language, split)[LABEL_COLUMN[task.kind]].to_list()
 
-    @property
+    @cached_property
     def tokenizer(self) -> Any:
         """The model's."""
-        if self._tokenizer is None:
-            self._tokenizer = read_tokenizer(self.model.folder)
-        return self._tokenizer
+        return read_tokenizer(self.model.folder)
 
     def encoded(self, task: Task, language: str, split: str, settings: Settings) -> Encoded:
         """The token ids of a split."""
         most = longest_example(self.model, settings)
         key = (task.key, language, split, most, settings.spacing)
         if key not in self._encoded:
-            frame = self.rows(task, language, split)
-            record = self._frames[key[:3]][0]
+            record, frame = self._read(task, language, split)
             end = find_eos_id(self.model.files) if task.kind == "instruction" else None
             encoder = RowEncoder(self.tokenizer, most, end, settings.spacing, self.progress)
             self._encoded[key] = encoder.encode_split(task, record, frame, tokenizer_sha256(self.model.folder))
         return self._encoded[key]
 
-    def classifier(self, task: Task, settings: Settings) -> Classifier:
-        """The model with a head for the task; to be restarted before each training."""
+    def learner(self, task: Task, settings: Settings) -> Classifier | Decoder:
+        """The model with a head for the task, or a decoder with an adapter; to be restarted before each training."""
         from mslt_cli.models.classifier import choose_head, load_classifier
 
-        head = choose_head(self.model.name, task.kind, settings.head)
-
-        def load() -> Classifier:
-            return load_classifier(self.model.folder, head, task.labels, device=self.device, compiled=settings.compile)
-
-        classifier: Classifier = self._learner((head, task.labels, settings.compile), load)
-        return classifier
+        if settings.adapter is not None:
+            return self.decoder(settings.adapter, settings.precision)
+        head, folder = choose_head(self.model.name, task.kind, settings.head), self.model.folder
+        load = partial(load_classifier, folder, head, task.labels, device=self.device, compiled=settings.compile)
+        return cast("Classifier", self._load((head, task.labels, settings.compile), load))
 
     def decoder(self, adapter: Adapter | None, precision: str, *, four_bit: bool = False) -> Decoder:
         """The model as a decoder, with an adapter that is to be restarted or read, or as it is."""
         from mslt_cli.models.decoder import load_decoder
 
-        def load() -> Decoder:
-            return load_decoder(
-                self.model.folder, adapter=adapter, four_bit=four_bit, precision=precision, device=self.device
-            )
+        load = partial(load_decoder, self.model.folder, adapter=adapter, four_bit=four_bit, precision=precision)
+        return cast("Decoder", self._load((adapter, precision, four_bit), partial(load, device=self.device)))
 
-        decoder: Decoder = self._learner((adapter, precision, four_bit), load)
-        return decoder
-
-    def _learner(self, key: tuple[Any, ...], load: Callable[[], Any]) -> Any:
+    def _load(self, key: tuple[Any, ...], load: Callable[[], Any]) -> Any:
         if key not in self._learners:
             self._learners.clear()  # one at a time: they are large
             with self.progress.step(f"load {self.model.name}"):
@@ -110,9 +104,9 @@ class Session:
 
 def longest_example(model: Model, settings: Settings) -> int:
     """Tokens that an example may have: as the settings say, and no more than the model has positions for."""
-    config = model.files.config
     if settings.adapter is not None:
         return min(settings.max_length, max_tokens(model.files) or settings.max_length)
+    config = model.files.config
     positions = int(config.get("max_position_embeddings") or DEFAULT_POSITIONS)
     if config.get("model_type") in ("xlm-roberta", "roberta", "xlm-roberta-xl", "camembert"):
         positions -= int(config.get("pad_token_id", 1)) + 1  # they count from the one after that of padding

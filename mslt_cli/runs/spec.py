@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mslt_cli.fields import words_for
 from mslt_cli.models.find import Model
+from mslt_cli.models.folder import tokenizer_sha256, weights_checksum
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
 from mslt_cli.training.settings import Settings, preset
@@ -24,16 +25,27 @@ FORMAT = 1
 ID_DIGITS = 12
 
 
+def checksums_of(model: Model) -> dict[str, str]:
+    """The checksums of a model's weights and tokenizer, as identities hold them.
+
+    Raises:
+        ModelError: there are no weights that can be loaded.
+    """
+    return {"weights_sha256": weights_checksum(model.folder), "tokenizer_sha256": tokenizer_sha256(model.folder)}
+
+
 @dataclass(frozen=True)
 class Spec:
     """What both kinds of runs have. Two runs of the same identity have the same result."""
 
     kind: ClassVar[str]
-    """As the identity has it: "train" or "eval"."""
+    """In the identity: "train" or "eval"."""
     task: Task
     model: Model
-    weights_sha256: str
-    tokenizer_sha256: str
+    checksums: Mapping[str, str]
+    """What `checksums_of` gives for the model."""
+    settings: Settings
+    """With a decided precision: fp32 or bf16. Of a model as it is, only that and the longest example count."""
 
     @property
     def details(self) -> dict[str, Any]:
@@ -45,19 +57,14 @@ class Spec:
         """The name of the run in tables."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """All that determines the result, as JSON."""
         return {
             "format": FORMAT,
             "kind": self.kind,
             "task": {"name": self.task.variant, "definition": self.task.definition, "labels": list(self.task.labels)},
-            "model": {
-                "name": self.model.name,
-                "revision": self.model.revision,
-                "weights_sha256": self.weights_sha256,
-                "tokenizer_sha256": self.tokenizer_sha256,
-            },
+            "model": {"name": self.model.name, "revision": self.model.revision, **self.checksums},
             **self.details,
         }
 
@@ -94,8 +101,6 @@ class TrainSpec(Spec):
     """Seed of the head, the batches and dropout."""
     data_seed: int
     """Seed of the sample."""
-    settings: Settings
-    """With a decided precision: fp32 or bf16."""
     data: Mapping[str, str]
     """SHA-256 of each source's training rows; with choose "best" also of "deu validation", its rows of that split."""
 
@@ -150,22 +155,20 @@ class TrainSpec(Spec):
 
     def command(self, targets: tuple[str, ...] = (), *, keep_model: bool = False) -> str:
         """A command line that does this run alone."""
-        words = ["mslt", "train", *self.task.options.split(), "--model", self.model.name]
-        words += ["--sources", ",".join(self.codes)]
+        task, settings = self.task, self.settings
+        words = ["mslt", "train", *task.options.split(), "--model", self.model.name, "--sources", ",".join(self.codes)]
         if self.unequal:
-            words += ["--split", ",".join(f"{self.task.code(iso)}={n}" for iso, n in self.shares.items())]
+            words += ["--split", ",".join(f"{task.code(iso)}={n}" for iso, n in self.shares.items())]
         else:
             words += ["--examples", str(self.examples)]
-        if self.pairing not in (None, "disjoint"):
-            words += ["--pairing", str(self.pairing)]
+        words += ["--pairing", self.pairing] if self.pairing not in (None, "disjoint") else []
         words += ["--oversample"] if self.oversample else []
         words += ["--seed", str(self.seed)]
         words += ["--data-seed", str(self.data_seed)] if self.data_seed != self.seed else []
-        default = preset("default", self.task.name, self.model.name, kind=self.task.kind)
-        words += words_for(self.settings, default)
-        if self.settings.adapter is not None and default.adapter is not None:
-            words += words_for(self.settings.adapter, default.adapter)
-        words += ["--targets", ",".join(self.task.code(target) for target in targets)] if targets else []
+        default = preset("default", task.name, self.model.name, kind=task.kind)
+        words += words_for(settings, default)
+        words += words_for(settings.adapter, default.adapter) if settings.adapter and default.adapter else []
+        words += ["--targets", ",".join(map(task.code, targets))] if targets else []
         words += ["--keep-model"] if keep_model else []
         return shlex.join(words)
 
@@ -175,8 +178,6 @@ class EvalSpec(Spec):
     """The evaluation of a model as it is."""
 
     kind = "eval"
-    settings: Settings
-    """Of these the precision counts, and for classifiers the longest example."""
     four_bit: bool
     """Whether a decoder's weights are held in 4 bits."""
 
@@ -188,7 +189,6 @@ class EvalSpec(Spec):
 
     @property
     def label(self) -> str:
-        """The model's name."""
         return self.model.name + (" in 4 bits" if self.four_bit else "")
 
     @property
@@ -198,7 +198,7 @@ class EvalSpec(Spec):
 
     def command(self, evaluation: Evaluation) -> str:
         """A command line that does this evaluation."""
-        codes = ",".join(self.task.code(target) for target in evaluation.targets)
+        codes = ",".join(map(self.task.code, evaluation.targets))
         words = f"mslt eval {self.model.name} {self.task.options} --targets {codes} --split {evaluation.split}"
         words += f" {evaluation.reading.options}" if evaluation.reading and evaluation.reading.options else ""
         return words + (" --4bit" if self.four_bit else "")

@@ -5,48 +5,48 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from mslt_cli.data.prepared import require_record
+from mslt_cli.evaluation.metrics import accuracy_table
 from mslt_cli.evaluation.predict import predict
-from mslt_cli.files import new_folder, raise_os_errors, sha256_of
+from mslt_cli.files import sha256_of
 from mslt_cli.models.adapter import ADAPTER
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder, write_merged
-from mslt_cli.runs.answering import Evaluator, add_results, evaluate_further, results_of
-from mslt_cli.runs.checkpoints import drop_checkpoints, last_step, load_checkpoint, save_checkpoint
+from mslt_cli.runs import checkpoints
+from mslt_cli.runs.answering import NO_RESULTS, Evaluator, add_results, evaluate_further
 from mslt_cli.runs.directory import (
     CONFIG,
     MANIFEST,
     MERGED,
     METRICS,
     MODEL,
-    PREDICTIONS,
-    RUN,
     Run,
     RunError,
     check_files,
+    clear_run,
     locked,
+    new_run_folder,
     read_run,
-    run_files,
     write_json,
     write_parquet,
     write_run,
 )
 from mslt_cli.runs.environment import Stopwatch, describe_environment
 from mslt_cli.runs.how import How
-from mslt_cli.runs.metrics_log import NO_TOKENS, cut_metrics, metrics_file, metrics_writer, record_as_line
 from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.samples import choose_ids, encode_examples
-from mslt_cli.runs.session import LABEL_COLUMN, Session
+from mslt_cli.runs.session import Session
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.loop import Training
 from mslt_cli.training.settings import INSTRUCTION_MICRO_BATCH
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 Status = Literal["done", "evaluated", "resumed", "trained"]
 """It was there; further targets were evaluated; it went on from a checkpoint; it was trained from the start."""
@@ -69,7 +69,7 @@ class Work:
         planned: the run and its evaluations.
         root: the folder of run directories.
         how: what does not change the result.
-        session: has model and data, and tells of progress.
+        session: of its model.
         world: the processes that train together; the first alone holds the lock, evaluates and writes.
     """
 
@@ -87,7 +87,7 @@ class Work:
                 return "done"
         except RunError:
             return "new"  # it will say what is wrong when its turn comes
-        return "goes on" if last_step(self.directory) and not self.how.force else "new"
+        return "goes on" if checkpoints.last_step(self.directory) and not self.how.force else "new"
 
     def find_done(self) -> Run | None:
         """The finished run, if its directory has all that is asked for; takes no model.
@@ -95,14 +95,12 @@ class Work:
         Raises:
             RunError: its directory was changed by hand.
         """
-        if self.how.force:
+        how = self.how
+        run = None if how.force else read_run(self.directory)
+        if run is None or any(evaluation.missing_in(run) for evaluation in self.evaluations):
             return None
-        run = read_run(self.directory)
-        if run is None or any(evaluation.missing_in(run, self.session) for evaluation in self.evaluations):
-            return None
-        if self.how.keep_model and run.model_folder is None:
-            return None
-        if self.spec.settings.adapter is not None and self.how.merge and not (run.directory / MERGED).is_dir():
+        merges = how.merge and self.spec.settings.adapter is not None
+        if (how.keep_model and run.model_folder is None) or (merges and not (run.directory / MERGED).is_dir()):
             return None
         check_files(run)
         return run
@@ -110,16 +108,11 @@ class Work:
     def carry_out(self, *, wait: bool = False) -> Outcome:
         """Do the run, or what is left of it.
 
-        Args:
-            wait: whether to wait for another process that does the same run.
-
         Raises:
             BusyError: another process is doing it, and `wait` is false.
             MsltError: data, model or directory cannot be used; the loss is not finite; memory does not suffice.
         """
-        if not self.world.first:
-            return self._do()
-        with locked(self.directory, wait=wait):
+        with locked(self.directory, wait=wait) if self.world.first else nullcontext():
             return self._do()
 
     def _do(self) -> Outcome:
@@ -135,11 +128,7 @@ class Work:
                 self._merge()
             return Outcome(run, "evaluated")
         if self.how.force and first:
-            for name in (RUN, CONFIG, MANIFEST, METRICS, f"new-{METRICS}"):
-                (self.directory / name).unlink(missing_ok=True)
-            for name in (PREDICTIONS, MODEL, MERGED):
-                shutil.rmtree(self.directory / name, ignore_errors=True)
-            drop_checkpoints(self.directory)
+            clear_run(self.directory)
         self.world.wait()
         return self._train(run)
 
@@ -148,11 +137,7 @@ class Work:
         spec, session = self.spec, self.session
         watch = Stopwatch()
         ids = choose_ids(spec, session)
-        learner: Classifier | Decoder
-        if spec.settings.adapter is not None:
-            learner = session.decoder(spec.settings.adapter, spec.settings.precision)
-        else:
-            learner = session.classifier(spec.task, spec.settings)
+        learner = session.learner(spec.task, spec.settings)
         learner.restart(spec.seed, spec.settings.dropout)
         training = Training(
             learner,
@@ -164,7 +149,7 @@ class Work:
             world=self.world,
             progress=self.progress,
         )
-        saved = load_checkpoint(self.directory)
+        saved = checkpoints.load(self.directory)
         if saved is not None:
             training.resume(*saved)
             self.progress.note(f"{spec.title} goes on after step {training.step:,} of {training.total:,}")
@@ -176,13 +161,13 @@ class Work:
         if not self.world.first:
             self.world.wait()
             return Outcome(Run(self.directory, {}), "trained")
-        results = results_of(before)
+        results = before.record if before is not None else NO_RESULTS
         evaluator = Evaluator(learner, session, spec.settings, spec.sources, self.directory)
         for evaluation in self.evaluations:
             results = add_results(results, evaluator.evaluate(evaluation))
         if isinstance(learner, Decoder) or self.how.keep_model:
             self._keep_model(learner)
-        os.replace(metrics_file(self.directory), self.directory / METRICS)
+        os.replace(checkpoints.metrics_file(self.directory), self.directory / METRICS)
         files = {name: sha256_of(self.directory / name) for name in (MANIFEST, METRICS)}
         own = next((e.targets for e in self.evaluations if e.task == spec.task), ())
         record = {
@@ -199,14 +184,14 @@ class Work:
                 **speed,
             },
             "origins": {source: require_record(spec.task, source, spec.task.training).origin for source in ids},
-            "scores": results.get("scores", []),
-            "means": results.get("means", []),
-            "files": results.get("files", {}) | files,
+            "scores": results["scores"],
+            "means": results["means"],
+            "files": results["files"] | files,
         }
         if isinstance(learner, Decoder):
             record["adapter_sha256"] = sha256_of(self.directory / MODEL / ADAPTER)
         run = write_run(self.directory, record | watch.as_record())
-        drop_checkpoints(self.directory)
+        checkpoints.drop(self.directory)
         self._merge()
         self.world.wait()
         return Outcome(run, "resumed" if start else "trained")
@@ -215,19 +200,17 @@ class Work:
         """Write what is known before the first step, and say if there is too little space for checkpoints."""
         import polars as pl
 
-        spec = self.spec
-        write_json(
-            self.directory / CONFIG, {"run_id": spec.run_id, "identity": spec.identity, "command": spec.command()}
-        )
+        spec, directory = self.spec, self.directory
+        write_json(directory / CONFIG, {"run_id": spec.run_id, "identity": spec.identity, "command": spec.command()})
         rows = [(source, id_) for source, chosen in ids.items() for id_ in chosen]
         schema = {"language": pl.String, "id": pl.String}
-        write_parquet(self.directory / MANIFEST, pl.DataFrame(rows, schema=schema, orient="row"))
+        write_parquet(directory / MANIFEST, pl.DataFrame(rows, schema=schema, orient="row"))
         size = 12 * sum(p.numel() for p in training.parameters.values())  # float32: weight, two moments
-        free = shutil.disk_usage(self.directory).free
+        free = shutil.disk_usage(directory).free
         if self.how.checkpoint_every != 0 and free < 3 * size:
             self.progress.note(
                 f"a checkpoint takes {size / 1e9:.1f} GB, three may lie there at once, and {free / 1e9:.1f} GB are free"
-                f" in {self.directory.parent}."
+                f" in {directory.parent}."
             )
 
     def _take_steps(self, training: Training) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -237,23 +220,22 @@ class Work:
             Parts of run.json: the tokens and padded_tokens of all steps and the last loss; the seconds of the steps
             that were left, and the tokens per second.
         """
-        counts: dict[str, Any] = cut_metrics(self.directory, training.step) if self.world.first else dict(NO_TOKENS)
+        first, every = self.world.first, self.how.checkpoint_every
+        counts: dict[str, Any] = dict.fromkeys(("tokens", "padded_tokens"), 0)
+        counts |= checkpoints.cut_metrics(self.directory, training.step) if first else {}
         clock = saved_at = time.monotonic()
         saved_step, tokens = training.step, 0
-        every = self.how.checkpoint_every
         with (
-            metrics_writer(self.directory, self.world) as write,
+            checkpoints.metrics_writer(self.directory) if first else nullcontext(lambda line: None) as write,
             self.progress.step(self.spec.title, training.total - training.step, "steps") as step,
         ):
             for record in training.steps():
                 tokens += record.tokens
-                counts |= {
-                    "tokens": counts["tokens"] + record.tokens,
-                    "padded_tokens": counts["padded_tokens"] + record.padded_tokens,
-                    "loss": record.loss,
-                }
+                counts["tokens"] += record.tokens
+                counts["padded_tokens"] += record.padded_tokens
+                counts["loss"] = record.loss
                 now = time.monotonic()
-                write(record_as_line(record) | counts)
+                write({name: value for name, value in asdict(record).items() if value is not None} | counts)
                 step.tell(f"loss {record.loss:.3f}, {tokens / max(now - clock, 1e-9):,.0f} tokens/s")
                 step.advance()
                 if not training.settled or training.step == training.total:
@@ -261,7 +243,7 @@ class Work:
                 due = training.step - saved_step >= every if every else now - saved_at >= self.how.checkpoint_s
                 if self.world.broadcast(due) and every != 0:
                     write(None)
-                    if self.world.first:
+                    if first:
                         self._save_checkpoint(training)
                     saved_at, saved_step = time.monotonic(), training.step
         wall_s = time.monotonic() - clock
@@ -269,9 +251,9 @@ class Work:
 
     def _save_checkpoint(self, training: Training) -> None:
         try:
-            save_checkpoint(self.directory, *training.state())
+            checkpoints.save(self.directory, *training.state())
         except RunError as error:  # a full disk may be emptied before the training ends
-            kept = last_step(self.directory)
+            kept = checkpoints.last_step(self.directory)
             self.progress.note(
                 f"no checkpoint at step {training.step:,}: {error} Training goes on"
                 + (f"; that of step {kept:,} is kept." if kept else "; there is none yet.")
@@ -284,25 +266,20 @@ class Work:
             return None
 
         def validate() -> float:
-            correct = n = 0
+            counts = np.zeros(2, np.int64)  # correct, all
             for source in self.spec.sources:
-                rows = session.rows(task, source, VALIDATION).head(settings.validation_examples)
-                gold = rows[LABEL_COLUMN[task.kind]].to_list()
+                gold = session.labels(task, source, VALIDATION)[: settings.validation_examples]
                 encoded = session.encoded(task, source, VALIDATION, settings).head(len(gold))
                 words = [len(labels) for labels in gold] if task.kind == "token-classification" else None
                 answers = predict(classifier, encoded, words, precision=settings.precision)
-                if words is not None:
-                    gold = [label for row in gold for label in row]
-                    answers = [label for row in answers for label in row]
-                correct += sum(a == b for a, b in zip(gold, answers, strict=True))
-                n += len(gold)
-            return correct / n
+                counts += accuracy_table(gold, answers).sum(axis=0)
+            return float(counts[0] / counts[1])
 
         return validate
 
     def _keep_model(self, learner: Classifier | Decoder) -> None:
         model = self.session.model
-        with run_files(self.directory), new_folder(self.directory / MODEL, replace=True) as part, raise_os_errors():
+        with new_run_folder(self.directory / MODEL) as part:
             if isinstance(learner, Decoder):
                 learner.save(part, model.name)
             else:
@@ -310,13 +287,8 @@ class Work:
 
     def _merge(self) -> None:
         """Write the model with its adapter worked in, if that is asked for and it is not there yet."""
-        adapter, merged = self.spec.settings.adapter, self.directory / MERGED
+        adapter, merged, model = self.spec.settings.adapter, self.directory / MERGED, self.session.model
         if not self.how.merge or adapter is None or merged.is_dir():
             return
-        with (
-            self.progress.step(f"merge {self.spec.label} into {self.session.model.name}"),
-            run_files(self.directory),
-            new_folder(merged, replace=True) as part,
-            raise_os_errors(),
-        ):
-            write_merged(part, self.session.model.folder, adapter, self.directory / MODEL)
+        with self.progress.step(f"merge {self.spec.label} into {model.name}"), new_run_folder(merged) as part:
+            write_merged(part, model.folder, adapter, self.directory / MODEL)
