@@ -55,6 +55,12 @@ def test_the_python_of_the_readme_runs(environment, tmp_path):
     assert done.stdout == "('ar', 'en', 'zh')\n['id', 'text', 'text_pair', 'label']\n"
 
 
+def test_the_page_of_commands_is_what_the_commands_say_of_themselves(tmp_path):
+    words = ["mslt_cli.cli", "utils", "docs", "--name", "mslt", "--title", "The commands", "--output"]
+    subprocess.run([sys.executable, "-m", "typer", *words, tmp_path / "commands.md"], capture_output=True, check=True)
+    assert (tmp_path / "commands.md").read_text() == (ROOT / "docs" / "commands.md").read_text(), "run `make docs`"
+
+
 def test_every_command_and_option_is_documented():
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     group = typer.main.get_command(app)

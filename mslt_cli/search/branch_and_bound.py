@@ -41,14 +41,14 @@ _CELLS = 1_000_000  # of a pair matrix at a time: a second copy of a whole one w
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SearchOutcome:
     """How far a search came: no set is worth more than `bound`; `proved` if none was left out."""
 
     bound: float
     proved: bool
 
 
-def branch_and_bound(problem: Problem, best: BestSets, deadline: float | None = None) -> Outcome:
+def branch_and_bound(problem: Problem, best: BestSets, deadline: float | None = None) -> SearchOutcome:
     """Fill `best` with the sets that are worth most; exact unless `deadline` comes first.
 
     Args:
@@ -110,22 +110,22 @@ class _Tree:
     def late(self) -> bool:
         return time.monotonic() > self.deadline
 
-    def run(self) -> Outcome:
+    def run(self) -> SearchOutcome:
         wanted = self.problem.wanted
         chosen = np.array(wanted.fixed, dtype=np.int64)
         items = np.setdiff1d(np.arange(wanted.n), chosen)
         items = items[self._allowed(chosen, items)]
         missing = self.k - len(chosen)
         if len(items) < missing or not wanted.permits(chosen[None])[0]:
-            return Outcome(-np.inf, True)
+            return SearchOutcome(-np.inf, True)
         if not missing:
             self._offer(chosen[None])
-            return Outcome(self.best.top, True)
+            return SearchOutcome(self.best.top, True)
         prices = convex_prices(self.problem)
         if prices is not None:
             items = items[prices.price[items] <= prices.spare(missing, self.need, 1) + HAIR]
             if len(items) < missing:
-                return Outcome(self.best.top, True)
+                return SearchOutcome(self.best.top, True)
         worth = float(self.problem.values(chosen[None])[0])
         linear, covered = self.problem.linear(chosen, items), self.problem.covered(chosen, items)
         pairs, sums = self._root_pairs(items), np.zeros((len(items), missing))
@@ -141,7 +141,7 @@ class _Tree:
                 too_dear = price[rows, None] + price > prices.spare(missing, self.need, 2) + HAIR
                 root.pairs[rows][too_dear] = -np.inf
         left_open = self._visit(root, bound, ROUNDS)
-        return Outcome(max(min(left_open, bound), self.best.top), left_open == -np.inf)
+        return SearchOutcome(max(min(left_open, bound), self.best.top), left_open == -np.inf)
 
     def _ceiling(self, root: _Node, missing: int) -> float:
         """Bound on all sets: none is worth more than any other set and the m largest gains that are left beside it.

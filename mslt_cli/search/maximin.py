@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.search.best import TIE, BestSets
-from mslt_cli.search.branch_and_bound import Outcome
+from mslt_cli.search.branch_and_bound import SearchOutcome
 from mslt_cli.search.competition import Ranking, Row
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.in_order import MinGrowth, first_in_order
@@ -26,7 +26,7 @@ _CELLS = 400_000
 _CLOSED = -1.0  # a distance is never below 0; what may not be chosen is −inf
 
 
-def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None = None) -> Outcome:
+def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None = None) -> SearchOutcome:
     """Fill `best` with the sets of largest smallest gain; exact unless `deadline` comes first.
 
     Args:
@@ -48,7 +48,7 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
     bound = float(np.sort(nearest)[::-1][k - 1])
     keep = nearest >= best.must_reach
     if not keep[fixed].all():
-        return Outcome(best.top, True)
+        return SearchOutcome(best.top, True)
     items = np.flatnonzero(keep)
     # Items of few good partners first: their branches are short, and those of the others shorter for it.
     degree = (edge[np.ix_(items, items)] >= best.must_reach).sum(axis=1)
@@ -62,13 +62,13 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
     worth = float(edge[np.triu_indices(f, 1)[0], np.triu_indices(f, 1)[1]].min()) if f > 1 else np.inf
     if f == k:
         best.add(np.array([worth]), fixed[None])
-        return Outcome(best.top, True)
+        return SearchOutcome(best.top, True)
     fits = max(1, _CELLS // m)
     # Each entry: partial sets, their values, what each item would make of them, and the children yet to grow.
     stack = [_open(np.arange(f)[None], np.array([worth]), start[None], best)]
     while stack:
         if deadline is not None and time.monotonic() > deadline:
-            return Outcome(max(bound, best.top), False)
+            return SearchOutcome(max(bound, best.top), False)
         sets, worths, reach, parent, taken = stack.pop()
         if len(parent) > fits:
             stack.append((sets, worths, reach, parent[fits:], taken[fits:]))
@@ -88,7 +88,7 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
         enough = (child >= max(best.must_reach, _CLOSED)).sum(axis=1) >= missing
         if enough.any():
             stack.append(_open(grown[enough], value[enough], child[enough], best))
-    return Outcome(best.top, True)
+    return SearchOutcome(best.top, True)
 
 
 def _open(sets: Ints, worths: Floats, reach: Floats, best: BestSets) -> tuple[Ints, Floats, Floats, Ints, Ints]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.search.best import TIE, BestSets
-from mslt_cli.search.branch_and_bound import Outcome, branch_and_bound
+from mslt_cli.search.branch_and_bound import SearchOutcome, branch_and_bound
 from mslt_cli.search.classes import Classes
 from mslt_cli.search.competition import Ranking, Row
 from mslt_cli.search.constraints import Wanted
@@ -44,7 +44,7 @@ class _Search:
     objective: Objective
     wanted: Wanted
     best: BestSets
-    outcome: Outcome
+    outcome: SearchOutcome
     classes: Classes
     growth: Growth[Any]
     top: int
