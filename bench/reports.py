@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from mslt_cli.runs.spec import id_of
+from mslt_cli.runs.directory import id_of
 from mslt_cli.store.db import insert, open_store
 from mslt_cli.store.results import fill_results
 

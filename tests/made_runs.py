@@ -3,7 +3,7 @@
 from itertools import combinations
 from pathlib import Path
 
-from mslt_cli.runs.spec import id_of
+from mslt_cli.runs.directory import id_of
 from mslt_cli.store.db import open_store
 from mslt_cli.store.results import fill_results
 from mslt_cli.store.runs import save_run

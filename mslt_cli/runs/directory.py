@@ -13,6 +13,7 @@ cldr_e5-small_ara-deu-zho_600_s0_1a2b3c4d5e6f/
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -24,7 +25,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mslt_cli.errors import FetchError, MsltError
 from mslt_cli.files import REASONS, new_file, new_folder, raise_os_errors, sha256_of
-from mslt_cli.runs.spec import id_of, sha256_of_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 RUN, CONFIG, MANIFEST, METRICS = "run.json", "config.json", "manifest.parquet", "metrics.jsonl"
 PREDICTIONS, CHECKPOINTS, MODEL, MERGED, LOCK = "predictions", "checkpoints", "model", "merged", ".lock"
 CHANGED = "it was changed. Restore it, or run it again with --force."
+ID_DIGITS = 12
 
 
 class RunError(MsltError):
@@ -150,6 +151,17 @@ def check_files(run: Run, *names: str) -> None:
             raise RunError(f"{path} is missing. Restore it, or run it again with --force.")
         if sha256_of(path) != run.record["files"][name]:
             raise RunError(f"{path} is not as mslt wrote it: {CHANGED}")
+
+
+def id_of(identity: Mapping[str, Any]) -> str:
+    """The id of a run with this identity."""
+    return sha256_of_json(identity)[:ID_DIGITS]
+
+
+def sha256_of_json(value: Any) -> str:
+    """The SHA-256 of the one way in which we write JSON: sorted keys, no blanks."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mslt_cli.fields import words_for
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import tokenizer_sha256, weights_checksum
+from mslt_cli.runs.directory import id_of
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
 from mslt_cli.training.settings import Settings, preset
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Raised when the same settings come to mean another training."""
-ID_DIGITS = 12
 
 
 def checksums_of(model: Model) -> dict[str, str]:
@@ -202,14 +200,3 @@ class EvalSpec(Spec):
         words = f"mslt eval {self.model.name} {self.task.options} --targets {codes} --split {evaluation.split}"
         words += f" {evaluation.reading.options}" if evaluation.reading and evaluation.reading.options else ""
         return words + (" --4bit" if self.four_bit else "")
-
-
-def id_of(identity: Mapping[str, Any]) -> str:
-    """The id of a run with this identity."""
-    return sha256_of_json(identity)[:ID_DIGITS]
-
-
-def sha256_of_json(value: Any) -> str:
-    """The SHA-256 of the one way in which we write JSON: sorted keys, no blanks."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()

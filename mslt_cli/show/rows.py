@@ -9,10 +9,10 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from mslt_cli.reports.cells import Cell, marked
-from mslt_cli.show.terminal import print_lines, print_table
+from mslt_cli.show.terminal import print_lines, stdout_console
 
 WIDE_LATEX = 7
 """A LaTeX table with more columns is scaled to the width of the page."""
@@ -255,3 +255,53 @@ WRITERS: dict[str, Callable[[Output], str]] = {
 def plural(n: int, noun: str) -> str:
     """ "1 run", "35 runs"."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, bold_first: bool = False) -> None:
+    """Print a table on stdout that fits the terminal: cut into blocks if it has labels, else without spare columns."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    console = stdout_console()
+    # Characters of each column, with what is between it and the next.
+    widths = {c.name: 3 + max([len(c.heading), *(len(c.text_in(row)) for row in rows)]) for c in columns}
+    cut = any(column.label for column in columns)
+    blocks = _blocks(columns, widths, console.width) if cut else [_fitting(columns, widths, console.width)]
+    for number, block in enumerate(blocks):
+        if number:
+            console.print()
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        # Numbers are kept whole as long as they fit: the other columns are folded first.
+        whole = sum(widths[column.name] for column in block if column.right) < console.width
+        for column in block:
+            side: Literal["left", "right"] = "right" if column.right else "left"
+            table.add_column(Text(column.heading), justify=side, overflow="fold", no_wrap=column.right and whole)
+        for i, row in enumerate(rows):
+            style = "bold" if bold_first and i == 0 else ""
+            table.add_row(*(Text(column.text_in(row)) for column in block), style=style)
+        console.print(table)
+
+
+def _blocks(columns: Sequence[Column], widths: Mapping[str, int], room: int) -> list[list[Column]]:
+    """Columns in groups that fit side by side into so many characters; those that are labels stand in each."""
+    labels = [column for column in columns if column.label]
+    room -= sum(widths[column.name] for column in labels)
+    blocks: list[list[Column]] = []
+    left = 0
+    for column in (column for column in columns if not column.label):
+        if not blocks or widths[column.name] > left:
+            blocks.append([*labels])
+            left = room
+        blocks[-1].append(column)
+        left -= widths[column.name]
+    return blocks or [labels]
+
+
+def _fitting(columns: Sequence[Column], widths: Mapping[str, int], room: int) -> list[Column]:
+    """The columns that fit side by side into so many characters: spare ones go, the last first."""
+    chosen = list(columns)
+    for column in reversed([column for column in columns if column.spare]):
+        if sum(widths[column.name] for column in chosen) > room:
+            chosen.remove(column)
+    return chosen

@@ -11,8 +11,8 @@ from mslt_cli.search.covers import Coverage
 from mslt_cli.search.random_sets import RANDOM_SAMPLE
 from mslt_cli.selection import MOSTLY_IMPUTED, Result, Selection, Toward
 from mslt_cli.show import rows
-from mslt_cli.show.rows import Column, Output, plural
-from mslt_cli.show.terminal import print_lines, print_table
+from mslt_cli.show.rows import Column, Output, plural, print_table
+from mslt_cli.show.terminal import print_lines
 
 if TYPE_CHECKING:
     from mslt_cli.explanation import Explanation

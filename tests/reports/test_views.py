@@ -514,7 +514,7 @@ def test_only_the_paper_is_said_where_no_runs_are_what_is_asked_for(made):
 def test_runs_that_ship_have_the_ids_of_what_determined_them():
     import csv
 
-    from mslt_cli.runs.spec import id_of
+    from mslt_cli.runs.directory import id_of
     from mslt_cli.shipped import results_path
 
     with results_path("runs.csv").open(encoding="utf-8", newline="") as file:
