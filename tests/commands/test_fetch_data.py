@@ -288,11 +288,11 @@ def test_empty_texts_are_counted_and_kept(mslt, tmp_path):
     assert done.stdout.splitlines()[2].split()[:2] == ["en", "3"]
 
 
-def test_a_narrow_terminal_gets_fewer_columns_and_whole_words():
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_words(tmp_path):
     import pty
 
     main, terminal = pty.openpty()
-    environment = os.environ | {"COLUMNS": "60", "TERM": "dumb"}
+    environment = os.environ | {"COLUMNS": "60", "TERM": "dumb", "HF_HOME": str(tmp_path)}
     done = subprocess.run([*COMMAND, "fetch", "tasks"], stdout=terminal, stderr=subprocess.PIPE, env=environment)
     os.close(terminal)
     shown = b""
