@@ -1,7 +1,5 @@
 """The `mslt` program: its commands, and what becomes of errors."""
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

@@ -1,7 +1,5 @@
 """Why the best combination of a selection is the best, and what one more language would add."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import comb
 from typing import Any

@@ -1,7 +1,5 @@
 """Fields of records that users set: what each one is, said once for its option, its check and its default."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import inf

@@ -1,7 +1,5 @@
 """Files that are written whole or not at all, and the cache folder that most of them are in."""
 
-from __future__ import annotations
-
 import errno
 import glob
 import hashlib

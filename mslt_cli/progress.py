@@ -1,7 +1,5 @@
 """What a long piece of work tells whoever waits for it. By itself it tells nothing; commands show it on stderr."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

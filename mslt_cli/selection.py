@@ -1,7 +1,5 @@
 """`select`: rank the combinations of a pool, where the store's facts and the criteria meet."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """`mslt eval`: evaluates a run, or a model as it is; and tests whether runs differ."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`mslt fetch`: fills the store and the cache."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Option types that several commands share, and what the shell completes them with."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any

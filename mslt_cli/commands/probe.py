@@ -1,7 +1,5 @@
 """`mslt probe`: embeds parallel sentences and measures how far models mix the languages; draws maps of them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`mslt select`: ranks combinations of source languages."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

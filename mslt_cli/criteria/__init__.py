@@ -4,8 +4,6 @@
 language may lack, and how a combination is valued. How the best combination is found is in `mslt_cli.search`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from mslt_cli.errors import UnknownNameError

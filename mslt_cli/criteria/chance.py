@@ -1,7 +1,5 @@
 """A seeded random order: the baseline that a criterion has to beat."""
 
-from __future__ import annotations
-
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
 from mslt_cli.search.lot import Lot
 

@@ -1,7 +1,5 @@
 """Distances between mean sentence embeddings, as `mslt fetch embeddings` measured them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is asked of a criterion, and what it knows in answer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module

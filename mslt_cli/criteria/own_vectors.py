@@ -1,7 +1,5 @@
 """The user's own vectors or distances, `--vectors FILE`."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How much text of a language a model has seen."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Quotas: how many languages of one family or writing system a combination may hold."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

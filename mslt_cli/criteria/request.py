@@ -1,7 +1,5 @@
 """What the user names: a pool, languages that must or must not be in, targets, quotas, criteria, measurements."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

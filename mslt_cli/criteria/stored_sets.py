@@ -1,7 +1,5 @@
 """Which of the stored measurements of models is meant, and what to do if none is stored, or several are."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from mslt_cli.criteria.request import Measured

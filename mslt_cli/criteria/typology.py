@@ -1,7 +1,5 @@
 """Distances between language vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Source:
     Lim et al. 2024, §5.3.2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

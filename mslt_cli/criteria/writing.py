@@ -1,7 +1,5 @@
 """Writing systems."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

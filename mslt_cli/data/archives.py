@@ -1,7 +1,5 @@
 """Files as people have them: loose or gzipped, in folders, in archives, and in archives in archives."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import lzma

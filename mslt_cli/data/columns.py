@@ -1,8 +1,6 @@
 """The rows of a raw file → the columns that every task of a kind has, checked row by row."""
 # ruff: noqa: TID253
 
-from __future__ import annotations
-
 import ast
 import json
 from collections.abc import Callable, Mapping

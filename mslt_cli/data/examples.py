@@ -1,7 +1,5 @@
 """Token ids with their labels, and how they are padded into a batch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,8 +1,6 @@
 """A data file → rows: parquet, JSON, CoNLL-U, and tables as text. A new format is a function and a row of FORMATS."""
 # ruff: noqa: TID253
 
-from __future__ import annotations
-
 import csv
 import io
 import json

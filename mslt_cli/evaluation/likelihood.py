@@ -1,7 +1,5 @@
 """How likely a decoder finds the ends of texts: in batches, each item's common beginning computed once."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 A metric is a function of the columns' sums, so a bootstrap is a weighted sum of the table's rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The labels that a classifier gives to a split: needs the model; metrics.py scores them with numpy alone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whether two systems differ: exact tests and paired bootstraps over the tables of metrics.py."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

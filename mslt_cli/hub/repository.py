@@ -1,7 +1,5 @@
 """A repository of the hub and its files; which names and paths are safe to use below a folder of ours."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Literal

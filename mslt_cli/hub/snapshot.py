@@ -4,8 +4,6 @@ The layout of the cache is huggingface_hub's (refs: branch → commit; snapshots
 that transformers, datasets and `hf cache` find what we put there, and we find what they put there.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The one rule by which a spelling of a language is understood: a code, a name or a tag (en, eng, German, zh-Hans)."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """`probe`: how far models mix languages, in numbers: metrics × layers × pairs, each with its interval."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections import Counter

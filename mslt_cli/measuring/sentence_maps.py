@@ -1,7 +1,5 @@
 """Maps of the sentences that a probe embedded, one for each model, for figures and pages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ Embeddings are made once: there is one file for each layer, beside the run or in
 The names state all that the content depends on: the model, the rows, the pooling, the layer.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

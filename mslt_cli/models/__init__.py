@@ -4,8 +4,6 @@
 looking up which revision and which table of pretraining data belong to it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

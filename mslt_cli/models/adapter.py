@@ -1,7 +1,5 @@
 """Low-rank adapters beside the weights of a decoder: their record, and where they are put."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A model's name → its folder: built from a package, fetched from the hub, or the user's own."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Safetensors and JSON only: nothing that is unpickled, and no code that comes with a model.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

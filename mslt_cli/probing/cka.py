@@ -1,7 +1,5 @@
 """Linear CKA: how alike two sets of embeddings of the same sentences are, independent of their axes and scale."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 from typing import Any

@@ -1,7 +1,5 @@
 """Maps: embeddings in two dimensions, for the eye."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -3,8 +3,6 @@
 Each takes the embeddings of the languages, and their names for errors.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Sequence
 

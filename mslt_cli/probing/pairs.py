@@ -1,7 +1,5 @@
 """Values between pairs of languages, with intervals by a bootstrap over the sentences that they share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations

@@ -1,7 +1,5 @@
 """What a report is made of: tables whose every cell says where it comes from, and charts of them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple

@@ -1,7 +1,5 @@
 """From stored runs and scores to a grid: which runs are asked for, which can be compared, and on which targets."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What the paper lacks: how well criteria foretell scores, and which combinations can't be told from the best."""
 
-from __future__ import annotations
-
 import math
 
 from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, mark_guess, percent

@@ -1,7 +1,5 @@
 """What the criteria choose from the pool of a grid, by `select`."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import comb

@@ -1,7 +1,5 @@
 """What the views of a report are made from: published cells, grids of runs, probes, and what the criteria choose."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property

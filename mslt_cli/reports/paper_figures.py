@@ -1,7 +1,5 @@
 """The paper's Figures 3, 4 and 5: of what it published, of runs and probes, or of both."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The paper's tables (and Figure 6, which is Table 6): of its published numbers, of runs, or of both side by side."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Runs as the store knows them: a list with their means, one wholly, and what differs between two."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Cells of a report: scores and means of a grid, choices of criteria, and what the paper prints."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Rank correlations, and whether combinations differ: small exact functions over arrays of scores."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

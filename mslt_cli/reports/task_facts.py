@@ -1,7 +1,5 @@
 """What a report says of a task by itself: its metric, its pool, the size of its test data, and what a guess scores."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 

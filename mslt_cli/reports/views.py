@@ -1,7 +1,5 @@
 """`report`: the paper's tables and figures, and what it lacks: of its numbers, of own runs, or side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 

@@ -3,8 +3,6 @@
 A checkpoint is the state of the training as safetensors, whole or not at all.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

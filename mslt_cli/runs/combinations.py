@@ -1,7 +1,5 @@
 """The combinations that a user names: lists, lines on standard input, or all of a pool."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Do runs differ? By their predictions alone: no model, no torch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product

@@ -1,7 +1,5 @@
 """What computed a run, and when: versions, device, processes, commit, times. Nothing here determines the run."""
 
-from __future__ import annotations
-
 import platform
 import subprocess
 import time

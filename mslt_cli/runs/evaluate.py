@@ -1,7 +1,5 @@
 """`evaluate_run` and `evaluate_model`: what was not evaluated yet, on targets and tasks of the user's choice."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`train`: where plans, run directories and the store meet."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

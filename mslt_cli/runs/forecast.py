@@ -1,7 +1,5 @@
 """What planned runs will take, by the speed of earlier runs of the same model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """How runs are carried out: what does not change their results."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mslt_cli.fields import described

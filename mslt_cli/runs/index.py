@@ -1,7 +1,5 @@
 """The store as an index over run directories: filled as runs end or from directories, and asked for a run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Several processes that share one plan: each begins at another place, and locks keep them off each other's runs."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Plan many runs: which combinations and seeds, with what of each, all checked before the first step."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain

@@ -1,7 +1,5 @@
 """One run: trained or gone on with, evaluated, and written into its directory. What runs share is in a session."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

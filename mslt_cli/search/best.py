@@ -1,7 +1,5 @@
 """What every search fills: the best sets found so far, their ties, and the value to beat."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Equal languages: searched as few items, counted by binomials, listed one by one at the end."""
 
-from __future__ import annotations
-
 import heapq
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Ranked combinations: what a search returns, and competition ranks of values, with ties."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Which combinations are asked for: their size, what they must hold, and quotas."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from math import comb
 

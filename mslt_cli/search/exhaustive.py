@@ -1,7 +1,5 @@
 """Every combination, valued and ranked: what small pools use, and the oracle of the other searches."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

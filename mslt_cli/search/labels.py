@@ -1,7 +1,5 @@
 """Ranking by the number of distinct labels: the sets of each number are listed in order, and counted without it."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from math import comb

@@ -1,7 +1,5 @@
 """Good sets within milliseconds: a greedy set and random ones, then the best swap of one item until none helps."""
 
-from __future__ import annotations
-
 import time
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A seeded random order of all sets: the baseline that a criterion has to beat."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from math import comb
 

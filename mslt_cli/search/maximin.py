@@ -4,8 +4,6 @@ A set reaches the value v if all its pairs do, so it is a clique in the graph of
 one item at a time, many at once; v rises with the sets found, and edges below it fall away.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

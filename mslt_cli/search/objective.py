@@ -5,8 +5,6 @@ user's spelling, so the order of positions is the lexicographic order of combina
 the value of any sets of them. How sets are searched is the business of the other modules here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import comb
 

@@ -1,7 +1,5 @@
 """What the searches read of an objective: what one more item adds to a set, and what pairs of items add at most."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import comb
 

@@ -1,7 +1,5 @@
 """Combinations drawn at random, with which the best one is compared."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """The first `top` combinations under one objective, with ranks, ties and how far they are proved."""
 
-from __future__ import annotations
-
 import heapq
 import time
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@ worth more than a constant less the prices `My` of its items. Frank-Wolfe steps,
 with exact line search, improve y.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

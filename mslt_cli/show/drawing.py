@@ -1,7 +1,5 @@
 """What figures share: colours and shapes, fonts for all scripts, and files that are the same for the same numbers."""
 
-from __future__ import annotations
-
 import importlib.util
 import io
 import warnings

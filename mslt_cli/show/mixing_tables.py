@@ -1,7 +1,5 @@
 """Results of a probe: a row for each model, layer and metric, a column for each pair; and which model mixes most."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

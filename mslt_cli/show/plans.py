@@ -1,7 +1,5 @@
 """Plans: how many runs there are and what they take, before anything is trained."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The maps of a probe: a figure with a panel for each model, and a page where one reads the sentences."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from html import escape

@@ -1,7 +1,5 @@
 """The charts of a report by matplotlib: dots on lines, or lines by number of sources."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A report as one page that needs nothing else: contents, sortable tables, figures, and where numbers come from."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Tables of a report, for every format."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from mslt_cli.reports.cells import ReportTable

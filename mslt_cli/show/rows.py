@@ -1,7 +1,5 @@
 """The one place that writes formats: a rich table, JSON, JSON lines, CSV, Markdown, LaTeX, and lines of one column."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

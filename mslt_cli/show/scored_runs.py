@@ -1,7 +1,5 @@
 """Runs for every format: what each scored on each target, and how they differ."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Runs of the store for every format: a list, one wholly, and what differs between two."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

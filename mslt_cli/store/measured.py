@@ -1,7 +1,5 @@
 """What models make of languages, as `mslt fetch vocab` and `mslt fetch embeddings` measured it: rows ↔ records."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """What probes measured: rows ↔ records."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The results that come with mslt (db/): the paper's printed numbers, and runs. Takes them into the store."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

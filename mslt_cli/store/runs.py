@@ -1,7 +1,5 @@
 """Runs and their scores: the index over run directories, and the runs that ship in db/. Rows ↔ records."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

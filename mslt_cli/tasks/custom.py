@@ -1,7 +1,5 @@
 """A user's own task, read from a TOML file. docs/tasks.md has a worked example."""
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """The prompts that decoders are tuned on and asked with: Lim et al. 2024, Tables 7 and 8."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """PUD: 1,000 sentences in 21 languages (Zeman et al. 2017), for probing. They are in UDPOS's test sets as well."""
 
-from __future__ import annotations
-
 from mslt_cli.tasks.task import HubFiles, Task, language_table
 
 TASK = Task(

@@ -3,8 +3,6 @@
 All treebanks of a language are put together, PUD included: the 1,000 sentences of the task pud are in these test sets.
 """
 
-from __future__ import annotations
-
 from mslt_cli.tasks.task import HubFiles, Task, language_table, size_table
 
 TAGS = (

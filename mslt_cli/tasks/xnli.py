@@ -1,7 +1,5 @@
 """XNLI: does a premise entail a hypothesis (Conneau et al. 2018)? Train is MultiNLI, machine-translated."""
 
-from __future__ import annotations
-
 from mslt_cli.tasks.task import HubFiles, Task, language_table
 
 LANGUAGES = language_table(

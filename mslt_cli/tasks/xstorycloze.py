@@ -1,7 +1,5 @@
 """XStoryCloze: which of two sentences ends a story of four (Lin et al. 2022)? Train is for few-shot use."""
 
-from __future__ import annotations
-
 from mslt_cli.tasks.task import HubFiles, TableFormat, Task, language_table
 
 _SENTENCES = tuple(f"input_sentence_{i}" for i in range(1, 5))

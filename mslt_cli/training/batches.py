@@ -1,7 +1,5 @@
 """The batches of a training: examples of like length together, every example once an epoch, all from the seed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Several processes of one training, as torchrun and `accelerate launch` start them: each takes part of a batch."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ seeded anew in every step. So a training that resumes from a saved state takes t
 as one that was never stopped.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ Samples are nested and stable: the order of a language's examples follows from a
 id, so it does not change when other examples come or go, and a smaller share is the head of a larger one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The optimizer of a training, and the learning rate of each step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any
