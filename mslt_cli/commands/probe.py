@@ -5,21 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mslt_cli.commands.options import (
-    DATA,
-    EMBEDDINGS,
-    DeviceOption,
-    Format,
-    FormatOption,
-    JsonOption,
-    PrefixOption,
-    SeedOption,
-    SpecialTokensOption,
-    StoreOption,
-    complete_tasks,
-    langs_option,
-    option,
-)
+from mslt_cli.commands import options
+from mslt_cli.commands.options import option
 
 _MAPS = "Maps"
 
@@ -34,9 +21,9 @@ def probe_command(
         ),
     ],
     corpus: Annotated[
-        str, option("TASK", "Task with parallel sentences, or a .toml.", complete=complete_tasks)
+        str, option("TASK", "Task with parallel sentences, or a .toml.", complete=options.complete_tasks)
     ] = "pud",
-    langs: Annotated[list[str] | None, langs_option("those in the cache")] = None,
+    langs: Annotated[list[str] | None, options.langs_option("those in the cache")] = None,
     metric: Annotated[
         str,
         option(
@@ -50,15 +37,19 @@ def probe_command(
     resamples: Annotated[
         int, option("N", "Bootstrap resamples of the sentences, for the intervals; 0 = no intervals.", min=0)
     ] = 200,
-    seed: SeedOption = 0,
-    split: Annotated[str | None, option("NAME", "Split. Default: the corpus's test split.", panel=DATA)] = None,
-    limit: Annotated[int | None, option("N", "Sentences, from the first. Default: all.", panel=DATA, min=4)] = None,
+    seed: options.SeedOption = 0,
+    split: Annotated[str | None, option("NAME", "Split. Default: the corpus's test split.", panel=options.DATA)] = None,
+    limit: Annotated[
+        int | None, option("N", "Sentences, from the first. Default: all.", panel=options.DATA, min=4)
+    ] = None,
     layers: Annotated[
         str,
-        option("LAYERS", "Layers: last, all, or numbers (6 or 0..12); 0 is the embedding layer.", panel=EMBEDDINGS),
+        option(
+            "LAYERS", "Layers: last, all, or numbers (6 or 0..12); 0 is the embedding layer.", panel=options.EMBEDDINGS
+        ),
     ] = "last",
-    prefix: PrefixOption = "",
-    special_tokens: SpecialTokensOption = True,
+    prefix: options.PrefixOption = "",
+    special_tokens: options.SpecialTokensOption = True,
     out: Annotated[Path | None, option("FILE", "Write a figure: .png, .svg or .pdf.", panel=_MAPS)] = None,
     interactive: Annotated[
         Path | None, option("FILE", "Write a page (.html) that shows each sentence on hover.", panel=_MAPS)
@@ -67,10 +58,10 @@ def probe_command(
     perplexity: Annotated[
         float, option("X", "Perplexity of t-SNE: about the neighbours of a sentence.", panel=_MAPS, min=1)
     ] = 30.0,
-    device: DeviceOption = None,
-    store: StoreOption = None,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    device: options.DeviceOption = None,
+    store: options.StoreOption = None,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Measure how far models mix languages: how alike their embeddings of the same sentences are, with 95 % intervals.
 
@@ -103,7 +94,7 @@ def probe_command(
     from mslt_cli.store.db import open_store, store_path
     from mslt_cli.store.probes import save_probes
 
-    form = (Format.json if json_ else format_).value
+    form = (options.Format.json if json_ else format_).value
     if form == "lines":
         raise UsageError("--format lines is for lists of combinations. Take table, json, jsonl, csv or md.")
     if projection not in PROJECTIONS:

@@ -3,27 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from mslt_cli.commands.options import (
-    Format,
-    FormatOption,
-    JsonOption,
-    PrefixOption,
-    SeedOption,
-    SpecialTokensOption,
-    StoreOption,
-    complete_criteria,
-    complete_languages,
-    complete_models,
-    complete_pool,
-    complete_tasks,
-    option,
-)
+from mslt_cli.commands import options
+from mslt_cli.commands.options import option
 
 _SCORE, _MEASURED = "How combinations are scored", "What models measured (size, vocab, embedding)"
 
 
 def _languages(help: str) -> Any:
-    return option("LANGS", help, complete=complete_languages)
+    return option("LANGS", help, complete=options.complete_languages)
 
 
 def select_command(
@@ -35,7 +22,7 @@ def select_command(
             "standard input.",
             "--pool",
             "-p",
-            complete=complete_pool,
+            complete=options.complete_pool,
         ),
     ] = "paper",
     k: Annotated[int, option("N", "Number of languages to choose.", "-k")] = 3,
@@ -45,7 +32,7 @@ def select_command(
             "NAME",
             "Criterion: l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, vocab, embedding, "
             "scripts, random or vectors. Repeat it: the first ranks, the others stand beside it. Default: l2v-syntax.",
-            complete=complete_criteria,
+            complete=options.complete_criteria,
         ),
     ] = None,
     include: Annotated[list[str] | None, _languages("Languages that every combination holds. Default: none.")] = None,
@@ -91,14 +78,17 @@ def select_command(
             "MODEL",
             "Model whose pretraining data (size), vocabulary or embeddings are read. Default: xlm-r for size, "
             "else the one that is stored.",
-            complete=complete_models,
+            complete=options.complete_models,
             panel=_MEASURED,
         ),
     ] = None,
     task: Annotated[
         str | None,
         option(
-            "TASK", "Task whose text vocab reads. Default: the one stored.", complete=complete_tasks, panel=_MEASURED
+            "TASK",
+            "Task whose text vocab reads. Default: the one stored.",
+            complete=options.complete_tasks,
+            panel=_MEASURED,
         ),
     ] = None,
     corpus: Annotated[
@@ -106,7 +96,7 @@ def select_command(
         option(
             "TASK",
             "Corpus whose sentences embedding reads. Default: the one stored.",
-            complete=complete_tasks,
+            complete=options.complete_tasks,
             panel=_MEASURED,
         ),
     ] = None,
@@ -121,8 +111,8 @@ def select_command(
         int | None,
         option("N", "Layer of the embeddings; 0 is the embedding layer. Default: the last.", panel=_MEASURED),
     ] = None,
-    prefix: PrefixOption = "",
-    special_tokens: SpecialTokensOption = True,
+    prefix: options.PrefixOption = "",
+    special_tokens: options.SpecialTokensOption = True,
     vectors: Annotated[
         Path | None,
         option(
@@ -144,10 +134,10 @@ def select_command(
         float,
         option("X", "Seconds after which the search stops, with the best found and the proven gap.", panel=_SCORE),
     ] = 8.0,
-    seed: SeedOption = 0,
-    store: StoreOption = None,
-    format_: FormatOption = Format.table,
-    json_: JsonOption = False,
+    seed: options.SeedOption = 0,
+    store: options.StoreOption = None,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Rank combinations of source languages, offline, before anything is trained.
 
@@ -200,7 +190,7 @@ def select_command(
         )
     for line in selection.notes:
         note(line)
-    form = (Format.json if json_ else format_).value
+    form = (options.Format.json if json_ else format_).value
     explanation = None
     if explain:
         from mslt_cli.explanation import explain_best
