@@ -31,11 +31,12 @@ def amount(value: float, unit: str) -> str:
     return f"{value / 1e6:,.1f} MB" if unit == "bytes" else f"{value:,.0f} {unit}".rstrip()
 
 
-def _done(value: float, total: float | None, unit: str) -> str:
-    """ "1.2 of 3.4 MB", "300 of 1,000 rows"."""
-    if not total:
-        return amount(value, unit)
-    return f"{amount(value, unit).split()[0]} of {amount(total, unit)}"
+def _amount_and_rate(done: float, total: float | None, unit: str, rate: float | None) -> str:
+    """ "1.2 of 3.4 MB, 0.2 MB/s", "300 of 1,000 rows, 12/s"."""
+    text = f"{amount(done, unit).split()[0]} of {amount(total, unit)}" if total else amount(done, unit)
+    if not unit or rate is None:
+        return text
+    return f"{text}, {amount(rate, unit)}/s" if unit == "bytes" else f"{text}, {rate:,.0f}/s"
 
 
 class Lines(Progress):
@@ -77,27 +78,17 @@ class _LineStep(Step):
 
     def _line(self, now: float) -> str:
         rate = self.done / max(now - self.started, 1e-9)
-        parts = [_done(self.done, self.total, self.unit)]
-        if self.unit:
-            parts.append(f"{amount(rate, self.unit)}/s" if self.unit == "bytes" else f"{rate:,.0f}/s")
+        text = _amount_and_rate(self.done, self.total, self.unit, rate)
         if self.total and 0 < self.done < self.total and rate > 0:
-            parts.append(f"{(self.total - self.done) / rate:,.0f} s left")
-        if self.status:
-            parts.append(self.status)
-        return ", ".join(parts)
+            text += f", {(self.total - self.done) / rate:,.0f} s left"
+        return f"{text}, {self.status}" if self.status else text
 
 
-class Terminal(Progress):
-    """A rich bar for each piece of work, which goes when the work is done."""
+class Terminal(Lines):
+    """A rich bar for each piece of work, which goes when the work is done; rich keeps notes above the bars."""
 
     def __init__(self) -> None:
         self.bars: Bars | None = None
-
-    def note(self, text: str) -> None:
-        if self.bars is not None:
-            self.bars.console.print(f"mslt: {text}", markup=False, highlight=False)
-        else:
-            note(text)
 
     @contextmanager
     def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
@@ -107,11 +98,10 @@ class Terminal(Progress):
 
         class Amount(ProgressColumn):
             def render(self, task: Task) -> Text:
-                unit = task.fields["unit"]
-                rate = f", {amount(task.speed, unit)}/s" if task.speed and unit else ""
-                status = f", {task.fields['status']}" if task.fields["status"] else ""
-                done = _done(task.completed, task.total, unit) if task.completed or task.total else ""
-                return Text(done + rate + status if done else "")
+                if not task.completed and not task.total:
+                    return Text()
+                text = _amount_and_rate(task.completed, task.total, task.fields["unit"], task.speed)
+                return Text(", ".join(filter(None, (text, task.fields["status"]))))
 
         if self.bars is None:
             columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), Amount(), TimeRemainingColumn()]

@@ -38,14 +38,10 @@ def require_figure(path: Path) -> None:
 
 
 def draw(make: Callable[[], Any], suffix: str, *, text: str, salt: str, style: Any) -> tuple[bytes, list[str]]:
-    """Draw a figure as a file's bytes; the same numbers make the same bytes.
+    """Draw a figure as the bytes of a .png, .svg or .pdf file; the same numbers make the same bytes.
 
-    Args:
-        make: makes the figure, by pyplot.
-        suffix: ".png", ".svg" or ".pdf".
-        text: all letters in it.
-        salt: sets the names within an SVG file apart from those of others.
-        style: settings of matplotlib beside fonts.
+    `make` makes it by pyplot, in a style (settings of matplotlib) and with fonts for all letters of a text; the salt
+    sets the names within an SVG file apart from those of others.
 
     Returns:
         The bytes, and what the user should know: letters that no font of this machine has.

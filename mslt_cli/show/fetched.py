@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.reports.cells import percent
-from mslt_cli.show.rows import Column, Output, plural, show, show_rows
+from mslt_cli.show.rows import Column, Output, columns_of, plural, show, show_rows
 from mslt_cli.show.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -33,15 +33,9 @@ def show_filled(report: FillReport, form: str) -> None:
             f"{counts['pretraining_sizes']} pretraining sizes, {counts['pools']} pool members",
         )
         return
-    row = {
-        "store": str(report.path),
-        "filled": list(report.filled),
-        "versions": report.versions,
-        "counts": counts,
-        "bytes": report.size_bytes,
-        "wall_s": round(report.wall_s, 3),
-    }
-    columns = [Column("store"), Column("filled", " ".join), *(Column(name) for name in (*counts, "bytes"))]
+    row: dict[str, Any] = {"store": str(report.path), "filled": list(report.filled), "versions": report.versions}
+    row |= {"counts": counts, "bytes": report.size_bytes, "wall_s": round(report.wall_s, 3)}
+    columns = [Column("store"), Column("filled", " ".join), *columns_of(*counts, "bytes")]
     show(Output(columns, [row | counts], row), form)
 
 
@@ -49,24 +43,22 @@ def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> Non
     """Print the tasks, each with what is cached of it."""
     rows: list[dict[str, Any]] = []
     for task, cached in tasks:
-        cached_rows = Counter[str]()
-        for record in cached:
-            cached_rows[record.split] += record.rows
+        cached_rows = {split: [record.rows for record in cached if record.split == split] for split in task.splits}
         rows.append(
             {
                 "task": task.name,
                 **{name: getattr(task, name) for name in ("kind", "summary", "metric", "further_metrics", "labels")},
-                "languages": [task.code(language) for language in task.languages],
+                "languages": [*map(task.code, task.languages)],
                 "splits": task.splits,
                 "evaluation": task.evaluation,
-                "sources": [task.code(language) for language in task.sources],
-                "targets": [task.code(language) for language in task.targets],
+                "sources": [*map(task.code, task.sources)],
+                "targets": [*map(task.code, task.targets)],
                 "from": task.hub.repository if task.hub else task.package or task.folder,
                 "repairs": {repair.name: repair.summary for repair in task.repairs},
                 "licence": task.licence,
                 "citation": task.citation,
                 "cached_languages": sorted({record.code for record in cached}),
-                "cached_rows": {split: cached_rows[split] for split in task.splits if split in cached_rows},
+                "cached_rows": {split: sum(counts) for split, counts in cached_rows.items() if counts},
                 "cached_bytes": sum(record.size_bytes for record in cached),
             }
         )
@@ -102,7 +94,7 @@ def show_data(report: FetchReport, form: str) -> None:
         }
         for record in report.records
     ]
-    columns = [Column(name) for name in ("language", "split", "rows", "status", "bytes", "sha256")]
+    columns = columns_of("language", "split", "rows", "status", "bytes", "sha256")
     show_rows(columns, rows, form, key="data")
 
 
@@ -137,19 +129,15 @@ def _place(origin: Mapping[str, Any]) -> str:
 def show_model(model: Model, form: str) -> None:
     """Print where a model is; lines are its folder alone."""
     size_bytes = sum(path.stat().st_size for path in model.files.weights)
-    row = {
-        "model": model.name,
-        "type": model.files.config.get("model_type"),
-        "revision": model.revision or None,
-        "weights_bytes": size_bytes or None,
-        "folder": str(model.folder),
-    }
+    kind, folder = model.files.config.get("model_type"), str(model.folder)
     if form == "table":
         weights = f"{size_bytes / 1e6:,.0f} MB of weights" if size_bytes else "tokenizer only"
         revision = f", {model.revision[:12]}" if model.revision else ""
-        print_lines(f"{model.name}: {row['type'] or 'model'}, {weights}{revision}", str(model.folder))
-    else:
-        show(Output([Column(name) for name in row], [row], row, line="folder"), form)
+        print_lines(f"{model.name}: {kind or 'model'}, {weights}{revision}", folder)
+        return
+    row = {"model": model.name, "type": kind, "revision": model.revision or None}
+    row |= {"weights_bytes": size_bytes or None, "folder": folder}
+    show(Output(columns_of(*row), [row], row, line="folder"), form)
 
 
 def show_vocabularies(report: Measurements[Vocabulary], task: Task, form: str) -> None:
@@ -169,9 +157,7 @@ def show_vocabularies(report: Measurements[Vocabulary], task: Task, form: str) -
     ]
     columns = [
         Column("language"),
-        Column("sentences", ",", right=True),
-        Column("tokens", ",", right=True),
-        Column("distinct", ",", right=True),
+        *columns_of("sentences", "tokens", "distinct", text=",", right=True),
         Column("fertility", ".2f", right=True, header="tokens a word"),
         Column("characters_per_token", ".2f", right=True, header="characters a token", spare=True),
         Column("unknown_share", percent, right=True, header="unknown, %", spare=True),
@@ -195,17 +181,16 @@ def show_embeddings(report: Measurements[Embedding], corpus: Task, form: str) ->
         }
         for row in report.rows
     ]
-    columns = [Column("language"), Column("sentences", ",", right=True), Column("layers", right=True)]
-    columns += [Column("dimensions", right=True), Column("status")]
+    columns = [Column("language"), Column("sentences", ",", right=True)]
+    columns += [*columns_of("layers", "dimensions", right=True), Column("status")]
     chosen = report.rows[0].set
-    how = f", prefix {chosen.prefix!r}" if chosen.prefix else ""
-    how += "" if chosen.special_tokens else ", without special tokens"
-    how += f", the first {chosen.limit:,} rows" if chosen.limit else ""
-    speed = f" {report.sentences_per_s:,.0f} sentences/s." if report.sentences_per_s else ""
-    footer = [
-        f"{chosen.model} on {chosen.data} {chosen.split}{how}: means of sentence embeddings, "
-        f"layers 0 to {chosen.last_layer}.{speed} `mslt select --by embedding` ranks by the last."
-    ]
+    about = f"{chosen.model} on {chosen.data} {chosen.split}"
+    about += f", prefix {chosen.prefix!r}" if chosen.prefix else ""
+    about += "" if chosen.special_tokens else ", without special tokens"
+    about += f", the first {chosen.limit:,} rows" if chosen.limit else ""
+    about += f": means of sentence embeddings, layers 0 to {chosen.last_layer}."
+    about += f" {report.sentences_per_s:,.0f} sentences/s." if report.sentences_per_s else ""
+    footer = [f"{about} `mslt select --by embedding` ranks by the last."]
     show_rows(columns, rows, form, key="embeddings", footer=footer)
 
 
@@ -225,11 +210,8 @@ def show_index(indexed: Indexed, form: str) -> None:
     ]
     columns = [
         Column("run_id", header="run"),
-        Column("name"),
-        Column("task"),
-        Column("model"),
-        Column("seed", right=True),
-        Column("scores", right=True),
+        *columns_of("name", "task", "model"),
+        *columns_of("seed", "scores", right=True),
         Column("directory", spare=True),
     ]
     footer = [f"{plural(len(indexed.runs), 'run')} in the store."]

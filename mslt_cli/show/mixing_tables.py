@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mslt_cli.measuring.mixing import PROBE_METRICS, Measure, ModelDifference, Probe
-from mslt_cli.show.rows import Column, Output, show, show_rows
+from mslt_cli.show.rows import Column, Output, columns_of, show, show_rows
 
 EVEN = 1.5
 """How much further one end of an interval may be from its value than the other for ± to say it."""
@@ -23,9 +23,9 @@ def show_probe(probe: Probe, form: str) -> None:
         for m in probe.measures:
             row = {"model": m.label, "base": m.model} | {name: getattr(m, name) for name in MEASURED}
             rows.append(_without_nan(row | {end: code(row[end]) if row[end] else None for end in ("a", "b")}))
-        columns = [Column(name) for name in (rows[0] if rows else ())]
         differences = [_without_nan(vars(difference)) for difference in probe.differences]
-        show(Output(columns, rows, {"measures": rows, "differences": differences}), form)
+        value = {"measures": rows, "differences": differences}
+        show(Output(columns_of(*(rows[0] if rows else ())), rows, value), form)
         return
     pairs = sorted({(m.a, m.b) for m in probe.measures if m.a}, key=lambda pair: (code(pair[0]), code(pair[1])))
     pairs = pairs if len(pairs) <= MOST_PAIRS else []

@@ -1,12 +1,13 @@
 """Plans: how many runs there are and what they take, before anything is trained."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mslt_cli.runs.experiment import readable_time
 from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.work import State
-from mslt_cli.show.rows import Column, plural, show_rows
+from mslt_cli.show.rows import Column, columns_of, plural, show_rows
 from mslt_cli.show.terminal import note
 
 MANY_PASSES = 20
@@ -14,22 +15,17 @@ MANY_PASSES = 20
 
 
 def announce_plan(plan: Sequence[tuple[Planned, State]], seconds: float | None) -> None:
-    """Say on stderr what is going to be done.
-
-    Args:
-        plan: runs of one task, model and budget, each with what is there of it.
-        seconds: that the training will take; None = not known.
-    """
+    """Say on stderr what is going to be done: runs of one task, model and budget, and the seconds (None = unknown)."""
     if len(plan) == 1 and plan[0][1] == "done":
         return
-    done, resumed = (sum(state == wanted for _, state in plan) for wanted in ("done", "goes on"))
+    states = Counter(state for _, state in plan)
     spec, targets = plan[0][0].spec, plan[0][0].targets
     combinations = len({item.spec.sources for item, _ in plan})
     count = plural(len(plan), "run")
     if combinations < len(plan):
         count += f" ({combinations} combinations × {len(plan) // combinations} seeds)"
-    count += f", {done:,} done already" if done else ""
-    count += f", {resumed:,} go on" if resumed else ""
+    count += f", {states['done']:,} done already" if states["done"] else ""
+    count += f", {states['goes on']:,} go on" if states["goes on"] else ""
     steps = spec.settings.total_steps(spec.examples)
     what = f"{spec.examples:,} examples, {steps:,} steps each"
     passes = steps * spec.settings.batch_size / spec.examples
@@ -45,8 +41,7 @@ def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str,
         Column("sources"),
         Column("seed", right=True),
         Column("state"),
-        Column("steps", ",", right=True),
-        Column("tokens", ",", right=True),
+        *columns_of("steps", "tokens", text=",", right=True),
         Column("padding_share", lambda share: f"{100 * share:.1f}", right=True, header="padding, %"),
         Column("seconds", readable_time, right=True, header="time"),
         Column("run_id", spare=True, header="run"),
@@ -54,10 +49,9 @@ def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str,
     ]
     first = plan[0][0].spec
     done = sum(state == "done" for _, state in plan)
-    total = sum(row["seconds"] or 0 for row in rows)
-    footer = [
-        f"{plural(len(rows), 'run')} of {first.examples:,} examples, {done} of them done; {first.task.name} with"
-        f" {first.model.name}." + (f" About {readable_time(total)} by earlier runs." if total else ""),
-        "Each run's own command line is in --format json, jsonl and csv.",
-    ]
+    about = f"{plural(len(rows), 'run')} of {first.examples:,} examples, {done} of them done; {first.task.name} with"
+    about += f" {first.model.name}."
+    if total := sum(row["seconds"] or 0 for row in rows):
+        about += f" About {readable_time(total)} by earlier runs."
+    footer = [about, "Each run's own command line is in --format json, jsonl and csv."]
     show_rows(columns, rows, form, key="plan", footer=footer)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mslt_cli.files import write_whole
 from mslt_cli.measuring.sentence_maps import SentenceMaps
-from mslt_cli.show.drawing import draw, look, plain, require_figure
+from mslt_cli.show.drawing import draw, look, plain
 from mslt_cli.show.report_page import write_page
 
 TEMPLATE = Path(__file__).with_suffix(".html")
@@ -20,12 +20,7 @@ LISTED_PAIRS = 6
 
 
 def save_page(path: Path, maps: SentenceMaps, rows: Sequence[Mapping[str, str]]) -> None:
-    """Write a page that loads nothing: hover over a point of a map to read its sentence.
-
-    Args:
-        path: of the page.
-        maps: with their sentences.
-        rows: of the table below the maps; all with the same keys.
+    """Write a page that loads nothing: maps with their sentences to point at, and a table of these rows below them.
 
     Raises:
         MsltError: it cannot be written.
@@ -47,18 +42,11 @@ def save_page(path: Path, maps: SentenceMaps, rows: Sequence[Mapping[str, str]])
 
 
 def save_figure(path: Path, maps: SentenceMaps) -> list[str]:
-    """Draw a panel for each model, and return what the user should know, as `draw` does.
-
-    Args:
-        path: .png, .svg or .pdf.
-        maps: of at least one model.
+    """Draw a panel for each model into a .png, .svg or .pdf, and return what the user should know, as `draw` does.
 
     Raises:
-        MissingPackageError: matplotlib is not installed.
-        UsageError: the path has another ending.
         MsltError: it cannot be written.
     """
-    require_figure(path)
     text = "".join([maps.about, *maps.names, *(model.label for model in maps.models)])
     data, notes = draw(lambda: _panels(maps), path.suffix, text=text, salt=maps.about, style={"font.size": 9})
     write_whole(path, data)

@@ -16,13 +16,7 @@ TEMPLATE = Path(__file__).with_suffix(".html")
 
 
 def save_report(path: Path, tables: Sequence[ReportTable], *, command: str, figures: bool) -> None:
-    """Write the page; whatever a user or a paper wrote is escaped.
-
-    Args:
-        path: of the page.
-        tables: in this order.
-        command: that makes it.
-        figures: whether charts are drawn; needs matplotlib.
+    """Write the page that a command makes; whatever a user or a paper wrote is escaped. Figures need matplotlib.
 
     Raises:
         MsltError: it cannot be written.

@@ -53,19 +53,19 @@ class Column:
     marks: tuple[int, ...] = ()
     """Numbers of the footnotes that concern the whole column."""
 
-    @property
-    def heading(self) -> str:
-        """The header for people, with its marks: "xcopa (paper) [1]"."""
-        return marked(self.header or self.name, self.marks)
-
-    def text_in(self, row: Mapping[str, Any]) -> str:
-        """What people read in a row, with its marks: "48.87 (35) [1]"."""
+    def cell(self, row: Mapping[str, Any]) -> Cell:
+        """What a row has in it, with its text."""
         value = row[self.name]
         if isinstance(value, Cell):
-            return value.marked
+            return value
         if value is None:
-            return ""
-        return format(value, self.text) if isinstance(self.text, str) else self.text(value)
+            return Cell()
+        return Cell(value, format(value, self.text) if isinstance(self.text, str) else self.text(value))
+
+
+def columns_of(*names: str, text: Callable[[Any], str] | str = "", right: bool = False) -> list[Column]:
+    """Columns that differ in their names alone."""
+    return [Column(name, text, right) for name in names]
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,12 @@ class Output:
         """The columns for people."""
         return [column for column in self.columns if not column.csv_only]
 
+    def texts(self, write: Callable[[str, Sequence[int]], str] = marked) -> list[list[str]]:
+        """The headings, then the rows, as people read them; `write` joins a text and the numbers of its footnotes."""
+        headings = [Cell(text=column.header or column.name, marks=column.marks) for column in self.shown]
+        rows = [[column.cell(row) for column in self.shown] for row in self.rows]
+        return [[write(cell.text, cell.marks) for cell in cells] for cells in (headings, *rows)]
+
     @property
     def lines_below(self) -> list[str]:
         """Footnotes, then the footer."""
@@ -105,15 +111,7 @@ class Output:
 def show_rows(
     columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], form: str, *, key: str, footer: Sequence[str] = ()
 ) -> None:
-    """Print rows on stdout.
-
-    Args:
-        columns: those of tables and CSV; JSON has all keys of the rows.
-        rows: by column name.
-        form: table, json, jsonl, csv, md, latex or lines.
-        key: of the rows in the JSON object: "tasks".
-        footer: lines below a table.
-    """
+    """Print rows on stdout; JSON has all that they hold, as the list `key` of an object."""
     show(Output(columns, rows, {key: rows}, footer=footer), form)
 
 
@@ -126,7 +124,7 @@ def show(output: Output, form: str) -> None:
     if output.title:
         print_lines(f"{output.title}:")
     if output.rows or not output.title:
-        print_table(output.shown, output.rows, bold_first=output.bold_first)
+        _print_table(output)
         if output.lines_below:
             print_lines("")
     print_lines(*output.lines_below)
@@ -159,16 +157,15 @@ def _json_lines(output: Output) -> str:
 
 def _csv(output: Output) -> str:
     """Values alone; what else a cell holds has columns of its own: "cldr.e5-small.runs.rank"."""
-    names: list[tuple[str, str]] = []
+    fields: dict[str, list[Any]] = {}
     for column in output.columns:
-        cells = (row[column.name] for row in output.rows)
+        cells = [row[column.name] for row in output.rows]
         further = dict.fromkeys(name for cell in cells if isinstance(cell, Cell) for name in cell.more)
-        names += [(column.name, name) for name in ("", *further)]
+        fields[column.name] = cells
+        fields |= {f"{column.name}.{name}": [cell.more.get(name) for cell in cells] for name in further}
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([f"{key}.{name}" if name else key for key, name in names])
-    for row in output.rows:
-        writer.writerow([_plain(row[key].more.get(name) if name else row[key]) for key, name in names])
+    lines = zip(*(map(_plain, values) for values in fields.values()), strict=True)
+    csv.writer(out, lineterminator="\n").writerows([fields, *lines])
     return out.getvalue()
 
 
@@ -181,19 +178,15 @@ def _plain(value: Any) -> Any:
 
 
 def _lines(output: Output) -> str:
-    name = output.line or output.columns[0].name
-    return "".join(f"{_plain(row[name])}\n" for row in output.rows)
+    return "".join(f"{_plain(row[output.line or output.columns[0].name])}\n" for row in output.rows)
 
 
 # -- for people ------------------------------------------------------------------------------------
 
 
 def _markdown(output: Output) -> str:
-    lines = [
-        [column.heading for column in output.shown],
-        ["--:" if column.right else ":--" for column in output.shown],
-        *([column.text_in(row) for column in output.shown] for row in output.rows),
-    ]
+    head, *body = output.texts()
+    lines = [head, ["--:" if column.right else ":--" for column in output.shown], *body]
     text = f"**{escape_markdown(output.title)}**\n\n" if output.title else ""
     text += "".join("| " + " | ".join(map(escape_markdown, line)) + " |\n" for line in lines)
     return text + "".join(f"\n{escape_markdown(line)}\n" for line in output.lines_below)
@@ -213,11 +206,7 @@ def _latex(output: Output) -> str:
     """A table environment; needs the package booktabs."""
     if not output.rows:
         return "".join(f"% {output.label}: {text}\n" for text in output.footer)
-    cells = [[_latex_text(column.header or column.name, column.marks) for column in output.shown]]
-    for row in output.rows:
-        values = [(row[column.name], column.text_in(row)) for column in output.shown]
-        cells.append([_latex_text(v.text, v.marks) if isinstance(v, Cell) else _latex_text(t) for v, t in values])
-    head, *body = ["    " + " & ".join(line) + " \\\\\n" for line in cells]
+    head, *body = ["    " + " & ".join(line) + " \\\\\n" for line in output.texts(_latex_text)]
     sides = "".join("r" if column.right else "l" for column in output.shown)
     tabular = f"  \\begin{{tabular}}{{{sides}}}\n    \\toprule\n{head}    \\midrule\n"
     tabular += "".join(body) + "    \\bottomrule\n  \\end{tabular}"
@@ -255,51 +244,50 @@ def plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def print_table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, bold_first: bool = False) -> None:
+def _print_table(output: Output) -> None:
     """Print a table on stdout that fits the terminal: cut into blocks if it has labels, else without spare columns."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     console = stdout_console()
+    texts = {column: column_texts for column, *column_texts in zip(output.shown, *output.texts(), strict=True)}
     # Characters of each column, with what is between it and the next.
-    widths = {c.name: 3 + max([len(c.heading), *(len(c.text_in(row)) for row in rows)]) for c in columns}
-    cut = any(column.label for column in columns)
-    blocks = _blocks(columns, widths, console.width) if cut else [_fitting(columns, widths, console.width)]
-    for number, block in enumerate(blocks):
+    widths = {column: 3 + max(map(len, column_texts)) for column, column_texts in texts.items()}
+    for number, block in enumerate(_blocks(widths, console.width)):
         if number:
             console.print()
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         # Numbers are kept whole as long as they fit: the other columns are folded first.
-        whole = sum(widths[column.name] for column in block if column.right) < console.width
+        whole = sum(widths[column] for column in block if column.right) < console.width
         for column in block:
             side: Literal["left", "right"] = "right" if column.right else "left"
-            table.add_column(Text(column.heading), justify=side, overflow="fold", no_wrap=column.right and whole)
-        for i, row in enumerate(rows):
-            style = "bold" if bold_first and i == 0 else ""
-            table.add_row(*(Text(column.text_in(row)) for column in block), style=style)
+            heading = Text(texts[column][0])
+            table.add_column(heading, justify=side, overflow="fold", no_wrap=column.right and whole)
+        for row in zip(*(texts[column][1:] for column in block), strict=True):
+            table.add_row(*map(Text, row), style="bold" if output.bold_first and not table.rows else "")
         console.print(table)
 
 
-def _blocks(columns: Sequence[Column], widths: Mapping[str, int], room: int) -> list[list[Column]]:
-    """Columns in groups that fit side by side into so many characters; those that are labels stand in each."""
-    labels = [column for column in columns if column.label]
-    room -= sum(widths[column.name] for column in labels)
+def _blocks(widths: Mapping[Column, int], room: int) -> list[list[Column]]:
+    """Columns in groups that fit side by side into so many characters; those that are labels stand in each.
+
+    Without labels there is one group, which spare columns leave where they do not fit, the last first.
+    """
+    labels = [column for column in widths if column.label]
+    others = [column for column in widths if not column.label]
+    if not labels:
+        for column in reversed([column for column in widths if column.spare]):
+            if sum(widths[column] for column in others) > room:
+                others.remove(column)
+        return [others]
+    room -= sum(widths[column] for column in labels)
     blocks: list[list[Column]] = []
     left = 0
-    for column in (column for column in columns if not column.label):
-        if not blocks or widths[column.name] > left:
+    for column in others:
+        if not blocks or widths[column] > left:
             blocks.append([*labels])
             left = room
         blocks[-1].append(column)
-        left -= widths[column.name]
+        left -= widths[column]
     return blocks or [labels]
-
-
-def _fitting(columns: Sequence[Column], widths: Mapping[str, int], room: int) -> list[Column]:
-    """The columns that fit side by side into so many characters: spare ones go, the last first."""
-    chosen = list(columns)
-    for column in reversed([column for column in columns if column.spare]):
-        if sum(widths[column.name] for column in chosen) > room:
-            chosen.remove(column)
-    return chosen

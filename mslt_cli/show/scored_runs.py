@@ -8,7 +8,7 @@ from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.compare import Comparison
 from mslt_cli.runs.directory import Run
 from mslt_cli.runs.score_rows import ScoreRow, code_in, find_tasks, means_over_seeds, name_sources, score_rows
-from mslt_cli.show.rows import Column, plural, show_rows
+from mslt_cli.show.rows import Column, columns_of, plural, show_rows
 from mslt_cli.tasks.task import Task
 
 MOST_SHOWN = 40
@@ -18,17 +18,16 @@ SCORE = ("task", "split", "scoring", "target", "metric", "value", "low", "high",
 
 
 def run_as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, Any]:
-    """A finished run as JSON, with what became of it; languages are the data set's own codes.
+    """A finished run as JSON, with what became of it; languages are the codes of these tasks, else ISO 639-3's.
 
-    The tasks are by variant; of others the codes are ISO 639-3's.
+    The tasks are by variant.
     """
-    shares: Mapping[str, int] = run.identity.get("shares") or {}
-    own = run.identity["task"]["name"]
-    examples = {code_in(tasks.get(own), source): n for source, n in shares.items()}
 
     def code(task: str, language: str) -> str:
         return code_in(tasks.get(task), language)
 
+    own = run.identity["task"]["name"]
+    examples = {code(own, source): n for source, n in (run.identity.get("shares") or {}).items()}
     return {
         "run_id": run.run_id,
         "name": run.record["name"],
@@ -55,13 +54,9 @@ def run_as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, A
 
 
 def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str, statuses: Sequence[str]) -> None:
-    """Print runs and their scores, each run once and as it was given last.
+    """Print runs and what became of each, with their scores in some evaluations; each run once, as it was given last.
 
-    Args:
-        runs: as they are now.
-        evaluations: what is shown of them, each in a table of its own; those of one task have the targets of all.
-        form: of the output.
-        statuses: what became of each run.
+    Each evaluation has a table of its own; those of one task have the targets of all.
     """
     last = {run.run_id: (run, status) for run, status in zip(runs, statuses, strict=True)}
     runs = [run for run, _ in last.values()]
@@ -76,7 +71,7 @@ def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str,
         names = ["task", "scoring"] if any(e.scoring for e in evaluations) or len(evaluations) > 1 else []
         names += ["sources", "seed", "metric", "mean", *codes, "run_id"]
         rows = [_row(row, e, [*codes]) for e in evaluations for row in score_rows(runs, e)]
-        show_rows([Column(name) for name in names], rows, form, key="runs")
+        show_rows(columns_of(*names), rows, form, key="runs")
     else:
         for evaluation in evaluations:
             _show_table(score_rows(runs, evaluation), evaluation, form)
@@ -91,16 +86,13 @@ def _show_trained(runs: Sequence[Run], form: str) -> None:
     columns = [
         Column("sources"),
         Column("seed", right=True),
-        Column("steps", ",", right=True),
-        Column("examples", ",", right=True),
+        *columns_of("steps", "examples", text=",", right=True),
         Column("loss", ".3f", right=True, header="last loss"),
         Column("tokens_per_s", ",", right=True, header="tokens/s"),
         Column("run_id", spare=True, header="run"),
     ]
-    footer = [
-        "Not evaluated yet: `mslt eval RUN --task xcopa,xwinograd,xstorycloze`, or --evaluate xcopa with this command."
-    ]
-    show_rows(columns, rows, form, key="runs", footer=footer)
+    hint = "`mslt eval RUN --task xcopa,xwinograd,xstorycloze`, or --evaluate xcopa with this command."
+    show_rows(columns, rows, form, key="runs", footer=[f"Not evaluated yet: {hint}"])
 
 
 def _show_table(rows: list[ScoreRow], evaluation: Evaluation, form: str) -> None:
@@ -111,8 +103,7 @@ def _show_table(rows: list[ScoreRow], evaluation: Evaluation, form: str) -> None
     columns = [Column("sources")]
     columns += [Column("seed", right=True)] if len({row.seed for row in rows}) > 1 else []
     columns += [Column("metric")] if len({row.metric for row in rows}) > 1 else []
-    columns += [Column(name, right=True) for name in ("mean", *codes)]
-    columns.append(Column("run_id", spare=True, header="run"))
+    columns += [*columns_of("mean", *codes, right=True), Column("run_id", spare=True, header="run")]
     show_rows(columns, [_row(row, evaluation, codes) for row in rows], form, key="runs", footer=footer)
 
 
@@ -120,20 +111,12 @@ def _row(row: ScoreRow, evaluation: Evaluation, codes: Sequence[str]) -> dict[st
     """A row of a table or of CSV, with a column for each of the codes; a star where the target was trained on."""
     task, mean = evaluation.task, row.mean
     ends = "" if mean.low is None or mean.high is None else f" ±{50 * (mean.high - mean.low):.1f}"
-    return {
-        "task": task.variant,
-        "scoring": evaluation.scoring,
-        "sources": row.sources,
-        "seed": row.seed,
-        "metric": row.metric,
-        "mean": Cell(mean.value, percent(mean.value) + ends),
-        **dict.fromkeys(codes),
-        **{
-            task.code(target): Cell(score.value, f"{100 * score.value:.1f}" + ("" if score.unseen else "*"))
-            for target, score in row.scores.items()
-        },
-        "run_id": row.run_id,
+    cells = {
+        task.code(target): Cell(score.value, f"{100 * score.value:.1f}" + ("" if score.unseen else "*"))
+        for target, score in row.scores.items()
     }
+    values = vars(row) | {"task": task.variant, "scoring": evaluation.scoring}
+    return values | {"mean": Cell(mean.value, percent(mean.value) + ends), **dict.fromkeys(codes), **cells}
 
 
 def _footer(rows: Sequence[ScoreRow], evaluation: Evaluation) -> list[str]:

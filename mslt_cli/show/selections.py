@@ -5,64 +5,67 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.criteria.evidence import Evidence
 from mslt_cli.reports.cells import Cell
 from mslt_cli.search.covers import Coverage
 from mslt_cli.search.random_sets import RANDOM_SAMPLE
 from mslt_cli.selection import MOSTLY_IMPUTED, Result, Selection, Toward
-from mslt_cli.show import rows
-from mslt_cli.show.rows import Column, Output, plural, print_table
+from mslt_cli.show.rows import Column, Output, plural, show, show_rows
 from mslt_cli.show.terminal import print_lines
 
 if TYPE_CHECKING:
     from mslt_cli.explanation import Explanation
 
+JSON_KEYS: tuple[str, ...] = ("pool", "k", "include", "exclude", "by", "objective", "maximize", "combine", "targets")
+JSON_KEYS += ("lambda", "combinations", "exact", "proof", "gap", "percentile", "results", "criteria", "measured_share")
+JSON_KEYS += ("notes",)
+"""What JSON has of a selection."""
 MOST_NAMED = 6
 """Languages that a line names before it says "and N more"."""
 
 
 def show_selection(selection: Selection, form: str, explanation: Explanation | None = None) -> None:
     """Print a selection on stdout; tables and JSON have its explanation with it."""
-    rows.show(_output(selection, form, explanation), form)
+    first = selection.results[0]
+    shown = next(iter(first.toward), "")  # people see the targets under the first criterion that has them
+    columns = [
+        Column("rank", right=True),
+        Column("tied", csv_only=True),
+        Column("languages"),
+        *(Column(name, right=True) for name in first.scores),
+        *(Column(f"rank_{name}", csv_only=True) for name in selection.by),
+    ]
+    for name, targets in first.toward.items():
+        for label in targets:
+            header = f"→ {label}"
+            columns.append(Column(f"{name}_to_{label}", right=True, header=header, csv_only=name != shown))
+    rows = [_row(selection, result, form) for result in selection.results]
+    whole = selection_as_dict(selection, explanation)
+    footer = summarize(selection)
+    show(Output(columns, rows, whole, whole["results"], footer=footer, line="languages", bold_first=True), form)
     if form == "table" and explanation is not None:
         _print_explanation(selection, explanation)
 
 
-# -- for programs ----------------------------------------------------------------------------------
-
-
 def selection_as_dict(selection: Selection, explanation: Explanation | None = None) -> dict[str, Any]:
     """The JSON contract of `mslt select` (DESIGN.md), and what goes beyond it."""
-    whole: dict[str, Any] = {
+    results = [
+        {name: value for name, value in asdict(result).items() if name != "names" and (value or name != "toward")}
+        for result in selection.results
+    ]
+    values = vars(selection) | {
         "pool": selection.pool.labels,
-        "k": selection.k,
-        "include": selection.include,
-        "exclude": selection.exclude,
-        "by": selection.by,
         "objective": "least" if selection.least else "most",
-        "maximize": selection.maximize,
-        "combine": selection.combine,
         "targets": [target.label for target in selection.aim.targets],
         "lambda": selection.aim.cover,
-        "combinations": selection.combinations,
-        "exact": selection.exact,
-        "proof": selection.proof,
-        "gap": selection.gap,
-        "percentile": selection.percentile,
-        "results": [
-            {name: value for name, value in asdict(result).items() if name != "names" and (value or name != "toward")}
-            for result in selection.results
-        ],
+        "results": results,
         "criteria": {
             e.criterion.name: {"unit": e.unit, "facts": e.provenance, "source": e.criterion.source}
             for e in selection.evidence
         },
-        "measured_share": {
-            e.criterion.name: _measured_shares(selection, e) for e in selection.evidence if e.measured_share is not None
-        },
-        "notes": selection.notes,
+        "measured_share": _measured_shares(selection),
     }
-    rounded: dict[str, Any] = _rounded(whole if explanation is None else whole | {"explanation": asdict(explanation)})
+    explained = {} if explanation is None else {"explanation": asdict(explanation)}
+    rounded: dict[str, Any] = _rounded({name: values[name] for name in JSON_KEYS} | explained)
     return rounded
 
 
@@ -74,35 +77,6 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_rounded(part) for part in value]
     return round(value, 9) + 0.0 if isinstance(value, float) else value
-
-
-# -- rows ------------------------------------------------------------------------------------------
-
-
-def _output(selection: Selection, form: str, explanation: Explanation | None) -> Output:
-    first = selection.results[0]
-    shown = next(iter(first.toward), "")  # people see the targets under the first criterion that has them
-    whole = selection_as_dict(selection, explanation)
-    return Output(
-        columns=[
-            Column("rank", right=True),
-            Column("tied", csv_only=True),
-            Column("languages"),
-            *(Column(name, right=True) for name in first.scores),
-            *(Column(f"rank_{name}", csv_only=True) for name in selection.by),
-            *(
-                Column(f"{name}_to_{label}", right=True, header=f"→ {label}", csv_only=name != shown)
-                for name, targets in first.toward.items()
-                for label in targets
-            ),
-        ],
-        rows=[_row(selection, result, form) for result in selection.results],
-        value=whole,
-        items=whole["results"],
-        footer=summarize(selection),
-        line="languages",
-        bold_first=True,
-    )
 
 
 def _row(selection: Selection, result: Result, form: str) -> dict[str, Any]:
@@ -128,8 +102,8 @@ def _row(selection: Selection, result: Result, form: str) -> dict[str, Any]:
 
 def _score_text(selection: Selection, result: Result, name: str) -> str:
     """A score under a criterion, and unless the criterion alone ranks, the rank that it gives."""
-    kind = next((e.criterion.kind for e in selection.evidence if e.criterion.name == name), "")
-    decimals = {"writing": 0, "pretraining": 1}.get(kind, 4)
+    kinds = {e.criterion.name: e.criterion.kind for e in selection.evidence}
+    decimals = {"writing": 0, "pretraining": 1}.get(kinds.get(name, ""), 4)
     text = f"{result.scores[name]:.{decimals}f}"
     rank = result.ranks.get(name)
     alone = name == selection.by[0] and selection.combine is None
@@ -138,9 +112,6 @@ def _score_text(selection: Selection, result: Result, name: str) -> str:
 
 def _toward_text(to: Toward) -> str:
     return f"{100 * to.value:.1f} %" if to.nearest is None else f"{to.value:.3f} {to.nearest}"
-
-
-# -- lines -----------------------------------------------------------------------------------------
 
 
 def summarize(selection: Selection) -> list[str]:
@@ -195,30 +166,41 @@ def _certainty(selection: Selection) -> str:
 def _imputed(selection: Selection) -> list[str]:
     """A warning for each criterion that shows languages of which URIEL has measured less than half."""
     lines = []
-    for evidence in selection.evidence:
-        shares = _measured_shares(selection, evidence)
+    for name, shares in _measured_shares(selection).items():
         low = sorted((label for label in shares if shares[label] < MOSTLY_IMPUTED), key=shares.__getitem__)
         if low:
             named = ", ".join(f"{label} ({100 * shares[label]:.0f} % measured)" for label in low[:MOST_NAMED])
             more = f" and {len(low) - MOST_NAMED} more" if len(low) > MOST_NAMED else ""
-            lines.append(f"Warning: {evidence.criterion.name} is mostly imputed, not measured, for {named}{more}.")
+            lines.append(f"Warning: {name} is mostly imputed, not measured, for {named}{more}.")
     return lines
 
 
-def _measured_shares(selection: Selection, evidence: Evidence) -> dict[str, float]:
-    """Share of each shown language's vector that was measured; empty where nothing is imputed."""
-    if evidence.measured_share is None:
-        return {}
+def _measured_shares(selection: Selection) -> dict[str, dict[str, float]]:
+    """By criterion that has imputed vectors: the share of each shown language's vector that was measured."""
     shown = {label for result in selection.results for label in result.languages}
-    shares = zip(selection.pool.labels, evidence.measured_share.tolist(), strict=True)
-    return {label: share for label, share in shares if label in shown}
+    shares = {}
+    for evidence in selection.evidence:
+        if evidence.measured_share is not None:
+            all_shares = zip(selection.pool.labels, evidence.measured_share.tolist(), strict=True)
+            shares[evidence.criterion.name] = {label: share for label, share in all_shares if label in shown}
+    return shares
 
 
 def _print_explanation(selection: Selection, why: Explanation) -> None:
     names = (selection.pool.members[i].language.name for i in selection.best)
     print_lines("", f"Why {', '.join(names)}:")
     for name, matrix in why.similarities.items():
-        _print_cosines(name, matrix, why)
+        columns = [Column("cosine", header=f"{name}: cosine")]
+        columns += [Column(label, ".3f", right=True) for label in why.languages]
+        lines = [
+            {"cosine": label} | dict(zip(why.languages, cosines, strict=True)) | {label: Cell(text="·")}
+            for label, cosines in zip(why.languages, matrix, strict=True)
+        ]
+        if name in why.measured_share:
+            columns.append(Column("measured", lambda share: f"{100 * share:.0f} %", right=True))
+            for line, measured in zip(lines, why.measured_share[name], strict=True):
+                line["measured"] = measured
+        show_rows(columns, lines, "table", key=name)
         if name in why.share_of_maximum:
             share = why.share_of_maximum[name]
             print_lines(f"{100 * share:.0f} % of what {selection.k} unrelated vectors would score.")
@@ -234,17 +216,3 @@ def _print_explanation(selection: Selection, why: Explanation) -> None:
         more = (f"{new.language} {new.name} → {new.score:.4f} ({new.adds:+.4f})" for new in why.one_more)
         criterion = selection.evidence[0].criterion.name
         print_lines(f"One more language (k = {selection.k + 1}), {criterion}: {'; '.join(more)}.")
-
-
-def _print_cosines(name: str, matrix: list[list[float]], why: Explanation) -> None:
-    """A row and a column for each language of the combination."""
-    columns = [Column("cosine", header=f"{name}: cosine")]
-    columns += [Column(label, ".3f", right=True) for label in why.languages]
-    lines: list[dict[str, Any]] = [
-        {"cosine": label, **dict(zip(why.languages, cosines, strict=True)), label: Cell(text="·")}
-        for label, cosines in zip(why.languages, matrix, strict=True)
-    ]
-    if shares := why.measured_share.get(name):
-        columns.append(Column("measured", lambda share: f"{100 * share:.0f} %", right=True))
-        lines = [line | {"measured": share} for line, share in zip(lines, shares, strict=True)]
-    print_table(columns, lines)

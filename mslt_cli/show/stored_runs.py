@@ -5,7 +5,7 @@ from typing import Any
 
 from mslt_cli.reports.comparable import flatten
 from mslt_cli.reports.run_lists import RunDifference, TransferMean, short_text
-from mslt_cli.show.rows import Column, Output, plural, show, show_rows
+from mslt_cli.show.rows import Column, Output, columns_of, plural, show, show_rows
 from mslt_cli.store.runs import StoredRun, StoredScore
 
 MOST_LISTED = 100
@@ -22,18 +22,13 @@ def show_run_list(runs: Sequence[tuple[StoredRun, Sequence[TransferMean]]], form
     rows = [_list_row(run, means) for run, means in runs]
     if form == "csv":
         lacking = dict.fromkeys(TransferMean._fields)
-        rows = [
-            {name: row[name] for name in row if name != "means"} | mean
-            for row in rows
-            for mean in row["means"] or [lacking]
-        ]
-        show_rows([Column(name) for name in (rows[0] if rows else ("run_id",))], rows, form, key="runs")
+        rows = [row | mean for row in rows for mean in row["means"] or [lacking]]
+        names = [name for name in (rows[0] if rows else ("run_id",)) if name != "means"]
+        show_rows(columns_of(*names), rows, form, key="runs")
         return
     columns = [
         Column("run_id", header="run"),
-        Column("name"),
-        Column("task"),
-        Column("model"),
+        *columns_of("name", "task", "model"),
         Column("examples", ",", right=True),
         Column("steps", ",", right=True, spare=True),
         Column("learning_rate", "g", right=True, header="rate", spare=True),
@@ -72,12 +67,9 @@ def show_run(run: StoredRun, scores: Sequence[StoredScore], form: str) -> None:
     """Print all that the store knows of one run."""
     facts = {name: getattr(run, name) for name in DETAILED}
     rows = [
-        {
-            **{name: getattr(score, name) for name in ("task", "split", "scoring", "metric", "target")},
-            **{name: 100 * getattr(score, name) for name in ("value", "low", "high")},
-            "rows": score.rows,
-            "unseen": bool(score.unseen),
-        }
+        {name: getattr(score, name) for name in ("task", "split", "scoring", "metric", "target")}
+        | {name: 100 * getattr(score, name) for name in ("value", "low", "high")}
+        | {"rows": score.rows, "unseen": bool(score.unseen)}
         for score in scores
     ]
     if form == "table":
@@ -87,15 +79,13 @@ def show_run(run: StoredRun, scores: Sequence[StoredScore], form: str) -> None:
             for name, value in (facts | settings).items()
             if name != "sources" and value not in (None, "", [], {})
         ]
-        show_rows([Column("what"), Column("value")], pairs, form, key="run")
+        show_rows(columns_of("what", "value"), pairs, form, key="run")
     whole = {**facts, "identity": run.identity, "environment": run.environment, "scores": rows}
     columns = [
-        Column("task"),
-        Column("split"),
+        *columns_of("task", "split"),
         Column("scoring", spare=True),
-        Column("target"),
-        Column("metric"),
-        *(Column(name, ".2f", right=True) for name in ("value", "low", "high")),
+        *columns_of("target", "metric"),
+        *columns_of("value", "low", "high", text=".2f", right=True),
         Column("rows", ",", right=True),
         Column("unseen", lambda unseen: "unseen" if unseen else "trained on", header="target was"),
     ]
@@ -106,31 +96,24 @@ def show_difference(difference: RunDifference, form: str) -> None:
     """Print what differs between two runs: what determined them, then their scores. CSV has both in one table."""
     first, other, settings = difference.first, difference.other, difference.settings
     scores = [
-        {
-            **{name: getattr(a, name) for name in ("task", "target", "metric", "rows")},
-            "first": 100 * a.value,
-            "other": 100 * b.value,
-            "difference": 100 * (b.value - a.value),
-        }
+        {name: getattr(a, name) for name in ("task", "target", "metric", "rows")}
+        | {"first": 100 * a.value, "other": 100 * b.value, "difference": 100 * (b.value - a.value)}
         for a, b in difference.scores
     ]
     if form == "csv":
         names = ("part", "what", "first", "other", "difference", "task", "target", "metric", "rows")
         parts: list[dict[str, Any]] = [{"part": "settings", **row} for row in settings]
         parts += [{"part": "scores", "what": f"{row['task']} {row['target']} {row['metric']}", **row} for row in scores]
-        show_rows([Column(name) for name in names], [dict.fromkeys(names) | row for row in parts], form, key="parts")
+        show_rows(columns_of(*names), [dict.fromkeys(names) | row for row in parts], form, key="parts")
         return
     what = f"What determines {first.run_id} ({first.name}) and {other.run_id} ({other.name})"
     if settings and form not in ("json", "jsonl"):
         columns = [Column("what"), Column("first", header=first.run_id), Column("other", header=other.run_id)]
         show_rows(columns, settings, form, key="settings", footer=[f"{what}, where they differ."])
-    columns = [Column("task"), Column("target"), Column("metric"), Column("rows", ",", right=True)]
-    columns += [Column(name, ".2f", right=True) for name in ("first", "other")]
-    columns.append(Column("difference", "+.2f", right=True))
+    columns = [*columns_of("task", "target", "metric"), Column("rows", ",", right=True)]
+    columns += [*columns_of("first", "other", text=".2f", right=True), Column("difference", "+.2f", right=True)]
     footer = [] if settings else [f"{what} is the same."]
-    footer.append(
-        f"{plural(len(scores), 'score')} that both have, %; the other less the first. "
-        f"`mslt eval --compare {first.run_id} {other.run_id}` tests the differences."
-    )
+    footer.append(f"{plural(len(scores), 'score')} that both have, %; the other less the first.")
+    footer[-1] += f" `mslt eval --compare {first.run_id} {other.run_id}` tests the differences."
     whole = {"first": first.run_id, "other": other.run_id, "settings": settings, "scores": scores}
     show(Output(columns, scores, whole, [whole], footer=footer), form)
