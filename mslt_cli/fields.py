@@ -29,12 +29,12 @@ class About:
 
 
 def described(default: Any, what: str, **details: Any) -> Any:
-    """A dataclass field that describes itself; the option of a bool is a flag that turns it into the opposite.
+    """A dataclass field that describes itself with the fields of `About`.
 
-    Args:
-        default: of the field.
-        what, details: the fields of `About`.
+    The option of a bool is a flag that turns it into the opposite; that of a field with choices takes a NAME.
     """
+    if "choices" in details:
+        details["metavar"] = "NAME"
     return field(default=default, metadata={"about": About(default, what, **details)})
 
 

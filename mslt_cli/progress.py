@@ -33,3 +33,4 @@ class Progress:
 
 
 QUIET = Progress()
+SILENT = Step()

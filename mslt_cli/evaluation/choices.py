@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mslt_cli.errors import DataError
-from mslt_cli.evaluation.likelihood import Text, log_likelihoods
+from mslt_cli.evaluation.likelihood import Text, common_length, log_likelihoods
 from mslt_cli.evaluation.reading import Reading
 from mslt_cli.models.batching import batch_tokens, compute_batches, inference, length_batches
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.loading import quiet
-from mslt_cli.progress import Step
+from mslt_cli.progress import SILENT, Step
 from mslt_cli.tasks.prompts import choice_prompt, choice_texts
 from mslt_cli.tasks.task import Task
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 UNREADABLE = -1
 """The choice of an answer that names none."""
-_SILENT = Step()
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Answers:
     chosen: list[list[int]]
     """By row and order: the choice that it took, counted as the data have them, or UNREADABLE."""
     scores: list[list[float]] | None = None
-    """By row: log-likelihoods of the choices in nats, in the order of the choices; with `swap` those of the second
-    order follow, counted as the data have them. None with `generate`."""
+    """By row: log-likelihoods of the choices in nats, in the order of the data; with `swap` those of the second order
+    follow, in the same order. None with `generate`."""
     texts: list[list[str]] | None = None
     """By row and order: what it wrote, with `generate`."""
     cut: list[str] = field(default_factory=list)
@@ -54,7 +55,6 @@ class Speaker:
     context: int | None = None
     """Tokens that the model can read; None = it has no limit."""
     precision: str = "fp32"
-    """fp32 or bf16."""
 
 
 def answer(
@@ -64,88 +64,79 @@ def answer(
     rows: Sequence[dict[str, Any]],
     reading: Reading,
     *,
-    step: Step = _SILENT,
+    step: Step = SILENT,
 ) -> Answers:
     """Put each row's question to a decoder.
 
     Args:
-        speaker: the model.
         task: of kind multiple-choice.
         code: the data set's own code of the language.
         rows: with id, choices and the task's context columns.
-        reading: how the question is put and the answer read.
         step: advances with each row.
 
     Raises:
         DataError: a text is too long, and `reading.truncate` is false: names the row.
         ModelError: the model gives no finite numbers, or not even one text fits into memory.
     """
-    tokenizer, scoring = speaker.tokenizer, reading.scoring
-    orders = (False, True) if reading.swap else (False,)
+    new_tokens = reading.new_tokens if reading.scoring == "generate" else 0
     cut: dict[str, None] = {}
-
-    def fit(row: dict[str, Any], text: Text) -> Text:
-        room = reading.new_tokens if scoring == "generate" else 0
-        excess = len(text.ids) + room - (speaker.context or math.inf)
-        if excess <= 0:
-            return text
-        if not reading.truncate:
-            raise DataError(
-                f"Row {row['id']} of {task.name} in {code} has {len(text.ids) + room:,} tokens, and the model's context"
-                f" {speaker.context:,}. Give --truncate to cut its beginning."
-            )
-        cut[str(row["id"])] = None
-        gone = int(min(excess, max(text.start - 1, 0)))
-        return Text(text.ids[gone:], text.start - gone)
-
-    items: list[list[Text]] = []
-    for row in rows:
-        if scoring == "options":
-            texts = [text_of_parts(tokenizer, *parts) for parts in choice_texts(task, row, code)]
-        else:
-            prompts = [choice_prompt(task, row, spacing=reading.spacing, swapped=swapped) for swapped in orders]
-            if scoring == "letters":
-                texts = [text for prompt in prompts for text in numbered_texts(tokenizer, prompt, len(row["choices"]))]
-            else:
-                texts = [Text(ids, len(ids)) for ids in (encode_beginning(tokenizer, prompt) for prompt in prompts)]
-        items.append([fit(row, text) for text in texts])
-    if scoring == "generate":
-        prompts_of = [text.ids for texts in items for text in texts]
-        written = generate(speaker, prompts_of, reading.new_tokens, step=step, prompts_per_step=len(orders))
-        by_row = [written[i : i + len(orders)] for i in range(0, len(written), len(orders))]
+    items = [_texts(speaker.tokenizer, task, code, row, reading) for row in rows]
+    for row, texts in zip(rows, items, strict=True):
+        for place, text in enumerate(texts):
+            excess = len(text.ids) + new_tokens - (speaker.context or math.inf)
+            if excess <= 0:
+                continue
+            if not reading.truncate:
+                raise DataError(
+                    f"Row {row['id']} of {task.name} in {code} has {len(text.ids) + new_tokens:,} tokens, and the"
+                    f" model's context {speaker.context:,}. Give --truncate to cut its beginning."
+                )
+            cut[str(row["id"])] = None
+            gone = int(min(excess, max(text.start - 1, 0)))
+            texts[place] = Text(text.ids[gone:], text.start - gone)
+    counts = [len(row["choices"]) for row in rows]
+    if reading.scoring == "generate":
+        written = generate(speaker, items, new_tokens, step=step)
         chosen = [
-            [_in_data_order(number_in(text, n), n, order) for text, order in zip(texts, orders, strict=True)]
-            for texts, n in zip(by_row, (len(row["choices"]) for row in rows), strict=True)
+            [number_in(text, n, swapped=place > 0) for place, text in enumerate(texts)]
+            for n, texts in zip(counts, written, strict=True)
         ]
-        return Answers(chosen, texts=by_row, cut=list(cut))
+        return Answers(chosen, texts=written, cut=list(cut))
     scores = log_likelihoods(speaker.decoder, items, precision=speaker.precision, step=step)
-    if scoring == "options":
-        return Answers([[best(values)] for values in scores], scores, cut=list(cut))
-    chosen = []
-    for i, row in enumerate(rows):
-        n = len(row["choices"])
-        scores[i] = scores[i][:n] + scores[i][n:][::-1]  # in the second order the first choice has the last number
-        chosen.append([best(scores[i][start : start + n]) for start in range(0, len(scores[i]), n)])
+    for n, values in zip(counts, scores, strict=True):
+        values[n:] = values[n:][::-1]  # in the second order the first choice has the last number
+    chosen = [
+        np.reshape(values, (-1, n)).argmax(axis=1).tolist()  # the first of equals
+        for n, values in zip(counts, scores, strict=True)
+    ]
     return Answers(chosen, scores, cut=list(cut))
 
 
-def best(values: Sequence[float]) -> int:
-    """The place of the greatest; the first of equals."""
-    return max(range(len(values)), key=values.__getitem__)
+def _texts(tokenizer: Tokenizer, task: Task, code: str, row: dict[str, Any], reading: Reading) -> list[Text]:
+    """What a decoder reads of a row: a text for each choice, or with `generate` a prompt; for each order."""
+    if reading.scoring == "options":
+        return [text_of_parts(tokenizer, *parts) for parts in choice_texts(task, row, code)]
+    texts: list[Text] = []
+    for swapped in (False, True) if reading.swap else (False,):
+        prompt = choice_prompt(task, row, spacing=reading.spacing, swapped=swapped)
+        if reading.scoring == "letters":
+            texts += numbered_texts(tokenizer, prompt, len(row["choices"]))
+        else:
+            ids = encode_beginning(tokenizer, prompt)
+            texts.append(Text(ids, len(ids)))
+    return texts
 
 
-def number_in(text: str, choices: int) -> int:
-    """The choice that a written answer names: the first number in it that is one of theirs, counted from 0.
+def number_in(text: str, choices: int, *, swapped: bool = False) -> int:
+    """The choice that a written answer names, from 0 as the data count them: the first number that is one of theirs.
 
-    The digits of any script count; the 1 of 12 does not.
+    The digits of any script count; the 1 of 12 does not. `swapped`: the prompt had the choices in the other order.
     """
     numbers = (int(digits) for digits in re.findall(r"\d+", text))
-    return next((number - 1 for number in numbers if 1 <= number <= choices), UNREADABLE)
-
-
-def _in_data_order(chosen: int, choices: int, swapped: bool) -> int:
-    """A choice by its place in the prompt → by its place in the data."""
-    return choices - 1 - chosen if swapped and chosen != UNREADABLE else chosen
+    number = next((number for number in numbers if 1 <= number <= choices), None)
+    if number is None:
+        return UNREADABLE
+    return choices - number if swapped else number - 1
 
 
 def encode_beginning(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
@@ -161,9 +152,7 @@ def encode_beginning(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
 def numbered_texts(tokenizer: Tokenizer, prompt: str, choices: int) -> list[Text]:
     """The prompt with each number behind it; what differs is scored, be it one token or several."""
     ids = [encode_beginning(tokenizer, f"{prompt}{i}") for i in range(1, choices + 1)]
-    start = 0
-    while len({of_text[start : start + 1] for of_text in ids}) == 1:
-        start += 1
+    start = common_length(ids)
     return [Text(of_text, start) for of_text in ids]
 
 
@@ -180,27 +169,18 @@ def text_of_parts(tokenizer: Tokenizer, before: str, end: str) -> Text:
 
 
 def generate(
-    speaker: Speaker,
-    prompts: Sequence[Sequence[int]],
-    new_tokens: int,
-    *,
-    step: Step = _SILENT,
-    prompts_per_step: int = 1,
-) -> list[str]:
-    """Let a decoder continue prompts, always with the likeliest token.
+    speaker: Speaker, items: Sequence[Sequence[Text]], new_tokens: int, *, step: Step = SILENT
+) -> list[list[str]]:
+    """Let a decoder continue prompts with at most `new_tokens` tokens each, always the likeliest; in shape of `items`.
 
-    Args:
-        speaker: the model.
-        prompts: as token ids.
-        new_tokens: most tokens that it may write after each.
-        step: advances by one for each `prompts_per_step` prompts.
-        prompts_per_step: see `step`.
+    `step` advances by one for each item.
 
     Raises:
         ModelError: not even one prompt fits into memory.
     """
-    decoder, tokenizer = speaker.decoder, speaker.tokenizer
+    decoder = speaker.decoder
     decoder.network.eval()
+    prompts = [text.ids for texts in items for text in texts]
     lengths = [len(prompt) + new_tokens for prompt in prompts]
     batches = compute_batches(
         length_batches(lengths, batch_tokens(decoder.device)),
@@ -211,9 +191,10 @@ def generate(
     for batch, continued in batches:
         for i, ids in zip(batch, continued, strict=True):
             end = ids.index(decoder.eos_id) if decoder.eos_id in ids else len(ids)
-            written[i] = tokenizer.decode(ids[:end])
-        step.advance(len(batch) / prompts_per_step)
-    return written
+            written[i] = speaker.tokenizer.decode(ids[:end])
+        step.advance(len(batch) * len(items) / len(prompts))
+    in_order = iter(written)
+    return [[next(in_order) for _ in texts] for texts in items]
 
 
 def _continue(speaker: Speaker, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[list[int]]:

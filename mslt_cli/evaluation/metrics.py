@@ -3,7 +3,7 @@
 A metric is a function of the columns' sums, so a bootstrap is a weighted sum of the table's rows.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,57 +18,43 @@ Z = 1.959963984540054
 TEMPORARY_BYTES = 64_000_000
 """Most memory that the weights of some resamples take."""
 
-
-@dataclass(frozen=True)
-class Metric:
-    """One row of METRICS."""
-
-    name: str
-    columns: tuple[str, ...]
-    """The counts that a table of it has."""
-    value: Callable[[NDArray[Any]], Floats]
-    """Sums of the columns, shape (…, columns), → the metric, 0..1, shape (…)."""
-
-
-def _accuracy(sums: NDArray[Any]) -> Floats:
-    sums = np.asarray(sums, np.float64)
-    share: Floats = sums[..., 0] / np.maximum(sums[..., 1], 1)
-    return share
-
-
-def _f1(sums: NDArray[Any]) -> Floats:
-    sums = np.asarray(sums, np.float64)
-    both = sums[..., 1] + sums[..., 2]
-    f1: Floats = 2 * sums[..., 0] / np.maximum(both, 1)
-    return f1
-
-
-METRICS: dict[str, Metric] = {
-    row.name: row
-    for row in (
-        Metric("accuracy", ("correct", "n"), _accuracy),
-        Metric("entity-f1", ("true_positives", "predicted", "gold"), _f1),
-        Metric("accuracy-gold-1", ("correct", "n"), _accuracy),
-        Metric("accuracy-gold-2", ("correct", "n"), _accuracy),
-        Metric("unreadable", ("unreadable", "n"), _accuracy),
-        Metric("same-in-both-orders", ("same", "n"), _accuracy),
-    )
+METRICS = {
+    "accuracy": ("correct", "n"),
+    "entity-f1": ("true_positives", "predicted", "gold"),
+    "accuracy-gold-1": ("correct", "n"),
+    "accuracy-gold-2": ("correct", "n"),
+    "unreadable": ("unreadable", "n"),
+    "same-in-both-orders": ("same", "n"),
 }
-"""accuracy: of rows, words or answers. entity-f1: micro F1 over entities; 0 where there are none at all. For numbered
-choices: accuracy-gold-1 and -2 is the accuracy where the right choice stands first or second in the prompt, unreadable
-the share of answers that name no choice, same-in-both-orders the share of rows."""
+"""The counts of each metric, of which `metric_value` makes the metric. accuracy: of rows, words or answers. entity-f1:
+micro F1 over entities. For numbered choices: accuracy-gold-1 and -2 is the accuracy where the right choice stands first
+or second in the prompt, unreadable the share of answers that name no choice, same-in-both-orders the share of rows."""
+
+
+def metric_value(sums: NDArray[Any]) -> Floats:
+    """The first count over the mean of the others: a share of n, or F1; 0 where the others are 0.
+
+    Takes the sums of a table's columns, shape (…, columns); gives 0..1, shape (…).
+    """
+    sums = np.asarray(sums, np.float64)
+    value: Floats = (sums.shape[-1] - 1) * sums[..., 0] / np.maximum(sums[..., 1:].sum(axis=-1), 1)
+    return value
 
 
 @dataclass(frozen=True)
-class Score:
-    """A metric on one target."""
+class Estimate:
+    """A metric, 0..1, with the ends of its 95 % interval."""
 
     metric: str
     value: float
-    """0..1."""
     low: float
-    """95 % interval."""
     high: float
+
+
+@dataclass(frozen=True)
+class Score(Estimate):
+    """A metric on one target."""
+
     counts: dict[str, int]
     """The sums that the value is computed from."""
     rows: int
@@ -76,48 +62,31 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Macro:
+class Macro(Estimate):
     """The unweighted mean of a metric over targets."""
 
-    metric: str
-    value: float
-    low: float
-    high: float
     targets: int
 
 
 def accuracy_table(gold: Sequence[Any], predicted: Sequence[Any]) -> Table:
-    """Count the right answers.
+    """Count the right answers: shape (rows, 2): correct, n.
 
-    Args:
-        gold: by row, a label, or the labels of its words.
-        predicted: likewise; −1 (the model gave no label) is wrong.
-
-    Returns:
-        Shape (rows, 2): correct, n.
+    A row of `gold` and `predicted` is a label, or the labels of its words; −1 (the model gave no label) is wrong.
 
     Raises:
         ValueError: the two differ in length.
     """
     counts = []
     for label, answer in zip(gold, predicted, strict=True):
-        if isinstance(label, int):
-            counts.append((int(label == answer), 1))
-        else:
-            counts.append((sum(a == b for a, b in zip(label, answer, strict=True)), len(label)))
+        labels, answers = ([label], [answer]) if isinstance(label, int) else (label, answer)
+        counts.append((sum(a == b for a, b in zip(labels, answers, strict=True)), len(labels)))
     return np.array(counts, np.int64).reshape(len(gold), 2)
 
 
 def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-    """The entities in a sequence of IOB2 tags, read as the usual scorers read them.
+    """The entities in a sequence of IOB2 tags ("O", "B-PER", "I-PER", …): (kind, first word, last word), from 0.
 
     An I- that follows nothing of its own kind begins an entity, as a B- would.
-
-    Args:
-        tags: "O", "B-PER", "I-PER", …
-
-    Returns:
-        (kind, first word, last word), from 0.
 
     Source:
         The rule is conlleval's; seqeval's default mode gives the same (a test compares them).
@@ -135,15 +104,12 @@ def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
 
 
 def entity_table(labels: Sequence[str], gold: Sequence[Sequence[int]], predicted: Sequence[Sequence[int]]) -> Table:
-    """Count entities.
+    """Count entities: shape (rows, 3): those that both have, predicted ones, gold ones.
 
-    Args:
-        labels: names of the tags, by number.
-        gold: tags of each row's words.
-        predicted: likewise; −1 (the model gave no label) counts as O.
+    A row has the tags of its words, by their place in `labels`; −1 (the model gave no label) counts as O.
 
-    Returns:
-        Shape (rows, 3): entities that both have, predicted ones, gold ones.
+    Raises:
+        ValueError: the two differ in length.
     """
     counts = []
     for tags, answers in zip(gold, predicted, strict=True):
@@ -161,12 +127,6 @@ def score(metric: str, table: Table, *, seed: int = 0, resamples: int = 1000) ->
     The interval is Wilson's where each row is one decision. Otherwise it is a percentile bootstrap over rows, since the
     words of a sentence are not independent.
 
-    Args:
-        metric: a row of METRICS.
-        table: shape (rows, columns).
-        seed: of the bootstrap.
-        resamples: of the bootstrap.
-
     Raises:
         ValueError: there are no rows.
 
@@ -175,18 +135,15 @@ def score(metric: str, table: Table, *, seed: int = 0, resamples: int = 1000) ->
     """
     if not len(table):
         raise ValueError("no rows")
-    row = METRICS[metric]
-    sums = table.sum(axis=0)
-    value = float(row.value(sums))
-    if "n" in row.columns and bool((table[:, 1] <= 1).all()) and sums[1]:
+    columns, sums = METRICS[metric], table.sum(axis=0)
+    value = float(metric_value(sums))
+    if "n" in columns and bool((table[:, 1] <= 1).all()) and sums[1]:
         low, high = wilson(int(sums[0]), int(sums[1]))
     else:
-        values = np.concatenate(
-            [row.value(weights @ table) for weights in row_weights(len(table), seed=seed, resamples=resamples)]
-        )
-        low, high = interval(values)
-    counts = {name: int(count) for name, count in zip(row.columns, sums, strict=True)}
-    return Score(metric, value, min(low, value), max(high, value), counts, len(table))
+        drawn = [metric_value(weights @ table) for (weights,) in draw_rows([len(table)], [seed], resamples)]
+        low, high = interval(drawn, value)
+    counts = {name: int(count) for name, count in zip(columns, sums, strict=True)}
+    return Score(metric, value, low, high, counts, len(table))
 
 
 def wilson(correct: int, n: int) -> tuple[float, float]:
@@ -194,7 +151,7 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     p = correct / n
     centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * (p * (1 - p) / n + Z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return min(max(0.0, centre - half), p), max(min(1.0, centre + half), p)
 
 
 def macro(
@@ -211,74 +168,53 @@ def macro(
         metric: a row of METRICS.
         tables: by target.
         ids: of the rows, where equal ids in two targets are the same item: it is then drawn for both or for none.
-        seed: of the bootstrap.
-        resamples: of the bootstrap.
+        seed, resamples: of the bootstrap.
     """
-    row = METRICS[metric]
-    value = float(np.mean([row.value(table.sum(axis=0)) for table in tables.values()]))
+    value = float(np.mean([metric_value(table.sum(axis=0)) for table in tables.values()]))
+    sizes = {target: len(table) for target, table in tables.items()}
     drawn = [
-        np.mean([row.value(weights[target] @ table) for target, table in tables.items()], axis=0)
-        for weights in target_weights({t: len(x) for t, x in tables.items()}, ids, seed=seed, resamples=resamples)
+        np.mean([metric_value(weights[target] @ table) for target, table in tables.items()], axis=0)
+        for weights in target_weights(sizes, ids, seed=seed, resamples=resamples)
     ]
-    low, high = interval(np.concatenate(drawn))
-    return Macro(metric, value, min(low, value), max(high, value), len(tables))
+    return Macro(metric, value, *interval(drawn, value), len(tables))
 
 
-def interval(values: Floats) -> tuple[float, float]:
-    """The middle 95 % of resampled values."""
-    low, high = np.quantile(values, (0.025, 0.975))
-    return float(low), float(high)
+def interval(drawn: Sequence[Floats], value: float) -> tuple[float, float]:
+    """The middle 95 % of resampled values, given in pieces; it always holds the value itself."""
+    low, high = np.quantile(np.concatenate(drawn), (0.025, 0.975))
+    return min(float(low), value), max(float(high), value)
 
 
-def row_weights(rows: int, *, seed: int, resamples: int, at_once: int | None = None) -> Iterator[Floats]:
-    """How often each row is drawn in each resample.
-
-    Args:
-        rows: how many there are.
-        seed: of the draws.
-        resamples: how many, over all that is yielded.
-        at_once: resamples in one piece. Default: as many as fit into TEMPORARY_BYTES.
+def draw_rows(sizes: Sequence[int], seeds: Sequence[int], resamples: int) -> Iterator[list[Floats]]:
+    """How often each row of tables of these sizes is drawn in each resample; each table has a seed of its own.
 
     Yields:
-        Shape (at_once, rows); the last piece may be shorter.
+        For each table, shape (some of the resamples, rows): as many at once as fit into TEMPORARY_BYTES.
     """
-    rng = np.random.default_rng(seed)
-    at_once = at_once or _resamples_at_once(rows)
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    at_once = max(1, TEMPORARY_BYTES // (16 * max(*sizes, 1)))
     for start in range(0, resamples, at_once):
         n = min(at_once, resamples - start)
-        yield rng.multinomial(rows, np.full(rows, 1 / rows), size=n).astype(np.float64)
-
-
-def _resamples_at_once(rows: int) -> int:
-    return max(1, TEMPORARY_BYTES // (16 * max(rows, 1)))
+        yield [
+            rng.multinomial(rows, np.full(rows, 1 / rows), size=n).astype(np.float64)
+            for rng, rows in zip(generators, sizes, strict=True)
+        ]
 
 
 def target_weights(
     sizes: Mapping[str, int], ids: Mapping[str, Sequence[str]] | None, *, seed: int, resamples: int
 ) -> Iterator[dict[str, Floats]]:
-    """Weights of the rows of several targets; those with equal ids have equal weights.
+    """Weights of the rows of several targets, in pieces as of `draw_rows`, by target.
 
-    Args:
-        sizes: rows, by target.
-        ids: by target; None = all rows are different items.
-        seed: of the draws.
-        resamples: how many, over all that is yielded.
+    Rows with equal ids have equal weights; where `ids` is None, all rows are different items.
     """
     if ids is None:
-        at_once = _resamples_at_once(max(sizes.values()))
-        streams = [
-            row_weights(rows, seed=_seed(seed, i), resamples=resamples, at_once=at_once)
-            for i, rows in enumerate(sizes.values())
-        ]
-        for parts in zip(*streams, strict=True):
-            yield dict(zip(sizes, parts, strict=True))
+        seeds = [int(np.random.SeedSequence([seed, i]).generate_state(1)[0]) for i in range(len(sizes))]
+        for pieces in draw_rows([*sizes.values()], seeds, resamples):
+            yield dict(zip(sizes, pieces, strict=True))
         return
     union = sorted({id_ for target in sizes for id_ in ids[target]})
     place = {id_: i for i, id_ in enumerate(union)}
     columns = {target: np.array([place[id_] for id_ in ids[target]]) for target in sizes}
-    for weights in row_weights(len(union), seed=seed, resamples=resamples):
+    for (weights,) in draw_rows([len(union)], [seed], resamples):
         yield {target: weights[:, columns[target]] for target in sizes}
-
-
-def _seed(seed: int, i: int) -> int:
-    return int(np.random.SeedSequence([seed, i]).generate_state(1)[0])

@@ -9,13 +9,12 @@ from mslt_cli.data.examples import collate, labelled_examples
 from mslt_cli.errors import ModelError
 from mslt_cli.models.batching import NOT_FINITE, batch_tokens, compute_batches, inference, length_batches
 from mslt_cli.models.classifier import Classifier
-from mslt_cli.progress import Step
+from mslt_cli.progress import SILENT, Step
 
 GPU_BATCH_TOKENS = 32_768
 """Tokens in a batch, padding included: a classifier gives few numbers back, so more of them fit than elsewhere."""
 NO_LABEL = -1
 """Of a word that has no token, so that the model gives it no label."""
-_SILENT = Step()
 
 
 def predict(
@@ -24,15 +23,12 @@ def predict(
     words: list[int] | None,
     *,
     precision: str = "fp32",
-    step: Step = _SILENT,
+    step: Step = SILENT,
 ) -> list[Any]:
     """The most likely label of each row, or of each of its words.
 
     Args:
-        classifier: with its trained weights.
-        encoded: the split.
         words: number of words in each row, for token classification; None where whole rows are classified.
-        precision: fp32 or bf16.
         step: advances with each row.
 
     Returns:
@@ -41,15 +37,26 @@ def predict(
     Raises:
         ModelError: the model gives no finite numbers, or not even one row fits into memory.
     """
+    import torch
+
     classifier.network.eval()
+
+    def best_labels(segments: list[int]) -> Any:
+        """The label with the highest score: shape (segments,), or (segments, tokens) for words."""
+        arrays = collate(labelled_examples(encoded, None, segments), classifier.pad_id)
+        batch = {name: torch.from_numpy(arrays[name]).to(classifier.device) for name in arrays if name != "labels"}
+        with inference(classifier.device, precision):
+            logits = classifier.logits(batch)
+            if not torch.isfinite(logits).all():
+                raise ModelError(NOT_FINITE)
+            return logits.argmax(dim=-1).cpu().numpy()
+
     labels: list[Any] = [[NO_LABEL] * n for n in words] if words is not None else [NO_LABEL] * len(encoded.row)
     lengths = encoded.lengths.tolist()
     begins = np.zeros(len(lengths), bool)
     begins[encoded.first_segments()] = True
     most = GPU_BATCH_TOKENS if classifier.device.type == "cuda" else batch_tokens(classifier.device)
-    batches = compute_batches(
-        length_batches(lengths, most), lambda batch: _best_labels(classifier, encoded, batch, precision), lengths
-    )
+    batches = compute_batches(length_batches(lengths, most), best_labels, lengths)
     for segments, best in batches:
         for i, s in enumerate(segments):
             row = int(encoded.row[s])
@@ -62,18 +69,3 @@ def predict(
                 labels[row][word] = label
         step.advance(int(begins[segments].sum()))
     return labels
-
-
-def _best_labels(classifier: Classifier, encoded: Encoded, segments: list[int], precision: str) -> Any:
-    """The label with the highest score: shape (segments,), or (segments, tokens) for words."""
-    import torch
-
-    arrays = collate(labelled_examples(encoded, None, segments), classifier.pad_id)
-    batch = {name: torch.from_numpy(arrays[name]).to(classifier.device) for name in arrays if name != "labels"}
-    with inference(classifier.device, precision):
-        logits = classifier.logits(batch)
-        finite = bool(torch.isfinite(logits).all())
-        best = logits.argmax(dim=-1).cpu().numpy()
-    if not finite:
-        raise ModelError(NOT_FINITE)
-    return best.astype(np.int64)

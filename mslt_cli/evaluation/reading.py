@@ -20,14 +20,12 @@ class Reading:
         "letters",
         "How an answer is read: letters (the likelier of 1 and 2), generate (the number that the model writes) or"
         " options (the likelier of the filled-in texts, as in the lm-evaluation-harness)",
-        metavar="NAME",
         choices=("letters", "generate", "options"),
     )
     swap: bool = described(False, "Ask each question in both orders of the choices; both answers count")
     spacing: Spacing = described(
         "printed",
         "Line breaks in the prompts: printed (as in the paper's Table 8) or bactrian (blank lines, as in Bactrian-X)",
-        metavar="NAME",
         choices=("printed", "bactrian"),
     )
     new_tokens: int = described(8, "With --scoring generate: most tokens that the model may write", least=1)

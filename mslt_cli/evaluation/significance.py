@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mslt_cli.evaluation.metrics import METRICS, Floats, Table, interval, target_weights
+from mslt_cli.evaluation.metrics import Floats, Table, interval, metric_value, target_weights
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,6 @@ class Difference:
 
 def mcnemar(only_a: int, only_b: int) -> float:
     """McNemar's exact test: are the rows that just one of two systems gets right evenly shared?
-
-    Args:
-        only_a: rows that only the first gets right.
-        only_b: rows that only the second gets right.
 
     Returns:
         Two-sided p; 1 where they agree on every row.
@@ -59,7 +54,6 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def paired_bootstrap(
-    metric: str,
     a: Mapping[str, Table],
     b: Mapping[str, Table],
     *,
@@ -73,46 +67,43 @@ def paired_bootstrap(
     for all targets, and for both systems if they have equally many. A system's value is the mean over its runs.
 
     Args:
-        metric: a row of METRICS.
-        a, b: by target; tables of the same rows, shape (runs, rows, columns).
+        a, b: by target; tables of the same rows under one metric, shape (runs, rows, columns).
         ids: of the rows, where equal ids in two targets are the same item; see `metrics.macro`.
-        seed: of the draws.
-        resamples: number of draws.
+        seed, resamples: of the draws.
 
     Source:
         Koehn 2004, for the pairing; Efron 1979.
     """
-    runs = (len(next(iter(a.values()))), len(next(iter(b.values()))))
-    observed = _mean(metric, b) - _mean(metric, a)
+    runs_a, runs_b = len(next(iter(a.values()))), len(next(iter(b.values())))
+    observed = _mean(b) - _mean(a)
     drawn: list[Floats] = []
     rng = np.random.default_rng([seed, 1])  # of the runs; the rows have a stream of their own
     sizes = {target: table.shape[1] for target, table in a.items()}
     for weights in target_weights(sizes, ids, seed=seed, resamples=resamples):
-        of_a, of_b = _drawn_runs(rng, *runs, n=len(next(iter(weights.values()))))
-        values_a = np.mean([_values(metric, a[target], weights[target], of_a) for target in a], axis=0)
-        values_b = np.mean([_values(metric, b[target], weights[target], of_b) for target in a], axis=0)
-        drawn.append(values_b - values_a)
+        n = len(next(iter(weights.values())))
+        of_a = _draw_runs(rng, runs_a, n)
+        of_b = of_a if runs_a == runs_b else _draw_runs(rng, runs_b, n)
+        drawn.append(_resample(b, weights, of_b) - _resample(a, weights, of_a))
     differences = np.concatenate(drawn)
-    low, high = interval(differences)
     below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
     p = min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
-    return Difference(observed, min(low, observed), max(high, observed), p)
+    return Difference(observed, *interval(drawn, observed), p)
 
 
-def _mean(metric: str, tables: Mapping[str, Table]) -> float:
+def _mean(tables: Mapping[str, Table]) -> float:
     """The mean over runs and targets."""
-    return float(np.mean([METRICS[metric].value(table.sum(axis=1)) for table in tables.values()]))
+    return float(np.mean([metric_value(table.sum(axis=1)) for table in tables.values()]))
 
 
-def _drawn_runs(rng: np.random.Generator, of_a: int, of_b: int, *, n: int) -> tuple[Floats, Floats]:
-    """The share of each run in each of n resamples: shape (n, runs) for each system."""
-    a = rng.multinomial(of_a, np.full(of_a, 1 / of_a), size=n) / of_a
-    b = a if of_a == of_b else rng.multinomial(of_b, np.full(of_b, 1 / of_b), size=n) / of_b
-    return a, b
+def _draw_runs(rng: np.random.Generator, runs: int, n: int) -> Floats:
+    """The share of each run in each of n resamples: shape (n, runs)."""
+    return rng.multinomial(runs, np.full(runs, 1 / runs), size=n) / runs
 
 
-def _values(metric: str, table: Table, weights: Floats, shares: NDArray[np.float64]) -> Floats:
-    """A system's value in each resample: shape (resamples,)."""
-    by_run = np.stack([METRICS[metric].value(weights @ run) for run in table], axis=1)  # (resamples, runs)
-    values: Floats = (by_run * shares).sum(axis=1)
-    return values
+def _resample(tables: Mapping[str, Table], weights: Mapping[str, Floats], shares: Floats) -> Floats:
+    """A system's mean over targets in each resample: shape (resamples,)."""
+    values = []
+    for target, table in tables.items():
+        by_run = np.stack([metric_value(weights[target] @ run) for run in table], axis=1)  # (resamples, runs)
+        values.append((by_run * shares).sum(axis=1))
+    return np.asarray(np.mean(values, axis=0))

@@ -6,16 +6,14 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, UsageError
-from mslt_cli.evaluation.metrics import METRICS
+from mslt_cli.evaluation.metrics import Table, metric_value
 from mslt_cli.evaluation.significance import holm, mcnemar, paired_bootstrap
 from mslt_cli.runs.answering import tables_of
 from mslt_cli.runs.directory import Run
 from mslt_cli.tasks.task import Task
 
-Table = NDArray[np.int64]
 MEAN = "mean"
 """In the place of a target: the mean over them."""
 
@@ -119,19 +117,19 @@ def _read_tables(
     return tables, ids
 
 
-def _value(metric: str, tables: Mapping[str, Table]) -> float:
+def _value(tables: Mapping[str, Table]) -> float:
     """The mean over targets of the mean over runs."""
-    return float(np.mean([float(np.mean(METRICS[metric].value(runs.sum(axis=1)))) for runs in tables.values()]))
+    return float(np.mean([float(np.mean(metric_value(runs.sum(axis=1)))) for runs in tables.values()]))
 
 
 def _test(metric: str, a: Mapping[str, Table], b: Mapping[str, Table], **drawing: Any) -> dict[str, Any]:
     """Test two groups in one target, or on the mean over several; `drawing` is that of the bootstrap."""
-    difference = paired_bootstrap(metric, a, b, **drawing)
+    difference = paired_bootstrap(a, b, **drawing)
     p, test = difference.p, "bootstrap"
     (one, *more), (other, *_) = a.values(), b.values()
     if metric == "accuracy" and not more and len(one) == len(other) == 1 and bool((one[0][:, 1] == 1).all()):
         only_a = int((one[0][:, 0] > other[0][:, 0]).sum())
         only_b = int((other[0][:, 0] > one[0][:, 0]).sum())
         p, test = mcnemar(only_a, only_b), f"McNemar, {only_a} against {only_b}"
-    values = {"value_a": _value(metric, a), "value_b": _value(metric, b), "difference": difference.value}
+    values = {"value_a": _value(a), "value_b": _value(b), "difference": difference.value}
     return values | {"low": difference.low, "high": difference.high, "p": p, "test": test}

@@ -33,7 +33,6 @@ class Sampling:
         "Use of parallel data: disjoint (each item in one source only), same (the same items in all sources) or"
         " independent (each source drawn alone)",
         unset="disjoint",
-        metavar="NAME",
         choices=PAIRINGS,
     )
     """None for data that are not parallel."""

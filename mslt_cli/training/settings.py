@@ -34,7 +34,6 @@ class Settings:
     schedule: Literal["linear", "cosine", "constant"] = described(
         "linear",
         "Decay of the learning rate to 0 after the warm-up: linear, cosine or constant (none)",
-        metavar="NAME",
         choices=("linear", "cosine", "constant"),
     )
     clip: float = described(1.0, "Largest 2-norm of the gradient; 0 = no limit", metavar="X", least=0)
@@ -43,7 +42,6 @@ class Settings:
     head: Head = described(
         "auto",
         "State that classifies a sentence: cls (first token), mean (over all tokens) or auto (as the model was made)",
-        metavar="NAME",
         choices=("auto", "cls", "mean"),
     )
     dropout: float | None = described(
@@ -56,7 +54,6 @@ class Settings:
     choose: Literal["last", "best"] = described(
         "last",
         "Weights that count: the last, or the best on validation data of the sources (never of the targets)",
-        metavar="NAME",
         choices=("last", "best"),
     )
     evaluate_every: int | None = described(
@@ -67,7 +64,6 @@ class Settings:
     precision: Literal["auto", "fp32", "bf16"] = described(
         "auto",
         "Number format: fp32, bf16, or auto (bf16 on a GPU that computes in it, else fp32)",
-        metavar="NAME",
         choices=("auto", "fp32", "bf16"),
     )
     adapter: Adapter | None = None
@@ -76,7 +72,6 @@ class Settings:
         None,
         "Line breaks in the prompts: bactrian (blank lines, as in Bactrian-X) or printed (none, as in the paper)",
         unset="bactrian",
-        metavar="NAME",
         choices=("bactrian", "printed"),
     )
     """None for encoders."""

@@ -14,7 +14,7 @@ from mslt_cli.evaluation.choices import (
     numbered_texts,
     text_of_parts,
 )
-from mslt_cli.evaluation.likelihood import log_likelihoods
+from mslt_cli.evaluation.likelihood import Text, log_likelihoods
 from mslt_cli.evaluation.reading import Reading
 from mslt_cli.models.decoder import load_decoder
 from mslt_cli.models.tokenizer import read_tokenizer
@@ -126,7 +126,8 @@ def test_what_is_written_in_batches_is_what_is_written_of_each_alone(model, monk
     prompts = [
         encode_beginning(tokenizer, choice_prompt(XCOPA, row, swapped=swap)) for row in ROWS for swap in (False, True)
     ]
-    written = generate(Speaker(decoder, tokenizer), prompts, 6)
+    items = [[Text(ids, len(ids))] for ids in prompts]
+    written = [text for (text,) in generate(Speaker(decoder, tokenizer), items, 6)]
     for ids, text in zip(prompts, written, strict=True):
         kept = list(ids)
         for _ in range(6):  # the slow obvious twin: the likeliest token, one at a time

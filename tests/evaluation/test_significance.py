@@ -13,7 +13,7 @@ def right(shares, rows, seed):
 
 def compare_alone(a, b, resamples):
     """The difference on one target."""
-    return paired_bootstrap("accuracy", {"": a}, {"": b}, resamples=resamples)
+    return paired_bootstrap({"": a}, {"": b}, resamples=resamples)
 
 
 def test_mcnemar_by_hand():
@@ -75,7 +75,7 @@ def test_runs_are_drawn_as_well_as_rows():
 def test_the_macro_difference_weighs_targets_alike():
     a = {"x": right(0.5, 50, 1), "y": right(0.5, 500, 2)}
     b = {"x": right(0.9, 50, 3), "y": right(0.5, 500, 4)}
-    found = paired_bootstrap("accuracy", a, b, resamples=1000)
+    found = paired_bootstrap(a, b, resamples=1000)
     by_hand = np.mean([b[t][0, :, 0].mean() - a[t][0, :, 0].mean() for t in ("x", "y")])
     assert found.value == pytest.approx(by_hand)
 
@@ -83,9 +83,9 @@ def test_the_macro_difference_weighs_targets_alike():
 def test_resampling_in_pieces_changes_nothing(monkeypatch):
     tables = {t: (right(0.6, n, n), right(0.7, n, n + 1)) for t, n in (("x", 40), ("y", 90))}
     a, b = ({t: pair[i] for t, pair in tables.items()} for i in (0, 1))
-    whole = paired_bootstrap("accuracy", a, b, resamples=700)
+    whole = paired_bootstrap(a, b, resamples=700)
     monkeypatch.setattr(metrics, "TEMPORARY_BYTES", 16 * 90 * 13)  # 13 resamples at once
-    assert paired_bootstrap("accuracy", a, b, resamples=700) == whole
+    assert paired_bootstrap(a, b, resamples=700) == whole
 
 
 def test_the_bootstrap_is_that_of_a_slow_loop():
