@@ -207,6 +207,7 @@ def _setting(text: str) -> tuple[str, str]:
 
 def _write(out: Path, suffix: str, tables: Sequence[ReportTable]) -> None:
     """Write a page, a figure or tables, by the ending of the file's name."""
+    from mslt_cli.files import write_whole
     from mslt_cli.show.terminal import note
 
     if suffix == ".html":
@@ -218,7 +219,7 @@ def _write(out: Path, suffix: str, tables: Sequence[ReportTable]) -> None:
             note("the page has no figures: they need matplotlib. Run `pip install 'mslt-cli[probe]'`.")
     elif suffix in FIGURES:
         from mslt_cli.show.drawing import require_figure
-        from mslt_cli.show.report_figures import save_chart
+        from mslt_cli.show.report_figures import draw_chart
 
         require_figure(out)
         table = tables[0]
@@ -226,10 +227,11 @@ def _write(out: Path, suffix: str, tables: Sequence[ReportTable]) -> None:
             raise UsageError(f"{table.name} is a table: --out FILE.tex, .md, .csv or .json writes it.")
         if table.chart is None:
             raise MissingFactsError(f"There is nothing to draw. {' '.join(table.notes)}")
-        for line in save_chart(out, table):
+        data, notes = draw_chart(table, suffix)
+        write_whole(out, data)
+        for line in notes:
             note(line)
     else:
-        from mslt_cli.files import write_whole
         from mslt_cli.show.report_tables import text_of
 
         write_whole(out, text_of(tables, SUFFIXES[suffix]).encode())

@@ -49,7 +49,9 @@ class Lines(Progress):
     def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
         step = _LineStep(what, total, unit)
         yield step
-        step.end()
+        now = time.monotonic()
+        if now - step.started >= QUIET_S and step.done:
+            note(f"{step.line(now)}, done in {now - step.started:.1f} s")
 
 
 class _LineStep(Step):
@@ -66,19 +68,15 @@ class _LineStep(Step):
             now = time.monotonic()
             if now - self.last_line >= PLAIN_EVERY_S:
                 self.last_line = now
-                note(f"{self.what}: {self._line(now)}")
+                note(self.line(now))
 
     def tell(self, text: str) -> None:
         self.status = text
 
-    def end(self) -> None:
-        now = time.monotonic()
-        if now - self.started >= QUIET_S and self.done:
-            note(f"{self.what}: {self._line(now)}, done in {now - self.started:.1f} s")
-
-    def _line(self, now: float) -> str:
+    def line(self, now: float) -> str:
+        """ "embed pud: 55 of 100 sentences, 5/s, 9 s left"."""
         rate = self.done / max(now - self.started, 1e-9)
-        text = _amount_and_rate(self.done, self.total, self.unit, rate)
+        text = f"{self.what}: " + _amount_and_rate(self.done, self.total, self.unit, rate)
         if self.total and 0 < self.done < self.total and rate > 0:
             text += f", {(self.total - self.done) / rate:,.0f} s left"
         return f"{text}, {self.status}" if self.status else text

@@ -37,11 +37,11 @@ def require_figure(path: Path) -> None:
         raise MissingPackageError("A figure", "matplotlib", "probe")
 
 
-def draw(make: Callable[[], Any], suffix: str, *, text: str, salt: str, style: Any) -> tuple[bytes, list[str]]:
+def draw(make: Callable[[], Any], suffix: str, *, salt: str, style: Any) -> tuple[bytes, list[str]]:
     """Draw a figure as the bytes of a .png, .svg or .pdf file; the same numbers make the same bytes.
 
-    `make` makes it by pyplot, in a style (settings of matplotlib) and with fonts for all letters of a text; the salt
-    sets the names within an SVG file apart from those of others.
+    `make` makes it by pyplot, in a style (settings of matplotlib beside fonts); the salt sets the names within an SVG
+    file apart from those of others.
 
     Returns:
         The bytes, and what the user should know: letters that no font of this machine has.
@@ -50,15 +50,20 @@ def draw(make: Callable[[], Any], suffix: str, *, text: str, salt: str, style: A
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.text import Text
 
-    fonts, missing = fonts_for(text)
-    style = {"font.family": fonts, "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": salt, **style}
+    style = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": salt, **style}
     form = suffix.lower().removeprefix(".")
     metadata: Any = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form)
     out = io.BytesIO()
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that no font here has: we say so ourselves
         figure = make()
+        texts = figure.findobj(Text)
+        fonts, missing = fonts_for("".join(text.get_text() for text in texts))
+        pyplot.rcParams["font.family"] = fonts  # of the texts that are made while it is drawn
+        for text in texts:
+            text.set_fontfamily(fonts)
         figure.savefig(out, format=form, dpi=160, metadata=metadata)
         pyplot.close(figure)
     note = f"no font of this machine has {' '.join(missing)}, and the figure shows boxes. Install Noto fonts."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mslt_cli.reports.cells import percent
 from mslt_cli.show.rows import Column, Output, columns_of, plural, show, show_rows
+from mslt_cli.show.scored_runs import run_as_dict
 from mslt_cli.show.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -196,25 +197,15 @@ def show_embeddings(report: Measurements[Embedding], corpus: Task, form: str) ->
 
 def show_index(indexed: Indexed, form: str) -> None:
     """Print the runs that the index has taken in."""
-    rows = [
-        {
-            "run_id": run.run_id,
-            "name": run.record["name"],
-            "task": run.identity["task"]["name"],
-            "model": run.identity["model"]["name"],
-            "seed": run.identity.get("seed"),
-            "scores": len(run.scores),
-            "directory": str(run.directory),
-        }
-        for run in indexed.runs
-    ]
     columns = [
         Column("run_id", header="run"),
         *columns_of("name", "task", "model"),
         *columns_of("seed", "scores", right=True),
         Column("directory", spare=True),
     ]
-    footer = [f"{plural(len(indexed.runs), 'run')} in the store."]
+    values = [run_as_dict(run, "stored", {}) | {"scores": len(run.scores)} for run in indexed.runs]
+    rows = [{column.name: row[column.name] for column in columns} for row in values]
+    footer = [f"{plural(len(rows), 'run')} in the store."]
     if indexed.unfinished:
         footer.append(f"{len(indexed.unfinished)} have not ended; the commands that started them go on with them.")
     show_rows(columns, rows, form, key="runs", footer=footer)

@@ -47,8 +47,7 @@ def save_figure(path: Path, maps: SentenceMaps) -> list[str]:
     Raises:
         MsltError: it cannot be written.
     """
-    text = "".join([maps.about, *maps.names, *(model.label for model in maps.models)])
-    data, notes = draw(lambda: _panels(maps), path.suffix, text=text, salt=maps.about, style={"font.size": 9})
+    data, notes = draw(lambda: _panels(maps), path.suffix, salt=maps.about, style={"font.size": 9})
     write_whole(path, data)
     return notes
 

@@ -1,10 +1,8 @@
 """The charts of a report by matplotlib: dots on lines, or lines by number of sources."""
 
 import math
-from pathlib import Path
 from typing import Any
 
-from mslt_cli.files import write_whole
 from mslt_cli.reports.cells import DotChart, LineChart, Panel, ReportTable
 from mslt_cli.show.drawing import draw, look, plain
 
@@ -14,32 +12,13 @@ MOST_ACROSS = 5
 GREY = "#777777"
 
 
-def save_chart(path: Path, table: ReportTable) -> list[str]:
-    """Draw a table's chart into a file, and return what the user should know, as `draw` does.
-
-    Raises:
-        MsltError: the file cannot be written.
-    """
-    data, notes = draw_chart(table, path.suffix)
-    write_whole(path, data)
-    return notes
-
-
 def draw_chart(table: ReportTable, suffix: str) -> tuple[bytes, list[str]]:
-    """Draw a table's chart as a file's bytes, for .png, .svg or .pdf; see `draw`."""
+    """Draw a table's chart as the bytes of a .png, .svg or .pdf file, with what the user should know; see `draw`."""
     chart = table.chart
     assert chart is not None
-    if isinstance(chart, LineChart):
-        text = "".join(label for label, _ in chart.series) + chart.unit + chart.x_unit
-    else:
-        text = chart.unit + "".join(panel.title + "".join(name for name, _ in panel.lines) for panel in chart.panels)
-    return draw(
-        lambda: _lines(chart) if isinstance(chart, LineChart) else _dots(chart),
-        suffix,
-        text=text,
-        salt=table.name,
-        style={"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False},
-    )
+    style = {"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False}
+    make = (lambda: _lines(chart)) if isinstance(chart, LineChart) else (lambda: _dots(chart))
+    return draw(make, suffix, salt=table.name, style=style)
 
 
 def _lines(chart: LineChart) -> Any:
@@ -68,8 +47,7 @@ def _dots(chart: DotChart) -> Any:
 
     down = math.ceil(len(chart.panels) / MOST_ACROSS)
     across = math.ceil(len(chart.panels) / down)
-    names = list(dict.fromkeys(name for panel in chart.panels for name, _ in panel.lines))
-    longest = max([len(name) for name in names], default=0) * 0.07
+    longest = max([len(name) for panel in chart.panels for name, _ in panel.lines], default=0) * 0.07
     height = max([len(panel.lines) for panel in chart.panels], default=1) * LINE_HEIGHT + 1.1
     series = list(dict.fromkeys(dot.series for panel in chart.panels for _, dots in panel.lines for dot in dots))
     figure, grid = pyplot.subplots(

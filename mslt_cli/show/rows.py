@@ -135,9 +135,6 @@ def render(output: Output, form: str) -> str:
     return WRITERS[form](output)
 
 
-# -- for programs ----------------------------------------------------------------------------------
-
-
 def json_text(value: Any, *, indent: int | None = 2) -> str:
     """A value as JSON, and a line end."""
     return json.dumps(value, ensure_ascii=False, indent=indent, default=_cell_as_json) + "\n"
@@ -179,9 +176,6 @@ def _plain(value: Any) -> Any:
 
 def _lines(output: Output) -> str:
     return "".join(f"{_plain(row[output.line or output.columns[0].name])}\n" for row in output.rows)
-
-
-# -- for people ------------------------------------------------------------------------------------
 
 
 def _markdown(output: Output) -> str:

@@ -202,15 +202,14 @@ def _print_explanation(selection: Selection, why: Explanation) -> None:
                 line["measured"] = measured
         show_rows(columns, lines, "table", key=name)
         if name in why.share_of_maximum:
-            share = why.share_of_maximum[name]
-            print_lines(f"{100 * share:.0f} % of what {selection.k} unrelated vectors would score.")
+            share = f"{100 * why.share_of_maximum[name]:.0f} %"
+            print_lines(f"{share} of what {selection.k} unrelated vectors would score.")
         print_lines("")
     for name, counts in why.token_ids.items():
         pairs = zip(why.languages, counts, strict=True)
         each = ", ".join(f"{label} {ids['all']:,} ({ids['alone']:,} of them alone)" for label, ids in pairs)
-        print_lines(
-            f"{name}: token ids of {each}; together {100 * why.share_of_maximum[name]:.1f} % of the pool's.", ""
-        )
+        share = f"{100 * why.share_of_maximum[name]:.1f} %"
+        print_lines(f"{name}: token ids of {each}; together {share} of the pool's.", "")
     print_lines(f"Scripts: {', '.join(why.scripts)}. Families: {', '.join(why.families)}.")
     if why.one_more:
         more = (f"{new.language} {new.name} → {new.score:.4f} ({new.adds:+.4f})" for new in why.one_more)
