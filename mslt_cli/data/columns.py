@@ -3,7 +3,7 @@
 
 import ast
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -57,9 +57,11 @@ def read_file(task: Task, file: DataFile) -> pl.DataFrame:
     return read_rows(file, task.table, tagged=names)
 
 
-def to_one_frame(task: Task, raw_rows: Mapping[DataFile, pl.DataFrame], language: str) -> pl.DataFrame:
+def to_one_frame(
+    task: Task, files: Iterable[DataFile], language: str, read: Callable[[DataFile], pl.DataFrame]
+) -> pl.DataFrame:
     """The rows of a language in some files, in the task's columns, one file after the other."""
-    frames = [to_columns(task, rows, file.name, language) for file, rows in raw_rows.items()]
+    frames = [to_columns(task, read(file), file.name, language) for file in files]
     if len(frames) > 1 and all(frame["id"].to_list() == [str(i) for i in range(frame.height)] for frame in frames):
         # Row numbers of several files (shards) go on from one to the next.
         return pl.concat(frames).with_columns(pl.int_range(pl.len()).cast(pl.String).alias("id"))

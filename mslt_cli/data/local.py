@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -28,33 +28,17 @@ NOT_DATA = re.compile(
 """Files beside the data that are no data."""
 ALL_SPLIT_WORDS = frozenset(word for words in SPELLINGS.values() for word in words)
 
-
-@dataclass(frozen=True)
-class PlacedFile:
-    """A data file, and what its path says of its language and split."""
-
-    file: DataFile
-    path: str
-    """From the folder that the user points to."""
-    language: str | None
-    """ISO 639-3 code; None where the path names none, empty for a code that the task leaves out."""
-    split: str | None
-    """None where the path names none, empty for one that the task lacks."""
+Place = tuple[str | None, str]
+"""A language (ISO 639-3 code; None = the path names none, "" = one that the task leaves out) and a split."""
 
 
 class FromFolder:
-    """Data in files that the user points to with --from, or that a user's own task names.
+    """Data in files that the user points to with --from, or that a user's own task names (`path` is None).
 
-    The patterns of the data set's own layout come first. Otherwise, a file's language is the one whose code is in the
-    part of the path that is nearest to the file's name, and so is its split. A file whose path names no language may
-    say in a column which languages it holds.
-
-    Args:
-        task: the pattern of a user's own task is followed to the letter.
-        path: a folder, a file or an archive; what is above it names no language and no split. None = where a user's own
-            task says.
-        languages: ISO 639-3 codes that are asked for. Files that name no language are in the one, if it is only one.
-        splits: splits that are asked for, likewise.
+    The patterns of the data set's own layout come first; that of a user's own task is followed to the letter. Else, a
+    file's language is the one whose code is in the part of the path that is nearest to the file's name, and so is its
+    split; what is above `path` names neither. A file whose path names no language may say in a column which languages
+    it holds. Files that name none are in the one that is asked for, if it is only one; so it is with splits.
 
     Raises:
         DataError: there is nothing at the path, or no data file in it.
@@ -70,20 +54,22 @@ class FromFolder:
             raise DataError(f"{given} does not exist.")
         if not task.folder and (path / task.name).is_dir():
             path = path / task.name
-        self.path = path
-        self._codes = {word.casefold(): iso for iso, codes in task.languages.items() for word in (iso, *codes)}
-        self._words = {word: split for split in task.splits for word in task.spellings_of(split)}
+        self.path, around = path, path if path.is_dir() else path.parent
+        self.files: list[tuple[str, DataFile]] = []
+        """The data files, each with its path from the folder on."""
+        for file in filter(is_readable, files_in(path)):
+            inner = file.inner.removeprefix(around.as_posix()).lstrip("/")
+            if task.folder or not NOT_DATA.fullmatch(inner):
+                self.files.append((inner, file))
+        if not self.files:
+            raise DataError(f"{given} has no data file: none ends in {', '.join(READABLE)}.")
         # A folder whose name is a language's code holds that language, whatever is asked for.
-        around = path if path.is_dir() else path.parent
         named = [iso for iso, codes in task.languages.items() if around.name in (iso, *codes)]
         self.only_language = _only(named) or _only(task.languages) or _only(languages)
         self.only_split = _only(task.splits) or _only(splits)
-        files = [self._place(file, around) for file in files_in(path) if is_readable(file)]
-        self.files = [file for file in files if task.folder or not NOT_DATA.fullmatch(file.path)]
-        if not self.files:
-            raise DataError(f"{given} has no data file: none ends in {', '.join(READABLE)}.")
-        layouts = task.layouts if task.hub is None else (*task.layouts, task.hub.path)
-        self._layouts = [self._match(layout) for layout in layouts]
+        self._codes = {word.casefold(): iso for iso, codes in task.languages.items() for word in (iso, *codes)}
+        self._words = {word.casefold(): split for split in task.splits for word in task.spellings_of(split)}
+        self._placed = self._place_files()
         self._read = cache(partial(read_file, task))
         """The raw rows of files that may hold several languages, which are read once."""
         self._sha256 = cache(sha256_of)
@@ -99,25 +85,19 @@ class FromFolder:
 
     def rows(self, language: str, split: str) -> pl.DataFrame:
         read = partial(read_file, self.task) if self.find(language, split) else self._read
-        return to_one_frame(self.task, {file: read(file) for file in self._holding(language, split)}, language)
+        return to_one_frame(self.task, self._holding(language, split), language, read)
 
     def about(self, language: str, split: str) -> dict[str, Any]:
         files = [{"path": f.name, "sha256": self._sha256(f.path)} for f in self._holding(language, split)]
         return {"kind": "folder", "path": str(self.path.resolve()), "files": files}
 
     def find(self, language: str | None, split: str) -> list[DataFile]:
-        """The files whose paths name a language (ISO 639-3; None = those that name none) and a split, sorted.
+        """The files whose paths name a language (None = those that name none) and a split, sorted.
 
         Raises:
             DataError: two files have the same name, in two formats or in two folders (one a translation).
         """
-        files = next((matched[language, split] for matched in self._layouts if (language, split) in matched), [])
-        if not files and not self.task.folder:
-            of_language = [file for file in self.files if file.language == language]
-            files = [file.file for file in of_language if file.split == split]
-            if not files and split == self.only_split:
-                any_name = len(self.task.splits) == 1
-                files = [file.file for file in of_language if any_name or file.split is None]
+        files = self._placed.get((language, split), [])
         first_of_name: dict[str, DataFile] = {}
         for file in files:
             if (one := first_of_name.setdefault(file.unzipped.stem, file)) != file:
@@ -147,31 +127,39 @@ class FromFolder:
             )
         return language == self.only_language
 
-    def _place(self, file: DataFile, around: Path) -> PlacedFile:
-        path = file.inner.removeprefix(around.as_posix()).lstrip("/")
-        parts = [file.unzipped.stem, *(part.casefold() for part in reversed(PurePosixPath(path).parts[:-1]))]
-        return PlacedFile(
-            file,
-            path,
-            language=_nearest(parts, self._codes | dict.fromkeys(self.task.left_out, "")),
-            split=_nearest(parts, dict.fromkeys(ALL_SPLIT_WORDS, "") | self._words),
-        )
+    def _place_files(self) -> dict[Place, list[DataFile]]:
+        """The files of each place: by the first of the layouts that has any there, else by the words in their paths."""
+        layouts = self.task.layouts if self.task.hub is None else (*self.task.layouts, self.task.hub.path)
+        ways = [self._match(layout) for layout in layouts]
+        if not self.task.folder:
+            codes = self._codes | dict.fromkeys(self.task.left_out, "")
+            words = dict.fromkeys(ALL_SPLIT_WORDS, "") | self._words
+            of_split: dict[Place, list[DataFile]] = defaultdict(list)
+            of_only_split: dict[Place, list[DataFile]] = defaultdict(list)
+            for path, file in self.files:
+                language, split = _nearest(path, codes), _nearest(path, words)
+                if split:
+                    of_split[language, split].append(file)
+                if self.only_split and (split is None or len(self.task.splits) == 1):
+                    of_only_split[language, self.only_split].append(file)
+            ways += [of_split, of_only_split]
+        return {place: files for way in reversed(ways) for place, files in way.items()}
 
-    def _match(self, layout: str) -> dict[tuple[str | None, str], list[DataFile]]:
-        """The files that match a pattern, by language (None where the pattern has none) and split."""
+    def _match(self, layout: str) -> dict[Place, list[DataFile]]:
+        """The files whose paths match a pattern."""
         text = re.escape(layout).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")
         for group, words in (("lang", self._codes), ("split", self._words)):
             placeholder, any_word = rf"\{{{group}\}}", "|".join(map(re.escape, sorted(words)))
             text = text.replace(placeholder, f"(?P<{group}>{any_word})", 1).replace(placeholder, f"(?P={group})")
         # A user's own task gives the whole path from its folder on.
         pattern = re.compile(rf"{'^' if self.task.folder else '(?:^|/)'}{text}(?:\.gz)?$", re.IGNORECASE)
-        files: dict[tuple[str | None, str], list[DataFile]] = {}
-        for file in self.files:
-            if match := pattern.search(file.path):
-                words = match.groupdict()
-                language = self._codes[words["lang"].casefold()] if "lang" in words else None
-                split = self._words[words["split"].casefold()] if "split" in words else self.task.splits[0]
-                files.setdefault((language, split), []).append(file.file)
+        files: dict[Place, list[DataFile]] = defaultdict(list)
+        for path, file in self.files:
+            if match := pattern.search(path):
+                named = {group: word.casefold() for group, word in match.groupdict().items()}
+                language = self._codes[named["lang"]] if "lang" in named else None
+                split = self._words[named["split"]] if "split" in named else self.task.splits[0]
+                files[language, split].append(file)
         return files
 
 
@@ -180,12 +168,13 @@ def _only(names: Collection[str]) -> str | None:
     return next(iter(names)) if len(names) == 1 else None
 
 
-def _nearest(parts: Iterable[str], meanings: Mapping[str, str]) -> str | None:
-    """The meaning of the word in the first part that has one; None if it has several, or no part has one.
+def _nearest(path: str, meanings: Mapping[str, str]) -> str | None:
+    """The meaning of the word in the part nearest to the file's name; None if that part has several, or none has one.
 
     A word has no letter or digit before it and no letter after it. The longest reading counts: zh-yue is not zh.
     """
-    for part in parts:
+    *folders, name = path.casefold().removesuffix(".gz").split("/")
+    for part in (PurePosixPath(name).stem, *reversed(folders)):
         words = [w for w in meanings if w in part and re.search(rf"(?<![a-z0-9]){re.escape(w)}(?![a-z])", part)]
         longest = [word for word in words if not any(word != other and word in other for other in words)]
         if longest:

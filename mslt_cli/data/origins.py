@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,7 @@ class FromHub:
     def rows(self, language: str, split: str) -> pl.DataFrame:
         self.download([(language, split)])  # if it is another language, for a repair
         files = [DataFile(self.files[path]) for path in self._paths(language, split)]
-        return to_one_frame(self.task, {file: read_file(self.task, file) for file in files}, language)
+        return to_one_frame(self.task, files, language, partial(read_file, self.task))
 
     def about(self, language: str, split: str) -> dict[str, Any]:
         return {

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,12 @@ class Record:
         return bool(self.origin.get("kind") == "folder")
 
 
+def fetch_command(task: Task, languages: Sequence[str] = (), splits: Sequence[str] = ()) -> str:
+    """The command that fetches these languages (ISO 639-3 codes) and splits; none = all."""
+    langs = f" --langs {','.join(task.code(language) for language in languages)}" if languages else ""
+    return f"mslt fetch data {task.options}{langs}" + "".join(f" --split {split}" for split in splits)
+
+
 def task_folder(task: Task) -> Path:
     """The folder of a task's prepared data."""
     return cache_home() / "data" / task.key
@@ -80,18 +86,17 @@ def read_record(task: Task, language: str, split: str) -> Record | None:
 
 def require_record(task: Task, language: str, split: str) -> Record:
     """Raises: DataError: there is no record (see `read_record`); names the command to run."""
-    record = read_record(task, language, split)
-    if record is None:
-        code = task.code(language)
-        command = f"mslt fetch data {task.options} --langs {code} --split {split}"
-        raise DataError(f"{task.name} {split} in {code} is not in the cache. Run `{command}`.")
-    return record
+    if record := read_record(task, language, split):
+        return record
+    command = fetch_command(task, [language], [split])
+    raise DataError(f"{task.name} {split} in {task.code(language)} is not in the cache. Run `{command}`.")
 
 
 def records(task: Task) -> Iterator[Record]:
     """All records of a task, sorted by language and split."""
-    paths = sorted(task_folder(task).glob("*/*.json"))
-    yield from filter(None, (read_record(task, path.parent.name, path.stem) for path in paths))
+    for path in sorted(task_folder(task).glob("*/*.json")):
+        if record := read_record(task, path.parent.name, path.stem):
+            yield record
 
 
 def save(task: Task, frame: pl.DataFrame, record: Record) -> Record:
@@ -123,7 +128,7 @@ def load(task: Task, record: Record) -> pl.DataFrame:
 
     path = task_folder(task) / record.language / record.file
     place = f" --from {record.origin['path']}" if record.is_imported and not task.folder else ""
-    again = f"Run `mslt fetch data {task.options} --langs {record.code}{place} --force` to get it again."
+    again = f"Run `{fetch_command(task, [record.language])}{place} --force` to get it again."
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from mslt_cli import __version__
 from mslt_cli.data.columns import with_distinct_ids
 from mslt_cli.data.local import FromFolder
 from mslt_cli.data.origins import FromHub, FromPackage, Origin
-from mslt_cli.data.prepared import Record, load, read_record, records, require_record, save
+from mslt_cli.data.prepared import Record, fetch_command, load, read_record, records, require_record, save
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.task import Task
@@ -26,15 +27,13 @@ Job = tuple[str, str]
 
 @dataclass(frozen=True)
 class FetchReport:
-    """What `fetch_data` did."""
+    """What `fetch_data` did: records in the order that was asked for, and notes for the user."""
 
     task: Task
     records: tuple[Record, ...]
-    """In the order of the languages and splits that were asked for."""
     new: frozenset[Job]
     """Those that this call prepared; the others were in the cache."""
     notes: tuple[str, ...]
-    """What the user should know: rows that differ from what is expected, splits that are missing."""
 
 
 def fetch_data(
@@ -51,14 +50,12 @@ def fetch_data(
     """Bring a task's data into the cache. What is there already stays, so that a call that was stopped can be repeated.
 
     Args:
-        task: of mslt's, or a user's own.
         languages: in any spelling. Default: the task's sources and targets; of a folder, all that are in it.
         splits: names of splits. Default: all; one that a language lacks is then left out with a note.
-        from_path: read a folder, a file or an archive instead of the hub.
+        from_path: a folder, a file or an archive to read instead of the hub.
         force: prepare again what is in the cache.
         revision: commit, branch or tag on the hub instead of the pinned one.
         workers: number of files to download at once.
-        progress: shows what is downloaded and prepared.
 
     Raises:
         DataError: a file is not what it should be, or there is no data in a language or split.
@@ -74,34 +71,34 @@ def fetch_data(
         raise UsageError("--revision is of the hub, and these data do not come from there. Leave it out.")
     wanted = languages or (local.languages if local else (*task.sources, *task.targets)) or tuple(task.languages)
     asked = [(language, split) for language in dict.fromkeys(wanted) for split in splits or task.splits]
-    in_cache: dict[Job, Record] = {}
+    done: dict[Job, Record] = {}
     notes: list[str] = []
     jobs = asked
     if not force and local is None:  # files of the user's may have changed
         for job in asked:
             cached = read_record(task, *job)
             if cached is not None and revision in (None, cached.origin.get("revision")):
-                in_cache[job] = cached
-        jobs = [job for job in asked if job not in in_cache]
+                done[job] = cached
+        jobs = [job for job in asked if job not in done]
         if not splits and revision is None:
             # What the user imported stays what it was there: the hub's other splits are other data.
             folders = {record.language: record.origin["path"] for record in records(task) if record.is_imported}
             notes += [f"{what} `{command}` fetches it." for what, command in _lacking(task, folders, jobs)]
             jobs = [job for job in jobs if job[0] not in folders]
     if jobs:
+        again = fetch_command(task, languages, splits)
         package = FromPackage(task) if task.build is not None else None
-        again = _command(task, languages, splits)
         origin = local or package or FromHub(task, revision, workers, progress, again)
         jobs = [job for job in jobs if origin.has(*job)]
-        notes += _note_missing(origin, asked, {*in_cache, *jobs}, languages, splits)
+        notes += _note_missing(origin, asked, {*done, *jobs}, languages, splits)
         if isinstance(origin, FromHub):
             origin.download(jobs)
         with progress.step(f"prepare {task.name}", len(jobs), "files") as step:
             for job in jobs:
-                in_cache[job] = _prepare(origin, *job, notes)
+                done[job] = _prepare(origin, *job, notes)
                 step.advance()
-        notes += _note_sizes(task, [in_cache[job] for job in jobs])
-    in_order = tuple(in_cache[job] for job in asked if job in in_cache)
+        notes += _note_sizes(task, [done[job] for job in jobs])
+    in_order = tuple(done[job] for job in asked if job in done)
     return FetchReport(task, in_order, frozenset(jobs), tuple(notes))
 
 
@@ -123,8 +120,7 @@ def ensure_data(task: Task, languages: Sequence[str], split: str, *, progress: P
         there = {record.language for record in of_split}
         imported = [record for record in cached if record.is_imported and record.language not in there]
         folders = {record.language: record.origin["path"] for record in imported}
-        if lacking := _lacking(task, folders, [(language, split) for language in folders]):
-            what, command = lacking[0]
+        for what, command in _lacking(task, folders, [(language, split) for language in folders]):
             choices = " or ".join(other for other in task.splits if any(record.split == other for record in imported))
             raise DataError(f"{what} Choose --split {choices}, or fetch it with `{command}`.")
     report = fetch_data(task, languages, (split,) if languages else (), progress=progress)
@@ -150,23 +146,15 @@ def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
     return load(task, require_record(task, task.language(language), split))
 
 
-def _command(task: Task, languages: Sequence[str], splits: Sequence[str]) -> str:
-    """The command that fetches these data."""
-    langs = f" --langs {','.join(task.code(language) for language in languages)}" if languages else ""
-    return f"mslt fetch data {task.options}{langs}" + "".join(f" --split {split}" for split in splits)
-
-
-def _lacking(task: Task, folders: Mapping[str, str], jobs: Sequence[Job]) -> list[tuple[str, str]]:
+def _lacking(task: Task, folders: Mapping[str, str], jobs: Sequence[Job]) -> Iterator[tuple[str, str]]:
     """What the folders lack that languages were imported from, and the commands that fetch it from elsewhere."""
-    lacking: dict[Job, list[str]] = {}
+    lacking: dict[Job, list[str]] = defaultdict(list)
     for language, split in jobs:
         if language in folders:
-            lacking.setdefault((folders[language], split), []).append(language)
-    what = "{} has no {} data in {}: what is cached came from {}."
-    return [
-        (what.format(task.name, split, task.codes_of(languages), path), _command(task, languages, (split,)))
-        for (path, split), languages in lacking.items()
-    ]
+            lacking[folders[language], split].append(language)
+    for (path, split), languages in lacking.items():
+        what = f"{task.name} has no {split} data in {task.codes_of(languages)}: what is cached came from {path}."
+        yield what, fetch_command(task, languages, (split,))
 
 
 def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Record:
@@ -219,10 +207,14 @@ def _note_missing(
         DataError: a language has no data at all, or lacks a split that was asked for; says which languages there are,
             or how files should be called.
     """
-    task, notes = origin.task, []
-    not_bare = {language for language, _ in there}
-    bare = list(dict.fromkeys(language for language, _ in asked if language not in not_bare))
-    if bare and (languages or not not_bare):
+    task = origin.task
+
+    def lacks(split: str, languages: Sequence[str]) -> str:
+        return f"{origin.place} has no {split}data of {task.name} in {task.codes_of(languages)}"
+
+    has_some = {language for language, _ in there}
+    bare = list(dict.fromkeys(language for language, _ in asked if language not in has_some))
+    if bare and (languages or not has_some):
         if others := [iso for iso in task.languages if any(origin.has(iso, split) for split in splits or task.splits)]:
             hint = f"It has {task.codes_of(others)}."
         else:
@@ -231,27 +223,23 @@ def _note_missing(
             hint = f"Files should be called like {example}"
             hint += "." if languages and splits else ", or say what they hold with --langs and --split."
         of_splits = f" ({', '.join(splits)})" if splits else ""
-        raise DataError(f"{origin.place} has no data of {task.name} in {task.codes_of(bare)}{of_splits}. {hint}")
-    if bare:
-        notes.append(f"{origin.place} has no data of {task.name} in {task.codes_of(bare)}.")
+        raise DataError(f"{lacks('', bare)}{of_splits}. {hint}")
+    notes = [f"{lacks('', bare)}."] if bare else []
     for split in task.splits:
-        lacking = [iso for iso, other in asked if other == split and iso in not_bare and (iso, split) not in there]
+        lacking = [iso for iso, other in asked if other == split and iso in has_some and (iso, split) not in there]
         if lacking:
-            notes.append(f"{origin.place} has no {split} data of {task.name} in {task.codes_of(lacking)}.")
+            notes.append(f"{lacks(f'{split} ', lacking)}.")
             if split in splits:
                 raise DataError(notes[-1])
     return notes
 
 
-def _note_sizes(task: Task, prepared: Sequence[Record]) -> list[str]:
+def _note_sizes(task: Task, prepared: Sequence[Record]) -> Iterator[str]:
     """A note on each split whose numbers of rows differ from what is expected."""
-    differences: dict[str, dict[str, list[str]]] = {}
+    differences: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for record in prepared:
-        if record.expected_rows is not None and record.expected_rows != record.raw_rows:
-            numbers = f"{record.raw_rows:,} of {record.expected_rows:,}"
-            differences.setdefault(record.split, {}).setdefault(numbers, []).append(record.code)
-    return [
-        f"{task.name} {split} has other numbers of rows than expected: "
-        + "; ".join(f"{numbers} in {', '.join(codes)}" for numbers, codes in by_numbers.items())
-        for split, by_numbers in differences.items()
-    ]
+        if record.expected_rows not in (None, record.raw_rows):
+            differences[record.split][f"{record.raw_rows:,} of {record.expected_rows:,}"].append(record.code)
+    for split, codes in differences.items():
+        numbers = "; ".join(f"{rows} in {', '.join(of_rows)}" for rows, of_rows in codes.items())
+        yield f"{task.name} {split} has other numbers of rows than expected: {numbers}"
