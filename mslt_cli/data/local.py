@@ -1,23 +1,18 @@
 """Data in the user's files: which files of a folder hold which language and split of a task, and their rows."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mslt_cli.data.archives import DataFile, files_in
 from mslt_cli.data.columns import languages_in, read_file, to_one_frame
 from mslt_cli.data.formats import READABLE, is_readable
 from mslt_cli.errors import DataError
 from mslt_cli.files import sha256_of
-from mslt_cli.tasks.task import SPELLINGS, Task
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import SPELLINGS, Rows, Task
 
 NOT_DATA = re.compile(
     r"(.*/)?licen[cs]es?/.*"
@@ -83,7 +78,7 @@ class FromFolder:
     def has(self, language: str, split: str) -> bool:
         return bool(self._holding(language, split))
 
-    def rows(self, language: str, split: str) -> pl.DataFrame:
+    def rows(self, language: str, split: str) -> Rows:
         read = partial(read_file, self.task) if self.find(language, split) else self._read
         return to_one_frame(self.task, self._holding(language, split), language, read)
 

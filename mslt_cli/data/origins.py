@@ -4,15 +4,13 @@ Each origin has a name for messages (`place`) and tells, for a language (ISO 639
 (`has`), the rows in the task's columns (`rows`), and what their record says about the origin (`about`).
 """
 
-from __future__ import annotations
-
 import fnmatch
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mslt_cli.data.archives import DataFile
 from mslt_cli.data.columns import read_file, to_columns, to_one_frame
@@ -23,10 +21,7 @@ from mslt_cli.files import sha256_of
 from mslt_cli.hub.repository import Repository
 from mslt_cli.hub.snapshot import Snapshot
 from mslt_cli.progress import Progress
-from mslt_cli.tasks.task import Task
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import Rows, Task
 
 
 class FromPackage:
@@ -38,7 +33,7 @@ class FromPackage:
     def has(self, language: str, split: str) -> bool:
         return True
 
-    def rows(self, language: str, split: str) -> pl.DataFrame:
+    def rows(self, language: str, split: str) -> Rows:
         assert self.task.build is not None
         rows = self.task.build(self.task.code(language), split)
         return to_columns(self.task, rows, self.task.package, language)
@@ -84,7 +79,7 @@ class FromHub:
         if paths:
             self.files |= self.snapshot.download(list(paths))
 
-    def rows(self, language: str, split: str) -> pl.DataFrame:
+    def rows(self, language: str, split: str) -> Rows:
         self.download([(language, split)])  # if it is another language, for a repair
         files = [DataFile(self.files[path]) for path in self._paths(language, split)]
         return to_one_frame(self.task, files, language, partial(read_file, self.task))

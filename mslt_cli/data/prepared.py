@@ -6,22 +6,17 @@
 The record is written last and names its file, so a file that a record names is complete.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mslt_cli.errors import DataError
 from mslt_cli.files import cache_home, new_file
-from mslt_cli.tasks.task import Task
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import Rows, Task
 
 FORMAT = 1
 """Raised when what the columns mean changes; older files are then prepared anew."""
@@ -99,7 +94,7 @@ def records(task: Task) -> Iterator[Record]:
             yield record
 
 
-def save(task: Task, frame: pl.DataFrame, record: Record) -> Record:
+def save(task: Task, frame: Rows, record: Record) -> Record:
     """Write rows and their record, and return the record with what describes the file.
 
     Raises:
@@ -118,7 +113,7 @@ def save(task: Task, frame: pl.DataFrame, record: Record) -> Record:
     return record
 
 
-def load(task: Task, record: Record) -> pl.DataFrame:
+def load(task: Task, record: Record) -> Rows:
     """The rows of a record.
 
     Raises:

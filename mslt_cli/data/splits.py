@@ -1,13 +1,10 @@
 """`fetch_data`: a task's data from the hub, a folder or a package into the cache, checked and repaired."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mslt_cli import __version__
 from mslt_cli.data.columns import with_distinct_ids
@@ -16,10 +13,7 @@ from mslt_cli.data.origins import FromHub, FromPackage, Origin
 from mslt_cli.data.prepared import Record, fetch_command, load, read_record, records, require_record, save
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.tasks.task import Task
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import Rows, Task
 
 Job = tuple[str, str]
 """A language (ISO 639-3 code) and a split."""
@@ -132,7 +126,7 @@ def ensure_data(task: Task, languages: Sequence[str], split: str, *, progress: P
     return of_split
 
 
-def read_data(task: Task, language: str, split: str) -> pl.DataFrame:
+def read_data(task: Task, language: str, split: str) -> Rows:
     """The rows of a language (in any spelling) and split that `fetch_data` brought.
 
     Returns:
@@ -163,7 +157,7 @@ def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Rec
 
     task = origin.task
 
-    def read_other(code: str) -> pl.DataFrame | None:
+    def read_other(code: str) -> "Rows | None":
         iso = task.language(code)
         return with_distinct_ids(origin.rows(iso, split))[0] if origin.has(iso, split) else None
 

@@ -1,20 +1,11 @@
 """Bactrian-X: instructions, machine-translated, with answers by gpt-3.5-turbo (Li et al. 2023)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from mslt_cli.tasks.task import HubFiles, Task, language_table
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import HubFiles, Rows, Task, language_table
 
 
-def empty_answers(rows: pl.DataFrame) -> pl.DataFrame:
+def empty_answers(rows: Rows) -> Rows:
     """Some answers are empty (restored in version 1.0.1 of the data set): null and "" are the same."""
-    import polars as pl
-
-    return rows.with_columns(pl.col("output").fill_null("")) if "output" in rows.columns else rows
+    return rows.with_columns(rows["output"].fill_null("")) if "output" in rows.columns else rows
 
 
 TASK = Task(

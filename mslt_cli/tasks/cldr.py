@@ -1,26 +1,19 @@
 """CLDR: is a name that of a territory, language, script, currency or unit? Made from the PyPI package Babel, offline.
 
-The names are those of the Unicode Common Locale Data Repository in 123 languages. They are a few words long, so this is
-an easy task for a test of the whole pipeline: its scores say little about longer texts, and many names are the same in
-several languages (Gabon, Bitcoin, Latn).
+The names are those of the Unicode Common Locale Data Repository, a few words long: an easy task for a test of the whole
+pipeline, whose scores say little about longer texts. Many names are the same in several languages (Gabon, Bitcoin, Latn).
 
-Nothing leaks from train to test: the split is by entity (all names of Japan, in all languages, are in one split), and
-entities that share a name, even in two languages (Kanada: Canada in Czech, the script Kannada in Venetian), are in the
-same split. A name of several kinds in its language (Thai) has no right label and is left out.
+Nothing leaks from train to test: all names of an entity (Japan), in all languages, are in one split, and so are entities
+that share a name (Kanada: Canada in Czech, the script Kannada in Venetian). A name of several kinds in its language
+(Thai) has no right label and is left out.
 """
-
-from __future__ import annotations
 
 import hashlib
 from functools import cache
-from typing import TYPE_CHECKING
 
 from mslt_cli.errors import DataError, MissingPackageError
 from mslt_cli.languages.codes import fold
-from mslt_cli.tasks.task import Task, language_table
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import Rows, Task, language_table
 
 FIELDS = {
     "territory": "territories",
@@ -36,12 +29,7 @@ FEWEST_NAMES = 900
 
 
 def own_names(locale: str) -> dict[str, str]:
-    """Entity ("territory:JP") → its name in a locale, without inherited names; sorted.
-
-    Raises:
-        MissingPackageError: Babel is not installed.
-        DataError: the locale has too few names of its own.
-    """
+    """Entity ("territory:JP") → its name in a locale, without inherited names; sorted. DataError if they are too few."""
     try:
         from babel import localedata
     except ImportError:
@@ -84,17 +72,16 @@ def splits_by_entity() -> dict[str, str]:
     }
 
 
-def build(locale: str, split: str) -> pl.DataFrame:
+def build(locale: str, split: str) -> Rows:
     """The names of one locale in one split; columns id, text, label."""
     import polars as pl
 
-    rows = [(entity, name, entity.partition(":")[0]) for entity, name in own_names(locale).items()]
-    kinds: dict[str, set[str]] = {}
-    for _, name, kind in rows:
-        kinds.setdefault(fold(name), set()).add(kind)
+    names = own_names(locale)
+    frame = pl.DataFrame({"id": list(names), "text": list(names.values()), "name": list(map(fold, names.values()))})
+    frame = frame.with_columns(pl.col("id").str.split(":").list.first().alias("label"))
     split_of = splits_by_entity()
-    rows = [row for row in rows if len(kinds[fold(row[1])]) == 1 and split_of[row[0]] == split]
-    return pl.DataFrame(rows, dict.fromkeys(("id", "text", "label"), pl.String), orient="row")
+    in_split = pl.Series([split_of[entity] == split for entity in names])
+    return frame.filter(in_split & (pl.col("label").n_unique().over("name") == 1)).select("id", "text", "label")
 
 
 TASK = Task(

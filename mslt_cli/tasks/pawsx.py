@@ -1,27 +1,19 @@
 """PAWS-X: are two sentences paraphrases (Yang et al. 2019)? Train is machine-translated."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from mslt_cli.tasks.task import HubFiles, Repair, Task, language_table
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import HubFiles, ReadOther, Repair, Rows, Task, language_table
 
 
-def drop_untranslated(rows: pl.DataFrame, other: Callable[[str], pl.DataFrame | None]) -> tuple[pl.DataFrame, int]:
+def drop_untranslated(rows: Rows, _: ReadOther) -> tuple[Rows, int]:
     """Drop rows with an empty side or upstream's mark NS (not translated), and those whose label is missing."""
-    import polars as pl
-
-    def missing(name: str) -> pl.Expr:
-        return pl.col(name).is_null() | pl.col(name).str.strip_chars().is_in(["", "NS"])
-
-    bad = missing("text") | missing("text_pair") | ~pl.col("label").is_in([0, 1])
-    kept = rows.filter(~bad)
+    kept = rows.filter(rows["label"].is_in([0, 1]))
+    for side in ("text", "text_pair"):
+        kept = kept.filter(~kept[side].str.strip_chars().is_in(["", "NS"]))  # null is neither, and dropped as well
     return kept, rows.height - kept.height
 
+
+UNTRANSLATED = Repair(
+    "untranslated", "rows with an empty side, NS or no label are dropped", drop_untranslated, drops_incomplete=True
+)
 
 TASK = Task(
     name="pawsx",
@@ -45,13 +37,6 @@ TASK = Task(
         "{lang}/{split}.tsv",
         "PAWS-X.{lang}/{split}-*.parquet",  # of google/xtreme, which lost some rows
     ),
-    repairs=(
-        Repair(
-            "untranslated",
-            "rows with an empty side, NS or no label are dropped",
-            drop_untranslated,
-            drops_incomplete=True,
-        ),
-    ),
+    repairs=(UNTRANSLATED,),
     aligned=True,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mslt_cli.errors import DataError, UnknownNameError
 from mslt_cli.languages.codes import fold
@@ -13,6 +13,10 @@ from mslt_cli.languages.resolver import Resolver, shipped
 if TYPE_CHECKING:
     import polars as pl
 
+Rows: TypeAlias = "pl.DataFrame"
+"""Rows of a data set. Polars is imported where they are worked on, and not with a task."""
+ReadOther: TypeAlias = "Callable[[str], pl.DataFrame | None]"
+"""Reads the same split in another language (by its code in the data set); None if there is none."""
 Kind = Literal["token-classification", "sequence-classification", "multiple-choice", "instruction", "parallel"]
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -41,10 +45,7 @@ def is_archive(name: str) -> bool:
 
 
 class RowError(Exception):
-    """A raw row (index from 0) that a task's `parse` cannot read, and what is wrong: "has no pronoun".
-
-    The caller knows the file and names the row.
-    """
+    """A raw row (index from 0) that a task's `parse` cannot read, and what is wrong ("has no pronoun")."""
 
     def __init__(self, row: int, what: str) -> None:
         super().__init__(what)
@@ -85,9 +86,8 @@ class Repair:
 
     name: str
     summary: str
-    apply: Callable[[pl.DataFrame, Callable[[str], pl.DataFrame | None]], tuple[pl.DataFrame, int]]
-    """Takes the rows and a function that reads the same split in another language (by its code in the data set; None
-    if there is none). Returns the repaired rows, and the number of rows that it changed or dropped."""
+    apply: Callable[[Rows, ReadOther], tuple[Rows, int]]
+    """Returns the repaired rows, and the number of rows that it changed or dropped."""
     drops_incomplete: bool = False
     """Whether it drops rows without a text or label, so that such rows are read and not refused."""
 
@@ -109,6 +109,7 @@ class Task:
     evaluation: str = "test"
     """The split that scores are taken on."""
     metric: str = "accuracy"
+    further_metrics: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     """Names of the labels; the data hold their positions."""
     label_spellings: Mapping[str, str] = field(default_factory=dict)
@@ -121,15 +122,22 @@ class Task:
     """Columns of raw files that hold one choice each, if no column holds a list of them."""
     context: tuple[str, ...] = ()
     """Further text columns (multiple choice: the premise, the question, …)."""
-    further_metrics: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    """Context columns that hold a code word (XCOPA's `question` is "cause" or "effect"), not text of the language."""
+    question: str = ""
+    """Multiple choice: what a decoder is asked, with context columns in braces; the numbered choices follow it."""
+    fill: Callable[[Mapping[str, Any], str], list[tuple[str, str]]] | None = None
+    """Multiple choice: takes a row and the data set's language code; gives for each choice the text before the part
+    that is scored, and that part."""
     sources: tuple[str, ...] = ()
     """The languages that the paper trains on; its pool for tasks that it does not use."""
     targets: tuple[str, ...] = ()
-    """The languages that the paper evaluates on."""
     literal_targets: tuple[str, ...] = ()
-    """The languages that "all but the sources" means, where the paper says so; empty = those of `targets`."""
+    """The languages that the paper evaluates on, and those that its "all but the sources" means if it says so."""
     sizes: Mapping[str, int | Mapping[str, int]] = field(default_factory=dict)
     """Rows of each split: one number for all languages, or by language where they differ and are known."""
+    aligned: bool = False
+    """Whether equal ids in two languages are the same item."""
     hub: HubFiles | None = None
     layouts: tuple[str, ...] = ()
     """Path patterns of raw upstream files, tried before the file's name is read for language and split."""
@@ -138,30 +146,18 @@ class Task:
     language_column: tuple[str, ...] = ("language", "lang")
     """Names of the column that says which language a row is in, for files that hold several."""
     table: TableFormat = TableFormat()
-    parse: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    parse: Callable[[Rows], Rows] | None = None
     """Converts rows in the data set's original format into its columns, one to one; may raise RowError."""
-    build: Callable[[str, str], pl.DataFrame] | None = None
-    """Makes the data of a language (the data set's code) and a split, for data that are not fetched."""
+    build: Callable[[str, str], Rows] | None = None
     package: str = ""
-    """The Python package that the data are made from."""
+    """Data that are not fetched: makes those of a language (the data set's code) and a split, from a Python package."""
     repairs: tuple[Repair, ...] = ()
-    aligned: bool = False
-    """Whether equal ids in two languages are the same item."""
     without: tuple[str, ...] = ()
     """Names of the repairs that are switched off."""
-    folder: str = ""
-    """A user's own task: where its `layouts` begin."""
-    definition: str = ""
-    """A user's own task: SHA-256 of its file."""
     file: str = ""
-    """A user's own task: the path of its file as the user wrote it."""
-    question: str = ""
-    """Multiple choice: what a decoder is asked, with context columns in braces; the numbered choices follow it."""
-    fill: Callable[[Mapping[str, Any], str], list[tuple[str, str]]] | None = None
-    """Multiple choice: takes a row and the data set's language code; gives for each choice the text before the part
-    that is scored, and that part."""
-    codes: tuple[str, ...] = ()
-    """Context columns that hold a code word (XCOPA's `question` is "cause" or "effect"), not text of the language."""
+    definition: str = ""
+    folder: str = ""
+    """A user's own task: the path of its file as written, the file's SHA-256, and where its `layouts` begin."""
 
     @property
     def variant(self) -> str:
@@ -193,14 +189,14 @@ class Task:
         return self.languages[language][0]
 
     def codes_of(self, languages: Iterable[str]) -> str:
-        """The data set's own codes of languages (ISO 639-3), sorted, for messages: "de, en"."""
+        """The data set's own codes of languages, sorted, for messages: "de, en"."""
         return ", ".join(sorted(self.code(language) for language in languages))
 
     def language(self, spelling: str, resolver: Resolver | None = None) -> str:
         """The ISO 639-3 code of one of the task's languages, from any spelling: de, deu, German, de-AT.
 
         The data set's own code comes first: `als` is Alemannic in WikiANN, and Albanian elsewhere. The resolver (None =
-        that of the tables that ship) knows the spellings that are not the task's own.
+        that of the tables that ship) knows other spellings.
 
         Raises:
             UnknownNameError: the spelling means no language.
@@ -215,8 +211,7 @@ class Task:
     def sentences(self, frame: pl.DataFrame) -> list[str] | list[list[str]]:
         """Every text of the rows, one after the other; lists of words if the data are split into words.
 
-        A premise and its hypothesis are two sentences, as are the choices of an item. Code words and empty texts are
-        left out.
+        A premise and its hypothesis are two sentences, as are the choices of an item. Empty texts are left out.
         """
         if self.kind == "token-classification":
             return [words for words in frame["tokens"].to_list() if words]
@@ -235,7 +230,7 @@ class Task:
     def expected_rows(self, split: str, language: str) -> int | None:
         """Number of rows that a split should have in a language, before repairs; None = unknown."""
         size = self.sizes.get(split)
-        return size if size is None or isinstance(size, int) else size.get(language)
+        return size.get(language) if isinstance(size, Mapping) else size
 
     def require_split(self, split: str) -> None:
         """Raises: UnknownNameError: the task has no such split."""
@@ -243,11 +238,7 @@ class Task:
             raise UnknownNameError(f"split of {self.name}", split, self.splits)
 
     def without_repairs(self, names: tuple[str, ...]) -> Task:
-        """The task with these repairs switched off.
-
-        Raises:
-            UnknownNameError: it has no such repair.
-        """
+        """The task with these repairs switched off. Raises: UnknownNameError, DataError: it has no such repair."""
         own = [repair.name for repair in self.repairs]
         for name in names:
             if not own:

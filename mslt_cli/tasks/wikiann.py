@@ -1,16 +1,9 @@
 """WikiANN: named entities from Wikipedia's links (Pan et al. 2017), in the splits of Rahimi et al. 2019."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from mslt_cli.tasks.task import HubFiles, Task, language_table, size_table
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import HubFiles, Rows, Task, language_table, size_table
 
 
-def without_prefix(rows: pl.DataFrame) -> pl.DataFrame:
+def without_prefix(rows: Rows) -> Rows:
     """Strip the language before each token of raw files (`en:rick`), up to the first colon: a token may hold others."""
     import polars as pl
 
@@ -55,12 +48,8 @@ TASK = Task(
     licence="unknown",
     citation="Rahimi, Li and Cohn 2019, Massively Multilingual Transfer for NER (ACL)",
     hub=HubFiles("unimelb-nlp/wikiann", "{lang}/{split}-*.parquet"),
-    layouts=(
-        "{split}-{lang}.tsv",
-        "{lang}.tar.gz/{split}",
-        "{lang}/{split}",
-        "PAN-X.{lang}/{split}-*.parquet",  # of google/xtreme
-    ),
+    # The last is that of google/xtreme.
+    layouts=("{split}-{lang}.tsv", "{lang}.tar.gz/{split}", "{lang}/{split}", "PAN-X.{lang}/{split}-*.parquet"),
     left_out=("simple", "be-x-old", "zh-classical"),  # English, Belarusian and Chinese again
     parse=without_prefix,
 )

@@ -1,15 +1,10 @@
 """XCOPA: which of two sentences is the cause or the effect of a premise (Ponti et al. 2020)? No training data."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from mslt_cli.errors import DataError
-from mslt_cli.tasks.task import HubFiles, Repair, Task, language_table
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import HubFiles, ReadOther, Repair, Rows, Task, language_table
 
 AGREED = ("et", "ht", "qu", "ta", "vi", "zh")
 """The languages whose `question` agrees in every item. It is "effect" throughout in Thai and in Turkish validation, and
@@ -42,19 +37,17 @@ def premise_and_choice(row: Mapping[str, Any], code: str) -> list[tuple[str, str
     return [(context, f" {choice[0].lower()}{choice[1:]}") for choice in row["choices"]]
 
 
-def repair_question(rows: pl.DataFrame, other: Callable[[str], pl.DataFrame | None]) -> tuple[pl.DataFrame, int]:
+def repair_question(rows: Rows, other: ReadOther) -> tuple[Rows, int]:
     """Take `question` from the same item in Estonian, or in another language whose questions agree with it."""
-    import polars as pl
-
     right = next((theirs for code in AGREED if (theirs := other(code)) is not None), None)
     if right is None:
         raise DataError(
             f"To repair the questions of XCOPA, one of {', '.join(AGREED)} has to be there as well. "
             "Add it to --from, or keep the questions as they are with --no-repair question."
         )
-    right = right.select("id", pl.col("question").alias("right"))
+    right = right.select("id", "question").rename({"question": "right"})
     joined = rows.join(right, on="id", how="left", maintain_order="left")
-    repaired = joined.with_columns(pl.coalesce("right", "question").alias("question")).drop("right")
+    repaired = rows.with_columns(joined["right"].fill_null(rows["question"]).alias("question"))
     return repaired, int(repaired["question"].ne_missing(rows["question"]).sum())
 
 

@@ -1,22 +1,17 @@
 """XWinograd: which of two candidates does a pronoun stand for (Tikhonov and Ryabinin 2021)? No training data."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mslt_cli.tasks.task import HubFiles, RowError, TableFormat, Task, language_table
-
-if TYPE_CHECKING:
-    import polars as pl
+from mslt_cli.tasks.task import HubFiles, RowError, Rows, TableFormat, Task, language_table
 
 _BLANKS = 2
 """Most blanks between a token and the next."""
 
 
-def with_blank(rows: pl.DataFrame) -> pl.DataFrame:
+def with_blank(rows: Rows) -> Rows:
     """Put `_` in the place of the pronoun, in rows of the original table."""
     import polars as pl
 
