@@ -1,9 +1,9 @@
 """CLDR: is a name that of a territory, language, script, currency or unit? Made from the PyPI package Babel, offline.
 
 The names are those of the Unicode Common Locale Data Repository, a few words long: an easy task for a test of the whole
-pipeline, whose scores say little about longer texts. Many names are the same in several languages (Gabon, Bitcoin, Latn).
+pipeline. Its scores say little about longer texts, and many names are the same in several languages (Gabon, Latn).
 
-Nothing leaks from train to test: all names of an entity (Japan), in all languages, are in one split, and so are entities
+Nothing leaks from train to test: all names of an entity (Japan), in all languages, are in one split, as are entities
 that share a name (Kanada: Canada in Czech, the script Kannada in Venetian). A name of several kinds in its language
 (Thai) has no right label and is left out.
 """
@@ -29,7 +29,7 @@ FEWEST_NAMES = 900
 
 
 def own_names(locale: str) -> dict[str, str]:
-    """Entity ("territory:JP") → its name in a locale, without inherited names; sorted. DataError if they are too few."""
+    """Entity ("territory:JP") → name in a locale, without inherited names, sorted; DataError if there are too few."""
     try:
         from babel import localedata
     except ImportError:
