@@ -26,9 +26,8 @@ class DataFile:
     """A file on disk, or in an archive, or in an archive in an archive (WikiANN has one for each language in a zip)."""
 
     path: Path
-    """On disk."""
     members: tuple[str, ...] = ()
-    """The path in the archive, then the path in the archive that is there."""
+    """The path in the archive on disk, then the path in the archive that is there."""
 
     @property
     def name(self) -> str:
@@ -46,11 +45,7 @@ class DataFile:
         return PurePosixPath(PurePosixPath(self.inner).name.lower().removesuffix(".gz"))
 
     def read(self) -> bytes:
-        """The bytes, unpacked.
-
-        Raises:
-            DataError: the file or archive is truncated or not what its name says.
-        """
+        """The bytes, unpacked. DataError: the file or archive is truncated or not what its name says."""
         # Members are read into memory, never unpacked into a folder: a path in an archive cannot write anywhere.
         with _unpacking(self.name):
             if self.members:
@@ -69,10 +64,8 @@ def files_in(path: Path) -> list[DataFile]:
     """All files at a path, sorted: the file itself, those in a folder, and those in archives; hidden ones left out.
 
     Raises:
-        DataError: there is nothing at the path, or an archive is damaged.
+        DataError: an archive is damaged.
     """
-    if not path.exists():
-        raise DataError(f"{path} does not exist.")
     on_disk = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     visible = [file for file in on_disk if not any(part.startswith(".") for part in file.relative_to(path).parts)]
     return [data_file for file in visible for data_file in _unfold(DataFile(file))]

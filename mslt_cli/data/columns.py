@@ -53,7 +53,7 @@ def _language_column(task: Task, rows: pl.DataFrame) -> pl.Series | None:
 def read_file(task: Task, file: DataFile) -> pl.DataFrame:
     """The rows of a file as it has them, read as the task says."""
     is_tagged = task.kind == "token-classification"
-    names = {*spellings(task, "tokens"), *spellings(task, "labels")} if is_tagged else ()
+    names = (*spellings(task, "tokens"), *spellings(task, "labels")) if is_tagged else ()
     return read_rows(file, task.table, tagged=names)
 
 
@@ -71,11 +71,8 @@ def to_one_frame(
 def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl.DataFrame:
     """The rows of a file (`origin`, for messages) in one language (ISO 639-3), in the columns of the task's kind.
 
-    A column of the rows may say which language each is in.
-
-    Returns:
-        `id` (text; the row's number from 0 if the data have none), the kind's columns and the task's context. Texts and
-        labels are null only if a repair of the task drops such rows.
+    A column of the rows may say which language each is in. `id` is text, and the row's number from 0 if the data have
+    none. Texts and labels are null only if a repair of the task drops such rows.
 
     Raises:
         DataError: there are no rows, a column is missing, a label is unknown or out of range, a value is missing or of
@@ -123,13 +120,12 @@ def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
 @dataclass(frozen=True)
 class _RawRows:
-    """Rows as a file has them, and the file for messages."""
+    """Rows as a file (`origin`) has them, the place of each in it from 1, and errors that name file, column and row."""
 
     task: Task
     origin: str
     rows: pl.DataFrame
     numbers: pl.Series
-    """The place of each row in the file, from 1."""
 
     def find(self, name: str) -> pl.Series | None:
         for spelling in spellings(self.task, name):
@@ -144,7 +140,7 @@ class _RawRows:
         """One of the task's columns, of a kind in COLUMNS."""
         given = self.find(name)
         if given is not None:
-            return CONVERTERS[kind](self, name, given)
+            return CONVERTERS[kind](self, name, given).alias(name)
         if kind.endswith("?"):
             return pl.Series(name, [None] * self.rows.height, dtype=pl.String)
         places = f"looked for {', '.join(spellings(self.task, name))}; it has {', '.join(self.rows.columns)}"
@@ -160,8 +156,9 @@ class _RawRows:
         has = f"{self.task.name} has {', '.join(labels)} ({first} to {first + len(labels) - 1})"
         return self.wrong(row, f"has the label {given!r}; {has}")
 
-    def wrong_kind(self, column: pl.Series, wanted: str) -> DataError:
-        return DataError(f"Column {column.name} of {self.origin} holds {column.dtype}, not {wanted}.")
+    def require_type(self, column: pl.Series, is_right: bool, wanted: str) -> None:
+        if not is_right:
+            raise DataError(f"Column {column.name} of {self.origin} holds {column.dtype}, not {wanted}.")
 
     def require(self, name: str, is_there: pl.Series) -> None:
         """Raises: DataError: a row has no value, and no repair drops such rows."""
@@ -176,17 +173,16 @@ def _first(where: pl.Series) -> int | None:
 
 def _ids(raw: _RawRows) -> pl.Series:
     column = raw.find("id")
-    if column is not None and column.dtype not in (pl.String, pl.Null) and not column.dtype.is_integer():
-        raise raw.wrong_kind(column, "ids")
+    if column is not None:
+        raw.require_type(column, column.dtype in (pl.String, pl.Null) or column.dtype.is_integer(), "ids")
     if column is None or column.null_count() or (column.cast(pl.String) == "").any():
         return pl.Series("id", map(str, range(raw.rows.height)), dtype=pl.String)
     return column.cast(pl.String).alias("id")
 
 
 def _texts(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
-    if not isinstance(column.dtype, TEXT_TYPES):
-        raise raw.wrong_kind(column, "text")
-    texts = column.cast(pl.String).alias(name)
+    raw.require_type(column, isinstance(column.dtype, TEXT_TYPES), "text")
+    texts = column.cast(pl.String)
     if raw.task.column_kinds.get(name) != "text?":
         raw.require(name, texts.is_not_null())
         if (texts.fill_null("").str.strip_chars() == "").all() and name != "output":
@@ -195,11 +191,10 @@ def _texts(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
 
 
 def _text_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
-    column = _lists(raw, column, spaced=name == "tokens")
-    if column.dtype != pl.List(pl.String):
-        raise raw.wrong_kind(column, "lists of text")
-    raw.require(name, column.is_not_null() & ~column.list.contains(None, nulls_equal=True).fill_null(True))
-    return column.alias(name)
+    lists = _lists(raw, column, spaced=name == "tokens")
+    raw.require_type(lists, lists.dtype == pl.List(pl.String), "lists of text")
+    raw.require(name, lists.is_not_null() & ~lists.list.contains(None, nulls_equal=True).fill_null(True))
+    return lists
 
 
 def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
@@ -211,18 +206,17 @@ def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
         unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
     if (row := _first(unknown)) is not None:
         raise raw.wrong_label(row, column[row])
-    return numbers.alias(name)
+    return numbers
 
 
 def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
-    column = _lists(raw, column, spaced=True)
-    if not isinstance(column.dtype, pl.List):
-        raise raw.wrong_kind(column, "lists of labels")
-    raw.require(name, column.is_not_null())
-    numbers = column.list.eval(_label_number(raw, column, column.dtype.inner, pl.element()))
+    lists = _lists(raw, column, spaced=True)
+    raw.require_type(lists, lists.dtype == pl.List, "lists of labels")
+    raw.require(name, lists.is_not_null())
+    numbers = lists.list.eval(_label_number(raw, lists, lists.explode().dtype, pl.element()))
     if (row := _first(numbers.list.contains(None, nulls_equal=True))) is not None:
-        raise raw.wrong_label(row, column[row][_first(numbers[row].is_null())])
-    return numbers.alias(name)
+        raise raw.wrong_label(row, lists[row][_first(numbers[row].is_null())])
+    return numbers
 
 
 CONVERTERS: dict[str, Callable[[_RawRows, str, pl.Series], pl.Series]] = {
@@ -232,7 +226,7 @@ CONVERTERS: dict[str, Callable[[_RawRows, str, pl.Series], pl.Series]] = {
     "label": _labels,
     "labels": _label_lists,
 }
-"""The converters of columns, by the kinds of COLUMNS."""
+"""By the kinds of COLUMNS."""
 
 
 def _label_number(raw: _RawRows, column: pl.Series, dtype: Any, given: pl.Expr) -> pl.Expr:
@@ -243,10 +237,9 @@ def _label_number(raw: _RawRows, column: pl.Series, dtype: Any, given: pl.Expr) 
         places |= {name: i for i, name in enumerate(raw.task.labels)}  # names come before numbers
         places |= {spelling: places[name] for spelling, name in raw.task.label_spellings.items()}
         return given.str.strip_chars().replace_strict(places, default=None, return_dtype=pl.Int32)
+    raw.require_type(column, dtype.is_float() or dtype.is_integer(), "labels")
     if dtype.is_float():  # whole numbers beside missing ones, as pandas has them
         given = pl.when(given == given.floor()).then(given)
-    elif not dtype.is_integer():
-        raise raw.wrong_kind(column, "labels")
     number = given.cast(pl.Int64, strict=False) - first
     return pl.when(number.is_between(0, number_of_labels - 1)).then(number).cast(pl.Int32)
 

@@ -1,8 +1,7 @@
 """A split as token ids, made once: all combinations and seeds share the cached file.
 
-    HF_HOME/mslt/tokens/udpos/deu/train-0a1b2c3d4e5f-88693b70f1aa-512.npz
-
-The name states all that the content depends on: the rows, the tokenizer, and the longest example.
+Its name, tokens/udpos/deu/train-0a1b2c3d4e5f-88693b70f1aa-512.npz, states all that the content depends on: the rows,
+the tokenizer, and the longest example.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ BARE_MARKS = "▁Ġ "
 
 @dataclass(frozen=True)
 class Encoded:
-    """The rows of a split as token ids, flat: segment s is `ids[starts[s] : starts[s + 1]]`.
+    """The rows of a split as token ids, flat: segment s is `ids[starts[s] : starts[s + 1]]`, and `types` likewise.
 
     A row is one segment. Only a row of words (token classification) that is too long for the model continues in
-    further segments.
+    further segments. Labels belong to `positions[word_starts[s] : word_starts[s + 1]]`, and to `words` likewise.
     """
 
     ids: NDArray[np.int32]
@@ -52,7 +51,6 @@ class Encoded:
     types: NDArray[np.uint8]
     """Of each token: 1 for the second text of a pair, where the tokenizer tells them apart."""
     starts: NDArray[np.int64]
-    """Shape (segments + 1,)."""
     row: NDArray[np.int32]
     """The row that each segment belongs to, in the order of rows; shape (segments,)."""
     positions: NDArray[np.int32]
@@ -61,7 +59,6 @@ class Encoded:
     words: NDArray[np.int32]
     """The word of the row at each of these positions, or the token of the answer, from 0."""
     word_starts: NDArray[np.int64]
-    """The words of segment s are `positions[word_starts[s] : word_starts[s + 1]]`, and `words` likewise."""
     cut: int
     """Rows that are longer than the model takes: texts lose their end, words continue in a further segment."""
 
@@ -113,10 +110,7 @@ class RowEncoder:
     progress: Progress = QUIET
 
     def encode_split(self, task: Task, record: Record, frame: pl.DataFrame, tokenizer_sha256: str) -> Encoded:
-        """Encode the rows of a split, or read them from the cache.
-
-        The cached file's name holds the checksums of the rows and of the tokenizer (`models.folder.tokenizer_sha256`).
-        """
+        """Encode the rows of a split, or read them from the cache; the checksum is `models.folder.tokenizer_sha256`."""
         name = f"{record.split}-{record.content_sha256[:12]}-{tokenizer_sha256[:12]}-{self.max_length}"
         name += f"-{self.spacing}.npz" if self.spacing else ".npz"
         path = cache_home() / "tokens" / task.key / record.language / name
@@ -131,15 +125,11 @@ class RowEncoder:
         return encoded
 
     def encode(self, task: Task, frame: pl.DataFrame) -> Encoded:
-        """Tokenize rows; all cores share the work.
+        """Tokenize rows; all cores share the work. UsageError: max_length leaves no room for text.
 
         The label of a word belongs to the first of its tokens that is more than the mark of a blank. Some tokenizers
         write a word as a lone `▁` and further pieces (Chinese, punctuation); its label would else sit on the blank.
-
         An instruction is one text of prompt and answer, and the id that ends it.
-
-        Raises:
-            UsageError: max_length leaves no room for text.
         """
         special = self.tokenizer.num_special_tokens_to_add(task.kind == "sequence-classification")
         if self.max_length <= special + 1:
@@ -156,7 +146,7 @@ class RowEncoder:
             ids=np.fromiter(chain.from_iterable(s.ids for s in segments), np.int32),
             types=np.fromiter(chain.from_iterable(s.types for s in segments), np.uint8),
             starts=np.cumsum([0, *(len(s.ids) for s in segments)], dtype=np.int64),
-            row=np.fromiter((i for i, row in enumerate(by_row) for _ in row), np.int32),
+            row=np.repeat(np.arange(len(by_row), dtype=np.int32), [len(row) for row in by_row]),
             positions=np.fromiter(chain.from_iterable(s.positions for s in segments), np.int32),
             words=np.fromiter(chain.from_iterable(s.words for s in segments), np.int32),
             word_starts=np.cumsum([0, *(len(s.words) for s in segments)], dtype=np.int64),

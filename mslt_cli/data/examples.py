@@ -11,7 +11,6 @@ from mslt_cli.data.encoding import Encoded
 
 IGNORED = -100
 """The label of a token that carries none; torch's cross-entropy passes over it."""
-NO_LABELS: NDArray[np.int64] = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,12 @@ class Example:
 
 
 def labelled_examples(encoded: Encoded, labels: Sequence[Any] | None, segments: Sequence[int]) -> list[Example]:
-    """Put segments and labels together.
-
-    `labels` has for each row a number or the list of its words' numbers; None where they are not known.
-    """
+    """Examples of segments; `labels` has for each row a number or those of its words, and is None if unknown."""
     examples = []
     for s in segments:
         ids, types, positions, words = encoded.segment(s)
         if labels is None:
-            positions, own = positions[:0], NO_LABELS
+            positions, own = positions[:0], np.empty(0, np.int64)
         else:
             of_row = np.asarray(labels[encoded.row[s]], np.int64)
             own = of_row[words] if of_row.ndim else of_row[None]

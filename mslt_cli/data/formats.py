@@ -15,7 +15,7 @@ from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import TableFormat
 
 WIKIANN_PARTS = ("train", "dev", "test", "extra")
-"""Names without a suffix that count as data files (WikiANN's own archives)."""
+"""Names of data files without a suffix, in WikiANN's own archives."""
 MAGIC = {b"PAR1": "a parquet file", b"\x1f\x8b": "gzipped", b"PK\x03\x04": "a zip archive"}
 """The first bytes of formats that files have under a wrong name."""
 JSON_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
@@ -25,16 +25,14 @@ CONLLU_FIELDS = 10
 
 
 def read_rows(file: DataFile, table: TableFormat | None = None, *, tagged: Collection[str] = ()) -> pl.DataFrame:
-    """Read one file; text columns stay text.
+    """Read one file: a row for each example, columns as the file names them; text stays text.
+
+    CoNLL-U gives `sent_id`, `text`, `tokens`, `upos`; lines of a token and its tag give `tokens`, `tags`.
 
     Args:
         table: how tab-separated files are written; None = with a header and without quoting.
-        tagged: for token classification, the names that the columns of tokens and labels may have: a text file whose
-            first line does not name them has one token and its tag in each line.
-
-    Returns:
-        One row for each example, columns as the file names them. CoNLL-U gives `sent_id`, `text`, `tokens`, `upos`;
-        lines of a token and its tag give `tokens`, `tags`.
+        tagged: token classification: the names that columns of tokens and labels may have. A text file whose first line
+            does not name them has one token and its tag in each line.
 
     Raises:
         DataError: the file is truncated, mislabelled or not UTF-8; names the file, and the line where there is one.
@@ -50,11 +48,7 @@ def is_readable(file: DataFile) -> bool:
 
 
 def read_text(file: DataFile) -> str:
-    """The text of a file in UTF-8.
-
-    Raises:
-        DataError: it is in another encoding or no text; names the line.
-    """
+    """The text of a file in UTF-8. DataError: it is in another encoding or no text."""
     data = file.read()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{file.name} is UTF-16. Convert it: iconv -f utf-16 -t utf-8.")
@@ -129,24 +123,23 @@ def _json_values(file: DataFile) -> Iterator[tuple[str, object]]:
 
 def read_conllu(file: DataFile) -> pl.DataFrame:
     """Read the sentences of CoNLL-U: syntactic words without ranges, empty nodes and withheld words (`_`)."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for block in _blocks(read_text(file)):
         comments: dict[str, str] = {}
-        words: list[tuple[str, str]] = []
+        tokens, tags = [], []
         for number, line in block:
+            cells = line.split("\t")
             if line.startswith("#"):
                 key, _, value = line[1:].partition("=")
                 comments[key.strip()] = value.strip()
-                continue
-            cells = line.split("\t")
-            if len(cells) != CONLLU_FIELDS:
+            elif len(cells) != CONLLU_FIELDS:
                 raise DataError(f"Line {number} of {file.name} has {len(cells)} fields; CoNLL-U has {CONLLU_FIELDS}.")
-            if cells[0].isdigit() and cells[1] != "_" and cells[3] != "_":
-                words.append((cells[1], cells[3]))
-        if words or comments.get("text"):
-            tokens, tags = [token for token, _ in words], [tag for _, tag in words]
-            rows.append((comments.get("sent_id"), comments.get("text"), tokens, tags))
-    return pl.DataFrame(rows, {"sent_id": TEXT, "text": TEXT, "tokens": TEXTS, "upos": TEXTS}, orient="row")
+            elif cells[0].isdigit() and cells[1] != "_" and cells[3] != "_":
+                tokens.append(cells[1])
+                tags.append(cells[3])
+        if tokens or comments.get("text"):
+            rows.append(comments | {"tokens": tokens, "upos": tags})
+    return pl.DataFrame(rows, {"sent_id": TEXT, "text": TEXT, "tokens": TEXTS, "upos": TEXTS})
 
 
 def _looks_like_conllu(text: str) -> bool:
@@ -162,16 +155,21 @@ def _read_token_lines(file: DataFile, text: str) -> pl.DataFrame:
     A tab separates the two, for a token may hold blanks; blanks do in a file without tabs (CoNLL-2003's format).
     """
     separator = "\t" if "\t" in text else " "
-    blocks = list(_blocks(text))
-    if tokenless := [number for block in blocks for number, line in block if line.startswith(separator)]:
-        raise DataError(f"Line {tokenless[0]} of {file.name} has a tag and no token.")
-    sentences = [[line.split(separator) for _, line in block] for block in blocks]
-    tags = [[others[-1].strip() if others else "" for _, *others in words] for words in sentences]
-    if tags and not any(map(any, tags)):
+    rows, has_tags = [], False
+    for block in _blocks(text):
+        tokens, tags = [], []
+        for number, line in block:
+            token, *others = line.split(separator)
+            if not token:
+                raise DataError(f"Line {number} of {file.name} has a tag and no token.")
+            tag = others[-1].strip() if others else ""
+            has_tags |= bool(tag)
+            tokens.append(token)
+            tags.append(tag or "O")
+        rows.append((tokens, tags))
+    if rows and not has_tags:
         raise DataError(f"{file.name} has tokens and no tags: its labels were taken out (XTREME does so for test).")
-    tokens = [[token for token, *_ in words] for words in sentences]
-    tags = [[tag or "O" for tag in of_words] for of_words in tags]
-    return pl.DataFrame({"tokens": tokens, "tags": tags}, {"tokens": TEXTS, "tags": TEXTS})
+    return pl.DataFrame(rows, {"tokens": TEXTS, "tags": TEXTS}, orient="row")
 
 
 def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
@@ -220,8 +218,7 @@ def _numbered_rows(file: DataFile, text: str, separator: str, *, quoting: bool) 
     csv.field_size_limit(1 << 30)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
-        for row in reader:
-            yield reader.line_num, row or [""]
+        yield from ((reader.line_num, row or [""]) for row in reader)
     except csv.Error as error:
         raise DataError(f"Line {reader.line_num} of {file.name} cannot be read ({error}).") from error
 

@@ -45,18 +45,10 @@ class FromPackage:
 
 
 class FromHub:
-    """Files on the hub, at one commit, downloaded together.
+    """Files on the hub, at one commit, downloaded together; DataError if the task names no repository.
 
-    Args:
-        task: names the repository and the pattern of its files.
-        revision: commit, branch or tag; None = the pinned one, or that of what is in the cache, or the task's branch.
-        workers: files that are downloaded at once.
-        progress: hears of downloads.
-        again: the command line that the user should run again if this fails.
-
-    Raises:
-        DataError: the task names no repository.
-        FetchError: the hub cannot be reached or refuses.
+    The commit is that of `revision` (a commit, branch or tag); None = the task's pinned one, or that of what is in the
+    cache, or the head of the task's branch. `again` is the command line to run again if the hub fails (FetchError).
     """
 
     place = "the data set"

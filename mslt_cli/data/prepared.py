@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mslt_cli import __version__
 from mslt_cli.errors import DataError
 from mslt_cli.files import cache_home, new_file
 from mslt_cli.tasks.task import Rows, Task
@@ -28,9 +29,8 @@ class Record:
 
     task: str
     language: str
-    """ISO 639-3 code."""
     code: str
-    """The data set's own spelling of the language."""
+    """The language as an ISO 639-3 code, and in the data set's own spelling."""
     split: str
     rows: int
     raw_rows: int
@@ -47,8 +47,7 @@ class Record:
     """Number of rows that each repair changed or dropped; a repair that is missing was switched off."""
     expected_rows: int | None = None
     prepared_at: str = ""
-    version: str = ""
-    """Of mslt."""
+    version: str = __version__
     format: int = FORMAT
 
     @property
@@ -95,11 +94,7 @@ def records(task: Task) -> Iterator[Record]:
 
 
 def save(task: Task, frame: Rows, record: Record) -> Record:
-    """Write rows and their record, and return the record with what describes the file.
-
-    Raises:
-        FetchError: the cache cannot be written.
-    """
+    """Write rows and their record; return the record with what describes the file. FetchError: it is not writable."""
     out = io.BytesIO()
     frame.write_parquet(out, compression="zstd", statistics=False)
     data, content = out.getvalue(), hashlib.sha256(frame.write_ndjson().encode()).hexdigest()
@@ -114,11 +109,7 @@ def save(task: Task, frame: Rows, record: Record) -> Record:
 
 
 def load(task: Task, record: Record) -> Rows:
-    """The rows of a record.
-
-    Raises:
-        DataError: the file is missing or not the one that was written.
-    """
+    """The rows of a record. DataError: the file is missing or not the one that was written."""
     import polars as pl
 
     path = task_folder(task) / record.language / record.file

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mslt_cli import __version__
 from mslt_cli.data.columns import with_distinct_ids
 from mslt_cli.data.local import FromFolder
 from mslt_cli.data.origins import FromHub, FromPackage, Origin
@@ -26,7 +25,7 @@ class FetchReport:
     task: Task
     records: tuple[Record, ...]
     new: frozenset[Job]
-    """Those that this call prepared; the others were in the cache."""
+    """What this call prepared; the others were in the cache."""
     notes: tuple[str, ...]
 
 
@@ -97,12 +96,9 @@ def fetch_data(
 
 
 def ensure_data(task: Task, languages: Sequence[str], split: str, *, progress: Progress = QUIET) -> list[Record]:
-    """The records of one split in some languages, fetched where they are not in the cache.
+    """The records of one split in some languages, fetched where they are not in the cache. Raises as `fetch_data`.
 
     Languages may be in any spelling. Without any: all that are in the cache, or else the task's sources and targets.
-
-    Raises:
-        As `fetch_data`; DataError also if there is no such data at all.
     """
     task.require_split(split)
     languages = [task.language(name) for name in languages]
@@ -153,16 +149,14 @@ def _lacking(task: Task, folders: Mapping[str, str], jobs: Sequence[Job]) -> Ite
 
 def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Record:
     """Read, repair and save one language and split; add what the user should know to the notes."""
-    import polars as pl
-
     task = origin.task
+    name = f"{task.name} {split} in {task.code(language)}"
+    frame, renamed = with_distinct_ids(origin.rows(language, split))
 
     def read_other(code: str) -> "Rows | None":
         iso = task.language(code)
         return with_distinct_ids(origin.rows(iso, split))[0] if origin.has(iso, split) else None
 
-    name = f"{task.name} {split} in {task.code(language)}"
-    frame, renamed = with_distinct_ids(origin.rows(language, split))
     if renamed:
         notes.append(f"{name}: {renamed} ids occurred more than once; repetitions are now called ID#2, ID#3, …")
     raw_rows = frame.height
@@ -171,7 +165,7 @@ def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Rec
         frame, repaired[repair.name] = repair.apply(frame, read_other)
     for column, kind in task.column_kinds.items():
         if kind == "text" and task.kind != "instruction":  # an instruction's answer may be empty
-            empty = frame.filter(pl.col(column).str.strip_chars() == "")["id"]
+            empty = frame.filter(frame[column].str.strip_chars() == "")["id"]
             if len(empty):
                 notes.append(f"{name}: {column} is empty in {len(empty):,} rows, first in that with the id {empty[0]}.")
     if not frame.height:
@@ -187,7 +181,6 @@ def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Rec
         repaired=repaired,
         expected_rows=task.expected_rows(split, language),
         prepared_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        version=__version__,
     )
     return save(task, frame, record)
 
@@ -195,11 +188,9 @@ def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Rec
 def _note_missing(
     origin: Origin, asked: Sequence[Job], there: Collection[Job], languages: Sequence[str], splits: Sequence[str]
 ) -> list[str]:
-    """Notes on what is missing, before anything is downloaded. Languages and splits that the user named must be there.
+    """Notes on what is missing, before anything is downloaded.
 
-    Raises:
-        DataError: a language has no data at all, or lacks a split that was asked for; says which languages there are,
-            or how files should be called.
+    DataError if that is what the user asked for; says which languages there are, or how files should be called.
     """
     task = origin.task
 
