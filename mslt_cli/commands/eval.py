@@ -25,11 +25,7 @@ def eval_command(
     ],
     task: Annotated[
         list[str] | None,
-        option(
-            "TASKS",
-            "Task to evaluate on; for decoders also several, by comma. Default: the task of the run.",
-            complete=options.complete_tasks,
-        ),
+        option("TASKS", "Task to evaluate on; for decoders also several, by comma. Default: the task of the run."),
     ] = None,
     targets: options.TargetsOption = None,
     split: options.EvaluationSplitOption = None,

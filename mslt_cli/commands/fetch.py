@@ -16,10 +16,8 @@ fetch_commands = typer.Typer(
 )
 
 MODEL_HELP = "Model: a name (e5-small, xlm-r-base, bloom-560m, …), a name on the hub (org/name), or a folder."
-TaskOption = Annotated[
-    str, option("TASK", "Task (see mslt fetch tasks), or a .toml file.", "--task", complete=options.complete_tasks)
-]
-ModelOption = Annotated[str, option("MODEL", MODEL_HELP, "--model", complete=options.complete_model_names)]
+TaskOption = Annotated[str, option("TASK", "Task (see mslt fetch tasks), or a .toml file.", "--task")]
+ModelOption = Annotated[str, option("MODEL", MODEL_HELP, "--model")]
 LangsOption = Annotated[
     list[str] | None, options.langs_option("those in the cache, else the task's sources and targets")
 ]
@@ -187,9 +185,7 @@ def fetch_vocab_command(
 @fetch_commands.command("embeddings")
 def fetch_embeddings_command(
     model: ModelOption,
-    corpus: Annotated[
-        str, option("TASK", "Task whose sentences are embedded.", "--corpus", complete=options.complete_tasks)
-    ] = "pud",
+    corpus: Annotated[str, option("TASK", "Task whose sentences are embedded.", "--corpus")] = "pud",
     langs: LangsOption = None,
     split: SplitOption = None,
     limit: LimitOption = None,

@@ -81,6 +81,16 @@ def complete_model_names(incomplete: str) -> list[tuple[str, str]]:
     return [(row.name, row.summary) for row in MODELS.values() if row.name.startswith(incomplete)]
 
 
+COMPLETIONS = {
+    "LANGS": complete_languages,
+    "TASK": complete_tasks,
+    "TASKS": complete_tasks,
+    "MODEL": complete_model_names,
+    "MODELS": complete_model_names,
+}
+"""What the shell completes an option with, by what stands for its value in the help."""
+
+
 def _named(path: Path | None) -> Path | None:
     if path is not None and not path.name and not path.is_absolute():
         raise typer.BadParameter("it needs the name of a file.")
@@ -119,7 +129,7 @@ def option(
         help: what it is, with its unit; and its default, else Typer adds it.
         names: with dashes; none = as the parameter is called.
         panel: heading in the help.
-        complete: gives the values that the shell offers.
+        complete: gives the values that the shell offers; default: what COMPLETIONS has for `metavar`.
         check: is given the value, and returns it.
         min, max: limits.
     """
@@ -129,7 +139,7 @@ def option(
         help=help,
         show_default="Default:" not in help,
         rich_help_panel=panel,
-        autocompletion=complete,
+        autocompletion=complete or COMPLETIONS.get(metavar or ""),
         callback=check,
         min=min,
         max=max,
@@ -139,7 +149,7 @@ def option(
 def langs_option(default: str) -> Any:
     """The option --langs of a command that takes languages of a task; says what holds without it."""
     text = f"Languages, by comma; `all`: those of the task. Default: {default}."
-    return option("LANGS", text, "--langs", complete=complete_languages)
+    return option("LANGS", text, "--langs")
 
 
 DATA, OUTPUT = "Data", "Device, store and output"
@@ -161,8 +171,7 @@ RunsOption = Annotated[
     option("DIR", "Folder of the run directories. Default: $MSLT_RUNS, else `runs` beside the store.", panel=OUTPUT),
 ]
 DeviceOption = Annotated[
-    str | None,
-    option("NAME", "Device as torch names it: cpu, cuda. Default: the GPU if there is one.", panel=OUTPUT),
+    str | None, option("NAME", "Device as torch names it: cpu, cuda. Default: the GPU if there is one.", panel=OUTPUT)
 ]
 RepairOption = Annotated[
     list[str] | None,
@@ -177,7 +186,6 @@ TargetsOption = Annotated[
         "LANGS",
         "Languages to evaluate on, by comma; `all`: those of the task; `paper-literal`: all but each run's own "
         "sources. Default: the paper's for the task.",
-        complete=complete_languages,
     ),
 ]
 EMBEDDINGS = "Embeddings"

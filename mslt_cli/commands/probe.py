@@ -20,9 +20,7 @@ def probe_command(
             "the id, or the folder.",
         ),
     ],
-    corpus: Annotated[
-        str, option("TASK", "Task with parallel sentences, or a .toml.", complete=options.complete_tasks)
-    ] = "pud",
+    corpus: Annotated[str, option("TASK", "Task with parallel sentences, or a .toml.")] = "pud",
     langs: Annotated[list[str] | None, options.langs_option("those in the cache")] = None,
     metric: Annotated[
         str,

@@ -10,7 +10,7 @@ _SCORE, _MEASURED = "How combinations are scored", "What models measured (size, 
 
 
 def _languages(help: str) -> Any:
-    return option("LANGS", help, complete=options.complete_languages)
+    return option("LANGS", help)
 
 
 def select_command(
@@ -83,26 +83,13 @@ def select_command(
         ),
     ] = None,
     task: Annotated[
-        str | None,
-        option(
-            "TASK",
-            "Task whose text vocab reads. Default: the one stored.",
-            complete=options.complete_tasks,
-            panel=_MEASURED,
-        ),
+        str | None, option("TASK", "Task whose text vocab reads. Default: the one stored.", panel=_MEASURED)
     ] = None,
     corpus: Annotated[
-        str | None,
-        option(
-            "TASK",
-            "Corpus whose sentences embedding reads. Default: the one stored.",
-            complete=options.complete_tasks,
-            panel=_MEASURED,
-        ),
+        str | None, option("TASK", "Corpus whose sentences embedding reads. Default: the one stored.", panel=_MEASURED)
     ] = None,
     split: Annotated[
-        str | None,
-        option("SPLIT", "Split of --task or --corpus. Default: train, or the one stored.", panel=_MEASURED),
+        str | None, option("SPLIT", "Split of --task or --corpus. Default: train, or the one stored.", panel=_MEASURED)
     ] = None,
     limit: Annotated[
         int | None, option("N", "Rows of each language that were measured. Default: all.", panel=_MEASURED)

@@ -24,15 +24,8 @@ _DECODERS = "Decoders, tuned on instructions"
 
 def train_command(
     context: typer.Context,
-    task: Annotated[str, option("TASK", "A task, or the .toml of your own.", complete=options.complete_tasks)],
-    model: Annotated[
-        str,
-        option(
-            "MODEL",
-            "A model: e5-small, xlm-r-base, …, org/name on the hub, or a folder.",
-            complete=options.complete_model_names,
-        ),
-    ],
+    task: Annotated[str, option("TASK", "A task, or the .toml of your own.")],
+    model: Annotated[str, option("MODEL", "A model: e5-small, xlm-r-base, …, org/name on the hub, or a folder.")],
     sources: Annotated[
         list[str] | None,
         option(
@@ -41,7 +34,6 @@ def train_command(
             "from each line of standard input.",
             "--sources",
             "-s",
-            complete=options.complete_languages,
         ),
     ] = None,
     examples: Annotated[
@@ -123,7 +115,6 @@ def train_command(
             "Tasks to ask each run after training, by comma: xcopa,xwinograd,xstorycloze. Answers are read by letters; "
             "`mslt eval` has other ways. Default: none.",
             panel=_DECODERS,
-            complete=options.complete_tasks,
         ),
     ] = None,
     keep_model: Annotated[bool, option_for(How, "keep-model", panel=_RUNNING)] = False,
