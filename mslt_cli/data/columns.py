@@ -28,8 +28,7 @@ USUAL: dict[str, tuple[str, ...]] = {
 MISSING_LABELS = ("", "-1")
 """How data sets mark a row without a label."""
 MOST_CHOICES = 100
-TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
-"""Types of columns that hold text; a column without any value is Null."""
+TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)  # a column without any value is Null
 
 
 def spellings(task: Task, column: str) -> tuple[str, ...]:

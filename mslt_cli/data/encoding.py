@@ -199,8 +199,7 @@ class RowEncoder:
         cuts, used = [0], 0
         for i in range(len(words)):
             if used and used + sizes[i] > room:
-                cuts.append(i)
-                used = 0
+                cuts, used = [*cuts, i], 0
             used += sizes[i]
         segments = []
         self.tokenizer.enable_truncation(self.max_length)

@@ -195,10 +195,8 @@ def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> p
     rows = list(_numbered_rows(file, text, "," if commas else "\t", quoting=table.quoting))
     while rows and rows[-1][1] == [""]:
         rows.pop()
-    header = list(table.columns)
-    if table.header and rows:
-        first = rows.pop(0)[1]
-        header = header or [cell.strip() for cell in first]
+    first = rows.pop(0)[1] if table.header and rows else []
+    header = list(table.columns) or [cell.strip() for cell in first]
     if len(header) > 1:  # of a single column, an empty line is a row
         rows = [(number, row) for number, row in rows if row != [""]]
     for number, row in rows:

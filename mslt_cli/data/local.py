@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache, cached_property, partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,7 +22,6 @@ NOT_DATA = re.compile(
     re.IGNORECASE,
 )
 """Files beside the data that are no data."""
-ALL_SPLIT_WORDS = frozenset(word for words in SPELLINGS.values() for word in words)
 
 Place = tuple[str | None, str]
 """A language (ISO 639-3 code; None = the path names none, "" = one that the task leaves out) and a split."""
@@ -72,7 +72,7 @@ class FromFolder:
 
     @property
     def languages(self) -> list[str]:
-        """The languages (ISO 639-3) that there are rows in."""
+        """The languages that there are rows in."""
         return [iso for iso in self.task.languages if any(self.has(iso, split) for split in self.task.splits)]
 
     def has(self, language: str, split: str) -> bool:
@@ -89,8 +89,7 @@ class FromFolder:
     def find(self, language: str | None, split: str) -> list[DataFile]:
         """The files whose paths name a language (None = those that name none) and a split, sorted.
 
-        Raises:
-            DataError: two files have the same name, in two formats or in two folders (one a translation).
+        DataError: two of them have the same name, in two formats or in two folders (one a translation).
         """
         files = self._placed.get((language, split), [])
         first_of_name: dict[str, DataFile] = {}
@@ -128,7 +127,7 @@ class FromFolder:
         ways = [self._match(layout) for layout in layouts]
         if not self.task.folder:
             codes = self._codes | dict.fromkeys(self.task.left_out, "")
-            words = dict.fromkeys(ALL_SPLIT_WORDS, "") | self._words
+            words = dict.fromkeys(chain.from_iterable(SPELLINGS.values()), "") | self._words
             of_split: dict[Place, list[DataFile]] = defaultdict(list)
             of_only_split: dict[Place, list[DataFile]] = defaultdict(list)
             for path, file in self.files:

@@ -5,6 +5,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from string import Formatter
 from typing import Any, get_args
@@ -36,15 +37,11 @@ NAME = re.compile(r"[\w-]{1,60}")
 
 
 def read_task(path: str | Path) -> Task:
-    """Read a task's file.
-
-    Raises:
-        DataError: it cannot be read, or a key is missing, unknown or of the wrong kind; names file and key.
-    """
+    """Read a task's file. DataError: it cannot be read, or a key is missing, unknown or wrong; names file and key."""
     file = _TaskFile(Path(path))
     given = file.given
-    name, kind = given["name"], given["kind"]
-    splits, labels, context = file.texts("splits"), file.texts("labels"), file.texts("context")
+    name, kind, header = given["name"], given["kind"], given["header"]
+    splits, labels, context = (file.texts(key, given[key]) for key in ("splits", "labels", "context"))
     file.require("kind", [kind], get_args(Kind))
     file.check("splits", splits, "is empty")
     for key, names in (("name", [name]), ("splits", splits)):
@@ -56,8 +53,8 @@ def read_task(path: str | Path) -> Task:
     metrics = METRICS.get(kind, ("accuracy",))
     metric = given["metric"] or metrics[0]
     file.require("metric", [metric], metrics)
-    is_classification = kind.endswith("classification")
-    file.check("labels", len(labels) > 1 or not is_classification, f"has to name at least two labels for {kind}")
+    enough = len(labels) > 1 or not kind.endswith("classification")
+    file.check("labels", enough, f"has to name at least two labels for {kind}")
     file.require("label_spellings", given["label_spellings"].values(), labels)
     file.require("sizes", given["sizes"], splits)
     for split, rows in given["sizes"].items():
@@ -68,8 +65,9 @@ def read_task(path: str | Path) -> Task:
     spellings = {code: iso for iso, codes in languages.items() for code in (*codes, iso)}
     file.require("columns", given["columns"], ("id", "language", *COLUMNS[kind], *context))
     columns = {column: _column_names(file, column, names) for column, names in given["columns"].items()}
-    has_names = given["header"] or columns or kind == "token-classification"
-    file.check("header", has_names, "is false, so columns has to name the columns in their order")
+    can_tell = header or columns or kind == "token-classification"
+    file.check("header", can_tell, "is false, so columns has to name the columns in their order")
+    in_order = tuple(chain.from_iterable(columns.values()))
     hub, folder, layout = _location(file, languages, splits)
     return Task(
         **{key: given[key] for key in AS_GIVEN},
@@ -83,17 +81,12 @@ def read_task(path: str | Path) -> Task:
         choices=columns["choices"] if len(columns.get("choices", ())) > 1 else (),
         context=context,
         question=_prompt(file, context),
-        sources=tuple(dict.fromkeys(spellings[code] for code in file.texts("sources", spellings))),
-        targets=tuple(dict.fromkeys(spellings[code] for code in file.texts("targets", spellings))),
+        sources=tuple(dict.fromkeys(spellings[code] for code in file.texts("sources", given["sources"], spellings))),
+        targets=tuple(dict.fromkeys(spellings[code] for code in file.texts("targets", given["targets"], spellings))),
         hub=hub,
         layouts=layout,
         language_column=columns.get("language", Task.language_column),
-        table=TableFormat(
-            columns=() if given["header"] else tuple(name for names in columns.values() for name in names),
-            header=given["header"],
-            quoting=given["quoting"],
-            commas=not given["header"],
-        ),
+        table=TableFormat(() if header else in_order, header=header, quoting=given["quoting"], commas=not header),
         folder=folder,
         definition=file.sha256,
         file=str(path),
@@ -142,11 +135,8 @@ class _TaskFile:
         for value in values:
             self.check(key, value in allowed, f"holds {value!r}; it may hold {', '.join(allowed) or 'nothing'}")
 
-    def texts(
-        self, key: str, allowed: Collection[str] | None = None, *, values: list[Any] | None = None
-    ) -> tuple[str, ...]:
-        """The texts of a list, each there once; `values` is for a list that stands deeper in the file."""
-        values = self.given[key] if values is None else values
+    def texts(self, key: str, values: list[Any], allowed: Collection[str] | None = None) -> tuple[str, ...]:
+        """The texts of a list, each there once."""
         for value in values:
             self.check(key, value and isinstance(value, str), f"has to hold texts, and holds {value!r}")
         self.check(key, len(set(values)) == len(values), "names something twice")
@@ -174,7 +164,7 @@ def _languages(file: _TaskFile) -> dict[str, tuple[str, ...]]:
 def _column_names(file: _TaskFile, column: str, names: Any) -> tuple[str, ...]:
     """What the files call a column; `choices` may be several, one for each choice."""
     if column == "choices" and isinstance(names, list) and len(names) > 1:
-        return file.texts("columns.choices", values=names)
+        return file.texts("columns.choices", names)
     several = " or the names of two or more" if column == "choices" else ""
     file.check(f"columns.{column}", names and isinstance(names, str), f"has to be the name of a column{several}")
     return (names,)

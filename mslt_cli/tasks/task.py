@@ -36,12 +36,10 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 }
 """How files spell a split; other splits are spelt as they are named."""
 
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-
 
 def is_archive(name: str) -> bool:
     """Whether a file is an archive, by its name; data files are looked for in it."""
-    return name.lower().endswith(ARCHIVES)
+    return name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"))
 
 
 class RowError(Exception):
@@ -196,11 +194,8 @@ class Task:
         """The ISO 639-3 code of one of the task's languages, from any spelling: de, deu, German, de-AT.
 
         The data set's own code comes first: `als` is Alemannic in WikiANN, and Albanian elsewhere. The resolver (None =
-        that of the tables that ship) knows other spellings.
-
-        Raises:
-            UnknownNameError: the spelling means no language.
-            DataError: the task has no data in that language; says which it has.
+        that of the tables that ship) knows other spellings. UnknownNameError: the spelling means no language.
+        DataError: the task has no data in that language.
         """
         own = {fold(code): iso for iso, codes in self.languages.items() for code in (iso, *codes)}
         language = own.get(fold(spelling)) or (resolver or shipped()).resolve(spelling).iso639_3
@@ -209,10 +204,7 @@ class Task:
         return language
 
     def sentences(self, frame: pl.DataFrame) -> list[str] | list[list[str]]:
-        """Every text of the rows, one after the other; lists of words if the data are split into words.
-
-        A premise and its hypothesis are two sentences, as are the choices of an item. Empty texts are left out.
-        """
+        """Every single text of the rows that is neither empty nor a code word; lists of words if the data are words."""
         if self.kind == "token-classification":
             return [words for words in frame["tokens"].to_list() if words]
         texts: list[str] = []
