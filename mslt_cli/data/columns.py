@@ -91,19 +91,18 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
         try:
             raw = replace(raw, rows=task.parse(rows))
         except RowError as error:
-            raise raw.wrong(error.row, error.what) from error
+            raise raw.error(error.row, error.what) from error
     frame = pl.DataFrame([_ids(raw), *(raw.read(name, kind) for name, kind in task.column_kinds.items())])
     if task.kind == "token-classification":
         tokens, labels = frame["tokens"].list.len(), frame["labels"].list.len()
-        if (row := _first(tokens != labels)) is not None:
-            raise raw.wrong(row, f"has {tokens[row]} tokens and {labels[row]} labels")
+        raw.require(tokens == labels, lambda row: f"has {tokens[row]} tokens and {labels[row]} labels")
         frame = frame.filter(tokens > 0)
         if not frame.height:
             raise DataError(f"{origin} has no words: they are withheld, or it is empty.")
     elif task.kind == "multiple-choice":
         choices, label = frame["choices"].list.len(), frame["label"]
-        if (row := _first((choices < 2) | (label >= choices))) is not None:
-            raise raw.wrong(row, f"has {choices[row]} choices, and the label {label[row] + task.first_label}")
+        is_choice = (choices > 1) & (label < choices)
+        raw.require(is_choice, lambda row: f"has {choices[row]} choices, and the label {label[row] + task.first_label}")
     return frame
 
 
@@ -145,29 +144,29 @@ class _RawRows:
         places = f"looked for {', '.join(spellings(self.task, name))}; it has {', '.join(self.rows.columns)}"
         raise DataError(f"{self.origin} has no column for {name} of {self.task.name} ({places}).")
 
-    def wrong(self, row: int, what: str) -> DataError:
+    def require(self, is_right: pl.Series, wrong: Callable[[int], str]) -> None:
+        """Raise what is wrong with the first row (index from 0) that is not right; null is."""
+        if len(rows := (~is_right).arg_true()):
+            raise self.error(rows[0], wrong(rows[0]))
+
+    def error(self, row: int, what: str) -> DataError:
         return DataError(f"Row {self.numbers[row]} of {self.origin} {what}.")
 
-    def wrong_label(self, row: int, given: object) -> DataError:
+    def unknown_label(self, given: object) -> str:
         first, labels = self.task.first_label, self.task.labels
         if not labels:
-            return self.wrong(row, f"has the label {given!r}, which is the number of no choice")
+            return f"has the label {given!r}, which is the number of no choice"
         has = f"{self.task.name} has {', '.join(labels)} ({first} to {first + len(labels) - 1})"
-        return self.wrong(row, f"has the label {given!r}; {has}")
+        return f"has the label {given!r}; {has}"
 
     def require_type(self, column: pl.Series, is_right: bool, wanted: str) -> None:
         if not is_right:
             raise DataError(f"Column {column.name} of {self.origin} holds {column.dtype}, not {wanted}.")
 
-    def require(self, name: str, is_there: pl.Series) -> None:
-        """Raises: DataError: a row has no value, and no repair drops such rows."""
-        if (row := _first(~is_there)) is not None and not self.task.drops_incomplete:
-            raise self.wrong(row, f"has no {name}")
-
-
-def _first(where: pl.Series) -> int | None:
-    """The index of the first true value; None if there is none."""
-    return where.arg_max() if where.any() else None
+    def require_value(self, name: str, is_there: pl.Series) -> None:
+        """Raise what row has no value, unless a repair drops such rows."""
+        if not self.task.drops_incomplete:
+            self.require(is_there, lambda _: f"has no {name}")
 
 
 def _ids(raw: _RawRows) -> pl.Series:
@@ -183,7 +182,7 @@ def _texts(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     raw.require_type(column, isinstance(column.dtype, TEXT_TYPES), "text")
     texts = column.cast(pl.String)
     if raw.task.column_kinds.get(name) != "text?":
-        raw.require(name, texts.is_not_null())
+        raw.require_value(name, texts.is_not_null())
         if (texts.fill_null("").str.strip_chars() == "").all() and name != "output":
             raise DataError(f"Column {column.name} of {raw.origin} is empty in every row.")
     return texts
@@ -192,7 +191,7 @@ def _texts(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
 def _text_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     lists = _lists(raw, column, spaced=name == "tokens")
     raw.require_type(lists, lists.dtype == pl.List(pl.String), "lists of text")
-    raw.require(name, lists.is_not_null() & ~lists.list.contains(None, nulls_equal=True).fill_null(True))
+    raw.require_value(name, lists.is_not_null() & ~lists.list.contains(None, nulls_equal=True).fill_null(True))
     return lists
 
 
@@ -203,18 +202,17 @@ def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     unknown = numbers.is_null()
     if raw.task.drops_incomplete:
         unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
-    if (row := _first(unknown)) is not None:
-        raise raw.wrong_label(row, column[row])
+    raw.require(~unknown, lambda row: raw.unknown_label(column[row]))
     return numbers
 
 
 def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     lists = _lists(raw, column, spaced=True)
     raw.require_type(lists, lists.dtype == pl.List, "lists of labels")
-    raw.require(name, lists.is_not_null())
+    raw.require_value(name, lists.is_not_null())
     numbers = lists.list.eval(_label_number(raw, lists, lists.explode().dtype, pl.element()))
-    if (row := _first(numbers.list.contains(None, nulls_equal=True))) is not None:
-        raise raw.wrong_label(row, lists[row][_first(numbers[row].is_null())])
+    has_unknown = numbers.list.contains(None, nulls_equal=True)
+    raw.require(~has_unknown, lambda row: raw.unknown_label(lists[row].filter(numbers[row].is_null())[0]))
     return numbers
 
 
@@ -252,7 +250,7 @@ def _lists(raw: _RawRows, column: pl.Series, *, spaced: bool) -> pl.Series:
     lists = [_read_list((value or "").strip(), spaced=spaced) for value in column]
     if None in lists:
         row = lists.index(None)
-        raise raw.wrong(row, f"has {column[row].strip()[:60]!r} for {column.name}, which is no list")
+        raise raw.error(row, f"has {column[row].strip()[:60]!r} for {column.name}, which is no list")
     return pl.Series(column.name, lists, dtype=pl.List(pl.String))
 
 

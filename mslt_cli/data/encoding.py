@@ -104,9 +104,8 @@ class RowEncoder:
     max_length: int
     """Longest example in tokens, special ones included."""
     eos_id: int | None = None
-    """Instructions: the token that ends an answer."""
     spacing: Spacing | None = None
-    """Instructions: of the prompts."""
+    """Instructions: the token that ends an answer, and the spacing of prompts."""
     progress: Progress = QUIET
 
     def encode_split(self, task: Task, record: Record, frame: pl.DataFrame, tokenizer_sha256: str) -> Encoded:
