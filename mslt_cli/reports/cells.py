@@ -71,21 +71,19 @@ class Panel(NamedTuple):
 
 
 class DotChart(NamedTuple):
-    """Dots on lines, in panels beside each other."""
+    """Dots on lines, in panels beside each other; those of a line may be joined."""
 
     unit: str
     panels: Sequence[Panel]
     joined: bool = False
-    """Whether the dots of a line are joined."""
 
 
 class SizePoint(NamedTuple):
-    """The combinations of one size."""
+    """The n combinations of x sources."""
 
     x: int
     mean: float
-    low: float
-    high: float
+    sd: float
     n: int
 
 
@@ -95,9 +93,6 @@ class LineChart(NamedTuple):
     x_unit: str
     unit: str
     series: Sequence[tuple[str, Sequence[SizePoint]]]
-
-
-Chart = DotChart | LineChart
 
 
 @dataclass
@@ -114,7 +109,7 @@ class ReportTable:
     """What a reader has to know: what was trained, what chance scores, what can be seen."""
     footnotes: list[str] = field(default_factory=list)
     """Numbered from 1, in the order of their first use."""
-    chart: Chart | None = None
+    chart: DotChart | LineChart | None = None
     commands: tuple[str, ...] = ()
     """Command lines that trained the runs."""
 

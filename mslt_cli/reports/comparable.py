@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mslt_cli.errors import DataError, UnknownNameError, UsageError
-from mslt_cli.reports.grid import Combination, Draw, Grid, GridName, Trained, draw_of, name_seeds
+from mslt_cli.reports.grid import Combination, Draw, Grid, Trained, draw_of, name_range, name_seeds
 from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore
 
 PAPER_K = 3
@@ -25,8 +25,8 @@ class Request:
     """What a report is asked for; see `views.report`."""
 
     source: str
-    tasks: tuple[str, ...]
-    models: tuple[str, ...]
+    tasks: Sequence[str]
+    models: Sequence[str]
     metric: str | None
     examples: int | None
     where: Mapping[str, str]
@@ -55,9 +55,31 @@ class _Result(NamedTuple):
     scores: Mapping[str, StoredScore]
 
 
+def name_grids(evaluations: Sequence[StoredEvaluation]) -> dict[StoredEvaluation, tuple[str, str]]:
+    """The label and the key of the grid of each evaluation of a report (all of one metric), no two alike.
+
+    A split is named where one task is evaluated on several with one model; a model by the end of its path, unless
+    two end alike.
+    """
+    splits = Counter((about.task, about.scoring, about.model) for about in evaluations)
+    last_parts = {about.model: about.model.rstrip("/").rsplit("/", 1)[-1] for about in evaluations}
+    alike = Counter(last_parts.values())
+    names = {}
+    for about in evaluations:
+        split = about.split if splits[about.task, about.scoring, about.model] > 1 else ""
+        last_part = last_parts[about.model]
+        model = last_part if alike[last_part] == 1 else about.model
+        scoring = f"({about.scoring})" if about.scoring else ""
+        whose = "runs" if about.origin == "own" else about.origin
+        label = " ".join(filter(None, (about.task, split, scoring)))
+        key = ".".join(filter(None, (about.task, split, about.scoring, model, whose)))
+        names[about] = (f"{label}, {about.model}", key)
+    return names
+
+
 def make_grid(
     about: StoredEvaluation,
-    name: GridName,
+    name: tuple[str, str],
     runs: Iterable[StoredRun],
     scores: Iterable[StoredScore],
     request: Request,
@@ -67,7 +89,7 @@ def make_grid(
 
     Args:
         about: the evaluation that `scores` are of.
-        name: see `name_grids`.
+        name: label and key; see `name_grids`.
         runs: any, the newest first; those of another model or origin are passed over.
         scores: of all these runs.
         request: which of the runs are compared.
@@ -81,6 +103,7 @@ def make_grid(
         UsageError: the runs differ in budget or recipe, and it is not said which are meant.
         DataError: the combinations have no target in common that none of them was trained on.
     """
+    label, key = name
     by_run: dict[str, dict[str, StoredScore]] = {}
     for score in scores:
         by_run.setdefault(score.run_id, {})[score.target] = score
@@ -98,42 +121,33 @@ def make_grid(
         trained = [x for x in trained if x.run.examples == request.examples]
     if not trained:
         return None
-    _require_one_budget_and_recipe(name.label, [x.run for x in trained], request.mix_budgets)
+    _require_one_budget_and_recipe(label, [x.run for x in trained], request.mix_budgets)
     targets, left_out = _common_targets([x.scores for x in trained], code)
     groups: dict[Combination, list[_Result]] = {}
     for result in sorted(trained, key=lambda x: (len(x.run.sources), x.run.sources)):
         groups.setdefault(result.run.sources, []).append(result)
     made = {combination: _gather_seeds(combination, group, targets) for combination, group in groups.items()}
-    notes += [*left_out, *_seed_notes(made, code)]
-    budgets = tuple(sorted({x.run.examples or 0 for x in trained}))
+    budgets = sorted({x.run.examples or 0 for x in trained})
+    notes += [*left_out, *_seed_notes(made, len(budgets) > 1, code)]
     if len(budgets) > 1:
         notes.append(f"budgets are mixed ({', '.join(f'{n:,}' for n in budgets)} examples): differences may be theirs")
     untrained = [x for x in results if x.run.kind == "eval" and set(targets) <= set(x.scores)]
-    rows = {x.scores[target].rows for x in trained for target in targets}
-    return Grid(
-        about=about,
-        name=name,
-        examples=budgets,
-        targets=targets,
-        trained=made,
-        baseline=_gather_seeds((), untrained[:1], targets) if untrained else None,
-        rows=(min(rows), max(rows)),
-        notes=tuple(notes),
-        code=code,
-    )
+    baseline = _gather_seeds((), untrained[:1], targets) if untrained else None
+    rows = name_range({x.scores[target].rows for x in trained for target in targets})
+    return Grid(about, label, key, targets, made, baseline, rows, tuple(notes), code)
 
 
 def _matches(run: StoredRun, where: Mapping[str, str]) -> bool:
     """Whether a run's recipe has these values. A single source is paired with nothing, so it has any pairing."""
     recipe = _recipe(run.identity) if where else {}
-    wanted = [(name, name.replace("-", "_"), value) for name, value in where.items()]
-    for name, part, _ in wanted:
+    matches = True
+    for name, value in where.items():
+        part = name.replace("-", "_")
         if part not in recipe:
             raise UnknownNameError("setting of these runs", name, list(recipe))
-    return all(
-        _as_text(recipe[part]) == _as_text(value) or (part == "pairing" and recipe[part] is None)
-        for _, part, value in wanted
-    )
+        is_unpaired = part == "pairing" and recipe[part] is None
+        matches &= is_unpaired or _as_text(recipe[part]) == _as_text(value)
+    return matches
 
 
 def _recipe(identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,9 +197,8 @@ def _require_one_budget_and_recipe(label: str, runs: Sequence[StoredRun], mixed:
         if len(counts) > 1:
             ordered = counts.most_common()
             listed = ", ".join(f"{value} ({_count_runs(n)})" for value, n in ordered)
-            raise UsageError(
-                f"The runs of {label} differ in {part}: {listed}. Choose with --where {part}={ordered[0][0]}."
-            )
+            choice = f"Choose with --where {part}={ordered[0][0]}."
+            raise UsageError(f"The runs of {label} differ in {part}: {listed}. {choice}")
 
 
 def _common_targets(
@@ -224,15 +237,14 @@ def _gather_seeds(combination: Combination, results: Sequence[_Result], targets:
     )
 
 
-def _seed_notes(made: Mapping[Combination, Trained], code: Mapping[str, str]) -> list[str]:
+def _seed_notes(made: Mapping[Combination, Trained], mixed: bool, code: Mapping[str, str]) -> list[str]:
     """What the seeds let a reader conclude."""
     by_draws: dict[tuple[Draw, ...], list[Combination]] = {}
     for combination, trained in made.items():
-        by_draws.setdefault(trained.draws, []).append(combination)
+        by_draws.setdefault(tuple(trained.scores), []).append(combination)
     if len(by_draws) == 1:
         alone = len(next(iter(by_draws))) == 1
         return ["one seed each: the luck of seeds is in the differences, and no test can see it"] if alone else []
-    mixed = len({examples for draws in by_draws for _, _, examples in draws}) > 1
     parts = []
     for draws, alike in sorted(by_draws.items(), key=lambda item: -len(item[1])):
         whose = ",".join(code.get(x, x) for x in alike[0]) if len(alike) == 1 else f"{len(alike)} combinations"

@@ -6,28 +6,26 @@ from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable
 from mslt_cli.reports.criteria_choices import Choice, choice_notes
 from mslt_cli.reports.grid import Contender, Group, compare_with_best
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_cells import choice_cell, count_cell, criterion_cell, describe_runs, score_cell, series_cell
+from mslt_cli.reports.score_cells import choice_cell, count_cell, criterion_cell
 from mslt_cli.reports.statistics import Estimate, kendall, spearman
 
+SERIES = Head("series", "task", right=False, label=True)
 MOST_CONTENDERS = 40
 """Combinations that `best` lists; of more it lists the first, and says how many there are."""
 
 
 def assess_criteria(material: Material) -> ReportTable:
     """How well each criterion orders the combinations that were trained, and what its choice costs."""
-    table = ReportTable(
-        "criteria",
-        "How well each criterion foretells what combinations score",
-        [
-            Head("series", "task", right=False, label=True),
-            Head("criterion", right=False, label=True),
-            Head("choice", right=False),
-            Head("score", "score (rank)"),
-            Head("regret"),
-            Head("random", "random does as well"),
-            *(Head(key) for key in ("spearman", "kendall", "n")),
-        ],
-    )
+    heads = [
+        SERIES,
+        Head("criterion", right=False, label=True),
+        Head("choice", right=False),
+        Head("score", "score (rank)"),
+        Head("regret"),
+        Head("random", "random does as well"),
+        *(Head(key) for key in ("spearman", "kendall", "n")),
+    ]
+    table = ReportTable("criteria", "How well each criterion foretells what combinations score", heads)
     panels = []
     for group in material.groups(table):
         choices = material.choices(group.grid, material.request.include)
@@ -50,25 +48,25 @@ def _criteria_panel(group: Group, rows: list[dict[str, Cell]]) -> Panel:
     """The score of each criterion's choice, before the scores of all combinations."""
     scores = list(100 * group.means)
     chosen = [(row["criterion"].value, row["score"].value) for row in reversed(rows)]
-    lines = [(name, [Dot("its choice", value)]) for name, value in chosen if isinstance(value, float)]
+    lines = [(name, [Dot("its choice", value)]) for name, value in chosen if value is not None]
     marks = [("mean of all", 100 * group.mean), *mark_guess(group.grid.guess(), scores)]
     return Panel(group.grid.label, lines, scores, marks)
 
 
 def _criterion_row(group: Group, choice: Choice) -> dict[str, Cell]:
-    ranked = [trained for trained in group.trained if trained.languages in choice.values]
+    ranked = [trained for languages, trained in group.trained.items() if languages in choice.values]
     values, means = [choice.values[trained.languages] for trained in ranked], [trained.mean for trained in ranked]
     source = f"{choice.criterion} ({choice.evidence}) against scores of {len(ranked)} combinations"
     named, ties = group.grid.named(choice.most[0]), len(choice.most)
     others = f" +{ties - 1} that tie" if ties > 1 else ""
     score = choice_cell(group, choice, choice.most)
     row = {
-        "series": series_cell(group.grid),
+        "series": group.grid.name_cell,
         "criterion": criterion_cell(choice.criterion, "computed"),
         "choice": Cell(named, named + others, "computed", choice.evidence, {"tied": ties}),
         "score": score,
-        "spearman": _correlation_cell(spearman(values, means), source),
-        "kendall": _correlation_cell(kendall(values, means), source),
+        "spearman": _estimate_cell(spearman(values, means), source),
+        "kendall": _estimate_cell(kendall(values, means), source),
         "n": count_cell(len(ranked)),
     }
     if score.value is not None:
@@ -79,47 +77,42 @@ def _criterion_row(group: Group, choice: Choice) -> dict[str, Cell]:
     return row
 
 
-def _correlation_cell(correlation: Estimate, source: str) -> Cell:
-    value, low, high = correlation.value, correlation.low, correlation.high
+def _estimate_cell(estimate: Estimate, source: str, *, scale: float = 1, with_interval: bool = True) -> Cell:
+    """A correlation or a difference, with its interval where there is one."""
+    value, low, high = (scale * x for x in (estimate.value, estimate.low, estimate.high))
     if math.isnan(value):
         return Cell(None, "–", "computed", source)
-    if math.isnan(low):
-        return Cell(value, f"{value:+.2f}", "computed", source)
-    return Cell(value, f"{value:+.2f} [{low:+.2f}, {high:+.2f}]", "computed", source, {"low": low, "high": high})
+    more = {} if math.isnan(low) else {"low": low, "high": high}
+    interval = f" [{low:+.2f}, {high:+.2f}]" if more and with_interval else ""
+    return Cell(value, f"{value:+.2f}{interval}", "computed", source, more)
 
 
 def rank_against_best(material: Material) -> ReportTable:
     """All combinations in order, and which of them cannot be told from the best one."""
-    table = ReportTable(
-        "best",
-        "Which combinations can be told from the best one",
-        [
-            Head("series", "task", right=False, label=True),
-            Head("rank", label=True),
-            Head("languages", right=False, label=True),
-            Head("score"),
-            Head("behind", "best less this"),
-            Head("p", "p, Holm"),
-            Head("tied", right=False),
-            Head("seeds"),
-        ],
-    )
+    heads = [
+        SERIES,
+        Head("rank", label=True),
+        Head("languages", right=False, label=True),
+        Head("score"),
+        Head("behind", "best less this"),
+        Head("p", "p, Holm"),
+        Head("tied", right=False),
+        Head("seeds"),
+    ]
+    table = ReportTable("best", "Which combinations can be told from the best one", heads)
     panels = []
     for group in material.groups(table):
-        label, n = group.grid.label, len(group.trained)
-        contenders = compare_with_best(group)
-        tied = sum(contender.tied for contender in contenders)
+        label, n, contenders = group.grid.label, len(group.trained), compare_with_best(group)
         listed = contenders[:MOST_CONTENDERS]
         table.rows += [_contender_row(group, contender) for contender in listed]
         dots = [(group.grid.named(contender.trained.languages), [_contender_dot(contender)]) for contender in listed]
         panels.append(Panel(label, dots[::-1]))
-        table.notes += material.grid_notes(group.grid)
-        table.notes.append(
-            f"{label}: {tied} of {n} combinations can't be told from the best one (paired over targets "
-            "and seeds, both taken as samples; p two-sided, Holm's correction, 5 %)."
-        )
-        if n > MOST_CONTENDERS:
-            table.notes.append(f"{label}: the first {MOST_CONTENDERS} of {n} are listed.")
+        table.notes += [
+            *material.grid_notes(group.grid),
+            f"{label}: {sum(contender.tied for contender in contenders)} of {n} combinations can't be told from the "
+            "best one (paired over targets and seeds, both taken as samples; p two-sided, Holm's correction, 5 %).",
+            *([f"{label}: the first {MOST_CONTENDERS} of {n} are listed."] if n > MOST_CONTENDERS else []),
+        ]
     if not table.rows:
         table.notes.append(
             "Published numbers have no scores by language and seed: whether they differ can't be tested."
@@ -130,21 +123,18 @@ def rank_against_best(material: Material) -> ReportTable:
 
 def _contender_row(group: Group, contender: Contender) -> dict[str, Cell]:
     grid, trained, p = group.grid, contender.trained, contender.p_holm
-    named, score = grid.named(trained.languages), score_cell(group, trained)
-    value, low, high = (100 * x for x in (contender.behind.value, contender.behind.low, contender.behind.high))
-    source = f"{named}: {describe_runs(grid, trained)}"
-    more = {} if math.isnan(low) else {"low": low, "high": high}
-    interval = f" [{low:+.2f}, {high:+.2f}]" if more and trained is not group.ranked[0] else ""
+    score, is_best = group.score_cell(trained), trained is group.ranked[0]
+    named = grid.named(trained.languages)
     p_text = "" if math.isnan(p) else f"{p:.3f}" if p >= 0.001 else "<0.001"
     return {
-        "series": series_cell(grid),
-        "rank": count_cell(group.ranks[trained.languages]),
-        "languages": Cell(named, named, grid.origin, source),
-        "score": Cell(score.value, percent(trained.mean), score.origin, source),
-        "behind": Cell(value, f"{value:+.2f}{interval}", "computed", source, more),
-        "p": Cell(None if math.isnan(p) else p, p_text, "computed", source),
+        "series": grid.name_cell,
+        "rank": count_cell(score.more["rank"]),
+        "languages": Cell(named, named, grid.origin, score.source),
+        "score": Cell(score.value, percent(trained.mean), score.origin, score.source),
+        "behind": _estimate_cell(contender.behind, score.source, scale=100, with_interval=not is_best),
+        "p": Cell(None if math.isnan(p) else p, p_text, "computed", score.source),
         "tied": Cell(contender.tied, "tied for best" if contender.tied else "", "computed"),
-        "seeds": count_cell(len(trained.draws), source),
+        "seeds": count_cell(len(trained.scores), score.source),
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import comb
 from typing import NamedTuple
 
@@ -22,50 +23,51 @@ class Choice:
     """What a criterion makes of the combinations of a pool."""
 
     criterion: str
-    most: tuple[Combination, ...] = ()
-    """The one with the highest value; all of them where several tie, in the order of codes."""
-    least: tuple[Combination, ...] = ()
-    """The one with the lowest value, likewise."""
     values: Mapping[Combination, float] = field(default_factory=dict)
-    """Of all combinations."""
+    """Of all combinations, in the order of codes as the user reads them."""
     evidence: str = ""
     """What it read: "syntax_knn (lang2vec 1.1.2)"."""
     problem: str = ""
     """Why there is none: what is missing, and the command that gets it."""
 
+    @cached_property
+    def most(self) -> tuple[Combination, ...]:
+        """The one with the highest value; all of them where several tie."""
+        return self._at(max(self.values.values()))
+
+    @cached_property
+    def least(self) -> tuple[Combination, ...]:
+        """The one with the lowest value, likewise."""
+        return self._at(min(self.values.values()))
+
+    def _at(self, end: float) -> tuple[Combination, ...]:
+        return tuple(combination for combination, value in self.values.items() if abs(value - end) <= TIE)
+
 
 class ChoiceSetting(NamedTuple):
-    """What the criteria choose among, and for which model and task."""
+    """What the criteria choose among (ISO 639-3), and for which model and task."""
 
     k: int
     pool: tuple[str, ...]
-    """ISO 639-3."""
     include: tuple[str, ...]
-    """ISO 639-3; what every combination holds."""
     model: str
     task: str
 
 
 def choose(store: Store, setting: ChoiceSetting, code: Mapping[str, str]) -> list[Choice]:
-    """The choices of all criteria, by `select`.
-
-    Args:
-        store: with the facts that criteria read.
-        setting: what they choose among.
-        code: ISO 639-3 → how the user reads it; ties are listed in the order of these.
-    """
-    n, k, fixed = len(setting.pool), setting.k, len(setting.include)
-    total = comb(n - fixed, k - fixed) if n >= k >= fixed else 0
+    """The choices of all criteria, by `select`; `code` is ISO 639-3 → how the user reads it."""
     choices = []
     for name in [row.name for row in CRITERIA.values() if row.kind != "chance"]:
         try:
-            choices.append(_choose_by(name, store, setting, code, total))
+            choices.append(_choose_by(name, store, setting, code))
         except MsltError as error:
             choices.append(Choice(name, problem=f"{name} is left out: {error}"))
     return choices
 
 
-def _choose_by(name: str, store: Store, setting: ChoiceSetting, code: Mapping[str, str], total: int) -> Choice:
+def _choose_by(name: str, store: Store, setting: ChoiceSetting, code: Mapping[str, str]) -> Choice:
+    n, k, fixed = len(setting.pool), setting.k, len(setting.include)
+    total = comb(n - fixed, k - fixed) if n >= k >= fixed else 0
     if not 0 < total <= MOST_CHOSEN_FROM:
         return Choice(name, problem=f"{name}: the pool has {total:,} combinations, which are not ranked here.")
     iso = {code.get(language, language): language for language in setting.pool}
@@ -75,24 +77,20 @@ def _choose_by(name: str, store: Store, setting: ChoiceSetting, code: Mapping[st
         model=setting.model if kind in ("pretraining", "vocabulary", "embedding") else None,
         task=setting.task if kind == "vocabulary" else None,
     )
-    selection = select(store, list(iso), setting.k, by=[name], include=include, measured=measured, top=total)
+    selection = select(store, list(iso), k, by=[name], include=include, measured=measured, top=total)
     values = {row.languages: row.scores[name] for row in selection.results}  # languages as codes, sorted
     if len(values) < total:
         unranked = sorted(set(iso).difference(*values))
         return Choice(name, problem=f"{name} is left out: it knows nothing of {', '.join(unranked)}.")
-    combination = {codes: tuple(sorted(iso[x] for x in codes)) for codes in values}
-    most, least = (
-        tuple(combination[codes] for codes, value in sorted(values.items()) if abs(value - end) <= TIE)
-        for end in (max(values.values()), min(values.values()))
-    )
-    by_iso = {combination[codes]: value for codes, value in values.items()}
-    return Choice(name, most, least, by_iso, selection.evidence[0].provenance)
+    by_iso = {tuple(sorted(iso[x] for x in codes)): value for codes, value in sorted(values.items())}
+    return Choice(name, by_iso, selection.evidence[0].provenance)
 
 
 def choice_notes(choices: Iterable[Choice], criteria: Collection[str] = CRITERIA) -> list[str]:
     """Which of these criteria are left out and why, and of which several combinations tie."""
     shown = [choice for choice in choices if choice.criterion in criteria]
     notes = [choice.problem for choice in shown if choice.problem]
-    if tied := [f"{choice.criterion} ({len(choice.most)})" for choice in shown if len(choice.most) > 1]:
+    tied = [f"{one.criterion} ({len(one.most)})" for one in shown if not one.problem and len(one.most) > 1]
+    if tied:
         notes.append(f"Several combinations tie under {', '.join(tied)}: the mean over them is shown.")
     return notes

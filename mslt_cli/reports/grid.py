@@ -1,18 +1,15 @@
 """A grid: what all trained combinations scored on the targets that they share, under one budget and one recipe."""
 
-from __future__ import annotations
-
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.reports.cells import Origin
+from mslt_cli.reports.cells import Cell, Head, Origin, percent
 from mslt_cli.reports.statistics import Estimate, detectable_difference, paired_difference, tied_for_best
 from mslt_cli.reports.task_facts import guess_accuracy, usual_sources
 from mslt_cli.search.competition import competition_ranks
@@ -23,6 +20,8 @@ Combination = tuple[str, ...]
 """ISO 639-3 codes, sorted."""
 Draw = tuple[int, int, int]
 """Seed, seed of the sample, and budget: what runs of one combination differ in, and pairs runs of two."""
+MOST_RUNS_NAMED = 6
+"""Runs whose ids a cell's source lists; of more it says how many."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Trained:
     languages: Combination
     runs: tuple[StoredRun, ...]
     scores: Mapping[Draw, Floats]
-    """By what was drawn, shape (T,), 0..1, in the order of the grid's targets."""
+    """By what was drawn, sorted; shape (T,), 0..1, in the order of the grid's targets."""
     half_widths: Floats
     """Of the 95 % intervals of the first run's scores, shape (T,)."""
 
@@ -41,91 +40,59 @@ class Trained:
         """Over targets, then over seeds; 0..1."""
         return float(np.mean([row.mean() for row in self.scores.values()]))
 
-    @property
-    def draws(self) -> tuple[Draw, ...]:
-        """Sorted."""
-        return tuple(sorted(self.scores))
-
-
-class GridName(NamedTuple):
-    """What tells a grid from the others of a report."""
-
-    label: str
-    """For people: "cldr, e5-small", with the split where there are several."""
-    key: str
-    """Its column in JSON and CSV: "cldr.e5-small.runs"; whatever else is needed for no two to be the same."""
-
-
-def name_grids(evaluations: Sequence[StoredEvaluation]) -> dict[StoredEvaluation, GridName]:
-    """A name for each evaluation of a report (all of one metric), no two alike.
-
-    A split is named where one task is evaluated on several with one model; a model by the end of its path, unless
-    two end alike.
-    """
-    splits = Counter((about.task, about.scoring, about.model) for about in evaluations)
-    last_parts = Counter(_last_part(model) for model in {about.model for about in evaluations})
-    names = {}
-    for about in evaluations:
-        split = about.split if splits[about.task, about.scoring, about.model] > 1 else ""
-        model = _last_part(about.model) if last_parts[_last_part(about.model)] == 1 else about.model
-        scoring = f"({about.scoring})" if about.scoring else ""
-        whose = "runs" if about.origin == "own" else about.origin
-        names[about] = GridName(
-            label=f"{' '.join(filter(None, (about.task, split, scoring)))}, {about.model}",
-            key=".".join(filter(None, (about.task, split, about.scoring, model, whose))),
-        )
-    return names
-
-
-def _last_part(model: str) -> str:
-    return model.rstrip("/").rsplit("/", 1)[-1]
-
 
 @dataclass(frozen=True)
 class Grid:
     """All combinations, of all sizes, by size and languages; see `comparable.make_grid`."""
 
     about: StoredEvaluation
-    name: GridName
-    examples: tuple[int, ...]
-    """The budget; more than one where they were mixed on purpose."""
+    label: str
+    """For people: "cldr, e5-small"."""
+    key: str
+    """Its column in JSON and CSV: "cldr.e5-small.runs"."""
     targets: tuple[str, ...]
     """ISO 639-3 codes."""
     trained: Mapping[Combination, Trained]
     baseline: Trained | None
     """The model as it is, where it was evaluated on the same targets."""
-    rows: tuple[int, int]
-    """Test rows of a target: fewest, most."""
+    rows: str
+    """Test rows of a target: "400 to 1,000"."""
     notes: tuple[str, ...]
     code: Mapping[str, str]
     """ISO 639-3 → how the user reads it."""
-
-    @property
-    def label(self) -> str:
-        return self.name.label
 
     @property
     def task(self) -> str:
         """The one that was trained for, which may not be the one that was evaluated."""
         return next(iter(self.trained.values())).runs[0].task
 
-    def named(self, languages: Iterable[str]) -> str:
-        """ "ar,de,zh"."""
-        return name_languages(languages, self.code)
+    @property
+    def head(self) -> Head:
+        """The column of its numbers."""
+        return Head(self.key, self.label)
+
+    @property
+    def name_cell(self) -> Cell:
+        """Its name, at the head of its lines."""
+        return Cell(self.key, self.label, self.origin)
 
     @property
     def origin(self) -> Origin:
         """Whose runs these are, as cells say it."""
         return "measured" if self.about.origin == "own" else "shipped"
 
-    def group(self, k: int, pool: Sequence[str] = (), include: Sequence[str] = ()) -> Group:
+    def named(self, languages: Iterable[str]) -> str:
+        """ "ar,de,zh"."""
+        return name_languages(languages, self.code)
+
+    def group(self, k: int, pool: Sequence[str] = (), include: Sequence[str] = ()) -> "Group":
         """The combinations of k languages out of a pool (all, if none is given) that hold some languages."""
-        chosen = (
-            trained
+        chosen = {
+            languages: trained
             for languages, trained in self.trained.items()
             if len(languages) == k and (not pool or set(languages) <= set(pool)) and set(include) <= set(languages)
-        )
-        return Group(self, tuple(chosen))
+        }
+        return Group(self, chosen)
 
     def pool(self, k: int) -> tuple[str, ...]:
         """The languages that combinations of k could have been made of, sorted.
@@ -146,22 +113,36 @@ class Grid:
         """See `statistics.detectable_difference`; the median over combinations, 0..1."""
         return float(np.median([detectable_difference(trained.half_widths) for trained in self.trained.values()]))
 
+    def describe(self, combinations: Iterable[Trained]) -> str:
+        """Where a number comes from that was measured on these combinations."""
+        runs = [run for trained in combinations for run in trained.runs]
+        ids = ", ".join(run.run_id for run in runs)
+        if len(runs) > MOST_RUNS_NAMED:
+            ids = f"{len(runs)}, the newest {max(runs, key=lambda run: run.finished_at).run_id}"
+        dates = sorted({run.finished_at[:10] for run in runs})
+        when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+        versions = ", ".join(sorted({run.mslt_version for run in runs}))
+        return (
+            f"{self.about.metric} on {self.about.task} {self.about.split}, mean over {len(self.targets)} targets of "
+            f"{self.rows} rows; runs {ids}; seeds {name_seeds(map(draw_of, runs))}; {when}; mslt {versions}"
+        )
+
+    def cell(self, trained: Trained, text: str, what: str) -> Cell:
+        """The mean score of a combination, in percent, with a text of its own."""
+        return Cell(100 * trained.mean, text, self.origin, f"{what}: {self.describe([trained])}")
+
 
 @dataclass(frozen=True)
 class Group:
     """Combinations of one grid that are ranked among themselves, and averaged over."""
 
     grid: Grid
-    trained: tuple[Trained, ...]
-
-    @cached_property
-    def by_languages(self) -> dict[Combination, Trained]:
-        return {trained.languages: trained for trained in self.trained}
+    trained: Mapping[Combination, Trained]
 
     @cached_property
     def means(self) -> Floats:
         """Shape (n,), 0..1, in the order of `trained`."""
-        return np.array([trained.mean for trained in self.trained])
+        return np.array([trained.mean for trained in self.trained.values()])
 
     @cached_property
     def mean(self) -> float:
@@ -177,12 +158,34 @@ class Group:
     def ranks(self) -> dict[Combination, int]:
         """Competition ranks, from 1; the highest mean comes first."""
         ranks, _ = competition_ranks(self.means)
-        return {trained.languages: int(rank) for trained, rank in zip(self.trained, ranks, strict=True)}
+        return dict(zip(self.trained, map(int, ranks), strict=True))
 
     @cached_property
     def ranked(self) -> list[Trained]:
         """The best one first; those that tie in the order of their languages."""
-        return sorted(self.trained, key=lambda trained: (self.ranks[trained.languages], trained.languages))
+        return sorted(self.trained.values(), key=lambda trained: (self.ranks[trained.languages], trained.languages))
+
+    def score_cell(self, trained: Trained) -> Cell:
+        """A combination's mean and rank: "65.48 (3)"."""
+        rank, named = self.ranks[trained.languages], self.grid.named(trained.languages)
+        cell = self.grid.cell(trained, f"{percent(trained.mean)} ({rank})", named)
+        more = {"rank": rank, "out_of": len(self.trained), "languages": named}
+        return replace(cell, value=round(cell.value, 10), more=more)
+
+    def mean_cell(self, what: str) -> Cell:
+        """The mean over combinations, with their standard deviation: "62.10 ±1.4"."""
+        sd, n = None if self.sd is None else 100 * self.sd, len(self.trained)
+        text = percent(self.mean) + ("" if sd is None else f" ±{sd:.1f}")
+        source = f"{what}: {n} combinations; {self.grid.describe(self.trained.values())}"
+        return Cell(round(100 * self.mean, 10), text, self.grid.origin, source, {"combinations": n, "sd": sd})
+
+    def end_cells(self) -> dict[str, Cell]:
+        """The lowest and the highest score of all combinations, and their mean: "min", "max", "random"."""
+        return {
+            "min": self.score_cell(self.ranked[-1]),
+            "max": self.score_cell(self.ranked[0]),
+            "random": self.mean_cell("the mean over all combinations: what a random one scores on average"),
+        }
 
 
 class Contender(NamedTuple):
@@ -221,6 +224,7 @@ def name_languages(languages: Iterable[str], code: Mapping[str, str]) -> str:
     return ",".join(sorted(code.get(language, language) for language in languages))
 
 
-def name_range(low: int, high: int) -> str:
+def name_range(numbers: Collection[int]) -> str:
     """ "400", or "400 to 1,000"."""
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    low, high = f"{min(numbers):,}", f"{max(numbers):,}"
+    return low if low == high else f"{low} to {high}"

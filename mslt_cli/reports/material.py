@@ -9,9 +9,9 @@ import numpy as np
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
 from mslt_cli.reports.cells import ReportTable, percent
-from mslt_cli.reports.comparable import Request, make_grid
+from mslt_cli.reports.comparable import Request, make_grid, name_grids
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
-from mslt_cli.reports.grid import Grid, Group, name_grids, name_range, name_seeds
+from mslt_cli.reports.grid import Grid, Group, name_range, name_seeds
 from mslt_cli.reports.statistics import detectable_difference
 from mslt_cli.reports.task_facts import guess_accuracy, own_metric, paper_test_items
 from mslt_cli.store import languages as facts
@@ -47,7 +47,10 @@ class Material:
         """ISO 639-3 → ISO 15924."""
         self.available = [row for row in evaluations if row.origin == request.origin]
         printed = published_cells(store)
-        self._require_tasks({row.task for row in printed})
+        with_results = {row.task for row in printed} | {row.task for row in self.available}
+        for name in request.tasks:
+            if name not in with_results and (request.origin is None or name not in TASKS):
+                raise UnknownNameError("task with results", name, sorted(with_results))
         shown = printed if request.source in ("published", "both") else []
         self.published = [row for row in shown if not request.tasks or row.task in request.tasks]
         self.evaluations = self._evaluations(request.metric)
@@ -56,13 +59,6 @@ class Material:
         self._grids: dict[tuple[int, ...] | None, list[Grid]] = {}
         self._choices: dict[ChoiceSetting, list[Choice]] = {}
 
-    def _require_tasks(self, of_paper: set[str]) -> None:
-        published = self.request.source == "published"
-        tasks = of_paper if published else of_paper | {row.task for row in self.available}
-        for name in self.request.tasks:
-            if name not in tasks and (published or name not in TASKS):
-                raise UnknownNameError("task with results", name, sorted(tasks))
-
     def _evaluations(self, metric: str | None) -> list[StoredEvaluation]:
         """The evaluations that are asked for, one metric each: this one, or each task's own."""
         tasks, models = self.request.tasks, self.request.models
@@ -70,8 +66,8 @@ class Material:
         for row in self.available:
             if (not tasks or row.task in tasks) and (not models or row.model in models):
                 groups.setdefault((row.task, row.split, row.scoring, row.model), {})[row.metric] = row
-        names = [metric or own_metric(task, list(group)) for (task, *_), group in groups.items()]
-        return [group[name] for name, group in zip(names, groups.values(), strict=True) if name in group]
+        chosen = (group.get(metric or own_metric(task, list(group))) for (task, *_), group in groups.items())
+        return [row for row in chosen if row is not None]
 
     # -- what the store has ------------------------------------------------------------------------
 
@@ -119,13 +115,13 @@ class Material:
 
     def groups(self, table: ReportTable, include: Sequence[str] = ()) -> Iterator[Group]:
         """The combinations of each grid that a view of one size is about; of a grid without any, the table notes it."""
-        include, k = include or self.request.include, self.request.k
+        include = include or self.request.include
         for grid in self.grids:
-            group = grid.group(k, self.request.pool, include)
+            group = grid.group(self.request.k, self.request.pool, include)
             if group.trained:
                 yield group
             else:
-                table.notes.append(self.nothing_trained(grid, k, include))
+                table.notes.append(self.nothing_trained(grid, include))
 
     def printed(self, number: int) -> list[Published]:
         """The cells of a table of the paper; none where what is asked for is not what the paper prints."""
@@ -134,15 +130,15 @@ class Material:
 
     # -- what a reader has to know -----------------------------------------------------------------
 
-    def nothing_trained(self, grid: Grid, k: int, include: Sequence[str]) -> str:
-        """That a grid has no combinations of a size, and the command that trains them."""
-        pool, about = self.request.pool, grid.about
+    def nothing_trained(self, grid: Grid, include: Sequence[str]) -> str:
+        """That a grid has no combinations of the size that is asked for, and the command that trains them."""
+        k, pool, about = self.request.k, self.request.pool, grid.about
         held = f" with {grid.named(include)}" if include else ""
         out_of = f" out of {grid.named(pool)}" if pool else ""
         note = f"{grid.label}: no combination of {k}{held}{out_of} was trained."
-        if not pool and not include:
-            note += f" `mslt train --task {about.task} --model {about.model} --all-combinations -k {k}` trains them."
-        return note
+        if held or out_of:
+            return note
+        return f"{note} `mslt train --task {about.task} --model {about.model} --all-combinations -k {k}` trains them."
 
     def grid_notes(self, grid: Grid, *, sizes: Sequence[int] = (), include: Sequence[str] = ()) -> list[str]:
         """Completeness of a grid, the score of a guess, and what its test data can show.
@@ -153,15 +149,15 @@ class Material:
         """
         about, include = grid.about, include or self.request.include
         counts = "; ".join(self._count_trained(grid, k, include) for k in sizes or (self.request.k,))
-        seeds = name_seeds(draw for trained in grid.trained.values() for draw in trained.draws)
+        draws = [draw for trained in grid.trained.values() for draw in trained.scores]
+        budget = " and ".join(f"{n:,}" for n in sorted({n for *_, n in draws}))
         whose = "own runs" if about.origin == "own" else "shipped with mslt"
         targets = ", ".join(self.code.get(target, target) for target in grid.targets)
-        budget = " and ".join(f"{n:,}" for n in grid.examples)
         guess = grid.guess()
         return [
             f"{grid.label} ({whose}): {about.metric} on {about.split}, %, mean over {targets}; {budget} examples; "
-            f"seeds {seeds}; {counts}.",
-            f"With {name_range(*grid.rows)} items × {len(grid.targets)} languages, "
+            f"seeds {name_seeds(draws)}; {counts}.",
+            f"With {grid.rows} items × {len(grid.targets)} languages, "
             + UNSEEN.format(points=100 * grid.detectable())
             + ("." if guess is None else f"; a guess scores {percent(guess)}."),
             *(f"{grid.label}: {note}." for note in grid.notes),
@@ -181,14 +177,14 @@ class Material:
         """What the paper's test data can show at the scores that it prints, and the score of a guess."""
         notes = []
         for task in tasks:
+            parts = []
             rows = [row for row in self.published if row.task == task and row.paper_table == 1]
             scores = [row.score_percent for row in rows if row.score_percent is not None]
-            parts = []
             if scores and (items := paper_test_items(task)):
                 share = float(np.mean(scores)) / 100
                 halves = [Z * math.sqrt(share * (1 - share) / n) for n in items]
                 unseen = UNSEEN.format(points=100 * detectable_difference(halves))
-                parts.append(f"with {name_range(min(items), max(items))} items × {len(items)} languages, {unseen}")
+                parts.append(f"with {name_range(items)} items × {len(items)} languages, {unseen}")
             if (guess := guess_accuracy(task)) is not None:
                 parts.append(f"a guess scores {percent(guess)}")
             if parts:
@@ -197,9 +193,9 @@ class Material:
 
     def without_metric(self) -> list[str]:
         """What is asked for and lacks the metric: "xnli with e5-small"."""
-        scored = {(row.task, row.model) for row in self.evaluations}
-        rows = self._evaluations(None) if self.request.metric else []
-        return sorted({f"{row.task} with {row.model}" for row in rows if (row.task, row.model) not in scored})
+        asked = self._evaluations(None) if self.request.metric else []
+        lacking = {(row.task, row.model) for row in asked}.difference((row.task, row.model) for row in self.evaluations)
+        return sorted(f"{task} with {model}" for task, model in lacking)
 
     def missing_runs(self) -> MissingFactsError:
         """What there is instead of the runs that are asked for, and the command that would make these."""
@@ -207,16 +203,16 @@ class Material:
         models = {about.model for about in self.evaluations}
         sizes = sorted({len(run.sources) for run in self.runs if run.sources and run.model in models})
         whose = "own runs" if request.origin == "own" else "shipped runs"
-        asked = [*(f"of {name}" for name in request.tasks), *(f"with {name}" for name in request.models)]
-        asked += [f"by {request.metric}"] if request.metric else []
-        asked += [f"of {request.examples:,} examples"] if request.examples is not None else []
-        asked += [f"with {name}={value}" for name, value in request.where.items()]
-        message = f"There are no {' '.join([whose, *asked])}."
         if sizes and request.k not in sizes:
             message = f"There are no {whose} of combinations of {request.k}: there are of {', '.join(map(str, sizes))}."
-        elif self.available:
-            there = sorted({(row.task, row.model, row.metric) for row in self.available})[:MOST_LISTED]
-            message += f" There are: {'; '.join(f'{task} with {model} ({metric})' for task, model, metric in there)}."
+        else:
+            asked = [f"of {name}" for name in request.tasks] + [f"with {name}" for name in request.models]
+            asked += [f"by {request.metric}"] if request.metric else []
+            asked += [f"of {request.examples:,} examples"] if request.examples is not None else []
+            asked += [f"with {name}={value}" for name, value in request.where.items()]
+            message = f"There are no {' '.join([whose, *asked])}."
+            there = sorted({f"{row.task} with {row.model} ({row.metric})" for row in self.available})[:MOST_LISTED]
+            message += f" There are: {'; '.join(there)}." if there else ""
         if request.origin == "own":
             task, model = (*request.tasks, "cldr")[0], (*request.models, "e5-small")[0]
             budget = f" --examples {request.examples}" if request.examples is not None else ""

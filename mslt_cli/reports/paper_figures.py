@@ -1,21 +1,14 @@
 """The paper's Figures 3, 4 and 5: of what it published, of runs and probes, or of both."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, LineChart, Panel, ReportTable, SizePoint, percent
-from mslt_cli.reports.grid import Grid, Group, name_languages
+from mslt_cli.reports.grid import Grid, name_languages
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_cells import (
-    count_cell,
-    end_cells,
-    mark_printed,
-    mean_cell,
-    published_cell,
-    series_cell,
-    trained_cell,
-)
+from mslt_cli.reports.score_cells import count_cell, mark_printed, published_cell
 from mslt_cli.store.probes import StoredProbe
 
 MOST_NAMED = 6
@@ -25,9 +18,8 @@ MOST_NAMED = 6
 def fig3(material: Material) -> ReportTable:
     """How mixed the languages are in models and runs, as `mslt probe` measured it."""
     probes = material.probes()
-    table = ReportTable(
-        "fig3", "How far training mixes the languages", [Head("model", right=False, label=bool(probes))]
-    )
+    title = "How far training mixes the languages"
+    table = ReportTable("fig3", title, [Head("model", right=False, label=bool(probes))])
     if not probes:
         table.notes.append(
             "The paper prints Figure 3 as maps, without numbers, and no probes of your own are asked for or stored: "
@@ -37,8 +29,7 @@ def fig3(material: Material) -> ReportTable:
     table.heads += [
         Head("metric", right=False, label=True),
         *(Head(key) for key in ("value", "low", "high", "layer")),
-        Head("corpus", right=False),
-        Head("languages", right=False),
+        *(Head(key, right=False) for key in ("corpus", "languages")),
         Head("n", "sentences"),
         Head("how", right=False),
         Head("run_id", "run", right=False),
@@ -47,29 +38,24 @@ def fig3(material: Material) -> ReportTable:
         "cka, retrieval: higher = more mixed; langid, centroid: lower = more mixed. 95 % intervals over sentences.",
         "The paper prints Figure 3 as maps; `mslt probe … --out figure3.pdf` draws them.",
     ]
-    last_layers: dict[tuple[Any, ...], int] = {}
-    weights: dict[str, set[str]] = {}
-    for row in probes:
-        weights.setdefault(row.label, set()).add(row.weights_sha256)
-        last_layers[_all_but_layer(row)] = max(last_layers.get(_all_but_layer(row), 0), row.layer)
-    lines: dict[str, list[tuple[str, tuple[Dot, ...]]]] = {}
-    layers: dict[str, set[int]] = {}
-    for row in probes:
-        if row.layer != last_layers[_all_but_layer(row)]:
-            continue
+    last_layers = {_all_but_layer(row): row.layer for row in sorted(probes, key=lambda row: row.layer)}
+    weights = Counter(label for label, _ in {(row.label, row.weights_sha256) for row in probes})
+    by_title: dict[str, list[tuple[str, StoredProbe]]] = {}
+    for row in (row for row in probes if row.layer == last_layers[_all_but_layer(row)]):
         label = row.label
-        if len(weights[label]) > 1:  # two runs of one combination, with other budgets
+        if weights[label] > 1:  # two runs of one combination, with other budgets
             label += f" {row.run_id[:6] or row.weights_sha256[:6]}"
         named = name_languages(row.languages, material.code)
         languages = named if len(row.languages) <= MOST_NAMED else f"{len(row.languages)} languages"
         table.rows.append(_probe_row(row, label, Cell(named, languages)))
         title = f"{row.metric}, {row.n:,} sentences of {row.corpus}, {languages}"
         title += f" ({row.pooling})" if row.pooling != "mean" else ""
-        lines.setdefault(title, []).append((label, (Dot("", row.value, row.low, row.high),)))
-        layers.setdefault(title, set()).add(row.layer)
-    panels = [
-        Panel(f"{title}; layer {' and '.join(map(str, sorted(layers[title])))}", lines[title][::-1]) for title in lines
-    ]
+        by_title.setdefault(title, []).append((label, row))
+    panels = []
+    for title, shown in by_title.items():
+        layers = " and ".join(map(str, sorted({row.layer for _, row in shown})))
+        lines = [(label, [Dot("", row.value, row.low, row.high)]) for label, row in reversed(shown)]
+        panels.append(Panel(f"{title}; layer {layers}", lines))
     table.chart = DotChart("value", panels)
     return table
 
@@ -107,16 +93,18 @@ def fig4(material: Material) -> ReportTable:
         by_size = {k: grid.group(k, request.pool, request.include) for k in sizes}
         groups = {k: group for k, group in by_size.items() if group.trained}
         if not groups:
-            table.notes.append(material.nothing_trained(grid, request.k, request.include))
+            table.notes.append(material.nothing_trained(grid, request.include))
             continue
-        table.heads.append(Head(grid.name.key, grid.label))
+        table.heads.append(grid.head)
+        points = []
         for k, group in groups.items():
-            rows.setdefault(k, {"k": count_cell(k)})[grid.name.key] = mean_cell(group, f"{k} source languages")
-        series.append((grid.label, [_size_point(k, group) for k, group in groups.items()]))
+            rows.setdefault(k, {"k": count_cell(k)})[grid.key] = group.mean_cell(f"{k} source languages")
+            points.append(SizePoint(k, 100 * group.mean, 100 * (group.sd or 0), len(group.trained)))
+        series.append((grid.label, points))
         table.notes += material.grid_notes(grid, sizes=list(groups))
-        pools = {k: {x for trained in group.trained for x in trained.languages} for k, group in groups.items()}
-        if len(set(map(frozenset, pools.values()))) > 1:
-            common = set.intersection(*pools.values())
+        pools = {k: frozenset().union(*group.trained) for k, group in groups.items()}
+        if len(set(pools.values())) > 1:
+            common = frozenset.intersection(*pools.values())
             hint = f" --pool {grid.named(common)} compares like with like." if len(common) >= max(pools) else ""
             parts = ", ".join(f"of {k} on {len(pool)}" for k, pool in pools.items())
             table.notes.append(f"{grid.label}: groups draw on different numbers of languages ({parts}).{hint}")
@@ -128,11 +116,6 @@ def fig4(material: Material) -> ReportTable:
     return table
 
 
-def _size_point(k: int, group: Group) -> SizePoint:
-    sd = group.sd or 0.0
-    return SizePoint(k, 100 * group.mean, 100 * (group.mean - sd), 100 * (group.mean + sd), len(group.trained))
-
-
 FIG5 = {"worst": "worst", "random": "mean of all", "best": "best", "sslt": "single source", "base": "as it is"}
 """The scores of Figure 5, by column."""
 
@@ -141,43 +124,41 @@ def fig5(material: Material) -> ReportTable:
     """The best and the worst combination against a single source."""
     title = f"The best and the worst combination of {material.request.k} against a single source"
     table = ReportTable("fig5", title, [Head("series", "task", right=False, label=True)])
-    scores = [Head(key, text) for key, text in FIG5.items()]
-    untrained = scores[-1:] if any(grid.baseline for grid in material.grids) else []
-    table.heads += [*scores[:-1], Head("gap", "best − worst"), *untrained]
+    *scores, untrained = (Head(key, text) for key, text in FIG5.items())
+    table.heads += [*scores, Head("gap", "best − worst")]
+    table.heads += [untrained] if any(grid.baseline for grid in material.grids) else []
     ends = {(row.task, row.method): row for row in material.printed(1) if row.method in ("min", "max")}
     tasks = list(dict.fromkeys(task for task, _ in ends))
     table.notes += material.paper_notes(tasks)
+    rows = []
     for task in tasks:
-        low, high = ends[task, "min"], ends[task, "max"]
-        gap, marks = (high.score_percent or 0) - (low.score_percent or 0), mark_printed(table, 5)
-        table.rows.append(
-            {
-                "series": Cell(f"{task}.published", f"{task} (paper)", "published", low.source, marks=marks),
-                "worst": published_cell(low),
-                "best": published_cell(high),
-                "gap": Cell(round(gap, 2), f"{gap:.2f}", "computed", "of the two published numbers"),
-            }
-        )
+        low, high, marks = ends[task, "min"], ends[task, "max"], mark_printed(table, 5)
+        series = Cell(f"{task}.published", f"{task} (paper)", "published", low.source, marks=marks)
+        row = {"series": series, "worst": published_cell(low), "best": published_cell(high)}
+        gap = row["best"].value - row["worst"].value
+        rows.append(row | {"gap": Cell(round(gap, 2), f"{gap:.2f}", "computed", "of the two published numbers")})
     for group in material.groups(table):
-        grid, cells = group.grid, end_cells(group)
-        single, gap = _single_source_cell(grid, material.request.pool), cells["max"].value - cells["min"].value
-        base = grid.baseline
+        grid, base, cells = group.grid, group.grid.baseline, group.end_cells()
+        gap = cells["max"].value - cells["min"].value
         row = {
-            "series": series_cell(grid),
+            "series": grid.name_cell,
             "worst": cells["min"],
             "random": cells["random"],
             "best": cells["max"],
-            "sslt": single,
-            "base": trained_cell(grid, base, percent(base.mean), "without training") if base else Cell(),
+            "sslt": _single_source_cell(grid, material.request.pool),
+            "base": grid.cell(base, percent(base.mean), "without training") if base else Cell(),
             "gap": Cell(gap, f"{gap:.2f}", "computed", "of the two means"),
         }
-        table.rows.append(row)
-        if single.value is None:
-            table.notes.append(
-                f"{grid.label}: no single source was trained. `mslt train … --all-combinations -k 1` does."
-            )
+        if row["sslt"].value is None:
+            hint = "`mslt train … --all-combinations -k 1` does."
+            table.notes.append(f"{grid.label}: no single source was trained. {hint}")
+        rows.append(row)
         table.notes += material.grid_notes(grid)
-    lines = [(row["series"].text, _dots(row)) for row in reversed(table.rows)]
+    table.rows += rows
+    lines = []
+    for row in reversed(rows):
+        scored = {name: row[key].value for key, name in FIG5.items() if key in row}
+        lines.append((row["series"].text, [Dot(name, x) for name, x in scored.items() if x is not None]))
     table.chart = DotChart("score, %", [Panel("", lines)], joined=True) if lines else None
     return table
 
@@ -185,13 +166,9 @@ def fig5(material: Material) -> ReportTable:
 def _single_source_cell(grid: Grid, pool: Sequence[str]) -> Cell:
     """What training on English alone scores; of all single sources the mean, where English is not among them."""
     singles = grid.group(1, pool)
-    if english := singles.by_languages.get(("eng",)):
-        return trained_cell(grid, english, f"{percent(english.mean)} (en)", "SSLT(en)")
+    if english := singles.trained.get(("eng",)):
+        return grid.cell(english, f"{percent(english.mean)} (en)", "SSLT(en)")
     if not singles.trained:
         return Cell()
-    cell = mean_cell(singles, "single sources, for English is not among them")
+    cell = singles.mean_cell("single sources, for English is not among them")
     return replace(cell, text=f"{cell.text} (mean of {len(singles.trained)})")
-
-
-def _dots(row: Mapping[str, Cell]) -> list[Dot]:
-    return [Dot(FIG5[key], row[key].value) for key in FIG5 if key in row and isinstance(row[key].value, float)]

@@ -1,7 +1,7 @@
 """The paper's tables (and Figure 6, which is Table 6): of its published numbers, of runs, or of both side by side."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,18 +9,9 @@ import numpy as np
 
 from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, mark_guess, percent
 from mslt_cli.reports.criteria_choices import Choice, choice_notes
-from mslt_cli.reports.grid import Group, Trained, compare_with_best, name_languages
+from mslt_cli.reports.grid import Combination, Group, Trained, compare_with_best, name_languages
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_cells import (
-    choice_cell,
-    count_cell,
-    criterion_cell,
-    end_cells,
-    mark_printed,
-    mean_cell,
-    published_cell,
-    score_cell,
-)
+from mslt_cli.reports.score_cells import choice_cell, count_cell, criterion_cell, printed_head, published_cell
 from mslt_cli.reports.task_facts import guess_accuracy
 from mslt_cli.store.results import Published
 
@@ -52,38 +43,42 @@ def table2(material: Material) -> ReportTable:
 
 def _criteria_table(material: Material, number: int, title: str, include: Sequence[str]) -> ReportTable:
     table = ReportTable(f"table{number}", title, [CRITERION])
-    rows: Rows = {method: {CRITERION.key: criterion_cell(method)} for method in ("min", *METHODS, "random", "max")}
-    printed = _add_columns(material, table, number, rows, lambda row: row.method)
+    rows = _criterion_rows("min", *METHODS, "random", "max")
+    printed = _add_printed(material, table, number, rows, lambda row: row.method)
+    table.heads += [grid.head for grid in material.grids]
     table.notes += material.paper_notes(printed) if number == 1 else []
     for group in material.groups(table, include):
         grid, choices = group.grid, material.choices(group.grid, include)
-        for method, cell in (end_cells(group) | _choice_cells(group, choices)).items():
-            rows[method][grid.name.key] = cell
+        for method, cell in (group.end_cells() | _choice_cells(group, choices)).items():
+            rows[method][grid.key] = cell
         table.notes += [
             *material.grid_notes(grid, include=include),
             *choice_notes(choices, METHODS),
             f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).",
         ]
-    table.rows += [cells for cells in rows.values() if len(cells) > 1]  # not lines that nobody has a number for
+    table.rows += _with_numbers(rows)
     return table
 
 
-def _add_columns(
+def _criterion_rows(*methods: str) -> Rows:
+    return {method: {CRITERION.key: criterion_cell(method)} for method in methods}
+
+
+def _with_numbers(rows: Rows) -> list[dict[str, Cell]]:
+    """Not lines that nobody has a number for."""
+    return [cells for cells in rows.values() if len(cells) > 1]
+
+
+def _add_printed(
     material: Material, table: ReportTable, number: int, rows: Rows, row_of: Callable[[Published], Any]
 ) -> list[str]:
-    """Add a column for each task that the paper prints, with its cells, and one for each grid; returns the tasks."""
+    """Add a column for each task that the paper prints, with its cells; returns the tasks."""
     printed = material.printed(number)
     tasks = list(dict.fromkeys(row.task for row in printed))
     table.heads += [printed_head(table, number, task) for task in tasks]
-    table.heads += [Head(grid.name.key, grid.label) for grid in material.grids]
     for row in printed:
         rows.setdefault(row_of(row), {})[f"{row.task}.published"] = published_cell(row)
     return tasks
-
-
-def printed_head(table: ReportTable, number: int, task: str) -> Head:
-    """The column of a task in a table of the paper, with its footnotes."""
-    return Head(f"{task}.published", f"{task} (paper)", marks=mark_printed(table, number, task))
 
 
 def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
@@ -105,48 +100,41 @@ def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
 def table3(material: Material) -> tuple[ReportTable, ReportTable]:
     """The best combinations of each task; and how often each language is in them."""
     table = ReportTable("table3", "", [Head("rank", label=True)])
-    top, printed = material.request.top, material.printed(3)
-    columns: dict[str, list[Cell]] = {}
-    for task in dict.fromkeys(row.task for row in printed):
-        table.heads.append(replace(printed_head(table, 3, task), right=False))
-        for row in sorted((row for row in printed if row.task == task), key=lambda row: row.rank or 0)[:top]:
-            languages = ",".join(row.languages)
-            columns.setdefault(f"{task}.published", []).append(Cell(languages, languages, "published", row.source))
+    rows: Rows = {}
+    _add_printed(material, table, 3, rows, lambda row: row.rank)
     for group in material.groups(table):
-        name = group.grid.name
-        table.heads.append(Head(name.key, name.label, right=False))
-        for trained in group.ranked[:top]:
-            cell = score_cell(group, trained)
+        table.heads.append(group.grid.head)
+        for i, trained in enumerate(group.ranked[: material.request.top], start=1):
+            cell = group.score_cell(trained)
             languages, more = cell.more["languages"], {"score": cell.value, "rank": cell.more["rank"]}
             cell = replace(cell, value=languages, text=f"{languages}  {percent(trained.mean)}", more=more)
-            columns.setdefault(name.key, []).append(cell)
+            rows.setdefault(i, {})[group.grid.key] = cell
         table.notes += material.grid_notes(group.grid)
-    n = max(map(len, columns.values()), default=0)
-    table.title = f"The best {n} combinations"
-    table.rows += [
-        {"rank": count_cell(i + 1), **{key: cells[i] for key, cells in columns.items() if i < len(cells)}}
-        for i in range(n)
-    ]
-    return table, _count_languages(table.heads[1:], columns, n)
+    table.heads[1:] = [replace(head, right=False) for head in table.heads[1:]]
+    table.rows += [{"rank": count_cell(rank), **rows[rank]} for rank in sorted(rows)[: material.request.top]]
+    table.title = f"The best {len(table.rows)} combinations"
+    return table, _count_languages(table)
 
 
-def _count_languages(heads: Sequence[Head], columns: Mapping[str, Sequence[Cell]], top: int) -> ReportTable:
+def _count_languages(best: ReportTable) -> ReportTable:
     """How often each language is in the best combinations: of the paper's tasks together, and of each column."""
-    title = f"How often each language is in the best {top} combinations"
+    title = f"How often each language is in the best {len(best.rows)} combinations"
     table = ReportTable("languages", title, [Head("language", right=False, label=True)])
-    counts = {key: Counter(x for cell in cells for x in cell.value.split(",")) for key, cells in columns.items()}
+    counts: dict[str, Counter[str]] = {}
+    for head in best.heads[1:]:
+        combinations = [row[head.key].value for row in best.rows if head.key in row]
+        counts[head.key] = Counter(x for languages in combinations for x in languages.split(","))
     of_paper = sum((count for key, count in counts.items() if key.endswith(".published")), Counter[str]())
     if of_paper:
         table.heads.append(Head("paper", "paper, all tasks"))
         counts = {"paper": of_paper, **counts}
-    table.heads += [Head(head.key, head.text) for head in heads]
-    languages = {language for count in counts.values() for language in count}
+    table.heads += [Head(head.key, head.text) for head in best.heads[1:]]
     first = ["paper"] if of_paper else list(counts)
-    ordered = sorted(languages, key=lambda language: (*(-counts[key][language] for key in first), language))
+    languages = sorted(set().union(*counts.values()), key=lambda x: (*(-counts[key][x] for key in first), x))
     source = "times in the best combinations above"
     table.rows += [
         {"language": Cell(x, x), **{key: count_cell(count[x], source) for key, count in counts.items()}}
-        for x in ordered
+        for x in languages
     ]
     return table
 
@@ -156,25 +144,26 @@ def table4(material: Material) -> ReportTable:
     title = "Mean score by the number of distinct writing systems; ± is the spread over combinations"
     table = ReportTable("table4", title, [Head("scripts", "writing systems", label=True)])
     rows: Rows = {}
-    _add_columns(material, table, 4, rows, lambda row: int(row.selection[-1]))
+    _add_printed(material, table, 4, rows, lambda row: int(row.selection[-1]))
+    table.heads += [grid.head for grid in material.grids]
     for group in material.groups(table):
         grid = group.grid
         unknown: set[str] = set()
-        by_scripts: dict[int, list[Trained]] = {}
-        for trained in group.trained:
-            script = {language: material.script.get(language) for language in trained.languages}
-            if all(script.values()):
-                by_scripts.setdefault(len(set(script.values())), []).append(trained)
-            unknown.update(language for language in script if not script[language])
+        by_scripts: dict[int, dict[Combination, Trained]] = {}
+        for languages, trained in group.trained.items():
+            unknown_here = {language for language in languages if not material.script.get(language)}
+            unknown |= unknown_here
+            if not unknown_here:
+                scripts = {material.script[language] for language in languages}
+                by_scripts.setdefault(len(scripts), {})[languages] = trained
         if unknown:
             named = grid.named(unknown)
             table.notes.append(f"The script of {named} is not known: combinations with it are left out.")
-        for scripts, combinations in by_scripts.items():
-            cell = mean_cell(Group(grid, tuple(combinations)), f"{scripts} distinct scripts")
-            rows.setdefault(scripts, {})[grid.name.key] = cell
+        for n, combinations in by_scripts.items():
+            rows.setdefault(n, {})[grid.key] = Group(grid, combinations).mean_cell(f"{n} distinct scripts")
         table.notes += material.grid_notes(grid)
     source = "distinct ISO 15924 scripts (data/langs)"
-    table.rows += [{"scripts": count_cell(scripts, source), **rows[scripts]} for scripts in sorted(rows)]
+    table.rows += [{"scripts": count_cell(n, source), **rows[n]} for n in sorted(rows)]
     return table
 
 
@@ -182,25 +171,24 @@ def table6(material: Material) -> ReportTable:
     """The least against the most diverse combination, by criterion."""
     table = ReportTable("table6", "The most diverse combination against the least diverse one", [CRITERION])
     columns, rows = _compare_ends(material, table)
+    table.rows += rows
     least, most = ENDS
     for head in columns:
         table.heads.append(replace(head, key=f"{head.key}.{least}", text=f"{head.text}: least"))
         table.heads.append(Head(f"{head.key}.{most}", ENDS[most]))
-    table.rows += rows.values()
     return table
 
 
 def fig6(material: Material) -> ReportTable:
     """Table 6 as a figure: what diversity gains under each criterion."""
-    table = ReportTable(
-        "fig6", "Points that the most diverse combination gains over the least diverse one", [CRITERION]
-    )
+    title = "Points that the most diverse combination gains over the least diverse one"
+    table = ReportTable("fig6", title, [CRITERION])
     columns, rows = _compare_ends(material, table)
     panels = []
     for head, guess in columns.items():
         lines = []
-        for row in reversed(rows.values()):
-            cells = {name: row[f"{head.key}.{end}"] for end, name in ENDS.items() if f"{head.key}.{end}" in row}
+        for row in reversed(rows):
+            cells = {name: row.get(f"{head.key}.{end}", Cell()) for end, name in ENDS.items()}
             scored = {name: cell for name, cell in cells.items() if isinstance(cell.value, float)}
             lines.append((row[CRITERION.key].text, [Dot(name, cell.value) for name, cell in scored.items()]))
             if len(scored) == len(ENDS):
@@ -208,7 +196,7 @@ def fig6(material: Material) -> ReportTable:
         values = [dot.value for _, dots in lines for dot in dots]
         panels.append(Panel(head.text, lines, marks=mark_guess(guess, values)))
     table.heads += columns
-    table.rows += rows.values()
+    table.rows += rows
     table.chart = DotChart("score, %", panels, joined=True) if panels else None
     return table
 
@@ -220,9 +208,9 @@ def _gain_cell(least: Cell, most: Cell) -> Cell:
     return Cell(round(gain, 10), f"{gain:+.2f}", "computed", source, more)
 
 
-def _compare_ends(material: Material, table: ReportTable) -> tuple[dict[Head, float | None], Rows]:
+def _compare_ends(material: Material, table: ReportTable) -> tuple[dict[Head, float | None], list[dict[str, Cell]]]:
     """The columns of Table 6, with what a guess scores there (0..1); and its rows, a cell for each end of a column."""
-    rows: Rows = {method: {CRITERION.key: criterion_cell(method)} for method in (*DIVERSE, "average")}
+    rows = _criterion_rows(*DIVERSE, "average")
     printed = material.printed(6)
     tasks = list(dict.fromkeys(row.task for row in printed))
     columns = {replace(printed_head(table, 6, task), key=task): guess_accuracy(task) for task in tasks}
@@ -231,17 +219,17 @@ def _compare_ends(material: Material, table: ReportTable) -> tuple[dict[Head, fl
     table.notes += material.paper_notes(tasks)
     for group in material.groups(table):
         grid, choices = group.grid, material.choices(group.grid, material.request.include)
-        columns[Head(grid.name.key, grid.label)] = guess_accuracy(grid.about.task)
+        columns[grid.head] = guess_accuracy(grid.about.task)
         by_name = {choice.criterion: choice for choice in choices if not choice.problem}
         for end, name in ENDS.items():
-            key, values = f"{grid.name.key}.{end}", []
+            cells = {}
             for choice in (by_name[method] for method in DIVERSE if method in by_name):
-                cell = choice_cell(group, choice, choice.most if name == "most diverse" else choice.least)
-                rows[choice.criterion][key] = cell
-                values += [] if cell.value is None else [cell.value]
-            if values:
-                mean = float(np.mean(values))
-                source = f"mean of the {len(values)} criteria above"
-                rows["average"][key] = Cell(mean, f"{mean:.2f}", "computed", source)
+                chosen = choice.most if name == "most diverse" else choice.least
+                cells[choice.criterion] = choice_cell(group, choice, chosen)
+            if values := [cell.value for cell in cells.values() if cell.value is not None]:
+                mean, source = float(np.mean(values)), f"mean of the {len(values)} criteria above"
+                cells["average"] = Cell(mean, f"{mean:.2f}", "computed", source)
+            for method, cell in cells.items():
+                rows[method][f"{grid.key}.{end}"] = cell
         table.notes += [*material.grid_notes(grid), *choice_notes(choices, DIVERSE)]
-    return columns, {method: row for method, row in rows.items() if len(row) > 1}
+    return columns, _with_numbers(rows)

@@ -100,19 +100,8 @@ def report(
     source = source or ("both" if any(row.origin == "own" for row in evaluations) else "published")
     if source not in ORIGINS:
         raise UnknownNameError("source of results", source, list(ORIGINS))
-    request = Request(
-        source=source,
-        tasks=tuple(find_task(name).variant if name.endswith(".toml") else name for name in tasks),
-        models=tuple(models),
-        metric=metric,
-        examples=examples,
-        where=where or {},
-        mix_budgets=mix_budgets,
-        k=k,
-        top=top,
-        include=include,
-        pool=pool,
-    )
+    tasks = [find_task(name).variant if name.endswith(".toml") else name for name in tasks]
+    request = Request(source, tasks, models, metric, examples, where or {}, mix_budgets, k, top, include, pool)
     material = Material(store, request, evaluations)
     tables: list[ReportTable] = []
     errors: list[MsltError] = []

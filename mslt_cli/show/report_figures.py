@@ -29,8 +29,7 @@ def _lines(chart: LineChart) -> Any:
     for i, (label, steps) in enumerate(chart.series):
         shift = 0.05 * (i - (len(chart.series) - 1) / 2)  # so that no interval hides another
         at, means = [step.x + shift for step in steps], [step.mean for step in steps]
-        spread = [[step.mean - step.low for step in steps], [step.high - step.mean for step in steps]]
-        axes.errorbar(at, means, spread, capsize=3, label=plain(label), **look(i))
+        axes.errorbar(at, means, [step.sd for step in steps], capsize=3, label=plain(label), **look(i))
         for x, step in zip(at, steps, strict=True):
             place = (x, step.mean)
             axes.annotate(f"n = {step.n}", place, (6, -11), textcoords="offset points", fontsize=7, color=GREY)
