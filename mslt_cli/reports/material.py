@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +24,8 @@ from mslt_cli.tasks import TASKS
 
 MOST_LISTED = 8
 """Evaluations that an error lists."""
+Sizes = Literal["k", "k and 1", "all", "none"]
+"""Of which combinations a view takes the runs: others may differ in budget and recipe."""
 UNSEEN = "differences under {points:.1f} points can't be seen"
 
 
@@ -56,7 +59,7 @@ class Material:
         self.evaluations = self._evaluations(request.metric)
         self.grids: list[Grid] = []
         """Those that the view at hand shows; see `take_grids`."""
-        self._grids: dict[tuple[int, ...] | None, list[Grid]] = {}
+        self._grids: dict[Sizes, list[Grid]] = {"none": []}
         self._choices: dict[ChoiceSetting, list[Choice]] = {}
 
     def _evaluations(self, metric: str | None) -> list[StoredEvaluation]:
@@ -84,21 +87,23 @@ class Material:
             for row in self.evaluations
         ]
 
-    def take_grids(self, sizes: tuple[int, ...] | None) -> None:
-        """Show the grids of the combinations of some sizes; None = of all.
+    def take_grids(self, which: Sizes) -> None:
+        """Show the grids of the combinations of some sizes.
 
         Raises:
             UsageError: their runs differ in budget or recipe.
             DataError: they have no target in common.
         """
-        if sizes not in self._grids:
-            runs = [run for run in self.runs if sizes is None or not run.sources or len(run.sources) in sizes]
+        if which not in self._grids:
+            k = self.request.k
+            sizes = {"k": (0, k), "k and 1": (0, 1, k)}.get(which)  # 0: the model as it is
+            runs = [run for run in self.runs if sizes is None or len(run.sources) in sizes]
             grids = [
                 make_grid(about, name, runs, scores, self.request, self.code)
                 for (about, name), scores in zip(name_grids(self.evaluations).items(), self._scores, strict=True)
             ]
-            self._grids[sizes] = [grid for grid in grids if grid is not None]
-        self.grids = self._grids[sizes]
+            self._grids[which] = [grid for grid in grids if grid is not None]
+        self.grids = self._grids[which]
 
     def choices(self, grid: Grid, include: Sequence[str]) -> list[Choice]:
         """What all criteria choose out of the combinations that hold `include` (ISO 639-3)."""

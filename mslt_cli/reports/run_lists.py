@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mslt_cli.errors import UnknownNameError, UsageError
@@ -15,20 +14,18 @@ SHA256_DIGITS = 64
 
 
 class TransferMean(NamedTuple):
-    """The mean of a run's scores in one evaluation over the targets that it was not trained on."""
+    """The mean of a run's scores, in percent, in one evaluation over the targets that it was not trained on."""
 
     evaluated: str
     """The task."""
     scoring: str
     metric: str
     mean: float
-    """In percent."""
     targets: int
-    """How many targets these are."""
+    """How many these are."""
 
 
-@dataclass(frozen=True)
-class RunDifference:
+class RunDifference(NamedTuple):
     """What differs between two runs."""
 
     first: StoredRun
@@ -44,12 +41,8 @@ def list_runs(
 ) -> list[tuple[StoredRun, list[TransferMean]]]:
     """List runs, the newest first, each with its mean in each of its evaluations.
 
-    Args:
-        store: with results.
-        tasks: that they were trained for or evaluated on; empty = all.
-        models: names; empty = all.
-        examples: the budget; None = any.
-        source: "runs" (the default) = own ones, "shipped", or "both".
+    A task is one that a run was trained for or evaluated on; none = any, as with models. The source is "runs" (the
+    default: own ones), "shipped" or "both".
     """
     runs = find_runs(store, origin={"shipped": "shipped", "published": "", "both": None}.get(source or "runs", "own"))
     by_run: dict[str, list[StoredScore]] = {}
@@ -77,64 +70,53 @@ def _transfer_means(scores: Sequence[StoredScore]) -> list[TransferMean]:
 
 
 def read_run_details(store: Store, names: Sequence[str]) -> tuple[StoredRun, list[StoredScore]]:
-    """Read a run and its scores by task, split, target and metric, with ISO 639-1 codes where there are any.
-
-    Args:
-        store: with results.
-        names: the first digits of its id, alone in the list.
-
-    Raises:
-        UsageError: there is not one name, or several runs begin so.
-        UnknownNameError: no run begins so.
-    """
-    ((run, scores),) = _details(store, names, "run 1a2b3c4d")
+    """Read the one run that is named, and its scores by task, split, target and metric; raises as `_read_runs`."""
+    ((run, scores),) = _read_runs(store, names, "run 1a2b3c4d")
     return run, scores
 
 
 def compare_settings_and_scores(store: Store, names: Sequence[str]) -> RunDifference:
-    """Compare two runs: what determined them, and their scores.
-
-    Args:
-        store: with results.
-        names: the first digits of two ids.
-
-    Raises:
-        UsageError: there are not two names, or several runs begin so.
-        UnknownNameError: no run begins so.
-    """
-    (first, scores), (other, further) = _details(store, names, "diff 1a2b3c4d 5e6f7a8b")
+    """Compare the two runs that are named: what determined them, and their scores; raises as `_read_runs`."""
+    (first, scores), (other, other_scores) = _read_runs(store, names, "diff 1a2b3c4d 5e6f7a8b")
     a, b = (flatten({**run.identity, "environment": run.environment}) for run in (first, other))
     settings = [
         {"what": name, "first": short_text(a.get(name)), "other": short_text(b.get(name))}
         for name in a | b
         if a.get(name) != b.get(name)
     ]
-    by_key = {_key(score): score for score in further}
+    by_key = {_key(score): score for score in other_scores}
     pairs = [(score, by_key[_key(score)]) for score in scores if _key(score) in by_key]
     return RunDifference(first, other, settings, pairs)
 
 
 def _key(score: StoredScore) -> tuple[str, ...]:
-    return score.task, score.split, score.scoring, score.metric, score.target
+    return score.task, score.split, score.target, score.metric, score.scoring
 
 
-def _details(store: Store, names: Sequence[str], example: str) -> list[tuple[StoredRun, list[StoredScore]]]:
-    """As many runs as the example names, by the first digits of their ids, each with its scores."""
+def _read_runs(store: Store, names: Sequence[str], example: str) -> list[tuple[StoredRun, list[StoredScore]]]:
+    """As many runs as the example names, by the first digits of their ids, each with its scores.
+
+    Languages are ISO 639-1 codes where there are any.
+
+    Raises:
+        UsageError: there are more or fewer names, or several runs begin so.
+        UnknownNameError: no run begins so.
+    """
     count = len(example.split()) - 1
     if len(names) != count:
         wanted = "1 run" if count == 1 else f"{count} runs"
         raise UsageError(f"It takes {wanted}, and {len(names)} are named: `mslt report {example}`.")
     code = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in facts.all_languages(store)}
-    details = []
+    runs = []
     for name in names:
         run = find_one_run(store, name)
         if run is None:
             hint = f"Write the first {LEAST_DIGITS} digits of its id or more; `mslt report runs` lists them."
             raise UnknownNameError("run", name, (), hint)
-        scores = sorted(stored_scores(store, run_id=run.run_id), key=lambda s: (s.task, s.split, s.target, s.metric))
+        scores = sorted(stored_scores(store, run_id=run.run_id), key=_key)
         run = run._replace(sources=tuple(code.get(source, source) for source in run.sources))
-        details.append((run, [score._replace(target=code.get(score.target, score.target)) for score in scores]))
-    return details
+        runs.append((run, [score._replace(target=code.get(score.target, score.target)) for score in scores]))
+    return runs
 
 
 def short_text(value: Any) -> str:

@@ -33,8 +33,7 @@ class Estimate:
 def average_ranks(values: Sequence[float] | Floats) -> Floats:
     """Ranks from 1, lowest first, shape (n,); equal values share the mean of theirs."""
     _, inverse, counts = np.unique(np.asarray(values, np.float64), return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks: Floats = (ends - (counts - 1) / 2)[inverse]
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     return ranks
 
 
@@ -91,7 +90,7 @@ def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats], *, inter
 
     Args:
         a, b: by seed, scores on the same targets, shape (T,).
-        interval: whether it is wanted beside p; it costs fifty times as much.
+        interval: whether it is wanted beside p, for it costs fifty times as much.
 
     Source:
         Student 1908, with the degrees of freedom of Satterthwaite 1946; the sum of variances as in Owen 2007, The
@@ -117,14 +116,14 @@ def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats], *, inter
 
 
 def tied_for_best(differences: Sequence[Estimate]) -> tuple[list[float], list[bool]]:
-    """Which combinations cannot be told from the best one, by the differences of the best one less each of them.
+    """For each difference of the best combination less another: p, corrected by Holm, and whether they are tied.
 
-    Returns:
-        p of each, corrected by Holm; and whether it is tied with the best one. What cannot be tested is.
+    What cannot be tested is tied.
     """
-    holm_p = iter(holm([difference.p for difference in differences if not math.isnan(difference.p)]))
-    corrected = [math.nan if math.isnan(difference.p) else next(holm_p) for difference in differences]
-    return corrected, [math.isnan(p) or p >= ALPHA for p in corrected]
+    p = np.array([difference.p for difference in differences])
+    is_tested = ~np.isnan(p)
+    p[is_tested] = holm(p[is_tested].tolist())
+    return p.tolist(), (~(p < ALPHA)).tolist()
 
 
 def detectable_difference(half_widths: Sequence[float] | Floats) -> float:
@@ -143,9 +142,7 @@ def detectable_difference(half_widths: Sequence[float] | Floats) -> float:
 
 def student_p(t: float, freedom: float) -> float:
     """Two-sided p of Student's t; degrees of freedom need not be whole."""
-    if math.isinf(t):
-        return 0.0
-    return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+    return 0.0 if math.isinf(t) else incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
 
 
 def student_quantile(probability: float, freedom: float) -> float:

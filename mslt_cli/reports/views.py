@@ -1,13 +1,13 @@
 """`report`: the paper's tables and figures, and what it lacks: of its numbers, of own runs, or side by side."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.reports import criteria_and_ties, paper_figures, paper_tables
 from mslt_cli.reports.cells import Head, ReportTable
 from mslt_cli.reports.comparable import ORIGINS, Request
-from mslt_cli.reports.material import Material
+from mslt_cli.reports.material import Material, Sizes
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.runs import stored_evaluations
@@ -27,8 +27,7 @@ class View(NamedTuple):
     make: Callable[[Material], ReportTable | tuple[ReportTable, ...]]
     published: bool = False
     """Whether the paper prints numbers for it."""
-    sizes: Literal["k", "k and 1", "all", "none"] = "k"
-    """Of which combinations it takes the runs: others may differ in budget and recipe."""
+    sizes: Sizes = "k"
 
 
 VIEWS: dict[str, View] = {
@@ -89,9 +88,8 @@ def report(
         UsageError: the runs differ in budget or recipe.
         DataError: the runs have no target in common.
     """
-    for name in views:
-        if name not in VIEWS:
-            raise UnknownNameError("report", name, list(VIEWS))
+    if unknown := [name for name in views if name not in VIEWS]:
+        raise UnknownNameError("report", unknown[0], list(VIEWS))
     resolver = facts.resolver(store)
     include, pool = (tuple(resolver.resolve(x).iso639_3 for x in spellings) for spellings in (include, pool))
     if len(include) > k:
@@ -121,11 +119,9 @@ def report(
 def _make(view: View, material: Material) -> list[ReportTable]:
     """The tables of a view; the last one says what is left out."""
     request, printed = material.request, view.published and bool(material.published)
+    material.take_grids(view.sizes)
     notes = []
-    if view.sizes == "none":
-        material.grids = []
-    else:
-        material.take_grids({"k": (request.k,), "k and 1": (1, request.k)}.get(view.sizes))
+    if view.sizes != "none":
         if request.origin and not material.grids and not printed:
             raise material.missing_runs()
         if without := material.without_metric():
