@@ -8,18 +8,12 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from shlex import join
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mslt_cli.commands.options import (
-    OUTPUT,
-    JsonOption,
-    StoreOption,
-    complete_languages,
-    complete_model_names,
-    complete_tasks,
-)
+from mslt_cli.commands import options
+from mslt_cli.commands.options import complete_languages, complete_model_names, complete_tasks, option
 from mslt_cli.errors import MissingFactsError, UsageError
 
 if TYPE_CHECKING:
@@ -27,21 +21,11 @@ if TYPE_CHECKING:
 
 _COMBINATIONS, _RUNS = "Which combinations", "Which runs"
 """Headings in the help."""
-SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".md": "md", ".tex": "latex"}
-"""What --out FILE holds by its name, beside pages (.html) and figures (.png, .svg, .pdf)."""
-FIGURES = (".png", ".svg", ".pdf")
-
-
-class ReportFormat(StrEnum):
-    """How reports are printed."""
-
-    table = "table"
-    json = "json"
-    jsonl = "jsonl"
-    csv = "csv"
-    md = "md"
-    latex = "latex"
-    lines = "lines"
+SUFFIXES = {".html": "page", ".png": "figure", ".svg": "figure", ".pdf": "figure"}
+SUFFIXES |= {".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".md": "md", ".tex": "latex"}
+"""What --out FILE holds, by its ending."""
+ReportFormat = StrEnum("ReportFormat", "table json jsonl csv md latex lines")
+"""How reports are printed."""
 
 
 def _complete_what(incomplete: str) -> list[tuple[str, str]]:
@@ -50,15 +34,6 @@ def _complete_what(incomplete: str) -> list[tuple[str, str]]:
     further = [("all", "all of them"), ("runs", "lists runs"), ("run", "one run wholly"), ("diff", "two runs")]
     names = [*((row.name, row.summary) for row in VIEWS.values()), *further]
     return [(name, summary) for name, summary in names if name.startswith(incomplete)]
-
-
-def _option(metavar: str | None, help: str, panel: str | None = None, *names: str, **details: Any) -> Any:
-    """An option whose help says its default."""
-    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel=panel, show_default=False, **details)
-
-
-def _languages(help: str) -> Any:
-    return _option("LANGS", help, _COMBINATIONS, autocompletion=complete_languages)
 
 
 _WHAT = typer.Argument(
@@ -90,21 +65,23 @@ _FORMAT = "Form of the output: table, json, jsonl, csv, md, latex or lines (firs
 
 def report_command(
     what: Annotated[list[str], _WHAT],
-    source: Annotated[str | None, _option("NAME", _SOURCE)] = None,
-    out: Annotated[Path | None, _option("FILE", _OUT)] = None,
-    k: Annotated[int, _option("N", _K, _COMBINATIONS, "-k", min=1)] = 3,
-    include: Annotated[list[str] | None, _languages(_INCLUDE)] = None,
-    pool: Annotated[list[str] | None, _languages(_POOL)] = None,
-    top: Annotated[int, _option("N", _TOP, _COMBINATIONS, min=1)] = 5,
-    task: Annotated[list[str] | None, _option("TASKS", _TASK, _RUNS, autocompletion=complete_tasks)] = None,
-    model: Annotated[list[str] | None, _option("MODELS", _MODEL, _RUNS, autocompletion=complete_model_names)] = None,
-    metric: Annotated[str | None, _option("NAME", _METRIC, _RUNS)] = None,
-    examples: Annotated[int | None, _option("N", _EXAMPLES, _RUNS, "--examples", "-n", min=1)] = None,
-    where: Annotated[list[str] | None, _option("NAME=VALUE", _WHERE, _RUNS)] = None,
-    mix_budgets: Annotated[bool, _option(None, _MIX, _RUNS, "--mix-budgets")] = False,
-    store: StoreOption = None,
-    format_: Annotated[ReportFormat, _option("NAME", _FORMAT, OUTPUT, "--format")] = ReportFormat.table,
-    json_: JsonOption = False,
+    source: Annotated[str | None, option("NAME", _SOURCE)] = None,
+    out: Annotated[Path | None, option("FILE", _OUT)] = None,
+    k: Annotated[int, option("N", _K, "-k", panel=_COMBINATIONS, min=1)] = 3,
+    include: Annotated[
+        list[str] | None, option("LANGS", _INCLUDE, panel=_COMBINATIONS, complete=complete_languages)
+    ] = None,
+    pool: Annotated[list[str] | None, option("LANGS", _POOL, panel=_COMBINATIONS, complete=complete_languages)] = None,
+    top: Annotated[int, option("N", _TOP, panel=_COMBINATIONS, min=1)] = 5,
+    task: Annotated[list[str] | None, option("TASKS", _TASK, panel=_RUNS, complete=complete_tasks)] = None,
+    model: Annotated[list[str] | None, option("MODELS", _MODEL, panel=_RUNS, complete=complete_model_names)] = None,
+    metric: Annotated[str | None, option("NAME", _METRIC, panel=_RUNS)] = None,
+    examples: Annotated[int | None, option("N", _EXAMPLES, "--examples", "-n", panel=_RUNS, min=1)] = None,
+    where: Annotated[list[str] | None, option("NAME=VALUE", _WHERE, panel=_RUNS)] = None,
+    mix_budgets: Annotated[bool, option(None, _MIX, "--mix-budgets", panel=_RUNS)] = False,
+    store: options.StoreOption = None,
+    format_: Annotated[ReportFormat, option("NAME", _FORMAT, "--format", panel=options.OUTPUT)] = ReportFormat.table,
+    json_: options.JsonOption = False,
 ) -> None:
     """Tables and figures of the paper, from its numbers, from your runs, or side by side; and what the paper lacks.
 
@@ -152,8 +129,9 @@ def report_command(
     if run_ids:
         raise UsageError(f"`mslt report {subject}` takes no further names; {run_ids[0]!r} is one.")
     views = list(VIEWS) if subject == "all" else split_names(subject)
-    suffix = _checked_suffix(out, views) if out is not None else ""
-    settings = dict(_setting(text) for text in where or ())
+    if out is not None:
+        form = _form_of(out, views)
+    settings = dict(map(_setting, where or ()))
     with open_with_results(store_path(store)) as opened:
         tables = report(
             opened,
@@ -170,14 +148,13 @@ def report_command(
             where=settings,
             mix_budgets=mix_budgets,
         )
-    form = SUFFIXES.get(suffix, form)
     if form == "csv" and len(tables) > 1:
         if len(views) > 1:
             raise UsageError("A CSV file holds one table: name one report, or take --format json.")
         note(f"{tables[1].title} is left out: a CSV file holds one table; --format json has both.")
         tables = tables[:1]
     if out is not None:
-        _write(out, suffix, tables)
+        _write(out, form, tables)
         note(f"written: {out}")
     elif form == "table":
         for i, table in enumerate(tables):
@@ -187,15 +164,14 @@ def report_command(
         typer.echo(text_of(tables, form), nl=False)
 
 
-def _checked_suffix(out: Path, views: Sequence[str]) -> str:
-    """The ending of a file's name, if the reports can be written to such a file."""
+def _form_of(out: Path, views: Sequence[str]) -> str:
+    """What a file holds by the ending of its name: "page", "figure" or a format; one that these reports can have."""
     suffix = out.suffix.lower()
-    if suffix not in (".html", *FIGURES, *SUFFIXES):
-        endings = ", ".join((".html", *FIGURES, *SUFFIXES))
-        raise UsageError(f"--out {out} ends in {suffix or 'nothing'}; it can end in {endings}.")
-    if suffix in FIGURES and len(views) > 1:
+    if suffix not in SUFFIXES:
+        raise UsageError(f"--out {out} ends in {suffix or 'nothing'}; it can end in {', '.join(SUFFIXES)}.")
+    if SUFFIXES[suffix] == "figure" and len(views) > 1:
         raise UsageError("A figure shows one report: name one, or write a page with --out report.html.")
-    return suffix
+    return SUFFIXES[suffix]
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -205,19 +181,19 @@ def _setting(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _write(out: Path, suffix: str, tables: Sequence[ReportTable]) -> None:
-    """Write a page, a figure or tables, by the ending of the file's name."""
+def _write(out: Path, form: str, tables: Sequence[ReportTable]) -> None:
+    """Write a page, a figure or tables."""
     from mslt_cli.files import write_whole
     from mslt_cli.show.terminal import note
 
-    if suffix == ".html":
+    if form == "page":
         from mslt_cli.show.report_page import save_report
 
         figures = importlib.util.find_spec("matplotlib") is not None
         save_report(out, tables, command=join(["mslt", *sys.argv[1:]]), figures=figures)
         if not figures:
             note("the page has no figures: they need matplotlib. Run `pip install 'mslt-cli[probe]'`.")
-    elif suffix in FIGURES:
+    elif form == "figure":
         from mslt_cli.show.drawing import require_figure
         from mslt_cli.show.report_figures import draw_chart
 
@@ -227,11 +203,11 @@ def _write(out: Path, suffix: str, tables: Sequence[ReportTable]) -> None:
             raise UsageError(f"{table.name} is a table: --out FILE.tex, .md, .csv or .json writes it.")
         if table.chart is None:
             raise MissingFactsError(f"There is nothing to draw. {' '.join(table.notes)}")
-        data, notes = draw_chart(table, suffix)
+        data, notes = draw_chart(table, out.suffix)
         write_whole(out, data)
         for line in notes:
             note(line)
     else:
         from mslt_cli.show.report_tables import text_of
 
-        write_whole(out, text_of(tables, SUFFIXES[suffix]).encode())
+        write_whole(out, text_of(tables, form).encode())

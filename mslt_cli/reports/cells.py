@@ -137,6 +137,11 @@ def mark_guess(guess: float | None, values: Collection[float]) -> list[tuple[str
     return [("a guess", 100 * guess)]
 
 
+def count_cell(n: int, source: str = "") -> Cell:
+    """A number of things."""
+    return Cell(n, str(n), "computed", source)
+
+
 def percent(share: float) -> str:
     """0..1 → "65.48"."""
     return f"{100 * share:.2f}"

@@ -4,7 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -48,13 +49,6 @@ class Request:
         return self.k == PAPER_K and not self.pool and (not self.include or (with_english and self.include == ("eng",)))
 
 
-class _Result(NamedTuple):
-    """A run and what it scored in the evaluation of a grid, by target."""
-
-    run: StoredRun
-    scores: Mapping[str, StoredScore]
-
-
 def name_grids(evaluations: Sequence[StoredEvaluation]) -> dict[StoredEvaluation, tuple[str, str]]:
     """The label and the key of the grid of each evaluation of a report (all of one metric), no two alike.
 
@@ -85,7 +79,7 @@ def make_grid(
     request: Request,
     code: Mapping[str, str],
 ) -> Grid | None:
-    """Put together what was scored in one way with one model.
+    """Put together what was scored in one way with one model; None where no combination was trained.
 
     Args:
         about: the evaluation that `scores` are of.
@@ -95,46 +89,38 @@ def make_grid(
         request: which of the runs are compared.
         code: ISO 639-3 → how the user reads a language.
 
-    Returns:
-        None where no combination was trained.
-
     Raises:
         UnknownNameError: `request.where` names no part of their recipe.
         UsageError: the runs differ in budget or recipe, and it is not said which are meant.
         DataError: the combinations have no target in common that none of them was trained on.
     """
-    label, key = name
     by_run: dict[str, dict[str, StoredScore]] = {}
     for score in scores:
         by_run.setdefault(score.run_id, {})[score.target] = score
-    results = [
-        _Result(run, by_run[run.run_id])
-        for run in runs
-        if (run.model, run.origin) == (about.model, about.origin) and run.run_id in by_run
-    ]
-    matching = [x for x in results if x.run.kind == "train" and x.run.sources and _matches(x.run, request.where)]
-    trained = [x for x in matching if not x.run.unequal]
-    notes = []
-    if unequal := len(matching) - len(trained):
-        notes.append(f"left out, for their sources have unequal shares: {_count_runs(unequal)}")
-    if request.examples is not None:
-        trained = [x for x in trained if x.run.examples == request.examples]
+    scored = [run for run in runs if (run.model, run.origin) == (about.model, about.origin) and run.run_id in by_run]
+    matching = [run for run in scored if run.kind == "train" and run.sources and _matches(run, request.where)]
+    equal = [run for run in matching if not run.unequal]
+    trained = [run for run in equal if request.examples in (None, run.examples)]
     if not trained:
         return None
-    _require_one_budget_and_recipe(label, [x.run for x in trained], request.mix_budgets)
-    targets, left_out = _common_targets([x.scores for x in trained], code)
-    groups: dict[Combination, list[_Result]] = {}
-    for result in sorted(trained, key=lambda x: (len(x.run.sources), x.run.sources)):
-        groups.setdefault(result.run.sources, []).append(result)
-    made = {combination: _gather_seeds(combination, group, targets) for combination, group in groups.items()}
-    budgets = sorted({x.run.examples or 0 for x in trained})
-    notes += [*left_out, *_seed_notes(made, len(budgets) > 1, code)]
+    label, key = name
+    _require_one_budget_and_recipe(label, trained, request.mix_budgets)
+    targets, notes = _common_targets([by_run[run.run_id] for run in trained], code)
+    if unequal := len(matching) - len(equal):
+        notes.insert(0, f"left out, for their sources have unequal shares: {_count_runs(unequal)}")
+    trained.sort(key=lambda run: (len(run.sources), run.sources))
+    combinations = {
+        combination: _gather_seeds(seeds, by_run, targets)
+        for combination, seeds in groupby(trained, key=lambda run: run.sources)
+    }
+    budgets = sorted({run.examples or 0 for run in trained})
+    notes += _seed_notes(combinations, len(budgets) > 1, code)
     if len(budgets) > 1:
         notes.append(f"budgets are mixed ({', '.join(f'{n:,}' for n in budgets)} examples): differences may be theirs")
-    untrained = [x for x in results if x.run.kind == "eval" and set(targets) <= set(x.scores)]
-    baseline = _gather_seeds((), untrained[:1], targets) if untrained else None
-    rows = name_range({x.scores[target].rows for x in trained for target in targets})
-    return Grid(about, label, key, targets, made, baseline, rows, tuple(notes), code)
+    untrained = [run for run in scored if run.kind == "eval" and set(targets) <= set(by_run[run.run_id])]
+    baseline = _gather_seeds(untrained[:1], by_run, targets) if untrained else None
+    rows = name_range({by_run[run.run_id][target].rows for run in trained for target in targets})
+    return Grid(about, label, key, targets, combinations, baseline, rows, notes, code)
 
 
 def _matches(run: StoredRun, where: Mapping[str, str]) -> bool:
@@ -225,22 +211,23 @@ def _common_targets(
     return tuple(unseen), notes
 
 
-def _gather_seeds(combination: Combination, results: Sequence[_Result], targets: Sequence[str]) -> Trained:
-    """One run for each draw, the newest; results come newest first."""
-    newest = dict(sorted({draw_of(result.run): result for result in reversed(results)}.items()))
-    first = next(iter(newest.values())).scores
+def _gather_seeds(
+    runs: Iterable[StoredRun], by_run: Mapping[str, Mapping[str, StoredScore]], targets: Sequence[str]
+) -> Trained:
+    """One run for each draw, the newest; runs come newest first."""
+    newest = dict(sorted({draw_of(run): run for run in reversed(list(runs))}.items()))
+    scores = {draw: [by_run[run.run_id][target] for target in targets] for draw, run in newest.items()}
     return Trained(
-        languages=combination,
-        runs=tuple(result.run for result in newest.values()),
-        scores={draw: np.array([result.scores[x].value for x in targets]) for draw, result in newest.items()},
-        half_widths=np.array([(first[target].high - first[target].low) / 2 for target in targets]),
+        runs=tuple(newest.values()),
+        scores={draw: np.array([score.value for score in of_draw]) for draw, of_draw in scores.items()},
+        half_widths=np.array([(score.high - score.low) / 2 for score in next(iter(scores.values()))]),
     )
 
 
-def _seed_notes(made: Mapping[Combination, Trained], mixed: bool, code: Mapping[str, str]) -> list[str]:
+def _seed_notes(combinations: Mapping[Combination, Trained], mixed: bool, code: Mapping[str, str]) -> list[str]:
     """What the seeds let a reader conclude."""
     by_draws: dict[tuple[Draw, ...], list[Combination]] = {}
-    for combination, trained in made.items():
+    for combination, trained in combinations.items():
         by_draws.setdefault(tuple(trained.scores), []).append(combination)
     if len(by_draws) == 1:
         alone = len(next(iter(by_draws))) == 1

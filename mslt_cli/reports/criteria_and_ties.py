@@ -2,11 +2,10 @@
 
 import math
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, mark_guess, percent
-from mslt_cli.reports.criteria_choices import Choice, choice_notes
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, count_cell, mark_guess, percent
+from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
 from mslt_cli.reports.grid import Contender, Group, compare_with_best
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_cells import choice_cell, count_cell, criterion_cell
 from mslt_cli.reports.statistics import Estimate, kendall, spearman
 
 SERIES = Head("series", "task", right=False, label=True)

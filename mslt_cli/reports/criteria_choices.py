@@ -1,7 +1,7 @@
-"""What the criteria choose from the pool of a grid, by `select`."""
+"""What the criteria choose from the pool of a grid, by `select`, and what that scores."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import comb
 from typing import NamedTuple
@@ -9,11 +9,14 @@ from typing import NamedTuple
 from mslt_cli.criteria import CRITERIA
 from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MsltError
-from mslt_cli.reports.grid import Combination
+from mslt_cli.reports.cells import Cell, Origin, percent
+from mslt_cli.reports.grid import Combination, Group
 from mslt_cli.search.best import TIE
 from mslt_cli.selection import select
 from mslt_cli.store.db import Store
 
+LINES = {"min": "worst of all", "max": "best of all", "random": "a random one, on average", "average": "average"}
+"""What the lines of a table that are no criterion's are called."""
 MOST_CHOSEN_FROM = 20_000
 """Combinations that criteria are computed for; a pool with more is not a grid that anybody trained."""
 
@@ -94,3 +97,25 @@ def choice_notes(choices: Iterable[Choice], criteria: Collection[str] = CRITERIA
     if tied:
         notes.append(f"Several combinations tie under {', '.join(tied)}: the mean over them is shown.")
     return notes
+
+
+def choice_cell(group: Group, choice: Choice, chosen: Sequence[Combination]) -> Cell:
+    """The score of what a criterion chose: "61.36 (9)"; the mean where several combinations tie, "60.12 (5 tie)"."""
+    named, n = group.grid.named(chosen[0]), len(chosen)
+    why = f"{choice.criterion} ({choice.evidence}) chooses {named}" + (f" or another of {n} that tie" if n > 1 else "")
+    more = {"languages": named, "tied": n}
+    of_chosen = Group(group.grid, {x: group.trained[x] for x in chosen if x in group.trained})
+    trained = list(of_chosen.trained.values())
+    if not trained:
+        return Cell(None, "not trained", "computed", why, more)
+    if n == 1:
+        cell = group.score_cell(trained[0])
+        return replace(cell, source=f"{why}. {cell.source}", more={**cell.more, "tied": 1})
+    source = f"{why}: the mean over the {len(trained)} of them that were trained. {group.grid.describe(trained)}"
+    return Cell(100 * of_chosen.mean, f"{percent(of_chosen.mean)} ({n} tie)", group.grid.origin, source, more)
+
+
+def criterion_cell(name: str, origin: Origin = "") -> Cell:
+    """The name of a criterion, or of another line of a table, and what the criterion is."""
+    row = CRITERIA.get(name)
+    return Cell(name, LINES.get(name, name), origin, f"{row.summary}; {row.source}" if row else "")

@@ -28,12 +28,15 @@ MOST_RUNS_NAMED = 6
 class Trained:
     """A combination with all its seeds; without languages, the model as it is."""
 
-    languages: Combination
     runs: tuple[StoredRun, ...]
     scores: Mapping[Draw, Floats]
     """By what was drawn, sorted; shape (T,), 0..1, in the order of the grid's targets."""
     half_widths: Floats
     """Of the 95 % intervals of the first run's scores, shape (T,)."""
+
+    @property
+    def languages(self) -> Combination:
+        return self.runs[0].sources
 
     @cached_property
     def mean(self) -> float:
@@ -57,7 +60,7 @@ class Grid:
     """The model as it is, where it was evaluated on the same targets."""
     rows: str
     """Test rows of a target: "400 to 1,000"."""
-    notes: tuple[str, ...]
+    notes: list[str]
     code: Mapping[str, str]
     """ISO 639-3 → how the user reads it."""
 
@@ -127,8 +130,9 @@ class Grid:
             f"{self.rows} rows; runs {ids}; seeds {name_seeds(map(draw_of, runs))}; {when}; mslt {versions}"
         )
 
-    def cell(self, trained: Trained, text: str, what: str) -> Cell:
-        """The mean score of a combination, in percent, with a text of its own."""
+    def cell(self, trained: Trained, what: str, suffix: str = "") -> Cell:
+        """The mean score of a combination, in percent; its text may end in a suffix."""
+        text = percent(trained.mean) + suffix
         return Cell(100 * trained.mean, text, self.origin, f"{what}: {self.describe([trained])}")
 
 
@@ -168,7 +172,7 @@ class Group:
     def score_cell(self, trained: Trained) -> Cell:
         """A combination's mean and rank: "65.48 (3)"."""
         rank, named = self.ranks[trained.languages], self.grid.named(trained.languages)
-        cell = self.grid.cell(trained, f"{percent(trained.mean)} ({rank})", named)
+        cell = self.grid.cell(trained, named, f" ({rank})")
         more = {"rank": rank, "out_of": len(self.trained), "languages": named}
         return replace(cell, value=round(cell.value, 10), more=more)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
-from mslt_cli.reports.cells import ReportTable, percent
+from mslt_cli.reports.cells import Cell, Head, ReportTable, percent
 from mslt_cli.reports.comparable import Request, make_grid, name_grids
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
 from mslt_cli.reports.grid import Grid, Group, name_range, name_seeds
@@ -18,7 +18,7 @@ from mslt_cli.reports.task_facts import guess_accuracy, own_metric, paper_test_i
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.probes import StoredProbe, read_probes
-from mslt_cli.store.results import Published, published_cells
+from mslt_cli.store.results import Published, inconsistencies, published_cells
 from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore, find_runs, stored_scores
 from mslt_cli.tasks import TASKS
 
@@ -226,3 +226,21 @@ class Material:
                 "`--source published` shows the paper's, `--source shipped` runs that come with mslt."
             )
         return MissingFactsError(message)
+
+
+def printed_head(table: ReportTable, number: int, task: str) -> Head:
+    """The column of a task in a table of the paper, with the footnotes on what does not fit together there."""
+    marks = table.mark([i["text"] for i in inconsistencies() if number in i["tables"] and i["task"] in ("", task)])
+    return Head(f"{task}.published", f"{task} (paper)", marks=marks)
+
+
+def published_cell(row: Published) -> Cell:
+    """A printed cell: "85.69 (3)", a rank alone, or languages."""
+    if row.languages:
+        languages = ",".join(row.languages)
+        return Cell(languages, languages, "published", row.source)
+    more = {} if row.rank is None else {"rank": row.rank, "out_of": row.out_of}
+    if row.score_percent is None:
+        return Cell(row.rank, str(row.rank), "published", row.source, more)
+    rank = f" ({row.rank})" if row.rank is not None else ""
+    return Cell(row.score_percent, f"{row.score_percent:.2f}{rank}", "published", row.source, more)

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, LineChart, Panel, ReportTable, SizePoint, percent
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, LineChart, Panel, ReportTable, SizePoint, count_cell
 from mslt_cli.reports.grid import Grid, name_languages
-from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_cells import count_cell, mark_printed, published_cell
+from mslt_cli.reports.material import Material, printed_head, published_cell
 from mslt_cli.store.probes import StoredProbe
 
 MOST_NAMED = 6
@@ -132,8 +131,8 @@ def fig5(material: Material) -> ReportTable:
     table.notes += material.paper_notes(tasks)
     rows = []
     for task in tasks:
-        low, high, marks = ends[task, "min"], ends[task, "max"], mark_printed(table, 5)
-        series = Cell(f"{task}.published", f"{task} (paper)", "published", low.source, marks=marks)
+        low, high, head = ends[task, "min"], ends[task, "max"], printed_head(table, 5, task)
+        series = Cell(head.key, head.text, "published", low.source, marks=head.marks)
         row = {"series": series, "worst": published_cell(low), "best": published_cell(high)}
         gap = row["best"].value - row["worst"].value
         rows.append(row | {"gap": Cell(round(gap, 2), f"{gap:.2f}", "computed", "of the two published numbers")})
@@ -146,7 +145,7 @@ def fig5(material: Material) -> ReportTable:
             "random": cells["random"],
             "best": cells["max"],
             "sslt": _single_source_cell(grid, material.request.pool),
-            "base": grid.cell(base, percent(base.mean), "without training") if base else Cell(),
+            "base": grid.cell(base, "without training") if base else Cell(),
             "gap": Cell(gap, f"{gap:.2f}", "computed", "of the two means"),
         }
         if row["sslt"].value is None:
@@ -167,7 +166,7 @@ def _single_source_cell(grid: Grid, pool: Sequence[str]) -> Cell:
     """What training on English alone scores; of all single sources the mean, where English is not among them."""
     singles = grid.group(1, pool)
     if english := singles.trained.get(("eng",)):
-        return grid.cell(english, f"{percent(english.mean)} (en)", "SSLT(en)")
+        return grid.cell(english, "SSLT(en)", " (en)")
     if not singles.trained:
         return Cell()
     cell = singles.mean_cell("single sources, for English is not among them")

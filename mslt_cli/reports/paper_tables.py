@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, mark_guess, percent
-from mslt_cli.reports.criteria_choices import Choice, choice_notes
+from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, count_cell, mark_guess, percent
+from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
 from mslt_cli.reports.grid import Combination, Group, Trained, compare_with_best, name_languages
-from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_cells import choice_cell, count_cell, criterion_cell, printed_head, published_cell
+from mslt_cli.reports.material import Material, printed_head, published_cell
 from mslt_cli.reports.task_facts import guess_accuracy
 from mslt_cli.store.results import Published
 
