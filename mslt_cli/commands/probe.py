@@ -76,6 +76,7 @@ def probe_command(
     from mslt_cli.commands.arguments import filled_store, languages_of, numbers_in, task_of
     from mslt_cli.data.prepared import records
     from mslt_cli.errors import StoreError, UsageError
+    from mslt_cli.files import write_whole
     from mslt_cli.languages.pools import split_names
     from mslt_cli.measuring.mixing import probe, stored_probes
     from mslt_cli.measuring.sentence_maps import map_sentences
@@ -88,7 +89,7 @@ def probe_command(
     from mslt_cli.show.bars import progress
     from mslt_cli.show.drawing import require_figure
     from mslt_cli.show.mixing_tables import show_probe, text_rows
-    from mslt_cli.show.probe_maps import save_figure, save_page
+    from mslt_cli.show.probe_maps import draw_maps, save_page
     from mslt_cli.store.db import open_store, store_path
     from mslt_cli.store.probes import save_probes
 
@@ -134,7 +135,9 @@ def probe_command(
         return
     maps = map_sentences(measured, names, projection, perplexity=perplexity, seed=seed, progress=bars)
     if out is not None:
-        for line in [*save_figure(out, maps), f"figure: {out}"]:
+        data, notes = draw_maps(maps, out.suffix)
+        write_whole(out, data)
+        for line in [*notes, f"figure: {out}"]:
             bars.note(line)
     if interactive is not None:
         save_page(interactive, maps, text_rows(measured))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.reports.cells import percent
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mslt_cli.store.fill import FillReport
     from mslt_cli.store.measured import Embedding, Vocabulary
     from mslt_cli.tasks.task import Task
+
+PLACES = {"hub": "{repository} at {revision:.12}", "package": "{package} {revision}", "folder": "{path}"}
+"""How a table says where data are from, by the kind of their origin."""
 
 
 def show_filled(report: FillReport, form: str) -> None:
@@ -114,17 +117,9 @@ def _show_data_table(report: FetchReport) -> None:
         columns.append(Column("repaired", lambda value: ", ".join(f"{name} {n:,}" for name, n in value.items())))
     columns.append(Column("status", lambda value: " and ".join(sorted(value))))
     columns.append(Column("bytes", lambda value: f"{value / 1e6:.2f}", right=True, header="MB"))
-    places = dict.fromkeys(_place(record.origin) for record in report.records)
+    places = dict.fromkeys(PLACES[record.origin["kind"]].format(**record.origin) for record in report.records)
     footer = [f"{report.task.name} ({report.task.licence or 'no licence stated'}) from {', '.join(places)}."]
     show_rows(columns, list(rows.values()), "table", key="data", footer=footer)
-
-
-def _place(origin: Mapping[str, Any]) -> str:
-    if origin["kind"] == "hub":
-        return f"{origin['repository']} at {origin['revision'][:12]}"
-    if origin["kind"] == "package":
-        return f"{origin['package']} {origin['revision']}"
-    return str(origin["path"])
 
 
 def show_model(model: Model, form: str) -> None:

@@ -7,7 +7,6 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.files import write_whole
 from mslt_cli.measuring.sentence_maps import SentenceMaps
 from mslt_cli.show.drawing import draw, look, plain
 from mslt_cli.show.report_page import write_page
@@ -29,8 +28,7 @@ def save_page(path: Path, maps: SentenceMaps, rows: Sequence[Mapping[str, str]])
         "languages": maps.names,
         "colours": [look(i)["color"] for i in range(len(maps.names))],
         "panels": [
-            {"label": model.label, "points": [points.round(3).tolist() for points in model.points]}
-            for model in maps.models
+            {"label": m.label, "points": [points.round(3).tolist() for points in m.points]} for m in maps.models
         ],
         "texts": maps.texts,
     }
@@ -41,15 +39,9 @@ def save_page(path: Path, maps: SentenceMaps, rows: Sequence[Mapping[str, str]])
     write_page(path, TEMPLATE, {"about": escape(maps.about), "head": head, "body": body, "data": held})
 
 
-def save_figure(path: Path, maps: SentenceMaps) -> list[str]:
-    """Draw a panel for each model into a .png, .svg or .pdf, and return what the user should know, as `draw` does.
-
-    Raises:
-        MsltError: it cannot be written.
-    """
-    data, notes = draw(lambda: _panels(maps), path.suffix, salt=maps.about, style={"font.size": 9})
-    write_whole(path, data)
-    return notes
+def draw_maps(maps: SentenceMaps, suffix: str) -> tuple[bytes, list[str]]:
+    """Draw a panel for each model as the bytes of a .png, .svg or .pdf file; see `draw`."""
+    return draw(lambda: _panels(maps), suffix, salt=maps.about, style={"font.size": 9})
 
 
 def _panels(maps: SentenceMaps) -> Any:

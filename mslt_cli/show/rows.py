@@ -271,9 +271,9 @@ def _blocks(widths: Mapping[Column, int], room: int) -> list[list[Column]]:
     labels = [column for column in widths if column.label]
     others = [column for column in widths if not column.label]
     if not labels:
-        for column in reversed([column for column in widths if column.spare]):
+        for spare in [column for column in reversed(others) if column.spare]:
             if sum(widths[column] for column in others) > room:
-                others.remove(column)
+                others.remove(spare)
         return [others]
     room -= sum(widths[column] for column in labels)
     blocks: list[list[Column]] = []

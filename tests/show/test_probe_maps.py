@@ -11,10 +11,11 @@ import pytest
 from browser import CHROMIUM, REASON, opened
 
 from mslt_cli.errors import MissingPackageError, MsltError, UsageError
+from mslt_cli.files import write_whole
 from mslt_cli.measuring.sentence_maps import ModelMap, SentenceMaps
 from mslt_cli.show import drawing
 from mslt_cli.show.drawing import COLOURS, MARKERS, look, require_figure
-from mslt_cli.show.probe_maps import save_figure, save_page
+from mslt_cli.show.probe_maps import draw_maps, save_page
 
 pytest.importorskip("matplotlib")
 NAMES = {"en": "English", "ar": "Arabic", "id": "Indonesian"}
@@ -28,7 +29,7 @@ def maps(labels=("original", "MSLT(de,en,es)"), names=NAMES, pairs=PAIRS, n=12, 
 
 
 def draw(path, *args, **kwargs):
-    save_figure(path, maps(*args, **kwargs))
+    write_whole(path, draw_maps(maps(*args, **kwargs), path.suffix)[0])
     return path
 
 
@@ -84,7 +85,7 @@ def test_letters_of_other_scripts_come_from_the_fonts_that_have_them_and_what_no
 
 
 def test_boxes_in_a_figure_are_told(tmp_path):
-    notes = save_figure(tmp_path / "f.png", maps("\U0010fffd", pairs={}))
+    _, notes = draw_maps(maps("\U0010fffd", pairs={}), ".png")
     assert notes == ["no font of this machine has \U0010fffd, and the figure shows boxes. Install Noto fonts."]
     assert draw(tmp_path / "g.png").exists()
 
