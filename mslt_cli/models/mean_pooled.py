@@ -1,13 +1,14 @@
 """A head over the mean of a sentence's token states: for encoders that were trained to be read that way."""
 
 # ruff: noqa: TID253
-from __future__ import annotations
-
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from mslt_cli.models.folder import MEAN_HEAD
 
@@ -15,12 +16,12 @@ from mslt_cli.models.folder import MEAN_HEAD
 class MeanPooled(torch.nn.Module):
     """Encoder, mean over the tokens that are not padding (special ones included), dropout, one linear layer."""
 
-    def __init__(self, encoder: Any, n_labels: int, labels: tuple[str, ...] = ()) -> None:
+    def __init__(self, encoder: Any, labels: Sequence[str]) -> None:
         super().__init__()
         self.encoder = encoder
         self.config = encoder.config
         self.dropout = torch.nn.Dropout(getattr(encoder.config, "hidden_dropout_prob", 0.0))
-        self.classifier = torch.nn.Linear(encoder.config.hidden_size, n_labels)
+        self.classifier = torch.nn.Linear(encoder.config.hidden_size, len(labels))
         self.labels = labels
 
     def forward(self, input_ids: Any, attention_mask: Any, **more: Any) -> Any:
@@ -34,22 +35,18 @@ class MeanPooled(torch.nn.Module):
         """As transformers' models have it."""
         return self.encoder.get_input_embeddings()
 
-    def save(self, folder: Path, labels: tuple[str, ...]) -> None:
+    def save_pretrained(self, folder: Path) -> None:
         """Write the encoder as transformers does, and the head beside it."""
-        from safetensors.torch import save_file
-
         self.encoder.save_pretrained(folder)
         head = {name: value.detach().cpu().contiguous() for name, value in self.classifier.state_dict().items()}
-        save_file(head, folder / MEAN_HEAD, metadata={str(i): label for i, label in enumerate(labels)})
+        save_file(head, folder / MEAN_HEAD, metadata={str(i): label for i, label in enumerate(self.labels)})
 
     @classmethod
-    def load(cls, folder: Path, encoder: Any) -> MeanPooled:
-        """Read what `save` wrote."""
-        from safetensors import safe_open
-
+    def load(cls, folder: Path, encoder: Any) -> Self:
+        """Read what `save_pretrained` wrote; the encoder was loaded from there."""
         with safe_open(folder / MEAN_HEAD, framework="pt") as file:
             names = file.metadata()
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-        made = cls(encoder, len(names), tuple(names[str(i)] for i in range(len(names))))
+        made = cls(encoder, [names[str(i)] for i in range(len(names))])
         made.classifier.load_state_dict(state)
         return made

@@ -14,10 +14,10 @@ import numpy as np
 
 from mslt_cli.data.examples import Example, collate
 from mslt_cli.errors import ModelError, MsltError
+from mslt_cli.models.learner import Learner
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.training.batches import training_batches
 from mslt_cli.training.distributed import ALONE, World
-from mslt_cli.training.learner import Learner
 from mslt_cli.training.optimizer import make_optimizer, rate_factor
 from mslt_cli.training.settings import Settings
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from mslt_cli.training.learner import Learner
+from mslt_cli.models.learner import Learner
 from mslt_cli.training.settings import Settings
 
 

@@ -121,9 +121,9 @@ def test_a_seed_gives_a_head_and_another_another(folder):
 def test_dropout_is_set_and_set_back(folder):
     made = load_classifier(folder, "words", LABELS, device="cpu")
     made.restart(0, dropout=0.0)
-    assert {module.p for module, _ in made.dropouts} == {0.0}
+    assert {module.p for module, _ in made._dropouts} == {0.0}
     made.restart(0)
-    assert {module.p for module, _ in made.dropouts} == {0.1}
+    assert {module.p for module, _ in made._dropouts} == {0.1}
 
 
 @pytest.mark.parametrize(
