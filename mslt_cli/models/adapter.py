@@ -89,11 +89,7 @@ def linear_layers(network: Any) -> set[str]:
 
 
 def attention_layers(network: Any, folder: Path) -> tuple[str, ...]:
-    """The names of the layers that make queries, keys and values.
-
-    Raises:
-        ModelError: the architecture is not in QUERIES_KEYS_VALUES.
-    """
+    """The names of the layers that make queries, keys and values. Raises: ModelError: they are not known."""
     layers = linear_layers(network)
     for names in QUERIES_KEYS_VALUES:
         if layers.issuperset(names):

@@ -25,9 +25,7 @@ def batch_tokens(device: torch.device) -> int:
 def length_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
     """Put texts of like length together, longest first, ties in the order of the texts; yield their positions.
 
-    Args:
-        lengths: in tokens, one for each text.
-        most: tokens in a batch once all of it is padded to its longest; a longer text is a batch of its own.
+    A batch has at most `most` tokens once all of it is padded to its longest; a longer text is a batch of its own.
     """
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
@@ -45,7 +43,7 @@ def compute_batches(
     """Compute batch after batch, as `length_batches` yields them; one that does not fit into memory is halved.
 
     Raises:
-        ModelError: a single text does not fit into memory; states its length.
+        ModelError: a single text does not fit into memory.
     """
     import torch
 

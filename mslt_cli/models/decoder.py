@@ -120,7 +120,7 @@ def load_decoder(
 
     Args:
         folder: a model's, see `check_model_folder`.
-        adapter: see there; its own `four_bit` counts then.
+        adapter: its own `four_bit` counts then.
         four_bit: whether the weights are held in 4 bits (NF4).
         precision: fp32 or bf16: of the weights that are not, and of what is computed; "stored" = as the file has them.
         device: as torch writes it; None = the GPU if there is one.
@@ -209,18 +209,10 @@ def max_tokens(files: ModelFiles) -> int | None:
 
 
 def write_merged(folder: Path, base: Path, adapter: Adapter, adapter_folder: Path) -> None:
-    """Write a model with its adapter merged into the weights, which needs neither peft nor this program.
+    """Write the model in `base` with its adapter merged into the weights, which needs neither peft nor this program.
 
-    The weights are those that were published, not their rounding to 4 bits.
-
-    Args:
-        folder: exists; gets weights, config and tokenizer.
-        base: folder of the model that was adapted.
-        adapter: as it was trained.
-        adapter_folder: what `Decoder.save` wrote.
-
-    Raises:
-        ModelError: either cannot be used.
+    The weights are those that were published, not their rounding to 4 bits. `adapter_folder` is what `Decoder.save`
+    wrote. Raises ModelError where either folder cannot be used.
     """
     decoder = load_decoder(base, adapter=replace(adapter, four_bit=False), precision="stored", device="cpu")
     decoder.load(adapter_folder)

@@ -24,7 +24,6 @@ class Model:
 
     @property
     def folder(self) -> Path:
-        """Where its files are."""
         return self.files.folder
 
 
@@ -45,7 +44,6 @@ def fetch_model(
         tokenizer_only: leave the weights where they are.
         force: build again what is there.
         workers: files that are downloaded at once.
-        progress: hears of downloads.
 
     Raises:
         UnknownNameError: there is no such model.
@@ -57,15 +55,22 @@ def fetch_model(
     is_path = name.startswith((".", "/", "~")) or Path(name).is_dir()
     if row is None and "/" not in name and not is_path:
         raise UnknownNameError("model", name, [*MODELS, "org/name of the hub", "./folder"])
+    known_as = row.name if row is not None else name
     repo_id = row.repo_id if row is not None else None if is_path else name
     if repo_id is None:
         if revision is not None:
             raise UsageError("--revision is for models on the hub, and this one is not from there. Leave it out.")
+        folder, version = Path(name).expanduser(), ""
         if row is not None:
-            return _build(row.name, tokenizer_only, force, progress)
-        return Model(name, check_model_folder(Path(name).expanduser(), tokenizer_only=tokenizer_only), "")
+            from mslt_cli.models.e5_small import PACKAGE_VERSION as version
+            from mslt_cli.models.e5_small import build_e5_small
 
-    known_as = row.name if row is not None else name
+            folder = cache_home() / "models" / f"{row.name}-{version}"
+            if force or not folder.exists():
+                with new_folder(folder, replace=force) as part:
+                    build_e5_small(part, progress=progress)
+        return Model(known_as, check_model_folder(folder, tokenizer_only=tokenizer_only), version)
+
     # The commit of the first fetch is kept, so that a model stays the same until the user says otherwise.
     commits = cache_home() / "models" / "revisions.json"
     wanted = revision or (row.revision if row is not None else None) or recall(commits, repo_id) or "main"
@@ -76,13 +81,3 @@ def fetch_model(
     checked = check_model_folder(files[chosen[0]].parent, tokenizer_only=tokenizer_only)
     remember(commits, repo_id, snapshot.commit)
     return Model(known_as, checked, snapshot.commit)
-
-
-def _build(name: str, tokenizer_only: bool, force: bool, progress: Progress) -> Model:
-    from mslt_cli.models.e5_small import PACKAGE_VERSION, build_e5_small
-
-    folder = cache_home() / "models" / f"{name}-{PACKAGE_VERSION}"
-    if force or not folder.exists():
-        with new_folder(folder, replace=force) as part:
-            build_e5_small(part, progress=progress)
-    return Model(name, check_model_folder(folder, tokenizer_only=tokenizer_only), PACKAGE_VERSION)

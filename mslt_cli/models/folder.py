@@ -5,6 +5,7 @@ Safetensors and JSON only: nothing that is unpickled, and no code that comes wit
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,6 @@ class ModelFiles:
 
     folder: Path
     config: dict[str, Any]
-    """What config.json holds."""
     weights: tuple[Path, ...]
     """Safetensors, sorted by name; none if only the tokenizer was asked for."""
 
@@ -51,9 +51,7 @@ class ModelFiles:
 def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFiles:
     """Check that a folder holds a model that can be loaded safely; reads JSON and the headers of the weights.
 
-    Args:
-        folder: where config.json is.
-        tokenizer_only: do not look at the weights; they may be absent.
+    With `tokenizer_only` the weights may be absent, and are not looked at.
 
     Raises:
         ModelError: something is missing, damaged, pickled, or needs code of its own; says which, and what to do.
@@ -68,23 +66,15 @@ def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFi
     tokenizer_config = folder / "tokenizer_config.json"
     if config.get("auto_map") or (tokenizer_config.is_file() and _read_json(tokenizer_config).get("auto_map")):
         raise ModelError(f"{folder} needs code of its own (auto_map), and mslt never runs downloaded code.")
-    tokenizer = folder / TOKENIZER
-    if not tokenizer.is_file():
-        raise _no_tokenizer(str(folder), _names(folder))
-    _check_tokenizer(tokenizer)
+    _check_tokenizer(folder / TOKENIZER)
     return ModelFiles(folder, config, () if tokenizer_only else _weights(folder))
 
 
 def choose_files(paths: Sequence[str], *, tokenizer_only: bool = False, name: str = "The repository") -> list[str]:
     """Pick the files to fetch out of a repository's listing: no *.bin, *.pt, *.py, *.h5, *.msgpack, *.onnx.
 
-    Args:
-        paths: all files of the repository; only those at its root are looked at.
-        tokenizer_only: whether to leave the weights.
-        name: of the repository, for messages.
-
-    Returns:
-        Sorted. The weights come in one file where there is such a file, and else in several with their index.
+    Only those at its root are looked at. The weights come in one file where there is such a file, and else in several
+    with their index. `name` is the repository's, for messages.
 
     Raises:
         ModelError: there is no config.json, no tokenizer.json or no safetensors.
@@ -115,9 +105,7 @@ def tokenizer_sha256(folder: Path) -> str:
 
 
 def weights_sha256(folder: Path) -> str:
-    """Identify the weights of a model folder: SHA-256, in hex.
-
-    That of the file where there is one, which is also what the hub states; else over the parts' names and SHA-256.
+    """Identify the weights of a model folder: SHA-256 of the one file, as on the hub, or over the parts' lines, in hex.
 
     Raises:
         ModelError: there are no weights that can be loaded.
@@ -127,11 +115,7 @@ def weights_sha256(folder: Path) -> str:
 
 
 def weights_checksum(folder: Path) -> str:
-    """What `weights_sha256` gives, remembered by the files' places, sizes and times: it takes seconds to compute.
-
-    Raises:
-        ModelError: there are no weights that can be loaded.
-    """
+    """What `weights_sha256` gives, remembered by the files' places, sizes and times: it takes seconds to compute."""
     stats = [(path.resolve(), path.stat()) for path in check_model_folder(folder).weights]
     key = "\n".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
     notes = cache_home() / "models" / "checksums.json"
@@ -161,7 +145,7 @@ def _weights(folder: Path) -> tuple[Path, ...]:
         if missing := [path.name for path in weights if not path.is_file()]:
             raise _damaged(folder, f"lacks a part of its weights: {_listed(missing)}")
     else:
-        raise _no_weights(str(folder), _names(folder))
+        raise _no_weights(str(folder), os.listdir(folder))
     for path in weights:
         _check_safetensors(path)
     return tuple(weights)
@@ -170,8 +154,7 @@ def _weights(folder: Path) -> tuple[Path, ...]:
 def _check_safetensors(path: Path) -> None:
     """Compare the size of a file with the size that its header announces.
 
-    A file is 8 bytes with the length of the header, the header in JSON, and the tensors; the header says where in
-    the rest of the file each tensor begins and ends.
+    It has 8 bytes with the length of the header, the header in JSON with each tensor's first and last byte, the tensors.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -198,7 +181,9 @@ def _check_safetensors(path: Path) -> None:
 
 
 def _check_tokenizer(path: Path) -> None:
-    """Check both ends of the file, which shows whether it was cut, and that it states a model, without parsing it."""
+    """Check that the file is there, was not cut, which both its ends show, and states a model, without parsing it."""
+    if not path.is_file():
+        raise _no_tokenizer(str(path.parent), os.listdir(path.parent))
     content = path.read_bytes().strip()
     if content.startswith(LFS_POINTER):
         raise _lfs_pointer(path)
@@ -227,14 +212,11 @@ def _lfs_pointer(path: Path) -> ModelError:
 
 
 def _no_tokenizer(where: str, names: Collection[str]) -> ModelError:
-    slow = next((name for name in SLOW_TOKENIZERS if name in names), None)
-    if slow is None:
-        todo = "Put the one that the model was trained with beside it."
-        return ModelError(f"{where} has no tokenizer: {TOKENIZER} is missing. {todo}")
-    return ModelError(
-        f"{where} has no tokenizer that mslt reads: {TOKENIZER} is missing. Convert its {slow} with"
-        f" `AutoTokenizer.from_pretrained({where!r}).save_pretrained(...)` (needs sentencepiece and protobuf)."
-    )
+    that, todo = "", "Put the one that the model was trained with beside it."
+    if slow := next((name for name in SLOW_TOKENIZERS if name in names), None):
+        convert = f"`AutoTokenizer.from_pretrained({where!r}).save_pretrained(...)`"
+        that, todo = " that mslt reads", f"Convert its {slow} with {convert} (needs sentencepiece and protobuf)."
+    return ModelError(f"{where} has no tokenizer{that}: {TOKENIZER} is missing. {todo}")
 
 
 def _no_weights(where: str, names: Collection[str]) -> ModelError:
@@ -245,10 +227,6 @@ def _no_weights(where: str, names: Collection[str]) -> ModelError:
             " convert them to safetensors with `AutoModel.from_pretrained(...).save_pretrained(...)`."
         )
     return ModelError(f"{where} has no weights that mslt reads: neither {WEIGHTS} nor {INDEX} with its parts is there.")
-
-
-def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

@@ -23,10 +23,10 @@ def read_tokenizer(folder: Path) -> Tokenizer:
         from tokenizers import Tokenizer
     except ImportError:
         raise MissingPackageError("Reading text with a tokenizer", "tokenizers", "offline") from None
+    path = folder / "tokenizer.json"
     try:
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises Exception itself
-        path = folder / "tokenizer.json"
         raise ModelError(f"{path} is not a tokenizer ({str(error)[:80]}). Fetch it again.") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
