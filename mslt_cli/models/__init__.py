@@ -17,7 +17,6 @@ class KnownModel:
     """One row of `MODELS`."""
 
     name: str
-    """As users write it."""
     summary: str
     repo_id: str | None = None
     """Its name on the hub; None = built from a package that carries its weights."""
@@ -70,11 +69,9 @@ MODELS: dict[str, KnownModel] = {
 
 
 def resolve_head(model: str, kind: str, wanted: Head) -> Head:
-    """The state that classifies a sentence in a kind of task, with "auto" replaced by what the model was made for.
-
-    A row of MODELS states its pooling; other models classify the first token.
-    """
+    """The state that classifies a sentence in a kind of task, with "auto" replaced by what the model was made for."""
     if kind == "token-classification":
         return "auto"
-    made_for = MODELS[model].pooling if model in MODELS else "cls"
-    return made_for if wanted == "auto" else wanted
+    if wanted != "auto":
+        return wanted
+    return MODELS[model].pooling if model in MODELS else "cls"

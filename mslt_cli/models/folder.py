@@ -154,7 +154,7 @@ def _weights(folder: Path) -> tuple[Path, ...]:
 def _check_safetensors(path: Path) -> None:
     """Compare the size of a file with the size that its header announces.
 
-    It has 8 bytes with the length of the header, the header in JSON with each tensor's first and last byte, the tensors.
+    It is 8 bytes with the length of the header, the header in JSON, which places each tensor, and the tensors.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

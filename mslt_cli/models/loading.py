@@ -27,15 +27,10 @@ MAX_REASON = 200
 
 
 def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-    """Load a tokenizer and a model without a head: what turns tokens into hidden states, an encoder or a decoder.
+    """Load a tokenizer and a model without a head, an encoder or a decoder, and without dropout.
 
-    Args:
-        folder: a model's, see `check_model_folder`.
-        device: as torch writes it: cpu, cuda, cuda:1; None = the GPU if there is one.
-
-    Returns:
-        The tokenizer, and the model without dropout, in bfloat16 on a GPU that computes in it, and in float32
-        elsewhere (bfloat16 is many times slower on most CPUs).
+    It is in bfloat16 on a GPU that computes in it, and in float32 elsewhere (bfloat16 is many times slower on most
+    CPUs). A device is written as torch does: cpu, cuda, cuda:1; None = the GPU if there is one.
 
     Raises:
         MissingPackageError: torch or transformers is not installed.
