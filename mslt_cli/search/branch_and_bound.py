@@ -11,8 +11,8 @@ each two of them both cover is taken off.
 ones; for the sets that hold a and b, the pair of the two counts as it is, and the pairs of a and b with others either
 by half or in whole. Pairs that no wanted set holds together are struck out. That lowers the bounds of others.
 
-*At the root*, a convex bound gives prices that rule out items and pairs, and an honest gap where the time is up
-(`root_bound`).
+*Prices* of a convex bound rule out items and pairs at the root and wherever four or more items are missing, and give an
+honest gap where the time is up (`convex_bound`).
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.search.best import BestSets
+from mslt_cli.search.convex_bound import convex_prices
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.in_order import sum_of_largest
 from mslt_cli.search.problem import Problem
-from mslt_cli.search.root_bound import convex_prices
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 HAIR = 1e-11  # what sums in another order may differ by
-ROUNDS = 12  # of striking pairs before the search starts
+STEPS_AT_ROOT, STEPS = 400, 20  # of the convex bound, at the root and deeper
 _FEW = 700  # items up to which overlaps of all pairs are counted
 _CELLS = 1_000_000  # of a pair matrix at a time: a second copy of a whole one would cost gigabytes in the largest pools
 
@@ -75,9 +75,12 @@ class _Node:
     pairs: Floats | None  # what two add together beyond that, −inf where struck; None where pairs add nothing
     at: Ints  # (c,) rows of `pairs`, which may be those of a set that this one goes on from
     sums: Floats  # (c, m) bounds on what the best 0, 1, … m − 1 pairs of each add
+    own: bool = False  # whether `pairs` holds just these items
 
     def take(self, which: Ints) -> _Node:
-        """The same set with some of the items."""
+        """The same set with some of the items, given in their order."""
+        if len(which) == len(self.items):
+            return self
         linear, covered, gains, sums = self.linear[which], self.covered[which], self.gains[which], self.sums[which]
         return _Node(
             self.chosen, self.worth, self.items[which], linear, covered, gains, self.pairs, self.at[which], sums
@@ -87,8 +90,9 @@ class _Node:
         """`pairs` of the items alone, shape (c, c), or (0, 0) where pairs add nothing."""
         if self.pairs is None:
             return np.zeros((0, 0))
-        if len(self.pairs) > len(self.at):
-            self.pairs, self.at = self.pairs[self.at[:, None], self.at], np.arange(len(self.at))
+        if not self.own:
+            self.pairs, self.at, self.own = self.pairs[self.at[:, None], self.at], np.arange(len(self.at)), True
+            np.fill_diagonal(self.pairs, -np.inf)
         return self.pairs
 
 
@@ -119,29 +123,16 @@ class _Tree:
         if len(items) < missing or not wanted.permits(chosen[None])[0]:
             return SearchOutcome(-np.inf, True)
         if not missing:
-            self._offer(chosen[None])
+            self.best.add(self.problem.values(chosen[None]), chosen[None])
             return SearchOutcome(self.best.top, True)
-        prices = convex_prices(self.problem)
-        if prices is not None:
-            items = items[prices.price[items] <= prices.spare(missing, self.need, 1) + HAIR]
-            if len(items) < missing:
-                return SearchOutcome(self.best.top, True)
         worth = float(self.problem.values(chosen[None])[0])
         linear, covered = self.problem.linear(chosen, items), self.problem.covered(chosen, items)
-        pairs, sums = self._root_pairs(items), np.zeros((len(items), missing))
-        if pairs is not None and missing > 1:
-            sums[:, 1] = pairs.max(axis=1)
-        gains, at = self._gains(linear, covered, missing), np.arange(len(items))
-        root = _Node(chosen, worth, items, linear, covered, gains, pairs, at, sums)
-        bound = self._ceiling(root, missing) if prices is None else prices.bound
-        self._count_overlaps(root)
-        if prices is not None and missing > 1 and root.pairs is not None:
-            price = prices.price[items]
-            for rows in self._blocks(len(items)):
-                too_dear = price[rows, None] + price > prices.spare(missing, self.need, 2) + HAIR
-                root.pairs[rows][too_dear] = -np.inf
-        left_open = self._visit(root, bound, ROUNDS)
-        return SearchOutcome(max(min(left_open, bound), self.best.top), left_open == -np.inf)
+        gains, pairs, at = self._gains(linear, covered, missing), None, np.arange(len(items))
+        if self.problem.distance is not None and self.problem.kind is not None and self.problem.pair_weight:
+            pairs, at = self.problem.pair_weight * self.problem.distance, self.problem.kind[items]
+        root = _Node(chosen, worth, items, linear, covered, gains, pairs, at, np.zeros((len(items), missing)))
+        left_open = self._visit(root, self._ceiling(root, missing), root=True)
+        return SearchOutcome(max(left_open, self.best.top), left_open == -np.inf)
 
     def _ceiling(self, root: _Node, missing: int) -> float:
         """Bound on all sets: none is worth more than any other set and the m largest gains that are left beside it.
@@ -159,17 +150,6 @@ class _Tree:
             covered = self.problem.covered(chosen, items)
             ceiling = min(ceiling, worth + sum_of_largest(covered + root.linear, missing) + missing * pairs)
         return ceiling
-
-    def _root_pairs(self, items: Ints) -> Floats | None:
-        if self.problem.distance is None or self.problem.pair_weight == 0:
-            return None
-        pairs = self.problem.pair_gains(items, items)
-        np.fill_diagonal(pairs, -np.inf)
-        for cap in self.problem.wanted.caps:
-            if cap.most == 1:
-                labels = cap.labels[items]
-                pairs[labels[:, None] == labels] = -np.inf
-        return pairs
 
     def _gains(self, linear: Floats, covered: Floats, missing: int) -> Floats:
         return linear + covered if self.sign > 0 else linear - covered / missing
@@ -192,9 +172,9 @@ class _Tree:
         j = min(missing - 1, 1 + int((missing - 1) * shared))
         pairs = node.own_pairs()
         struck = np.isneginf(pairs) if len(pairs) else np.eye(len(items), dtype=bool)
-        node.at = np.arange(len(items))
         node.pairs = self.problem.pair_gains(items, items) + 2 / (j * (j + 1)) * overlaps
         node.pairs[struck] = -np.inf
+        node.at, node.own = np.arange(len(items)), True
         node.sums[:, 1] = node.pairs.max(axis=1)
         node.gains = node.linear - 2 / (j + 1) * covered
 
@@ -209,43 +189,43 @@ class _Tree:
         step = max(1, _CELLS // max(1, c))
         return [slice(at, at + step) for at in range(0, c, step)]
 
-    def _offer(self, sets: Ints) -> None:
-        sets = np.sort(sets[self.problem.wanted.permits(sets)], axis=1)
-        if len(sets):
-            self.best.add(self.problem.values(sets), sets)
-
     # -- bounds ----------------------------------------------------------------------------------
 
-    def _strike(self, node: _Node, rounds: int) -> _Node:
-        """Strike the pairs of a node that no wanted set holds, and drop the items that lack partners."""
+    def _cut(self, node: _Node, limit: float, steps: int) -> tuple[_Node, float]:
+        """Drop the items and strike the pairs that no wanted set can pay for, and bound all sets."""
         missing = self.k - len(node.chosen)
-        while True:
-            c, pairs = len(node.items), node.own_pairs()
-            before = after = 0
-            for rows in self._blocks(c):
-                few = np.partition(pairs[rows], c - (missing - 1), axis=1)[:, c - (missing - 1) :]
-                node.sums[rows, 1:] = np.cumsum(np.sort(few, axis=1)[:, ::-1], axis=1)
-            asked = self.need - node.worth
-            by_half = node.gains + 0.5 * node.sums[:, missing - 2]
-            others_by_half = sum_of_largest(node.gains + 0.5 * node.sums[:, missing - 1], missing - 2) - asked
-            whole = node.gains + node.sums[:, missing - 2]
-            others_whole = sum_of_largest(node.gains + 0.5 * node.sums[:, max(0, missing - 3)], missing - 2) - asked
-            partners = np.zeros(c, dtype=np.int64)
-            for rows in self._blocks(c):
-                if self.late:
-                    return node
-                spare = by_half[rows, None] + by_half + others_by_half
-                np.minimum(spare, whole[rows, None] + whole + others_whole, out=spare)
-                spare += pairs[rows]
-                before += int(np.isfinite(pairs[rows]).sum()) if rounds > 1 else 0
-                pairs[rows][spare < 0] = -np.inf
-                partners[rows] = np.isfinite(pairs[rows]).sum(axis=1)
-            after = int(partners.sum())
-            keep = np.flatnonzero(partners >= missing - 1)
-            node = node if len(keep) == c else node.take(keep)
-            rounds -= 1
-            if not rounds or after > 0.97 * before or len(node.items) < missing:
+        prices = convex_prices(self.problem, node.worth, node.items, node.linear, missing, self.need, steps)
+        if prices is None:
+            return node, limit
+        keep = np.flatnonzero(prices.price <= prices.spare(self.need, 1) + HAIR)
+        node, price = node.take(keep), prices.price[keep]
+        if missing > 1 and len(keep) >= missing:
+            pairs, most = node.own_pairs(), prices.spare(self.need, 2) + HAIR
+            for rows in self._blocks(len(keep)):
+                pairs[rows][price[rows, None] + price > most] = -np.inf
+        return node, min(limit, prices.bound)
+
+    def _strike(self, node: _Node) -> _Node:
+        """Strike the pairs of a node that no wanted set holds, and drop the items that lack partners."""
+        missing, c, pairs = self.k - len(node.chosen), len(node.items), node.own_pairs()
+        for rows in self._blocks(c):
+            few = np.partition(pairs[rows], c - (missing - 1), axis=1)[:, c - (missing - 1) :]
+            node.sums[rows, 1:] = np.cumsum(np.sort(few, axis=1)[:, ::-1], axis=1)
+        asked = self.need - node.worth
+        by_half = node.gains + 0.5 * node.sums[:, missing - 2]
+        others_by_half = sum_of_largest(node.gains + 0.5 * node.sums[:, missing - 1], missing - 2) - asked
+        whole = node.gains + node.sums[:, missing - 2]
+        others_whole = sum_of_largest(node.gains + 0.5 * node.sums[:, max(0, missing - 3)], missing - 2) - asked
+        partners = np.zeros(c, dtype=np.int64)
+        for rows in self._blocks(c):
+            if self.late:
                 return node
+            spare = by_half[rows, None] + by_half + others_by_half
+            np.minimum(spare, whole[rows, None] + whole + others_whole, out=spare)
+            spare += pairs[rows]
+            pairs[rows][spare < 0] = -np.inf
+            partners[rows] = np.isfinite(pairs[rows]).sum(axis=1)
+        return node.take(np.flatnonzero(partners >= missing - 1))
 
     def _order(self, node: _Node) -> tuple[Ints, Floats]:
         """The order of the search, and along it bounds on the sets of each item with later ones, which never rise."""
@@ -271,34 +251,53 @@ class _Tree:
 
     # -- the tree --------------------------------------------------------------------------------
 
-    def _visit(self, node: _Node, limit: float, rounds: int = 1) -> float:
+    def _visit(self, node: _Node, limit: float, root: bool = False) -> float:
         """Search what goes on from a node that becomes worth at most `limit`.
 
         Returns:
             The largest bound of what was left out for lack of time, −inf if nothing was.
         """
         missing = self.k - len(node.chosen)
+        if root or missing > 3:
+            node, limit = self._cut(node, limit, STEPS_AT_ROOT if root else STEPS)
+        if len(node.items) < missing:
+            return -np.inf
+        if root:
+            self._open_root(node, missing)
         if missing == 1:
             values = node.worth + node.linear + self.sign * node.covered
-            self._finish(node, node.items[values >= self.need][:, None])
+            self._offer(node, node.items[values >= self.need][:, None])
             return -np.inf
         if self.late:
             return limit
         if missing == 2 and node.pairs is not None and (not self.covers or (self.sign < 0 and len(node.items) <= _FEW)):
-            self._finish_with_pairs(node, node.pairs)
-            return -np.inf
+            return self._finish_with_pairs(node, node.pairs, limit)
         if missing == 3 and not self.covers and node.pairs is not None and len(node.items) <= 200:
             self._finish_with_triples(node)
             return -np.inf
-        if node.pairs is not None and len(node.items) >= missing and (missing > 3 or rounds > 1 or self.sign < 0):
-            node = self._strike(node, rounds)
+        if node.pairs is not None and (missing > 3 or root or self.sign < 0):
+            node = self._strike(node)
         return self._branch(node, missing, limit) if len(node.items) >= missing else -np.inf
 
-    def _finish(self, node: _Node, last: Ints) -> None:
-        if len(last):
-            self._offer(np.concatenate([np.repeat(node.chosen[None], len(last), axis=0), last], axis=1))
+    def _open_root(self, node: _Node, missing: int) -> None:
+        """Strike the pairs that quotas forbid, and bound the best pair of each item."""
+        pairs = node.own_pairs()
+        for cap in self.problem.wanted.caps if len(pairs) else ():
+            if cap.most == 1:
+                labels = cap.labels[node.items]
+                pairs[labels[:, None] == labels] = -np.inf
+        if len(pairs) and missing > 1:
+            node.sums[:, 1] = pairs.max(axis=1)
+        self._count_overlaps(node)
 
-    def _finish_with_pairs(self, node: _Node, pairs: Floats) -> None:
+    def _offer(self, node: _Node, last: Ints) -> None:
+        """Offer the set with each of some groups of missing items, shape (b, missing)."""
+        sets = np.sort(np.concatenate([np.repeat(node.chosen[None], len(last), axis=0), last], axis=1), axis=1)
+        sets = sets[self.problem.wanted.permits(sets)]
+        if len(sets):
+            self.best.add(self.problem.values(sets), sets)
+
+    def _finish_with_pairs(self, node: _Node, pairs: Floats, limit: float) -> float:
         """Offer what two more items make of the set; of the pairs only those that the largest gains leave open."""
         order = np.argsort(-node.gains, kind="stable")
         gains, at, items = node.gains[order], node.at[order], node.items[order]
@@ -306,24 +305,25 @@ class _Tree:
         ends = np.searchsorted(-gains, node.sums[order, 1] - asked, side="right")  # the row's partners come before
         live = np.flatnonzero(ends > np.arange(len(ends)) + 1)
         for start in range(0, len(live), 32):
+            if self.late:
+                return limit
             rows = live[start : start + 32]
             columns = slice(rows[0], ends[rows].max())
             a, b = np.nonzero(pairs[at[rows, None], at[columns]] >= asked[rows, None] - gains[columns])
             a, b = rows[a], b + columns.start
-            self._finish(node, np.column_stack([items[a], items[b]])[a < b])
+            self._offer(node, np.column_stack([items[a], items[b]])[a < b])
+        return -np.inf
 
     def _finish_with_triples(self, node: _Node) -> None:
         """Offer what three more items make of the set; pairs are left out that no third item makes good enough."""
-        pairs, gains = node.own_pairs(), node.gains
-        asked = self.need - node.worth - gains
-        brings = pairs + gains
-        most, widest = brings.max(axis=1), pairs.max(axis=1)
-        third = np.minimum(most[:, None] + widest, widest[:, None] + most)
-        a, b = np.nonzero(np.triu(brings + third >= asked[:, None], 1))
-        row, c = np.nonzero(brings[a] + pairs[b] >= (asked[a] - brings[a, b])[:, None])
+        half = 0.5 * node.gains
+        worth = node.own_pairs() + half + half[:, None]  # three items add what their three pairs are worth
+        most, asked = worth.max(axis=1), self.need - node.worth
+        a, b = np.nonzero(np.triu(worth >= (asked - most)[:, None] - most, 1))
+        row, c = np.nonzero(worth[a] + worth[b] >= (asked - worth[a, b])[:, None])
         later = c > b[row]
         row, c = row[later], c[later]
-        self._finish(node, node.items[np.column_stack([a[row], b[row], c])])
+        self._offer(node, node.items[np.column_stack([a[row], b[row], c])])
 
     def _branch(self, node: _Node, missing: int, limit: float) -> float:
         """One item joins, and only those after it may follow."""

@@ -88,7 +88,7 @@ class Problem:
         """What pairs of items add, shapes (c,) and (d,) → (c, d)."""
         if self.distance is None or self.kind is None:
             return np.zeros((len(items), len(others)))
-        gains: Floats = self.distance[np.ix_(self.kind[items], self.kind[others])]
+        gains: Floats = self.distance[self.kind[items][:, None], self.kind[others]]
         gains *= self.pair_weight
         return gains
 

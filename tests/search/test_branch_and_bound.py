@@ -7,11 +7,11 @@ from instances import distances, pair_problem, unit
 from mslt_cli.search.best import BestSets
 from mslt_cli.search.branch_and_bound import branch_and_bound
 from mslt_cli.search.constraints import Wanted
+from mslt_cli.search.convex_bound import convex_prices
 from mslt_cli.search.exhaustive import all_sets
 from mslt_cli.search.maximin import maximin
 from mslt_cli.search.objective import PairSum
 from mslt_cli.search.problem import problem_of
-from mslt_cli.search.root_bound import convex_prices
 
 
 def top_values(gain, k, top, smallest=False):
@@ -85,6 +85,15 @@ def test_an_independent_solver_finds_the_same_optimum(seed, k):
     assert values(best, 1) == pytest.approx([-solved.fun])
 
 
+def prices_of(problem):
+    """Prices of the items that may join the fixed ones, and these items."""
+    wanted = problem.wanted
+    fixed = np.array(wanted.fixed, dtype=np.int64)
+    items = np.setdiff1d(np.arange(wanted.n), fixed)
+    worth, linear = problem.values(fixed[None])[0], problem.linear(fixed, items)
+    return convex_prices(problem, worth, items, linear, wanted.k - len(fixed), -np.inf, 400), items
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_prices_bound_each_set_and_what_a_set_with_given_items_may_cost(seed):
     rng = np.random.default_rng(seed)
@@ -96,18 +105,20 @@ def test_prices_bound_each_set_and_what_a_set_with_given_items_may_cost(seed):
         np.fill_diagonal(gain, 0)
     wanted = Wanted(10, 4, (3,) if seed % 3 == 0 else ())
     problem = pair_problem(gain, wanted, None if seed % 2 else vectors)
-    prices = convex_prices(problem)
+    prices, items = prices_of(problem)
     sets = all_sets(wanted)
     values = problem.values(sets)
-    paid = np.where(np.isfinite(prices.price), prices.price, 0.0)[sets].sum(axis=1)
-    assert (values <= prices.constant - paid + 1e-9).all()
+    price = np.zeros(10)
+    price[items] = prices.price
+    assert (values <= prices.constant - price[sets].sum(axis=1) + 1e-9).all()
     assert prices.bound >= values.max() - 1e-9
     # the items of the best set are never too dear for a set that is worth as much
     best = [i for i in sets[values.argmax()] if i not in wanted.fixed]
     for known in (1, 2):
-        assert prices.price[best[:known]].sum() <= prices.spare(len(best), values.max(), known) + 1e-9
+        assert price[best[:known]].sum() <= prices.spare(values.max(), known) + 1e-9
 
 
 def test_there_are_no_prices_where_the_value_is_not_concave():
     gain = distances(unit(np.random.default_rng(0).random((9, 4))))
-    assert convex_prices(problem_of(PairSum(gain, np.arange(9)), Wanted(9, 3), least=True)) is None
+    prices, _ = prices_of(problem_of(PairSum(gain, np.arange(9)), Wanted(9, 3), least=True))
+    assert prices is None
