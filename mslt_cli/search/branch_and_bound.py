@@ -49,15 +49,9 @@ class SearchOutcome:
 
 
 def branch_and_bound(problem: Problem, best: BestSets, deadline: float | None = None) -> SearchOutcome:
-    """Fill `best` with the sets that are worth most; exact unless `deadline` comes first.
+    """Fill `best` with the sets that are worth most; exact unless `deadline` (`time.monotonic()`) comes first.
 
-    Args:
-        problem: what sets are worth, and which are asked for.
-        best: collects the sets. What it already holds raises the bar from the start.
-        deadline: a `time.monotonic()` value to stop at with the best found so far.
-
-    Returns:
-        An upper bound on every set's worth, and whether `best` is proved complete.
+    What `best` already holds raises the bar from the start.
     """
     return _Tree(problem, best, deadline).run()
 
@@ -252,11 +246,7 @@ class _Tree:
     # -- the tree --------------------------------------------------------------------------------
 
     def _visit(self, node: _Node, limit: float, root: bool = False) -> float:
-        """Search what goes on from a node that becomes worth at most `limit`.
-
-        Returns:
-            The largest bound of what was left out for lack of time, −inf if nothing was.
-        """
+        """Search a node that becomes worth at most `limit`; the largest bound of what the time left out, or −inf."""
         missing = self.k - len(node.chosen)
         if root or missing > 3:
             node, limit = self._cut(node, limit, STEPS_AT_ROOT if root else STEPS)

@@ -37,14 +37,8 @@ def convex_prices(
 ) -> Prices | None:
     """Prices of the items of which `missing` join a set; None where worth is not known to be concave.
 
-    Args:
-        problem: says what pairs add.
-        worth: of the set itself.
-        items: that may join it, shape (c,).
-        linear: what each adds to the set, shape (c,).
-        missing: how many join, 1..c.
-        need: what a wanted set is worth; a bound below it is good enough.
-        steps: the most Frank-Wolfe steps.
+    `linear` is what each item adds to the set, shape (c,) as the items; 1 ≤ missing ≤ c. A bound below `need` is good
+    enough.
     """
     curvature = problem.curvature
     if curvature is None:

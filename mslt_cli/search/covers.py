@@ -35,7 +35,7 @@ class _Shares:
     """Value of no set at all."""
 
     def _measure(self, lists: Sequence[Ints]) -> None:
-        object.__setattr__(self, "bits", Bits.of_ids(self.ids, lists))
+        object.__setattr__(self, "bits", Bits(self.ids, lists))
         object.__setattr__(self, "sizes", np.array([len(one) for one in lists], dtype=np.float64))
 
     @property
@@ -178,31 +178,20 @@ class Bits:
         starts: first word of each list, and the number of words, shape (lists + 1,).
     """
 
-    def __init__(self, flags: Sequence[NDArray[np.uint8]]) -> None:
-        """Flags of each list: which language has which of its elements, 0/1, shape (n, size)."""
-        sizes = [-(-one.shape[1] // 64) for one in flags]
-        self.starts = np.cumsum([0, *sizes])
-        self.rows = np.zeros((len(flags[0]), int(self.starts[-1])), dtype=np.uint64)
-        for number, one in enumerate(flags):
-            padded = np.zeros((len(one), 64 * sizes[number]), dtype=np.uint8)
-            padded[:, : one.shape[1]] = one
-            packed = np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
-            self.rows[:, self.starts[number] : self.starts[number + 1]] = packed
-
-    @classmethod
-    def of_ids(cls, ids: Sequence[NDArray[Any]], lists: Sequence[Ints]) -> Bits:
+    def __init__(self, ids: Sequence[NDArray[Any]], lists: Sequence[Ints]) -> None:
         """Which of the ids in some lists, ascending and none of them empty, each language has."""
-        every = []
+        parts = []
         for wanted in lists:
             place = np.full(int(wanted[-1]) + 1, -1, dtype=np.int64)
             place[wanted] = np.arange(len(wanted))
-            flags = np.zeros((len(ids), len(wanted)), dtype=np.uint8)
+            flags = np.zeros((len(ids), -(-len(wanted) // 64) * 64), dtype=np.uint8)
             for language, own in enumerate(ids):
                 if len(own):
                     at = place[own[own < len(place)]]
                     flags[language, at[at >= 0]] = 1
-            every.append(flags)
-        return cls(every)
+            parts.append(np.packbits(flags, axis=1, bitorder="little").view(np.uint64))
+        self.starts = np.cumsum([0, *(part.shape[1] for part in parts)])
+        self.rows = np.concatenate(parts, axis=1)
 
     def sizes(self, words: Words) -> Ints:
         """How many elements of each list some sets of elements hold: shape (..., words) → (..., lists)."""

@@ -24,11 +24,7 @@ def enumerate_all(objective: Objective, wanted: Wanted, *, top: int, least: bool
 def rank_by_mean_rank(objectives: Sequence[Objective], wanted: Wanted, *, top: int, least: bool) -> Ranking:
     """Value every combination under each objective and rank by the mean of its ranks, lowest first (Borda).
 
-    Args:
-        objectives: each has the same say.
-        wanted: size, fixed languages and quotas.
-        top: how many rows.
-        least: under each objective the lowest value ranks first.
+    With `least`, the lowest value ranks first under each objective.
     """
     sets = all_sets(wanted)
     mean = np.mean([competition_ranks(objective.values(sets), least=least)[0] for objective in objectives], axis=0)

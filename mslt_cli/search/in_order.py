@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,13 +117,13 @@ def sum_of_largest(values: Floats, count: int) -> float:
 
 
 def first_in_order(
-    growth: Growth[State], wanted: Wanted, value: float, want: int, deadline: float | None = None
+    growth: Growth[Any], wanted: Wanted, value: float, want: int, deadline: float | None = None
 ) -> list[tuple[int, ...]]:
     """The lexicographically first `want` sets whose value is `value` to within a tie."""
     listed: list[tuple[int, ...]] = []
     fixed = sorted(wanted.fixed)
 
-    def visit(items: tuple[int, ...], state: State, first: int) -> bool:
+    def visit(items: tuple[int, ...], state: Any, first: int) -> bool:
         """Extend by positions ≥ first; False once there is enough, or the time is up."""
         missing = wanted.k - len(items)
         if missing == 0:

@@ -15,15 +15,10 @@ Ints = NDArray[np.int64]
 
 
 def rank_labels(label: Ints, wanted: Wanted, *, top: int, least: bool, deadline: float) -> Ranking:
-    """List the sets of the best number of labels, then of the next, until there are `top`.
+    """List the sets of the best number of labels, then of the next, until there are `top`; labels of shape (n,).
 
-    Args:
-        label: of each item, shape (n,).
-        wanted: size, fixed items and quotas.
-        top: how many rows.
-        least: fewest labels first.
-        deadline: a `time.monotonic()` value. Where it is passed, all better numbers are settled and the gap is from
-            the number at hand; there may be no row.
+    Where the deadline (`time.monotonic()`) is passed, all better numbers are settled and the gap is from the number at
+    hand; there may be no row.
     """
     counts = None if wanted.caps else label_counts(label, wanted)
     growth = LabelGrowth(label, -1 if least else 1)

@@ -25,13 +25,9 @@ _CLOSED = -1.0  # a distance is never below 0; what may not be chosen is −inf
 
 
 def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None = None) -> SearchOutcome:
-    """Fill `best` with the sets of largest smallest gain; exact unless `deadline` comes first.
+    """Fill `best` with the sets of largest smallest gain; exact unless `deadline` (`time.monotonic()`) comes first.
 
-    Args:
-        gain: of each pair of items, shape (n, n), symmetric; the diagonal is not looked at.
-        wanted: size, fixed items and caps.
-        best: collects the sets.
-        deadline: a `time.monotonic()` value.
+    Gains of pairs have shape (n, n) and are symmetric; the diagonal is not looked at.
     """
     _greedy(gain, wanted, best)
     n, k = wanted.n, wanted.k
@@ -55,9 +51,9 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
     edge = edge[np.ix_(items, items)]
     m = len(items)
     f = len(fixed)
-    start = edge[:f].min(axis=0) if f else np.full(m, np.inf)
+    start = edge[:f].min(axis=0, initial=np.inf)
     start[:f] = -np.inf
-    worth = float(edge[np.triu_indices(f, 1)[0], np.triu_indices(f, 1)[1]].min()) if f > 1 else np.inf
+    worth = float(edge[np.triu_indices(f, 1)].min(initial=np.inf))
     if f == k:
         best.add(np.array([worth]), fixed[None])
         return SearchOutcome(best.top, True)
@@ -95,16 +91,11 @@ def _open(sets: Ints, worths: Floats, reach: Floats, best: BestSets) -> tuple[In
     return sets, worths, reach, parent, taken
 
 
-def _greedy(gain: Floats, wanted: Wanted, best: BestSets, starts: int = 200) -> None:
-    """Farthest-point sets from many starts: each next item is the one farthest from the set so far."""
-    n, k = wanted.n, wanted.k
-    rng = np.random.default_rng(0)
-    first = rng.permutation(n)[:starts]
-    for item in first:
-        chosen = list(wanted.fixed) if item in wanted.fixed else [*wanted.fixed, int(item)]
-        if len(chosen) > k:
-            chosen = chosen[:k]
-        while len(chosen) < k:
+def _greedy(gain: Floats, wanted: Wanted, best: BestSets) -> None:
+    """Farthest-point sets from 200 starts: each next item is the one farthest from the set so far."""
+    for item in np.random.default_rng(0).permutation(wanted.n)[:200].tolist():
+        chosen = list(dict.fromkeys([*wanted.fixed, item]))[: wanted.k]
+        while len(chosen) < wanted.k:
             reach = gain[chosen].min(axis=0)
             reach[chosen] = -np.inf
             for cap in wanted.caps:
@@ -115,9 +106,8 @@ def _greedy(gain: Floats, wanted: Wanted, best: BestSets, starts: int = 200) -> 
                 break
             chosen.append(step)
         sets = np.array([chosen], dtype=np.int64)
-        if len(chosen) == k and wanted.permits(sets)[0]:
-            i, j = np.triu_indices(k, 1)
-            best.add(np.array([gain[sets[0][i], sets[0][j]].min()]) if k > 1 else np.array([np.inf]), sets)
+        if len(chosen) == wanted.k and wanted.permits(sets)[0]:
+            best.add(PairSum(gain, np.arange(wanted.n), smallest=True).values(sets), sets)
 
 
 def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float) -> Ranking:

@@ -2,14 +2,15 @@
 
 import heapq
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.search.best import TIE, BestSets
-from mslt_cli.search.branch_and_bound import SearchOutcome, branch_and_bound
+from mslt_cli.search.branch_and_bound import branch_and_bound
 from mslt_cli.search.classes import Classes
 from mslt_cli.search.competition import Ranking, Row
 from mslt_cli.search.constraints import Wanted
@@ -33,20 +34,6 @@ TIES_LISTED_IN_S = 2.0
 
 TIES_TO_COUNT = 5_000
 """Class combinations kept at the cut; where more tie, `tied` is None."""
-
-
-@dataclass(frozen=True)
-class _Search:
-    """A search that has ended, as far as its rows need it."""
-
-    objective: Objective
-    wanted: Wanted
-    best: BestSets
-    outcome: SearchOutcome
-    classes: Classes
-    growth: Growth[Any]
-    top: int
-    least: bool
 
 
 def rank(
@@ -73,47 +60,35 @@ def rank(
         case DistinctLabels():
             ranking = rank_labels(objective.label, wanted, top=top, least=least, deadline=deadline)
             return ranking if ranking.rows or ranking.exact else _any_set(objective, wanted, 1 if least else wanted.k)
-        case PairSum(smallest=True):
-            return _smallest(objective, wanted, top, least, deadline)
-    return _sums(objective, wanted, top, least, deadline)
+        case PairSum(smallest=True) if least:
+            return least_smallest(objective, wanted, top, deadline)
+    return _search(objective, wanted, top, least, deadline)
 
 
-def _sums(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, least: bool, deadline: float) -> Ranking:
-    """Rank by what adds up: amounts, pair distances, and what is covered."""
-    problem = problem_of(objective, wanted, least=least)
+def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, least: bool, deadline: float) -> Ranking:
+    """Rank by what adds up (amounts, pair distances, and what is covered), or by the smallest pair distance."""
     classes = Classes(objective.kind if isinstance(objective, PairSum) else np.arange(wanted.n), wanted)
-    items = replace(problem, wanted=classes.wanted)
-    if isinstance(objective, PairSum):
-        items = replace(items, kind=classes.kind)
     best = BestSets(top, classes.count, TIES_TO_COUNT + 2 * top)
-    offer_good_sets(items, best, deadline)
-    best.sorted()  # raises the bar
-    outcome = branch_and_bound(items, best, deadline)
-    if not outcome.proved and not best.sorted():
-        return _any_set(objective, wanted, -outcome.bound if least else outcome.bound)
-    return _ranking_of(_Search(objective, wanted, best, outcome, classes, SetGrowth(problem, best.floor), top, least))
-
-
-def _smallest(objective: PairSum, wanted: Wanted, top: int, least: bool, deadline: float) -> Ranking:
-    """Rank by the smallest pair distance."""
-    if least:
-        return least_smallest(objective, wanted, top, deadline)
-    classes = Classes(objective.kind, wanted)
-    best = BestSets(top, classes.count, TIES_TO_COUNT + 2 * top)
-    outcome = maximin(objective.distance[np.ix_(classes.kind, classes.kind)], classes.wanted, best, deadline)
-    growth = MinGrowth(wanted.n, lambda i: objective.distance[objective.kind[i]][objective.kind])
-    return _ranking_of(_Search(objective, wanted, best, outcome, classes, growth, top, least))
-
-
-def _ranking_of(search: _Search) -> Ranking:
-    """Language rows from the item sets of a search: groups of equal value, each in lexicographic order."""
-    best, top, bound = search.best, search.top, search.outcome.bound
-    entries = best.sorted()
-    proved, uncounted = search.outcome.proved, best.ties_dropped
+    growth: Growth[Any]
+    if isinstance(objective, PairSum) and objective.smallest:
+        outcome = maximin(objective.distance[np.ix_(classes.kind, classes.kind)], classes.wanted, best, deadline)
+        growth = MinGrowth(wanted.n, lambda i: objective.distance[objective.kind[i]][objective.kind])
+    else:
+        problem = problem_of(objective, wanted, least=least)
+        kind = classes.kind if isinstance(objective, PairSum) else problem.kind
+        items = replace(problem, wanted=classes.wanted, kind=kind)
+        offer_good_sets(items, best, deadline)
+        best.sorted()  # raises the bar
+        outcome = branch_and_bound(items, best, deadline)
+        if not outcome.proved and not best.sorted():
+            return _any_set(objective, wanted, -outcome.bound if least else outcome.bound)
+        growth = SetGrowth(problem, best.floor)
+    bound = outcome.bound
+    proved, uncounted = outcome.proved, best.ties_dropped
     if not proved and bound <= best.floor + TIE:
         proved = uncounted = True  # nothing is worth more than the last row, but not all that ties with it was seen
     groups: list[list[tuple[float, tuple[int, ...], int]]] = []
-    for entry in entries:
+    for entry in best.sorted():
         if groups and groups[-1][-1][0] - entry[0] <= TIE:
             groups[-1].append(entry)
         else:
@@ -124,25 +99,22 @@ def _ranking_of(search: _Search) -> Ranking:
         asked = top - len(rows)
         if not asked:
             break
-        value = group[0][0]
         size = sum(count for _, _, count in group) if proved else None
-        merged = heapq.merge(*(search.classes.expand(items) for _, items, _ in group))
-        sets = [items for items, _ in zip(merged, range(asked), strict=False)]
+        sets = list(islice(heapq.merge(*(classes.expand(items) for _, items, _ in group)), asked))
         if group is groups[-1] and uncounted:
             size = None
-            deadline = time.monotonic() + TIES_LISTED_IN_S
-            first = first_in_order(search.growth, search.wanted, value, asked, deadline)
+            first = first_in_order(growth, wanted, group[0][0], asked, time.monotonic() + TIES_LISTED_IN_S)
             if len(first) == asked:
                 sets = first
             else:
                 exact = False  # worth as much as any, but perhaps not the first in order
-        values = search.objective.values(np.array(sets, dtype=np.int64))
+        values = objective.values(np.array(sets, dtype=np.int64))
         rows += [Row(items, float(worth) + 0.0, place, size) for items, worth in zip(sets, values, strict=True)]
         place += size if size is not None else len(sets)
     gap = 0.0
     if not proved and rows:
-        first_value = abs(rows[0].value)
-        gap = max(0.0, bound - (-rows[0].value if search.least else rows[0].value)) / max(first_value, 1e-12)
+        worth = -rows[0].value if least else rows[0].value
+        gap = max(0.0, bound - worth) / max(abs(worth), 1e-12)
     return Ranking(rows, exact, "branch-and-bound" if exact else "bound", gap)
 
 
