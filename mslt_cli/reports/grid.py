@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.reports.cells import Cell, Head, Origin, percent
-from mslt_cli.reports.statistics import Estimate, detectable_difference, paired_difference, tied_for_best
+from mslt_cli.reports.statistics import Estimate, paired_difference, tied_for_best
 from mslt_cli.reports.task_facts import guess_accuracy, usual_sources
 from mslt_cli.search.competition import competition_ranks
 from mslt_cli.store.runs import StoredEvaluation, StoredRun
@@ -111,10 +111,6 @@ class Grid:
     def guess(self) -> float | None:
         """What a guess scores, 0..1; None where the metric is not accuracy, or guessing means nothing."""
         return guess_accuracy(self.about.task) if self.about.metric == "accuracy" else None
-
-    def detectable(self) -> float:
-        """See `statistics.detectable_difference`; the median over combinations, 0..1."""
-        return float(np.median([detectable_difference(trained.half_widths) for trained in self.trained.values()]))
 
     def describe(self, combinations: Iterable[Trained]) -> str:
         """Where a number comes from that was measured on these combinations."""

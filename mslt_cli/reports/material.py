@@ -159,11 +159,12 @@ class Material:
         whose = "own runs" if about.origin == "own" else "shipped with mslt"
         targets = ", ".join(self.code.get(target, target) for target in grid.targets)
         guess = grid.guess()
+        detectable = float(np.median([detectable_difference(trained.half_widths) for trained in grid.trained.values()]))
         return [
             f"{grid.label} ({whose}): {about.metric} on {about.split}, %, mean over {targets}; {budget} examples; "
             f"seeds {name_seeds(draws)}; {counts}.",
             f"With {grid.rows} items × {len(grid.targets)} languages, "
-            + UNSEEN.format(points=100 * grid.detectable())
+            + UNSEEN.format(points=100 * detectable)
             + ("." if guess is None else f"; a guess scores {percent(guess)}."),
             *(f"{grid.label}: {note}." for note in grid.notes),
         ]

@@ -71,8 +71,7 @@ def _transfer_means(scores: Sequence[StoredScore]) -> list[TransferMean]:
 
 def read_run_details(store: Store, names: Sequence[str]) -> tuple[StoredRun, list[StoredScore]]:
     """Read the one run that is named, and its scores by task, split, target and metric; raises as `_read_runs`."""
-    ((run, scores),) = _read_runs(store, names, "run 1a2b3c4d")
-    return run, scores
+    return _read_runs(store, names, "run 1a2b3c4d")[0]
 
 
 def compare_settings_and_scores(store: Store, names: Sequence[str]) -> RunDifference:
