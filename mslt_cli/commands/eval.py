@@ -126,9 +126,9 @@ def eval_command(
         if missing := [text for text, group in groups.items() if None in group]:
             raise UsageError(f"--compare takes runs, and {missing[0]!r} is none that the store knows.")
         compared = {text: [run for run in group if run is not None] for text, group in groups.items()}
-        scoring, common = reading.name if choices else "", () if not names or names == [PAPER_LITERAL] else wanted
-        drawing = {"resamples": resamples, "seed": seed}
-        show_comparison(compare_runs(chosen, compared, split, scoring=scoring, targets=common, **drawing), form)
+        common = () if not names or names == [PAPER_LITERAL] else wanted
+        evaluation = Evaluation(chosen, split, common, reading if choices else None)
+        show_comparison(compare_runs(compared, evaluation, resamples=resamples, seed=seed), form)
         return
     open_session = lru_cache(maxsize=1)(  # one model at a time is in memory
         lambda name: Session(fetch_model(name, progress=bars), device=device, progress=bars)
@@ -140,7 +140,7 @@ def eval_command(
         if not choices:
             sources = tuple(run.identity.get("shares") or {}) if run is not None else ()
             # A run answers with what it has, unless other targets are named.
-            before = run.targets(chosen.variant, split) if run is not None else ()
+            before = Evaluation(chosen, split, ()).targets_in(run) if run is not None else ()
             evaluations = [Evaluation(chosen, split, targets_of(chosen, wanted or before, sources))]
         for evaluation in evaluations:
             if run is not None and run.identity["kind"] == "train":

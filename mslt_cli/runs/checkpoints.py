@@ -4,12 +4,11 @@ A checkpoint is the state of the training as safetensors, whole or not at all.
 """
 
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mslt_cli.runs.directory import CHECKPOINTS, METRICS, RUN, new_run_folder, run_files
 
@@ -73,25 +72,11 @@ def metrics_file(directory: Path) -> Path:
 
 
 @contextmanager
-def metrics_writer(directory: Path) -> Iterator[Callable[[dict[str, Any] | None], None]]:
-    """A function that adds a line to metrics.jsonl; None flushes it."""
-    with run_files(directory), metrics_file(directory).open("a", encoding="utf-8") as file:
-
-        def write(line: dict[str, Any] | None) -> None:
-            if line is not None:
-                file.write(json.dumps(line) + "\n")
-                return
-            file.flush()
-            os.fsync(file.fileno())
-
-        yield write
-
-
-def cut_metrics(directory: Path, step: int) -> dict[str, int]:
-    """Cut metrics.jsonl back to a step; returns the tokens so far."""
-    path = metrics_file(directory)
-    lines = path.read_text(encoding="utf-8").splitlines()[:step] if path.is_file() else []
-    with run_files(directory):
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    last = json.loads(lines[-1]) if lines else {}
-    return {name: int(last.get(name, 0)) for name in ("tokens", "padded_tokens")}
+def open_metrics(directory: Path, step: int) -> Iterator[tuple[IO[str], dict[str, Any]]]:
+    """Cut metrics.jsonl back to a step, and open it to add lines; beside it the tokens of the steps so far."""
+    with run_files(directory), metrics_file(directory).open("a+", encoding="utf-8") as file:
+        file.seek(0)
+        lines = [line for _ in range(step) if (line := file.readline())]
+        file.truncate(file.tell())
+        last = json.loads(lines[-1]) if lines else {}
+        yield file, {name: int(last.get(name, 0)) for name in ("tokens", "padded_tokens")}

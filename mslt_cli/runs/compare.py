@@ -10,9 +10,8 @@ import numpy as np
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.evaluation.metrics import Table, metric_value
 from mslt_cli.evaluation.significance import holm, mcnemar, paired_bootstrap
-from mslt_cli.runs.answering import tables_of
+from mslt_cli.runs.answering import Evaluation, tables_of
 from mslt_cli.runs.directory import Run
-from mslt_cli.tasks.task import Task
 
 MEAN = "mean"
 """In the place of a target: the mean over them."""
@@ -27,14 +26,7 @@ class Comparison:
 
 
 def compare_runs(
-    task: Task,
-    groups: Mapping[str, Sequence[Run]],
-    split: str,
-    *,
-    scoring: str = "",
-    targets: Sequence[str] = (),
-    resamples: int = 10_000,
-    seed: int = 0,
+    groups: Mapping[str, Sequence[Run]], evaluation: Evaluation, *, resamples: int = 10_000, seed: int = 0
 ) -> Comparison:
     """Test each further group of runs against the first, in each target and on their mean.
 
@@ -44,8 +36,7 @@ def compare_runs(
 
     Args:
         groups: runs by what the user calls them; those of a group are the seeds of one combination.
-        scoring: how a decoder's answers were read: "letters", "generate+swap".
-        targets: ISO 639-3 codes. Default: those that all runs were evaluated on.
+        evaluation: what is compared; without targets it is those that all runs were evaluated on.
         resamples, seed: of the bootstrap.
 
     Raises:
@@ -55,32 +46,36 @@ def compare_runs(
     """
     if len(groups) < 2:
         raise UsageError("--compare needs two runs or more.")
-    runs = [run for group in groups.values() for run in group]
-    evaluated = [set(run.targets(task.variant, split, scoring)) for run in runs]
+    task = evaluation.task
+    evaluated = [set(evaluation.targets_in(run)) for group in groups.values() for run in group]
     common = sorted(set.intersection(*evaluated), key=task.code)
-    chosen = [t for t in (targets or common) if t in common]
-    what = " ".join([task.name, split, *([scoring] if scoring else [])])
-    if missing := [task.code(t) for t in targets if t not in common]:
+    chosen = evaluation.targets or common
+    what = " ".join(filter(None, [task.name, evaluation.split, evaluation.scoring]))
+    if missing := [task.code(target) for target in chosen if target not in common]:
         raise UsageError(f"Not all of the runs were evaluated on {', '.join(missing)} ({what}).")
     if not chosen:
         raise UsageError(f"The runs have no target of {what} in common.")
-    tables, ids = _read_tables(task, groups, chosen, split, scoring)
+    tables, ids = _read_tables(groups, evaluation, chosen)
     first, *others = groups
-    items = ids if task.aligned else None
-    tests: list[tuple[str, dict[str, Any]]] = []  # each with its target, or MEAN
-    for other in others:
-        for metric, by_name in tables.items():
-            a, b = by_name[first], by_name[other]
-            names = {"a": first, "b": other, "metric": metric}
-            for target in chosen:
-                result = _test(metric, {target: a[target]}, {target: b[target]}, seed=seed, resamples=resamples)
-                tests.append((target, {"target": task.code(target), **names, **result}))
-            if len(chosen) > 1:
-                result = _test(metric, a, b, ids=items, seed=seed, resamples=resamples)
-                tests.append((MEAN, {"target": MEAN, **names, **result}))
+    rows: list[dict[str, Any]] = []
     # Two families: the means say whether there is a difference, the languages where it lies.
-    families = [[row for target, row in tests if (target == MEAN) == of_means] for of_means in (False, True)]
-    for family in families:
+    means: list[dict[str, Any]] = []
+    singles: list[dict[str, Any]] = []
+    tested = [[target] for target in chosen] + ([[*chosen]] if len(chosen) > 1 else [])
+    for other, (metric, by_group), targets in product(others, tables.items(), tested):
+        a, b = ({target: by_group[name][target] for target in targets} for name in (first, other))
+        single = len(targets) == 1
+        items = ids if task.aligned and not single else None
+        row: dict[str, Any] = {
+            "target": task.code(targets[0]) if single else MEAN,
+            "a": first,
+            "b": other,
+            "metric": metric,
+        }
+        row |= _test(metric, a, b, ids=items, seed=seed, resamples=resamples)
+        rows.append(row)
+        (singles if single else means).append(row)
+    for family in (singles, means):
         for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
             row["p_holm"] = p
     called = dict(zip(groups, ("first", "other"), strict=True)) if len(groups) == 2 else {first: "first"}
@@ -91,26 +86,27 @@ def compare_runs(
         described.append(f"{called.get(name, name)} is {runs_of_group}{seeds}")
     footer = (
         f"{what}, %: the other less the first, with 95 % intervals; {'; '.join(described)}.",
-        f"p is two-sided; Holm's correction is over the {len(families[0])} tests in single languages, and over those of"
+        f"p is two-sided; Holm's correction is over the {len(singles)} tests in single languages, and over those of"
         " means.",
     )
-    return Comparison(tuple(row for _, row in tests), footer)
+    return Comparison(tuple(rows), footer)
 
 
 def _read_tables(
-    task: Task, groups: Mapping[str, Sequence[Run]], targets: Sequence[str], split: str, scoring: str
+    groups: Mapping[str, Sequence[Run]], evaluation: Evaluation, targets: Sequence[str]
 ) -> tuple[dict[str, dict[str, dict[str, Table]]], dict[str, list[str]]]:
     """The counts behind the scores, by metric, group and target, shape (runs, rows, counts) each; and the rows' ids."""
-    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    tables: dict[str, dict[str, dict[str, Table]]] = {}
     ids: dict[str, list[str]] = {}
     for name, target in product(groups, targets):
         by_metric: dict[str, list[Table]] = {}
         for run in groups[name]:
-            score = next(s for s in run.scores_of(task.variant, split, scoring) if s["target"] == target)
-            frame = run.predictions(score)
+            frame = run.predictions(next(s for s in evaluation.scores_in(run) if s["target"] == target))
             if ids.setdefault(target, frame["id"].to_list()) != frame["id"].to_list():
-                raise DataError(f"The runs were evaluated on different rows of {task.code(target)}. Evaluate again.")
-            for metric, table in tables_of(task, frame["gold"].to_list(), frame["predicted"].to_list()).items():
+                code = evaluation.task.code(target)
+                raise DataError(f"The runs were evaluated on different rows of {code}. Evaluate again.")
+            answers = frame["gold"].to_list(), frame["predicted"].to_list()
+            for metric, table in tables_of(evaluation.task, *answers).items():
                 by_metric.setdefault(metric, []).append(table)
         for metric, of_runs in by_metric.items():
             tables.setdefault(metric, {}).setdefault(name, {})[target] = np.stack(of_runs)

@@ -75,15 +75,6 @@ class Run:
         """The unweighted mean over the targets of each evaluation, by task, split and metric, with 95 % intervals."""
         return cast(Sequence[Mapping[str, Any]], self.record["means"])
 
-    def scores_of(self, task: str, split: str, scoring: str = "") -> list[Mapping[str, Any]]:
-        """The scores of one evaluation."""
-        wanted = (task, split, scoring)
-        return [s for s in self.scores if (s["task"], s["split"], s.get("scoring", "")) == wanted]
-
-    def targets(self, task: str, split: str, scoring: str = "") -> tuple[str, ...]:
-        """The languages that it was evaluated on, in that order."""
-        return tuple(dict.fromkeys(s["target"] for s in self.scores_of(task, split, scoring)))
-
     @property
     def model_folder(self) -> Path | None:
         """The trained weights, where they were kept."""

@@ -10,11 +10,10 @@ from typing import Any
 from mslt_cli import __version__
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder
-from mslt_cli.training.distributed import World
 
 
-def describe_environment(learner: Classifier | Decoder, world: World) -> dict[str, Any]:
-    """The environment as run.json keeps it."""
+def describe_environment(learner: Classifier | Decoder, processes: int = 1) -> dict[str, Any]:
+    """The environment as run.json keeps it; so many processes trained together."""
     import numpy
     import torch
     import transformers
@@ -31,7 +30,7 @@ def describe_environment(learner: Classifier | Decoder, world: World) -> dict[st
         "mslt": __version__,
         **{package: version(package) for package in packages},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "processes": world.size,
+        "processes": processes,
         "threads": torch.get_num_threads(),
         "host": platform.node(),
         "git_commit": _git_commit(),

@@ -1,21 +1,24 @@
 """`evaluate_run` and `evaluate_model`: what was not evaluated yet, on targets and tasks of the user's choice."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mslt_cli.data.splits import ensure_data
-from mslt_cli.errors import UsageError
-from mslt_cli.models.classifier import Classifier, load_trained
+from mslt_cli.errors import ModelError, UsageError
+from mslt_cli.files import sha256_of
+from mslt_cli.models.adapter import ADAPTER
+from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
-from mslt_cli.runs.answering import NO_RESULTS, Evaluation, Evaluator, add_results, evaluate_further
+from mslt_cli.runs.answering import NO_RESULTS, Evaluation, Evaluator
 from mslt_cli.runs.directory import Run, RunError, check_files, locked, read_run, write_run
 from mslt_cli.runs.environment import Stopwatch, describe_environment
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.plan import require_evaluated
 from mslt_cli.runs.session import Session, decide_precision
-from mslt_cli.runs.spec import EvalSpec, checksums_of
-from mslt_cli.training.distributed import ALONE
+from mslt_cli.runs.spec import describe_model, describe_run, stem_of
+from mslt_cli.tasks.task import Task
 from mslt_cli.training.settings import Settings
 
 
@@ -56,6 +59,39 @@ def evaluate_run(store: Path, run: Run, model: Model, evaluation: Evaluation, *,
     return run
 
 
+def evaluate_further(run: Run, evaluations: Sequence[Evaluation], session: Session) -> Run:
+    """Evaluate a run whose weights were kept on the targets that it lacks; its directory is locked.
+
+    Raises:
+        ModelError, RunError: the weights cannot be used.
+    """
+    evaluator = None
+    for evaluation in evaluations:
+        if missing := evaluation.missing_in(run):
+            evaluator = evaluator or _load_run(run, evaluation.task, session)
+            results = evaluator.evaluate(replace(evaluation, targets=missing), run.record)
+            run = write_run(run.directory, {**run.record, **results})
+    return run
+
+
+def _load_run(run: Run, task: Task, session: Session) -> Evaluator:
+    """A run's model, out of the weights that were kept."""
+    assert run.model_folder is not None
+    settings = Settings.from_json(run.identity["settings"])
+    learner: Classifier | Decoder
+    if settings.adapter is None:
+        if task.kind == "multiple-choice":
+            raise ModelError(f"Run {run.run_id} is an encoder's: it cannot be asked the questions of {task.name}.")
+        learner = session.trained(task, run.model_folder, run.record["name"])
+    else:
+        learner = session.decoder(settings.adapter, settings.precision)
+        path = run.model_folder / ADAPTER
+        if not path.is_file() or sha256_of(path) != run.record.get("adapter_sha256"):
+            raise RunError(f"{path} is missing or was changed. Restore it, or train the run again with --force.")
+        learner.load(run.model_folder)
+    return Evaluator(learner, session, settings, tuple(run.identity.get("shares", ())), run.directory)
+
+
 def evaluate_model(
     store: Path,
     model: Model,
@@ -83,9 +119,12 @@ def evaluate_model(
     """
     session = session or Session(model)
     evaluation = _prepare(evaluation, session)
-    task = evaluation.task
-    spec = EvalSpec(task, model, checksums_of(model), decide_precision(settings, session.device), four_bit)
-    directory = root / spec.folder_name
+    task, settings = evaluation.task, decide_precision(settings, session.device)
+    choices = task.kind == "multiple-choice"
+    counting = {"precision": settings.precision, "four_bit": four_bit} if choices else settings.as_json()
+    name = model.name + (" in 4 bits" if four_bit else "")
+    description = describe_run("eval", name, task, describe_model(model), settings=counting)
+    directory = root / f"eval_{task.name}_{stem_of(model)}_{description['run_id']}"
     with locked(directory, wait=True):
         before, missing = None if force else read_run(directory), evaluation.targets
         if before is not None:
@@ -95,23 +134,31 @@ def evaluate_model(
                 return before
         watch = Stopwatch()
         learner: Classifier | Decoder
-        if task.kind == "multiple-choice":
-            learner = session.decoder(None, spec.settings.precision, four_bit=four_bit)
+        if choices:
+            learner = session.decoder(None, settings.precision, four_bit=four_bit)
         else:
-            with session.progress.step(f"load {model.name}"):
-                learner = load_trained(model.folder, task.kind, task.labels, device=session.device)
-        evaluator = Evaluator(learner, session, spec.settings, (), directory)
-        results = evaluator.evaluate(replace(evaluation, targets=missing))
+            learner = session.trained(task, model.folder, model.name)
+        evaluator = Evaluator(learner, session, settings, (), directory)
+        asked = replace(evaluation, targets=missing)
         record = {
-            **spec.as_record(),
-            "command": spec.command(evaluation),
-            "environment": describe_environment(learner, ALONE),
-            **add_results(before.record if before is not None else NO_RESULTS, results),
+            **description,
+            "command": _command(model, evaluation, four_bit),
+            "environment": describe_environment(learner),
+            **evaluator.evaluate(asked, before.record if before is not None else NO_RESULTS),
             **watch.as_record(),
         }
         run = write_run(directory, record)
     Index(store, session.progress).save(run)
     return run
+
+
+def _command(model: Model, evaluation: Evaluation, four_bit: bool) -> str:
+    """A command line that does this evaluation of a model as it is."""
+    task = evaluation.task
+    codes = ",".join(map(task.code, evaluation.targets))
+    words = f"mslt eval {model.name} {task.options} --targets {codes} --split {evaluation.split}"
+    words += f" {evaluation.reading.options}" if evaluation.reading and evaluation.reading.options else ""
+    return words + (" --4bit" if four_bit else "")
 
 
 def _prepare(evaluation: Evaluation, session: Session) -> Evaluation:

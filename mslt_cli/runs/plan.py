@@ -15,7 +15,7 @@ from mslt_cli.models.find import Model
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation, unite_evaluations
 from mslt_cli.runs.session import decide_precision
-from mslt_cli.runs.spec import TrainSpec, checksums_of
+from mslt_cli.runs.spec import TrainSpec, describe_model
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Sampling, equal_shares, proportional_shares, stated_shares, too_few
 from mslt_cli.training.settings import Settings, preset
@@ -173,14 +173,14 @@ def plan(experiment: Experiment, *, device: str | None = None, progress: Progres
         ensure_data(needed.task, sorted(needed.targets), needed.split, progress=progress)
     data, sizes = _read_training_data(task, everyone, settings)
     budget = experiment.examples if experiment.examples is not None else min(sizes.values())
-    checksums, planned = checksums_of(experiment.model), []
+    described_model, planned = describe_model(experiment.model), []
     for combination in sources:
         shares = _share_budget(task, combination, budget, sampling, sizes)
         for seed in dict.fromkeys(experiment.seeds):
             spec = TrainSpec(
                 task=task,
                 model=experiment.model,
-                checksums=checksums,
+                described_model=described_model,
                 shares=shares,
                 # One source as well: its sample has to hold those of the combinations that it is in.
                 pairing=(sampling.pairing or "disjoint") if task.aligned else None,

@@ -1,18 +1,13 @@
 """What runs scored in an evaluation, a row a run and metric; and the means over the seeds of a combination."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import MsltError
+from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.directory import Run
 from mslt_cli.tasks import find_task
 from mslt_cli.tasks.task import Task
-
-if TYPE_CHECKING:
-    from mslt_cli.runs.answering import Evaluation
 
 
 @dataclass(frozen=True)
@@ -45,28 +40,26 @@ class ScoreRow:
 
 
 def score_rows(runs: Sequence[Run], evaluation: Evaluation) -> list[ScoreRow]:
-    """Arrange the scores of runs in one evaluation, in the order of the runs."""
+    """Arrange the scores of runs in one evaluation, in the order of the runs.
+
+    The mean over targets has its interval where the run was evaluated on just these.
+    """
     rows = []
     for run in runs:
         by_metric: dict[str, dict[str, ScoreOrMean]] = {}
-        for score in run.scores_of(evaluation.task.variant, evaluation.split, evaluation.scoring):
+        for score in evaluation.scores_in(run):
             if score["target"] in evaluation.targets:
                 value = ScoreOrMean(score["value"], score["low"], score["high"], bool(score["unseen"]))
                 by_metric.setdefault(score["metric"], {})[score["target"]] = value
+        means = {
+            (mean["metric"], *sorted(mean["targets"])): ScoreOrMean(mean["value"], mean["low"], mean["high"])
+            for mean in reversed(run.means)  # of equals the first counts
+            if evaluation.covers(mean)
+        }
         for metric, scores in by_metric.items():
-            mean = _mean_over_targets(run, evaluation, metric, scores)
+            mean = means.get((metric, *sorted(scores))) or _mean(scores.values())
             rows.append(ScoreRow(name_sources(run), run.identity.get("seed"), metric, mean, scores, run.run_id))
     return rows
-
-
-def _mean_over_targets(run: Run, evaluation: Evaluation, metric: str, scores: Mapping[str, ScoreOrMean]) -> ScoreOrMean:
-    """The mean over targets; with its interval where the run was evaluated on just these."""
-    wanted = (evaluation.task.variant, evaluation.split, evaluation.scoring, metric)
-    for mean in run.means:
-        same = (mean["task"], mean["split"], mean.get("scoring", ""), mean["metric"]) == wanted
-        if same and sorted(mean["targets"]) == sorted(scores):
-            return ScoreOrMean(mean["value"], mean["low"], mean["high"])
-    return _mean(scores.values())
 
 
 def means_over_seeds(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
@@ -105,8 +98,7 @@ def find_tasks(runs: Sequence[Run]) -> dict[str, Task]:
 def name_sources(run: Run) -> str:
     """Name the sources of a run by comma, in the task's own codes; without sources, the run."""
     task = find_tasks([run]).get(run.identity["task"]["name"])
-    shares: Mapping[str, Any] = run.identity.get("shares") or {}
-    codes = sorted(code_in(task, source) for source in shares)
+    codes = sorted(code_in(task, source) for source in run.identity.get("shares") or ())
     return (",".join(codes) or str(run.record["name"])) + (" (unequal)" if run.identity.get("unequal") else "")
 
 

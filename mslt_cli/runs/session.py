@@ -87,6 +87,13 @@ class Session:
         load = partial(load_classifier, folder, head, task.labels, device=self.device, compiled=settings.compile)
         return cast("Classifier", self._load((head, task.labels, settings.compile), load))
 
+    def trained(self, task: Task, folder: Path, name: str) -> Classifier:
+        """A classifier that was trained for the task, out of its folder; loaded anew each time."""
+        from mslt_cli.models.classifier import load_trained
+
+        with self.progress.step(f"load {name}"):
+            return load_trained(folder, task.kind, task.labels, device=self.device)
+
     def decoder(self, adapter: Adapter | None, precision: str, *, four_bit: bool = False) -> Decoder:
         """The model as a decoder, with an adapter that is to be restarted or read, or as it is."""
         from mslt_cli.models.decoder import load_decoder

@@ -1,9 +1,10 @@
 """One run: trained or gone on with, evaluated, and written into its directory. What runs share is in a session."""
 
+import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,13 +14,12 @@ import numpy as np
 
 from mslt_cli.data.prepared import require_record
 from mslt_cli.evaluation.metrics import accuracy_table
-from mslt_cli.evaluation.predict import predict
 from mslt_cli.files import sha256_of
 from mslt_cli.models.adapter import ADAPTER
-from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder, write_merged
+from mslt_cli.progress import Step
 from mslt_cli.runs import checkpoints
-from mslt_cli.runs.answering import NO_RESULTS, Evaluator, add_results, evaluate_further
+from mslt_cli.runs.answering import NO_RESULTS, Evaluator, Results
 from mslt_cli.runs.directory import (
     CONFIG,
     MANIFEST,
@@ -38,6 +38,7 @@ from mslt_cli.runs.directory import (
     write_run,
 )
 from mslt_cli.runs.environment import Stopwatch, describe_environment
+from mslt_cli.runs.evaluate import evaluate_further
 from mslt_cli.runs.how import How
 from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.samples import choose_ids, encode_examples
@@ -49,7 +50,6 @@ from mslt_cli.training.settings import INSTRUCTION_MICRO_BATCH
 Status = Literal["done", "evaluated", "resumed", "trained"]
 """It was there; further targets were evaluated; it went on from a checkpoint; it was trained from the start."""
 State = Literal["done", "goes on", "new"]
-VALIDATION = "validation"
 
 
 @dataclass(frozen=True)
@@ -110,25 +110,22 @@ class Work:
             BusyError: another process is doing it, and `wait` is false.
             MsltError: data, model or directory cannot be used; the loss is not finite; memory does not suffice.
         """
-        with locked(self.directory, wait=wait) if self.world.first else nullcontext():
-            return self._do()
-
-    def _do(self) -> Outcome:
-        first = self.world.first
-        self.world.wait()
-        run = self.world.broadcast(self.find_done() if first else None)
-        if run is not None:
-            return Outcome(run, "done")
-        run = self.world.broadcast(read_run(self.directory) if first and not self.how.force else None)
-        if run is not None and run.model_folder is not None:
-            if first:
-                run = evaluate_further(run, self.evaluations, self.session)
-                self._merge()
-            return Outcome(run, "evaluated")
-        if self.how.force and first:
-            clear_run(self.directory)
-        self.world.wait()
-        return self._train(run)
+        world, first = self.world, self.world.first
+        with locked(self.directory, wait=wait) if first else nullcontext():
+            world.wait()
+            run: Run | None = world.broadcast(self.find_done() if first else None)
+            if run is not None:
+                return Outcome(run, "done")
+            run = world.broadcast(read_run(self.directory) if first and not self.how.force else None)
+            if run is not None and run.model_folder is not None:
+                if first:
+                    run = evaluate_further(run, self.evaluations, self.session)
+                    self._merge()
+                return Outcome(run, "evaluated")
+            if self.how.force and first:
+                clear_run(self.directory)
+            world.wait()
+            return self._train(run)
 
     def _train(self, before: Run | None) -> Outcome:
         """Train, evaluate and write; a finished run that lacks targets (`before`) stays whole until then."""
@@ -137,13 +134,14 @@ class Work:
         ids = choose_ids(spec, session)
         learner = session.learner(spec.task, spec.settings)
         learner.restart(spec.seed, spec.settings.dropout)
+        evaluator = Evaluator(learner, session, spec.settings, spec.sources, self.directory)
         training = Training(
             learner,
             encode_examples(spec, ids, session),
             spec.settings,
             spec.seed,
             micro_batch=self.how.micro_batch or (INSTRUCTION_MICRO_BATCH if isinstance(learner, Decoder) else None),
-            validate=self._validator(learner),
+            validate=(lambda: self._validate(evaluator)) if spec.settings.choose == "best" else None,
             world=self.world,
             progress=self.progress,
         )
@@ -159,19 +157,24 @@ class Work:
         if not self.world.first:
             self.world.wait()
             return Outcome(Run(self.directory, {}), "trained")
-        results = before.record if before is not None else NO_RESULTS
-        evaluator = Evaluator(learner, session, spec.settings, spec.sources, self.directory)
+        results: Results = before.record if before is not None else NO_RESULTS
         for evaluation in self.evaluations:
-            results = add_results(results, evaluator.evaluate(evaluation))
-        if isinstance(learner, Decoder) or self.how.keep_model:
-            self._keep_model(learner)
+            results = evaluator.evaluate(evaluation, results)
+        kept = {}
+        if isinstance(learner, Decoder):
+            with new_run_folder(self.directory / MODEL) as part:
+                learner.save(part, session.model.name)
+            kept["adapter_sha256"] = sha256_of(self.directory / MODEL / ADAPTER)
+        elif self.how.keep_model:
+            with new_run_folder(self.directory / MODEL) as part:
+                learner.save(part, session.model.folder)
         os.replace(checkpoints.metrics_file(self.directory), self.directory / METRICS)
         files = {name: sha256_of(self.directory / name) for name in (MANIFEST, METRICS)}
         own = next((e.targets for e in self.evaluations if e.task == spec.task), ())
         record = {
-            **spec.as_record(),
+            **spec.description,
             "command": spec.command(own, keep_model=self.how.keep_model),
-            "environment": describe_environment(learner, self.world),
+            "environment": describe_environment(learner, self.world.size),
             "training": {
                 "steps": training.total,
                 "examples": spec.examples,
@@ -185,10 +188,10 @@ class Work:
             "scores": results["scores"],
             "means": results["means"],
             "files": results["files"] | files,
+            **kept,
+            **watch.as_record(),
         }
-        if isinstance(learner, Decoder):
-            record["adapter_sha256"] = sha256_of(self.directory / MODEL / ADAPTER)
-        run = write_run(self.directory, record | watch.as_record())
+        run = write_run(self.directory, record)
         checkpoints.drop(self.directory)
         self._merge()
         self.world.wait()
@@ -199,7 +202,8 @@ class Work:
         import polars as pl
 
         spec, directory = self.spec, self.directory
-        write_json(directory / CONFIG, {"run_id": spec.run_id, "identity": spec.identity, "command": spec.command()})
+        config = {name: spec.description[name] for name in ("run_id", "identity")} | {"command": spec.command()}
+        write_json(directory / CONFIG, config)
         rows = [(source, id_) for source, chosen in ids.items() for id_ in chosen]
         schema = {"language": pl.String, "id": pl.String}
         write_parquet(directory / MANIFEST, pl.DataFrame(rows, schema=schema, orient="row"))
@@ -218,13 +222,13 @@ class Work:
             Parts of run.json: the tokens and padded_tokens of all steps and the last loss; the seconds of the steps
             that were left, and the tokens per second.
         """
-        first, every = self.world.first, self.how.checkpoint_every
-        counts: dict[str, Any] = dict.fromkeys(("tokens", "padded_tokens"), 0)
-        counts |= checkpoints.cut_metrics(self.directory, training.step) if first else {}
+        every = self.how.checkpoint_every
+        counts: dict[str, Any] = {"tokens": 0, "padded_tokens": 0}
         clock = saved_at = time.monotonic()
         saved_step, tokens = training.step, 0
+        first, nowhere = self.world.first, nullcontext((None, counts))
         with (
-            checkpoints.metrics_writer(self.directory) if first else nullcontext(lambda line: None) as write,
+            checkpoints.open_metrics(self.directory, training.step) if first else nowhere as (file, counts),
             self.progress.step(self.spec.title, training.total - training.step, "steps") as step,
         ):
             for record in training.steps():
@@ -233,15 +237,18 @@ class Work:
                 counts["padded_tokens"] += record.padded_tokens
                 counts["loss"] = record.loss
                 now = time.monotonic()
-                write({name: value for name, value in asdict(record).items() if value is not None} | counts)
+                if file is not None:
+                    line = {name: value for name, value in asdict(record).items() if value is not None} | counts
+                    file.write(json.dumps(line) + "\n")
                 step.tell(f"loss {record.loss:.3f}, {tokens / max(now - clock, 1e-9):,.0f} tokens/s")
                 step.advance()
                 if not training.settled or training.step == training.total:
                     continue
                 due = training.step - saved_step >= every if every else now - saved_at >= self.how.checkpoint_s
                 if self.world.broadcast(due) and every != 0:
-                    write(None)
-                    if first:
+                    if file is not None:
+                        file.flush()
+                        os.fsync(file.fileno())
                         self._save_checkpoint(training)
                     saved_at, saved_step = time.monotonic(), training.step
         wall_s = time.monotonic() - clock
@@ -257,31 +264,14 @@ class Work:
                 + (f"; that of step {kept:,} is kept." if kept else "; there is none yet.")
             )
 
-    def _validator(self, classifier: Any) -> Callable[[], float] | None:
+    def _validate(self, evaluator: Evaluator) -> float:
         """Accuracy on the head of each source's validation data, all examples or words counting alike."""
-        settings, task, session = self.spec.settings, self.spec.task, self.session
-        if settings.choose != "best":
-            return None
-
-        def validate() -> float:
-            counts = np.zeros(2, np.int64)  # correct, all
-            for source in self.spec.sources:
-                gold = session.labels(task, source, VALIDATION)[: settings.validation_examples]
-                encoded = session.encoded(task, source, VALIDATION, settings).head(len(gold))
-                words = [len(labels) for labels in gold] if task.kind == "token-classification" else None
-                answers = predict(classifier, encoded, words, precision=settings.precision)
-                counts += accuracy_table(gold, answers).sum(axis=0)
-            return float(counts[0] / counts[1])
-
-        return validate
-
-    def _keep_model(self, learner: Classifier | Decoder) -> None:
-        model = self.session.model
-        with new_run_folder(self.directory / MODEL) as part:
-            if isinstance(learner, Decoder):
-                learner.save(part, model.name)
-            else:
-                learner.save(part, model.folder)
+        counts = np.zeros(2, np.int64)  # correct, all
+        for source in self.spec.sources:
+            most = self.spec.settings.validation_examples
+            labels = evaluator.predict_labels(self.spec.task, source, "validation", Step(), most)
+            counts += accuracy_table(*labels).sum(axis=0)
+        return float(counts[0] / counts[1])
 
     def _merge(self) -> None:
         """Write the model with its adapter worked in, if that is asked for and it is not there yet."""
