@@ -17,15 +17,9 @@ TENSORS, VALUES = "state.safetensors", "state.json"
 
 
 def save(directory: Path, tensors: dict[str, Any], values: dict[str, Any]) -> None:
-    """Write a training's state, and drop all but the newest two.
+    """Write a training's state, and drop all but the newest two; the values are JSON, with "step".
 
-    Args:
-        directory: the run's.
-        tensors: by name, on any device.
-        values: what JSON can hold, with "step".
-
-    Raises:
-        RunError: it cannot be written; the earlier ones stay.
+    Raises: RunError: it cannot be written; the earlier ones stay.
     """
     from safetensors.torch import save_file
 

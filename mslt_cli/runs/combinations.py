@@ -8,6 +8,7 @@ from math import comb
 from mslt_cli.criteria.request import members_of
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import split_names
+from mslt_cli.runs.plan import NO_SOURCES
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
 from mslt_cli.tasks.task import Task
@@ -18,17 +19,14 @@ MOST_RUNS = 10_000
 def combinations_of(
     store: Store, task: Task, sources: Sequence[str], *, pool: str | None = None, ks: Sequence[int] = ()
 ) -> tuple[list[tuple[str, ...]], str]:
-    """The combinations to train on, in the order in which they were named.
+    """The combinations to train on, in the order in which they were named; and what standard input held.
 
     Args:
         store: for pools.
         task: has the languages.
         sources: lists by comma; `-` stands for the lines of standard input.
-        pool: all combinations of these languages; `paper` = the task's sources.
+        pool: all combinations of these languages, as ISO 639-3 codes; `paper` = the task's sources.
         ks: how many languages of the pool.
-
-    Returns:
-        The names of each, as they were written, or ISO 639-3 codes of a pool; and what standard input held.
 
     Raises:
         UsageError: nothing is named, a list is empty, or both ways are used.
@@ -40,32 +38,25 @@ def combinations_of(
     if pool is not None:
         members = members_of(store, pool, sys.stdin.read)
         return all_combinations([task.language(member.label, resolver(store)) for member in members], ks), ""
-    lines, stdin = [], ""
-    for given in sources:
-        if given.strip() == "-":
-            stdin = sys.stdin.read()
-            lines += [line for line in stdin.splitlines() if line.split("#", 1)[0].strip()]
-        else:
-            lines.append(given)
+    stdin = sys.stdin.read() if any(given.strip() == "-" for given in sources) else ""
+    piped = [line for line in stdin.splitlines() if line.split("#", 1)[0].strip()]
+    lines = [line for given in sources for line in (piped if given.strip() == "-" else [given])]
     if not lines:
-        raise UsageError("There are no sources. Give --sources en --sources ar,de,zh, or --all-combinations.")
+        raise UsageError(NO_SOURCES)
     named = [tuple(split_names(line)) for line in lines]
-    for line, names in zip(lines, named, strict=True):
-        if not names:
-            raise UsageError(f"--sources is {line!r}, which names no language.")
+    if () in named:
+        raise UsageError(f"--sources is {lines[named.index(())]!r}, which names no language.")
     return named, stdin
 
 
 def all_combinations(pool: Sequence[str], ks: Sequence[int]) -> list[tuple[str, ...]]:
     """All sets of k out of a pool for each k, in lexicographic order.
 
-    Raises:
-        UsageError: a k does not fit the pool, or there would be too many.
+    Raises: UsageError: a k does not fit the pool, or there would be too many.
     """
     pool = sorted(set(pool))
-    for k in ks:
-        if not 1 <= k <= len(pool):
-            raise UsageError(f"-k is {k}; the pool has {len(pool)} languages.")
+    if unfit := [k for k in ks if not 1 <= k <= len(pool)]:
+        raise UsageError(f"-k is {unfit[0]}; the pool has {len(pool)} languages.")
     if sum(comb(len(pool), k) for k in ks) > MOST_RUNS:
         raise UsageError(f"That is more than {MOST_RUNS:,} runs. Choose some: `mslt select` ranks them.")
     return [combination for k in ks for combination in combinations(pool, k)]

@@ -82,11 +82,7 @@ class Run:
         return folder if folder.is_dir() else None
 
     def predictions(self, score: Mapping[str, Any]) -> pl.DataFrame:
-        """The rows id, gold, predicted behind a score.
-
-        Raises:
-            RunError: they are missing or were changed.
-        """
+        """The rows id, gold, predicted behind a score. Raises: RunError: they are missing or were changed."""
         import polars as pl
 
         check_files(self, score["predictions"])
@@ -94,11 +90,7 @@ class Run:
 
 
 def read_run(directory: Path) -> Run | None:
-    """The run in a directory; None if it has not ended.
-
-    Raises:
-        RunError: run.json was changed by hand, or cannot be read.
-    """
+    """The run in a directory; None if it has not ended. Raises: RunError: run.json was changed or cannot be read."""
     path = directory / RUN
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -156,35 +148,27 @@ def sha256_of_json(value: Any) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Raises: RunError: it cannot be written; says why."""
+    """Raises: as `run_files`."""
     with run_files(path.parent), new_file(path) as part:
         part.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def write_parquet(path: Path, frame: pl.DataFrame) -> None:
-    """Raises: RunError: it cannot be written; says why."""
+    """Raises: as `run_files`."""
     with run_files(path.parent), new_file(path) as part:
         frame.write_parquet(part, compression="zstd", statistics=False)
 
 
 @contextmanager
 def new_run_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `path` when the block ends well.
-
-    Raises:
-        RunError: it cannot be written; says why.
-    """
+    """Yield an empty folder that takes the place of `path` when the block ends well. Raises: as `run_files`."""
     with run_files(path.parent), new_folder(path, replace=True) as part, raise_os_errors():
         yield part
 
 
 @contextmanager
 def run_files(folder: Path) -> Iterator[None]:
-    """Turn what the operating system says about writing a run's directory into a sentence.
-
-    Raises:
-        RunError: there is no space, or no permission.
-    """
+    """Raises: RunError: a run's directory cannot be written in the block; says why, of no space or no permission."""
     try:
         yield
     except (FetchError, OSError) as error:
@@ -199,8 +183,7 @@ def run_files(folder: Path) -> Iterator[None]:
 def locked(directory: Path, *, wait: bool) -> Iterator[None]:
     """Keep other processes from doing the same run; a killed process holds nothing.
 
-    Raises:
-        BusyError: another process is doing it, and `wait` is false.
+    Raises: BusyError: another process is doing it, and `wait` is false.
     """
     import filelock
 

@@ -62,8 +62,7 @@ def evaluate_run(store: Path, run: Run, model: Model, evaluation: Evaluation, *,
 def evaluate_further(run: Run, evaluations: Sequence[Evaluation], session: Session) -> Run:
     """Evaluate a run whose weights were kept on the targets that it lacks; its directory is locked.
 
-    Raises:
-        ModelError, RunError: the weights cannot be used.
+    Raises: ModelError, RunError: the weights cannot be used.
     """
     evaluator = None
     for evaluation in evaluations:

@@ -1,9 +1,11 @@
-"""`train`: where plans, run directories and the store meet."""
+"""`train`: where plans, run directories and the store meet; and what planned runs will take."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mslt_cli.errors import MsltError
 from mslt_cli.fields import check_fields
@@ -14,9 +16,11 @@ from mslt_cli.runs.directory import BusyError
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.plan import Experiment, Planned, plan
-from mslt_cli.runs.samples import check_samples
+from mslt_cli.runs.samples import check_samples, planned_tokens
 from mslt_cli.runs.session import Session
 from mslt_cli.runs.work import Outcome, State, Work
+from mslt_cli.store.db import open_store, store_exists
+from mslt_cli.store.runs import tokens_per_s
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.distributed import World, join_world
 from mslt_cli.training.mixture import Sampling
@@ -117,37 +121,77 @@ def _device_of(world: World) -> str | None:
 def _carry_out(works: Sequence[Work], first: int, index: Index) -> list[Finished]:
     """Do all runs, from the one in place `first` on; those that other processes do come last."""
     finished: dict[int, Finished] = {}
-    busy: list[int] = []
-    trained_s: list[float] = []
-
-    def carry_out(i: int, left: int, *, wait: bool) -> None:
+    left = deque((i, False) for i in [*range(first, len(works)), *range(first)])  # and whether to wait for it
+    timed = False
+    while left:
+        i, wait = left.popleft()
         work, clock = works[i], time.monotonic()
+        if wait:
+            index.progress.note(f"{work.spec.title} is being run by another process: waiting for it")
         try:
             outcome = work.carry_out(wait=wait)
         except BusyError:
-            busy.append(i)
-            return
+            left.append((i, True))
+            continue
         except MsltError as error:
             if work.world.size > 1:  # the other processes are elsewhere in this run: the launcher ends them
                 raise
             if len(works) > 1:
                 index.progress.note(f"{work.spec.title} failed: {error}")
             finished[i] = Finished(work.planned, None, error)
-            return
+            continue
         finished[i] = Finished(work.planned, outcome)
         if work.world.first:
             index.save(outcome.run)
-        if outcome.status == "trained":
-            trained_s.append(time.monotonic() - clock)
-            if len(trained_s) == 1 and left:
-                index.progress.note(f"{left} more to go; that takes about {readable_time(left * trained_s[0])}")
-
-    for turn, i in enumerate([*range(first, len(works)), *range(first)], 1):
-        carry_out(i, len(works) - turn, wait=False)
-    for i in busy:
-        index.progress.note(f"{works[i].spec.title} is being run by another process: waiting for it")
-        carry_out(i, 0, wait=True)
+        more = sum(not busy for _, busy in left)
+        if outcome.status == "trained" and not timed:
+            timed = True
+            if more:
+                took = readable_time(more * (time.monotonic() - clock))
+                index.progress.note(f"{more} more to go; that takes about {took}")
     return [finished[i] for i in range(len(works))]
+
+
+def forecast_runs(plan: Sequence[tuple[Planned, State]], session: Session, store: Path) -> list[dict[str, Any]]:
+    """Say of each planned run what it is and what it takes, as rows for JSON.
+
+    `tokens` are of the whole training, without padding; `padding_share` is the padding among all tokens of the batches,
+    0..1; `seconds` are still to train, None = there was no earlier run of the model.
+    """
+    rows = []
+    for planned, state in plan:
+        spec = planned.spec
+        tokens, padding_share = planned_tokens(spec, session)
+        seconds = 0.0 if state == "done" else expected_seconds([planned], session, store)
+        rows.append(
+            {
+                "sources": ",".join(spec.codes),
+                "seed": spec.seed,
+                "state": state,
+                "examples": {spec.task.code(source): n for source, n in spec.shares.items()},
+                "unequal": spec.unequal,
+                "steps": spec.settings.total_steps(spec.examples),
+                "tokens": tokens,
+                "padding_share": round(padding_share, 4),
+                "seconds": None if seconds is None else round(seconds, 1),
+                "targets": [e.task.code(target) for e in planned.evaluations for target in e.targets],
+                "run_id": spec.run_id,
+                "command": spec.command(planned.targets if spec.settings.adapter is None else ()),
+            }
+        )
+    return rows
+
+
+def expected_seconds(runs: Sequence[Planned], session: Session, store: Path) -> float | None:
+    """Seconds that runs of one model will train, by the newest earlier run of it; None if there was none."""
+    if not runs or not store_exists(store):
+        return None
+    try:
+        with open_store(store) as opened:
+            speed = tokens_per_s(opened, runs[0].spec.model.name)
+        return sum(planned_tokens(run.spec, session)[0] for run in runs) / speed if speed else None
+    except MsltError:  # the work itself says what is wrong
+        return None
 
 
 def readable_time(seconds: float) -> str:

@@ -30,9 +30,7 @@ class Index:
 def find_run(store: Store, name: str) -> Run | None:
     """The run that a user names by its directory or the first digits of its id; None if it is no run.
 
-    Raises:
-        RunError: the directory was changed or is gone.
-        UsageError: several runs begin so.
+    Raises: RunError, UsageError: the directory was changed or is gone; several runs begin so.
     """
     path = Path(name).expanduser()
     if (path / RUN).is_file() or ((path / CONFIG).is_file() and (path / MANIFEST).is_file()):

@@ -29,13 +29,9 @@ def first_run(runs: int) -> int:
 def start_helpers(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
     """Start jobs − 1 processes with this one's own command line; they end with the block, or are ended.
 
-    Args:
-        jobs: processes in all, this one counted.
-        device: as the user gave it; on GPUs each process has one of its own.
-        stdin: what this process read, and they will.
+    On GPUs each process has one of its own. `stdin` is what this process read, and they will.
 
-    Raises:
-        UsageError: there are fewer devices.
+    Raises: UsageError: there are fewer devices than jobs.
     """
     if jobs == 1:
         yield
@@ -49,8 +45,8 @@ def start_helpers(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
     words = [sys.executable, "-m", "mslt_cli", *sys.argv[1:]]
     helpers = []
     for number in range(1, jobs):
-        environment = os.environ | threads | {JOB: f"{number}/{jobs}"}
-        environment |= {"CUDA_VISIBLE_DEVICES": places[number]} if gpus else {}
+        device_of_its_own = {"CUDA_VISIBLE_DEVICES": places[number]} if gpus else {}
+        environment = os.environ | threads | {JOB: f"{number}/{jobs}"} | device_of_its_own
         helper = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, text=True)
         assert helper.stdin is not None
         helper.stdin.write(stdin)

@@ -24,8 +24,7 @@ PAPER_LITERAL = "paper-literal"
 """Targets: "all except the ones employed as source", as the paper's wording has it for XNLI."""
 ALL = "all"
 """Targets: all languages of the task."""
-TRAINED_KINDS = ("sequence-classification", "token-classification", "instruction")
-EVALUATED_KINDS = ("sequence-classification", "token-classification", "multiple-choice")
+NO_SOURCES = "There are no sources. Give --sources en --sources ar,de,zh, or --all-combinations."
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,6 @@ class Experiment:
     evaluation_split: str | None = None
     evaluations: Sequence[Evaluation] = ()
 
-    @property
-    def tuned(self) -> bool:
-        """Whether a decoder is tuned on instructions."""
-        return self.task.kind == "instruction"
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -64,14 +58,14 @@ class Planned:
 
 def require_trainable(task: Task) -> None:
     """Raises: UsageError: nothing is trained on such a task."""
-    if task.kind not in TRAINED_KINDS:
+    if task.kind in ("multiple-choice", "parallel"):
         hint = " Decoders are tuned on bactrian and then asked: `mslt eval`." if task.kind == "multiple-choice" else ""
         raise UsageError(f"{task.name} is a task of {task.kind}: nothing is trained on it.{hint}")
 
 
 def require_evaluated(task: Task) -> None:
     """Raises: UsageError: nothing is evaluated on such a task."""
-    if task.kind not in EVALUATED_KINDS:
+    if task.kind in ("instruction", "parallel"):
         hint = " Give --task xcopa,xwinograd,xstorycloze." if task.kind == "instruction" else ""
         raise UsageError(f"{task.name} is a task of {task.kind}: nothing is evaluated on it.{hint}")
 
@@ -79,8 +73,7 @@ def require_evaluated(task: Task) -> None:
 def resolve_targets(task: Task, names: Sequence[str]) -> tuple[str, ...]:
     """ISO 639-3 codes of the languages that a user names, each once; PAPER_LITERAL alone stays as it is.
 
-    Raises:
-        UnknownNameError, DataError: a spelling means no language of the task.
+    Raises: UnknownNameError, DataError: a spelling means no language of the task.
     """
     if list(names) == [PAPER_LITERAL]:
         return (PAPER_LITERAL,)
@@ -88,15 +81,11 @@ def resolve_targets(task: Task, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def targets_of(task: Task, wanted: Sequence[str], sources: Sequence[str]) -> tuple[str, ...]:
-    """The languages to evaluate a run on.
+    """The languages to evaluate a run with these sources on, wanted as `resolve_targets` gives them.
 
-    Args:
-        task: its own targets are the default: the paper's list without the pool, the same for all combinations.
-        wanted: as `resolve_targets` gives them; PAPER_LITERAL = all languages of the task's list but the run's sources.
-        sources: of the run.
+    The default is the task's own targets: the paper's list without the pool, the same for all combinations.
 
-    Raises:
-        UsageError: there are none.
+    Raises: UsageError: there are none.
     """
     if list(wanted) == [PAPER_LITERAL]:
         wanted = [language for language in task.literal_targets or task.targets if language not in sources]
@@ -123,9 +112,7 @@ def default_targets(task: Task, split: str, progress: Progress) -> tuple[str, ..
 def plan_choices(
     tasks: Sequence[Task], targets: Sequence[str], reading: Reading, *, split: str | None = None, progress: Progress
 ) -> list[Evaluation]:
-    """What decoders are asked: tasks in the languages that the user named, or in those of the paper.
-
-    Of several tasks each is asked in those of the languages that it has.
+    """What decoders are asked: each task in those of the named languages that it has, or in those of the paper.
 
     Raises:
         UnknownNameError: a split or a language does not exist.
@@ -199,13 +186,13 @@ def _require_sense(experiment: Experiment) -> None:
     """Raises: UsageError, UnknownNameError, ModelError: things are asked for that do not go together."""
     task, sampling = experiment.task, experiment.sampling
     require_trainable(task)
-    if experiment.tuned:
+    if task.kind == "instruction":
         require_decoder(experiment.model.files)
         if experiment.targets or experiment.evaluation_split:
             raise UsageError(f"{task.name} is not evaluated on itself: --targets goes with `mslt eval --task xcopa`.")
     task.require_split(experiment.evaluation_split or task.evaluation)
     if not experiment.sources:
-        raise UsageError("There are no sources. Give --sources en --sources ar,de,zh, or --all-combinations.")
+        raise UsageError(NO_SOURCES)
     check_fields(sampling)
     if sampling.pairing is not None and not task.aligned:
         raise UsageError(f"--pairing is for data that are parallel, and {task.name} is not. Leave it out.")
@@ -230,7 +217,7 @@ def _decide_settings(experiment: Experiment, device: str | None) -> Settings:
     task, model = experiment.task, experiment.model
     settings = experiment.settings or preset("default", task.name, model.name, kind=task.kind)
     settings = decide_precision(settings.check(), device)
-    if experiment.tuned != (settings.adapter is not None):
+    if (task.kind == "instruction") != (settings.adapter is not None):
         raise UsageError("Settings with an adapter are for instructions, and those without are for encoders.")
     return replace(settings, head=resolve_head(model.name, task.kind, settings.head))
 
@@ -240,7 +227,7 @@ def _plan_evaluations(
 ) -> dict[tuple[str, ...], tuple[Evaluation, ...]]:
     """What each combination is evaluated on."""
     task, split = experiment.task, experiment.evaluation_split or experiment.task.evaluation
-    if experiment.tuned:
+    if task.kind == "instruction":
         return dict.fromkeys(sources, tuple(evaluation.resolve() for evaluation in experiment.evaluations))
     targets = resolve_targets(task, experiment.targets) or default_targets(task, split, progress)
     return {c: (Evaluation(task, split, targets_of(task, targets, c)),) for c in sources}

@@ -1,33 +1,26 @@
 """The examples of a run: which are chosen, what they come to, and what is odd about them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
 from mslt_cli.data.examples import Example, labelled_examples, next_token_examples
+from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.session import Session
 from mslt_cli.runs.spec import TrainSpec
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.batches import count_training_tokens
 from mslt_cli.training.mixture import sample
 
-if TYPE_CHECKING:
-    from mslt_cli.runs.plan import Planned
-
 CHECKED_UP_TO = 20_000
-"""Examples of a run whose sample is chosen before anything is trained."""
+"""Examples of a run whose sample is chosen before anything is trained. With more all labels are seen, and hashing them
+all for every combination takes minutes."""
 
 
 def choose_ids(spec: TrainSpec, session: Session) -> dict[str, list[str]]:
-    """The sample of a run: ids by source.
-
-    Raises:
-        DataError: a source has too few examples.
-    """
+    """The sample of a run: ids by source. Raises: DataError: a source has too few examples."""
     ids = {source: _ids(spec, source, session) for source in spec.sources}
     return sample(ids, spec.shares, seed=spec.data_seed, pairing=spec.pairing, oversample=spec.oversample)
 
@@ -57,10 +50,7 @@ def planned_tokens(spec: TrainSpec, session: Session) -> tuple[int, float]:
 
 
 def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
-    """Choose the examples of runs, to see that there are enough.
-
-    Budgets above CHECKED_UP_TO are left out: with so many examples all labels are seen, and hashing them all for
-    every combination takes minutes.
+    """Choose the examples of runs of at most CHECKED_UP_TO, to see that there are enough.
 
     Returns:
         Notes: on targets that are sources as well, and on labels that a target has and the training data lack.
@@ -76,11 +66,9 @@ def check_samples(planned: Sequence[Planned], session: Session) -> list[str]:
             notes[f"{spec.label} has unequal shares ({shares}): it does not compare with runs of equal shares."] = None
         if both := [task.code(t) for t in item.targets if t in spec.sources]:
             notes[f"{spec.label} is evaluated on {', '.join(both)}, WHICH IT IS TRAINED ON: no transfer there."] = None
-        if spec.examples > CHECKED_UP_TO:
-            continue
-        ids = choose_ids(spec, session)
-        answerless = task.kind == "instruction"
-        notes |= dict.fromkeys((_note_answerless if answerless else _note_unseen_labels)(item, ids, session))
+        if spec.examples <= CHECKED_UP_TO:
+            note = _note_answerless if task.kind == "instruction" else _note_unseen_labels
+            notes |= dict.fromkeys(note(item, choose_ids(spec, session), session))
     return list(notes)
 
 
@@ -92,11 +80,8 @@ def _note_unseen_labels(item: Planned, ids: Mapping[str, Sequence[str]], session
         seen |= _labels_in(session, task, source, task.training, chosen)
         if len(seen) == len(task.labels):
             return []
-    unseen = {
-        target: sorted(_labels_in(session, task, target, evaluation.split) - seen)
-        for evaluation in item.evaluations
-        for target in evaluation.targets
-    }
+    targets = [(target, evaluation.split) for evaluation in item.evaluations for target in evaluation.targets]
+    unseen = {target: sorted(_labels_in(session, task, target, split) - seen) for target, split in targets}
     return [
         f"{spec.title} sees no {', '.join(task.labels[i] for i in lost)} in training, and"
         f" {task.code(target)} has it: it cannot be predicted."
@@ -112,12 +97,11 @@ def _note_answerless(item: Planned, ids: Mapping[str, Sequence[str]], session: S
         encoded = session.encoded(spec.task, source, spec.task.training, spec.settings)
         answered = dict(zip(_ids(spec, source, session), np.diff(encoded.word_starts) > 0, strict=True))
         lost += sum(not answered[id_] for id_ in chosen)
-    if not lost:
-        return []
-    return [
+    note = (
         f"{spec.title}: {lost:,} of {spec.examples:,} instructions are longer than --max-length"
         f" {spec.settings.max_length}, so that nothing is left of their answers."
-    ]
+    )
+    return [note] if lost else []
 
 
 def _ids(spec: TrainSpec, source: str, session: Session) -> list[str]:

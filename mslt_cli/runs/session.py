@@ -31,13 +31,7 @@ LABEL_COLUMN = {"token-classification": "labels", "sequence-classification": "la
 
 
 class Session:
-    """Loads what is asked for when it is first asked for, and keeps it.
-
-    Args:
-        model: on this machine.
-        device: as torch names it; None = the GPU if there is one.
-        progress: hears of what takes time.
-    """
+    """Loads what is asked for when it is first asked for, and keeps it; a device of None is the GPU if there is one."""
 
     def __init__(self, model: Model, *, device: str | None = None, progress: Progress = QUIET) -> None:
         self.model, self.device, self.progress = model, device, progress
@@ -50,7 +44,6 @@ class Session:
         return self._read(task, language, split)[1]
 
     def _read(self, task: Task, language: str, split: str) -> tuple[Record, pl.DataFrame]:
-        """The record and the rows of a split, which belong together."""
         key = (task.key, language, split)
         if key not in self._frames:
             record = require_record(task, language, split)

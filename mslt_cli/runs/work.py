@@ -61,15 +61,7 @@ class Outcome:
 
 
 class Work:
-    """The work on one run.
-
-    Args:
-        planned: the run and its evaluations.
-        root: the folder of run directories.
-        how: what does not change the result.
-        session: of its model.
-        world: the processes that train together; the first alone holds the lock, evaluates and writes.
-    """
+    """The work on one run. Of processes that train together, the first alone holds the lock, evaluates and writes."""
 
     def __init__(self, planned: Planned, root: Path, how: How, session: Session, world: World = ALONE) -> None:
         self.planned, self.spec, self.evaluations = planned, planned.spec, planned.evaluations
@@ -88,11 +80,7 @@ class Work:
         return "goes on" if checkpoints.last_step(self.directory) and not self.how.force else "new"
 
     def find_done(self) -> Run | None:
-        """The finished run, if its directory has all that is asked for; takes no model.
-
-        Raises:
-            RunError: its directory was changed by hand.
-        """
+        """The finished run, if its directory has all that is asked for. Raises: RunError: it was changed by hand."""
         how = self.how
         run = None if how.force else read_run(self.directory)
         if run is None or any(evaluation.missing_in(run) for evaluation in self.evaluations):
@@ -216,11 +204,9 @@ class Work:
             )
 
     def _take_steps(self, training: Training) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Take the steps that are left.
+        """Take the steps that are left; gives parts of run.json.
 
-        Returns:
-            Parts of run.json: the tokens and padded_tokens of all steps and the last loss; the seconds of the steps
-            that were left, and the tokens per second.
+        They are the tokens of all steps and the last loss; and the seconds and speed of the steps that were left.
         """
         every = self.how.checkpoint_every
         counts: dict[str, Any] = {"tokens": 0, "padded_tokens": 0}
