@@ -150,11 +150,10 @@ def train_command(
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
     from mslt_cli.runs.answering import unite_evaluations
-    from mslt_cli.runs.combinations import combinations_of
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.experiment import expected_seconds, forecast_runs, train
     from mslt_cli.runs.jobs import first_run, is_helper, start_helpers
-    from mslt_cli.runs.plan import plan_choices, require_trainable
+    from mslt_cli.runs.plan import combinations_of, plan_choices, require_trainable
     from mslt_cli.show.bars import progress
     from mslt_cli.show.plans import announce_plan, show_plan
     from mslt_cli.show.scored_runs import show_runs

@@ -48,11 +48,7 @@ class Evaluation:
         return self.reading.name if self.reading is not None else ""
 
     def resolve(self) -> Evaluation:
-        """Return the same evaluation with ISO 639-3 codes.
-
-        Raises:
-            UnknownNameError, DataError: a spelling means no language of the task.
-        """
+        """The same with ISO 639-3 codes. Raises: UnknownNameError, DataError: a spelling means no language of it."""
         return replace(self, targets=tuple(dict.fromkeys(self.task.language(target) for target in self.targets)))
 
     def covers(self, score: Mapping[str, Any]) -> bool:
@@ -163,18 +159,15 @@ class Evaluator:
                 for metric, table in by_metric.items():
                     tables.setdefault(metric, {})[target] = table
                     scores.append(of_target | asdict(score(metric, table)))
-        means = [
+        means = [*before["means"]]
+        means += [
             about
             | asdict(macro(metric, by_target, ids=ids if task.aligned else None))
             | {"targets": list(by_target), "unseen": sum(target not in self.sources for target in by_target)}
             for metric, by_target in tables.items()
         ]
         kept = [old for old in before["scores"] if not (evaluation.covers(old) and old["target"] in ids)]
-        return {
-            "scores": [*kept, *scores],
-            "means": [*before["means"], *means],
-            "files": before["files"] | files,
-        }
+        return {"scores": [*kept, *scores], "means": means, "files": before["files"] | files}
 
     def _answer(self, evaluation: Evaluation, target: str, step: Step) -> pl.DataFrame:
         """The answers for a target: columns id, gold, predicted; of choices also scores, or what a decoder wrote.
@@ -199,12 +192,7 @@ class Evaluator:
     def predict_labels(
         self, task: Task, language: str, split: str, step: Step, most: int | None = None
     ) -> tuple[list[Any], list[Any]]:
-        """The labels of a split's rows, or of their words, and those that a classifier gives them.
-
-        Args:
-            step: advances with each row.
-            most: only so many rows, the first ones.
-        """
+        """The labels of a split's first rows, at most so many, or of their words; and those that a classifier gives."""
         learner = self.learner
         assert isinstance(learner, Classifier)
         gold = self.session.labels(task, language, split)[:most]

@@ -50,11 +50,6 @@ def load(directory: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     return None
 
 
-def drop(directory: Path) -> None:
-    """Remove them all."""
-    shutil.rmtree(directory / CHECKPOINTS, ignore_errors=True)
-
-
 def _checkpoints(directory: Path) -> list[Path]:
     """All of them, from the oldest."""
     return sorted((p for p in directory.glob(f"{CHECKPOINTS}/*") if p.name.isdigit()), key=lambda p: int(p.name))

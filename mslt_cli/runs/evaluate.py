@@ -13,11 +13,10 @@ from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
 from mslt_cli.runs.answering import NO_RESULTS, Evaluation, Evaluator
 from mslt_cli.runs.directory import Run, RunError, check_files, locked, read_run, write_run
-from mslt_cli.runs.environment import Stopwatch, describe_environment
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.plan import require_evaluated
 from mslt_cli.runs.session import Session, decide_precision
-from mslt_cli.runs.spec import describe_model, describe_run, stem_of
+from mslt_cli.runs.spec import Stopwatch, describe_environment, describe_model, describe_run, stem_of
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.settings import Settings
 
@@ -26,7 +25,7 @@ def evaluate_run(store: Path, run: Run, model: Model, evaluation: Evaluation, *,
     """A run with scores on these targets: those that it has, and the others where its weights were kept.
 
     Args:
-        store: path of the store.
+        store: its path.
         model: what the run was trained from.
         evaluation: of a classifier on a task with the same labels; of a decoder on any task of multiple choice.
         session: of the same model, where several runs share it, or to name a device and hear of progress.
@@ -125,12 +124,11 @@ def evaluate_model(
     description = describe_run("eval", name, task, describe_model(model), settings=counting)
     directory = root / f"eval_{task.name}_{stem_of(model)}_{description['run_id']}"
     with locked(directory, wait=True):
-        before, missing = None if force else read_run(directory), evaluation.targets
-        if before is not None:
-            missing = evaluation.missing_in(before)
-            if not missing:
-                check_files(before)
-                return before
+        before = None if force else read_run(directory)
+        missing = evaluation.missing_in(before) if before is not None else evaluation.targets
+        if before is not None and not missing:
+            check_files(before)
+            return before
         watch = Stopwatch()
         learner: Classifier | Decoder
         if choices:

@@ -38,10 +38,8 @@ def find_run(store: Store, name: str) -> Run | None:
             raise RunError(f"The run in {path} has not ended. The command that started it goes on with it.")
         return run
     stored = find_one_run(store, name, origin="own")
-    if stored is None:
-        return None
-    run = read_run(Path(stored.directory))
-    if run is None:
+    run = read_run(Path(stored.directory)) if stored is not None else None
+    if stored is not None and run is None:
         raise RunError(f"{stored.directory} is gone. `mslt fetch runs DIR` finds runs that were moved.")
     return run
 
@@ -63,8 +61,7 @@ def index_runs(store: Store, folders: Iterable[Path]) -> Indexed:
         store: open to write.
         folders: run directories, or folders of them.
 
-    Raises:
-        UnknownNameError: there is no such folder.
+    Raises: UnknownNameError: there is no such folder.
     """
     runs, unfinished, refused = [], [], []
     for folder in folders:

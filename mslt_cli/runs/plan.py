@@ -1,14 +1,18 @@
 """Plan many runs: which combinations and seeds, with what of each, all checked before the first step."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, combinations
+from math import comb
 
+from mslt_cli.criteria.request import members_of
 from mslt_cli.data.prepared import read_record
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UnknownNameError, UsageError
 from mslt_cli.evaluation.reading import Reading
 from mslt_cli.fields import check_fields
+from mslt_cli.languages.pools import split_names
 from mslt_cli.models import resolve_head
 from mslt_cli.models.decoder import require_decoder
 from mslt_cli.models.find import Model
@@ -16,6 +20,8 @@ from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation, unite_evaluations
 from mslt_cli.runs.session import decide_precision
 from mslt_cli.runs.spec import TrainSpec, describe_model
+from mslt_cli.store.db import Store
+from mslt_cli.store.languages import resolver
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Sampling, equal_shares, proportional_shares, stated_shares, too_few
 from mslt_cli.training.settings import Settings, preset
@@ -24,6 +30,7 @@ PAPER_LITERAL = "paper-literal"
 """Targets: "all except the ones employed as source", as the paper's wording has it for XNLI."""
 ALL = "all"
 """Targets: all languages of the task."""
+MOST_RUNS = 10_000
 NO_SOURCES = "There are no sources. Give --sources en --sources ar,de,zh, or --all-combinations."
 
 
@@ -54,6 +61,49 @@ class Planned:
     def targets(self) -> tuple[str, ...]:
         """All languages that it is evaluated on."""
         return tuple(dict.fromkeys(target for evaluation in self.evaluations for target in evaluation.targets))
+
+
+def combinations_of(
+    store: Store, task: Task, sources: Sequence[str], *, pool: str | None = None, ks: Sequence[int] = ()
+) -> tuple[list[tuple[str, ...]], str]:
+    """The combinations to train on, in the order in which they were named; and what standard input held.
+
+    Args:
+        sources: lists by comma; `-` stands for the lines of standard input.
+        pool: all combinations of ks of these languages, as ISO 639-3 codes; `paper` = the task's sources.
+
+    Raises:
+        UsageError: nothing is named, a list is empty, or both ways are used.
+    """
+    if pool is not None and sources:
+        raise UsageError("--sources and --all-combinations are two ways to say what to train on. Leave one out.")
+    if pool == "paper":
+        return all_combinations(task.sources, ks), ""
+    if pool is not None:
+        members = members_of(store, pool, sys.stdin.read)
+        return all_combinations([task.language(member.label, resolver(store)) for member in members], ks), ""
+    stdin = sys.stdin.read() if any(given.strip() == "-" for given in sources) else ""
+    piped = [line for line in stdin.splitlines() if line.split("#", 1)[0].strip()]
+    lines = [line for given in sources for line in (piped if given.strip() == "-" else [given])]
+    if not lines:
+        raise UsageError(NO_SOURCES)
+    named = [tuple(split_names(line)) for line in lines]
+    if () in named:
+        raise UsageError(f"--sources is {lines[named.index(())]!r}, which names no language.")
+    return named, stdin
+
+
+def all_combinations(pool: Sequence[str], ks: Sequence[int]) -> list[tuple[str, ...]]:
+    """All sets of k out of a pool for each k, in lexicographic order.
+
+    Raises: UsageError: a k does not fit the pool, or there would be too many.
+    """
+    pool = sorted(set(pool))
+    if unfit := [k for k in ks if not 1 <= k <= len(pool)]:
+        raise UsageError(f"-k is {unfit[0]}; the pool has {len(pool)} languages.")
+    if sum(comb(len(pool), k) for k in ks) > MOST_RUNS:
+        raise UsageError(f"That is more than {MOST_RUNS:,} runs. Choose some: `mslt select` ranks them.")
+    return [combination for k in ks for combination in combinations(pool, k)]
 
 
 def require_trainable(task: Task) -> None:
@@ -200,7 +250,7 @@ def _require_sense(experiment: Experiment) -> None:
 
 def _resolve_sources(task: Task, sources: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     """The combinations as sorted ISO 639-3 codes, each combination once."""
-    combinations = []
+    resolved: dict[tuple[str, ...], None] = {}
     for names in sources:
         codes = [task.language(name) for name in names]
         if not codes:
@@ -208,8 +258,8 @@ def _resolve_sources(task: Task, sources: Sequence[Sequence[str]]) -> list[tuple
         if len(set(codes)) < len(codes):
             twice = next(name for i, name in enumerate(names) if codes[i] in codes[:i])
             raise UsageError(f"--sources {','.join(names)} names {twice} twice. Give it once.")
-        combinations.append(tuple(sorted(codes)))
-    return list(dict.fromkeys(combinations))
+        resolved[tuple(sorted(codes))] = None
+    return list(resolved)
 
 
 def _decide_settings(experiment: Experiment, device: str | None) -> Settings:

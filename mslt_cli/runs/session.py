@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from mslt_cli.data.encoding import Encoded, RowEncoder
 from mslt_cli.data.prepared import Record, load, require_record
 from mslt_cli.models.adapter import Adapter
-from mslt_cli.models.decoder import find_eos_id, max_tokens
+from mslt_cli.models.classifier import Classifier, choose_head, load_classifier, load_trained
+from mslt_cli.models.decoder import Decoder, find_eos_id, load_decoder, max_tokens
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import tokenizer_sha256
 from mslt_cli.models.tokenizer import read_tokenizer
@@ -22,9 +23,6 @@ from mslt_cli.training.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from mslt_cli.models.classifier import Classifier
-    from mslt_cli.models.decoder import Decoder
 
 DEFAULT_POSITIONS = 512
 LABEL_COLUMN = {"token-classification": "labels", "sequence-classification": "label", "multiple-choice": "label"}
@@ -56,7 +54,6 @@ class Session:
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The model's."""
         return read_tokenizer(self.model.folder)
 
     def encoded(self, task: Task, language: str, split: str, settings: Settings) -> Encoded:
@@ -72,27 +69,21 @@ class Session:
 
     def learner(self, task: Task, settings: Settings) -> Classifier | Decoder:
         """The model with a head for the task, or a decoder with an adapter; to be restarted before each training."""
-        from mslt_cli.models.classifier import choose_head, load_classifier
-
         if settings.adapter is not None:
             return self.decoder(settings.adapter, settings.precision)
         head, folder = choose_head(self.model.name, task.kind, settings.head), self.model.folder
         load = partial(load_classifier, folder, head, task.labels, device=self.device, compiled=settings.compile)
-        return cast("Classifier", self._load((head, task.labels, settings.compile), load))
+        return cast(Classifier, self._load((head, task.labels, settings.compile), load))
 
     def trained(self, task: Task, folder: Path, name: str) -> Classifier:
         """A classifier that was trained for the task, out of its folder; loaded anew each time."""
-        from mslt_cli.models.classifier import load_trained
-
         with self.progress.step(f"load {name}"):
             return load_trained(folder, task.kind, task.labels, device=self.device)
 
     def decoder(self, adapter: Adapter | None, precision: str, *, four_bit: bool = False) -> Decoder:
         """The model as a decoder, with an adapter that is to be restarted or read, or as it is."""
-        from mslt_cli.models.decoder import load_decoder
-
         load = partial(load_decoder, self.model.folder, adapter=adapter, four_bit=four_bit, precision=precision)
-        return cast("Decoder", self._load((adapter, precision, four_bit), partial(load, device=self.device)))
+        return cast(Decoder, self._load((adapter, precision, four_bit), partial(load, device=self.device)))
 
     def _load(self, key: tuple[Any, ...], load: Callable[[], Any]) -> Any:
         if key not in self._learners:

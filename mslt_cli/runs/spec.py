@@ -1,12 +1,20 @@
-"""What a run is: everything that determines its result, and the id that follows from it."""
+"""What run.json says of a run: what determines its result, with the id that follows; and what computed it, and when."""
 
+import platform
 import shlex
+import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any, Literal
 
+from mslt_cli import __version__
 from mslt_cli.fields import words_for
+from mslt_cli.models.classifier import Classifier
+from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import tokenizer_sha256, weights_checksum
 from mslt_cli.runs.directory import id_of
@@ -19,11 +27,7 @@ FORMAT = 1
 
 
 def describe_model(model: Model) -> dict[str, str]:
-    """A model as identities hold it, with the checksums of its weights and tokenizer.
-
-    Raises:
-        ModelError: there are no weights that can be loaded.
-    """
+    """A model as identities hold it. Raises: ModelError: there are no weights that can be loaded."""
     checksums = {"weights_sha256": weights_checksum(model.folder), "tokenizer_sha256": tokenizer_sha256(model.folder)}
     return {"name": model.name, "revision": model.revision, **checksums}
 
@@ -33,10 +37,7 @@ def describe_run(
 ) -> dict[str, Any]:
     """The part of run.json that says which run it is. Two runs of the same identity have the same result.
 
-    Args:
-        name: of the run in tables.
-        model: as `describe_model` gives it.
-        details: what else determines the result, as JSON.
+    Its name is that in tables; details are what determines the result beside task and model, as JSON.
     """
     identity = {
         "format": FORMAT,
@@ -156,3 +157,52 @@ class TrainSpec:
         words += ["--targets", ",".join(map(task.code, targets))] if targets else []
         words += ["--keep-model"] if keep_model else []
         return shlex.join(words)
+
+
+def describe_environment(learner: Classifier | Decoder, processes: int = 1) -> dict[str, Any]:
+    """The environment as run.json keeps it; so many processes trained together."""
+    import numpy
+    import torch
+    import transformers
+
+    device = learner.device
+    adapter = learner.adapter if isinstance(learner, Decoder) else None
+    packages = [*(["peft"] if adapter else []), *(["bitsandbytes"] if adapter and adapter.four_bit else [])]
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "numpy": numpy.__version__,
+        "mslt": __version__,
+        **{package: version(package) for package in packages},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "processes": processes,
+        "threads": torch.get_num_threads(),
+        "host": platform.node(),
+        "git_commit": _git_commit(),
+    }
+
+
+class Stopwatch:
+    """The times of a run."""
+
+    def __init__(self) -> None:
+        self.started, self.clock = datetime.now(UTC), time.monotonic()
+
+    def as_record(self) -> dict[str, Any]:
+        return {
+            "started_at": self.started.isoformat(timespec="seconds"),
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "wall_s": round(time.monotonic() - self.clock, 3),
+            "mslt_version": __version__,
+        }
+
+
+def _git_commit() -> str | None:
+    """The commit of the folder that the user works in, if it is a repository."""
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

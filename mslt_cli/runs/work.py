@@ -21,6 +21,7 @@ from mslt_cli.progress import Step
 from mslt_cli.runs import checkpoints
 from mslt_cli.runs.answering import NO_RESULTS, Evaluator, Results
 from mslt_cli.runs.directory import (
+    CHECKPOINTS,
     CONFIG,
     MANIFEST,
     MERGED,
@@ -37,12 +38,12 @@ from mslt_cli.runs.directory import (
     write_parquet,
     write_run,
 )
-from mslt_cli.runs.environment import Stopwatch, describe_environment
 from mslt_cli.runs.evaluate import evaluate_further
 from mslt_cli.runs.how import How
 from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.samples import choose_ids, encode_examples
 from mslt_cli.runs.session import Session
+from mslt_cli.runs.spec import Stopwatch, describe_environment
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.loop import Training
 from mslt_cli.training.settings import INSTRUCTION_MICRO_BATCH
@@ -180,7 +181,7 @@ class Work:
             **watch.as_record(),
         }
         run = write_run(self.directory, record)
-        checkpoints.drop(self.directory)
+        shutil.rmtree(self.directory / CHECKPOINTS, ignore_errors=True)
         self._merge()
         self.world.wait()
         return Outcome(run, "resumed" if start else "trained")
