@@ -61,9 +61,8 @@ def start_helpers(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
             helper.wait()
     finally:
         for helper in helpers:
-            if helper.poll() is None:
-                helper.terminate()
-                helper.wait()
+            helper.terminate()  # does nothing to one that has ended
+            helper.wait()
 
 
 def _gpus(device: str | None) -> list[str]:
