@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mslt_cli.errors import UsageError
-from mslt_cli.languages.pools import split_names
+from mslt_cli.languages.pools import names_in
 
 if TYPE_CHECKING:
     from mslt_cli.store.db import Store
     from mslt_cli.tasks.task import Task
-
-
-def names_of(texts: Sequence[str] | None) -> list[str]:
-    """The names in an option that may be repeated, each text a list by comma."""
-    return [name for text in texts or () for name in split_names(text)]
 
 
 def numbers_in(text: str, option: str) -> tuple[int, ...]:
@@ -39,7 +34,7 @@ def task_of(name: str, no_repair: Sequence[str] | None) -> Task:
     """The task that the user names, without the repairs that are switched off."""
     from mslt_cli.tasks import find_task
 
-    repairs = tuple(names_of(no_repair))
+    repairs = tuple(names_in(no_repair))
     return find_task(name).without_repairs(repairs) if repairs else find_task(name)
 
 
@@ -51,8 +46,8 @@ def tasks_of(names: Sequence[str] | None, no_repair: Sequence[str] | None) -> li
     """
     from mslt_cli.tasks import find_task
 
-    tasks = {task.name: task for task in map(find_task, names_of(names))}.values()
-    off = dict.fromkeys(names_of(no_repair))
+    tasks = {task.name: task for task in map(find_task, names_in(names))}.values()
+    off = dict.fromkeys(names_in(no_repair))
     repairs = {task.name: [repair.name for repair in task.repairs if repair.name in off] for task in tasks}
     unknown = [name for name in off if not any(name in of_task for of_task in repairs.values())]
     return [task.without_repairs((*repairs[task.name], *unknown)) if off else task for task in tasks]
@@ -78,6 +73,6 @@ def languages_of(store: Store, task: Task, langs: Sequence[str] | None) -> tuple
     from mslt_cli.store.languages import resolver
 
     chosen: list[str] = []
-    for name in names_of(langs):
+    for name in names_in(langs):
         chosen += task.languages if name == "all" else [task.language(name, resolver(store))]
     return tuple(dict.fromkeys(chosen))

@@ -83,9 +83,10 @@ def eval_command(
     """
     from functools import lru_cache, partial
 
-    from mslt_cli.commands.arguments import filled_store, names_of, tasks_of
+    from mslt_cli.commands.arguments import filled_store, tasks_of
     from mslt_cli.errors import UsageError
     from mslt_cli.fields import values_given
+    from mslt_cli.languages.pools import names_in
     from mslt_cli.models.find import fetch_model
     from mslt_cli.runs.answering import Evaluation, unite_evaluations
     from mslt_cli.runs.compare import compare_runs
@@ -111,7 +112,7 @@ def eval_command(
         if first is None:
             raise UsageError(f"{what[0]} is no run that the store knows. For a model, say --task.")
         tasks = tasks_of([first.record["task"]["name"]], [*first.record["task"]["without"], *(no_repair or ())])
-    chosen, names = tasks[0], names_of(targets)
+    chosen, names = tasks[0], names_in(targets)
     require_evaluated(chosen)
     choices = chosen.kind == "multiple-choice"
     if len(tasks) > 1 and not choices:

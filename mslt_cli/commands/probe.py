@@ -91,7 +91,7 @@ def probe_command(
     from mslt_cli.show.mixing_tables import show_probe, text_rows
     from mslt_cli.show.probe_maps import draw_maps, save_page
     from mslt_cli.store.db import open_store, store_path
-    from mslt_cli.store.probes import save_probes
+    from mslt_cli.store.measured import save_probes
 
     form = (options.Format.json if json_ else format_).value
     if form == "lines":

@@ -143,10 +143,11 @@ def train_command(
     """
     from contextlib import nullcontext
 
-    from mslt_cli.commands.arguments import filled_store, names_of, numbers_in, task_of, tasks_of
+    from mslt_cli.commands.arguments import filled_store, numbers_in, task_of, tasks_of
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.evaluation.reading import Reading
     from mslt_cli.fields import values_given
+    from mslt_cli.languages.pools import names_in
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
     from mslt_cli.runs.answering import unite_evaluations
@@ -199,7 +200,7 @@ def train_command(
             seeds=tuple(n for text in seed or ("0",) for n in numbers_in(text, "--seed")),
             sampling=Sampling(**values_given(Sampling, context.params)),
             settings=settings,
-            targets=names_of(targets),
+            targets=names_in(targets),
             evaluation_split=evaluation_split,
             evaluations=plan_choices(tasks_of(evaluate, None), (), Reading(), progress=bars),
             how=How(device=device, **values_given(How, context.params)),

@@ -1,7 +1,7 @@
 """The criteria: what makes a combination of source languages good, before anything is trained.
 
-`CRITERIA` lists them all. The `kind` of a criterion is the file beside this one that says what it reads, what a
-language may lack, and how a combination is valued. How the best combination is found is in `mslt_cli.search`.
+The `kind` of a criterion is the file beside this one that says what it reads, what a language may lack, and how a
+combination is valued. How the best combination is found is in `mslt_cli.search`.
 """
 
 from typing import NamedTuple
@@ -55,11 +55,7 @@ OWN_VECTORS = Criterion("vectors", "own_vectors", "your own vectors or distances
 
 
 def find_criterion(name: str) -> Criterion:
-    """Return the criterion of that name or short name.
-
-    Raises:
-        UnknownNameError: there is none.
-    """
+    """Return the criterion of that name or short name; UnknownNameError: there is none."""
     wanted = name.strip().casefold()
     for row in CRITERIA.values():
         if wanted in (row.name, row.short) and wanted:

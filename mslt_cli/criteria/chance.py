@@ -12,6 +12,3 @@ class ChanceReader(Reader):
         wanted = question.wanted
         lot = Lot(wanted.n, wanted.k, question.seed, wanted.fixed)
         return Evidence(self.criterion, lot, self.criterion.unit, f"seed {question.seed}")
-
-
-READER = ChanceReader

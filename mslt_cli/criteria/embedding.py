@@ -49,6 +49,3 @@ class EmbeddingReader(Reader):
 
     def _matrix(self, members: Sequence[Member]) -> NDArray[np.float64]:
         return np.array([self.rows[member.language.iso639_3].vector for member in members], dtype=np.float64)
-
-
-READER = EmbeddingReader

@@ -44,7 +44,7 @@ class Evidence(NamedTuple):
 
 @dataclass
 class Reader:
-    """Reads the facts of one criterion; each kind of criterion has its own, as `READER` of its file."""
+    """Reads the facts of one criterion; that of the kind `typology` is `TypologyReader` in typology.py."""
 
     store: Store
     criterion: Criterion
@@ -78,5 +78,6 @@ class Reader:
 
 def open_reader(store: Store, criterion: Criterion, measured: Measured) -> Reader:
     """Open the facts of a criterion; only its own file is imported."""
-    reader: Reader = import_module(f"mslt_cli.criteria.{criterion.kind}").READER(store, criterion, measured)
+    home = import_module(f"mslt_cli.criteria.{criterion.kind}")
+    reader: Reader = getattr(home, f"{criterion.kind.title()}Reader")(store, criterion, measured)
     return reader

@@ -17,22 +17,14 @@ from mslt_cli.search.objective import PairSum
 
 
 class OwnVectorReader(Reader):
-    """Reads a file of vectors, or of distances: languages × features, or a square matrix of distances.
+    """Reads a file of vectors, shape (n, d), or of distances, shape (n, n); a header, and a first column of names.
 
-    Attributes:
-        members: the languages of the file, in its order.
-        row_of: row of each ISO 639-3 code.
-        matrix: shape (n, d), or (n, n) if `square`.
-        square: whether the file holds distances.
+    Raises:
+        UsageError: the file cannot be read, or a row is not numbers; names file and line.
+        UnknownNameError: a name means no language.
     """
 
     def __init__(self, path: Path, resolver: Resolver) -> None:
-        """Read the file: a header, and a first column of names.
-
-        Raises:
-            UsageError: the file cannot be read, or a row is not numbers; names file and line.
-            UnknownNameError: a name means no language.
-        """
         self.path, self.criterion, self.lack = path, OWN_VECTORS, "no row in the --vectors file"
         header, labels, self.matrix = _read_numbers(path)
         self.members = [Member(label, resolver.resolve(label)) for label in labels]

@@ -29,12 +29,7 @@ def size_of(rows: Sequence[PretrainingSize], iso639_3: str, script: str | None =
     """Pretraining data of one language: the sum of its rows in its own scripts; None = not in the table.
 
     Romanised rows (Latin script, of a language that has a row in another script) count only where that
-    script is asked for; a script asked for counts its rows alone. Chinese is Hans + Hant.
-
-    Args:
-        rows: a model's table.
-        iso639_3: the language.
-        script: ISO 15924 code that the user named (zh-Hant, hi-Latn), else None.
+    script is asked for; a script that the user named (zh-Hant, hi-Latn) counts its rows alone. Chinese is Hans + Hant.
     """
     own = [row for row in rows if row.iso639_3 == iso639_3]
     native = {row.script for row in own} - {"Latn"}
@@ -49,12 +44,7 @@ def size_of(rows: Sequence[PretrainingSize], iso639_3: str, script: str | None =
 
 
 def find_table(store: Store, model: str) -> str:
-    """Return the name of a model's pretraining table: `xlm-r` for xlm-r-base.
-
-    Raises:
-        UnknownNameError: there is no such model.
-        MissingFactsError: its pretraining data is not known.
-    """
+    """Return the name of a model's pretraining table, `xlm-r` for xlm-r-base; an error if it is not known."""
     tables = model_names(store)
     name = model.strip().casefold()
     if name in tables:
@@ -67,11 +57,10 @@ def find_table(store: Store, model: str) -> str:
     return table
 
 
-class SizeReader(Reader):
+class PretrainingReader(Reader):
     """Reads a model's table of pretraining data; a combination has the sum over its languages.
 
-    Source:
-        Lim et al. 2024, §5.3.1.
+    Source: Lim et al. 2024, §5.3.1.
     """
 
     def __post_init__(self) -> None:
@@ -91,6 +80,3 @@ class SizeReader(Reader):
         amounts = np.array([self.size(member.language) or 0.0 for member in question.pool.members])
         unit = size_unit(self.table)
         return Evidence(self.criterion, ItemSum(amounts), unit, f"pretraining table of {self.model}")
-
-
-READER = SizeReader

@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, find_criterion
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
-from mslt_cli.languages.codes import fold
 from mslt_cli.languages.pools import Member, Pool, expand_files, names_in
-from mslt_cli.languages.resolver import Resolver
+from mslt_cli.languages.resolver import Resolver, fold
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.tasks import TASKS, find_task
@@ -74,11 +73,7 @@ class Candidates:
         self.pool = self.pool.without(both)
 
     def leave_out(self, lacking: Sequence[int], lack: str) -> None:
-        """Leave out the languages at these positions if they come out of named pools.
-
-        Raises:
-            MissingFactsError: the user asked for one of them in particular.
-        """
+        """Leave out languages of named pools; MissingFactsError: the user asked for one of them in particular."""
         members = [self.pool.members[i] for i in lacking]
         asked = [f"{m.language.name} ({m.label})" for m in members if not m.named]
         if asked:
@@ -92,12 +87,7 @@ class Candidates:
 
 
 def members_of(store: Store, pool: str | Sequence[str], read_stdin: Callable[[], str]) -> list[Member]:
-    """The languages that a pool names: spellings, named pools, `@file`, `-`.
-
-    Raises:
-        UnknownNameError: there is no such language or pool.
-        UsageError: there is no name.
-    """
+    """The languages that a pool names: spellings, named pools, `@file`, `-`; an error names what there is not."""
     names = expand_files(names_in(pool), read_stdin)
     if not names:
         raise UsageError("The pool is empty. Give languages by comma (--pool ar,de,en), a pool's name, @file or -.")
@@ -121,19 +111,14 @@ def _task_members(store: Store, name: str, pools: Sequence[str]) -> list[Member]
     if not name.endswith(".toml"):
         raise UnknownNameError("pool", f"task:{name}", pools)
     task = find_task(name)
-    languages = {language.iso639_3: language for language in facts.all_languages(store)}
+    languages = {language.iso639_3: language for language in facts.pool(store, "all")}
     return [Member(task.code(iso), languages[iso], named=True) for iso in task.sources or task.languages]
 
 
 def read_aim(
     target: Sequence[str], resolver: Resolver, *, objective: str | None, share: float | None, smallest: bool
 ) -> Aim:
-    """The targets, and how much of the value is nearness to them.
-
-    Raises:
-        UnknownNameError: a target is no language.
-        UsageError: options that do not go together.
-    """
+    """The targets, and how much of the value is nearness to them; UsageError: options that do not go together."""
     if objective not in (None, "diverse", "cover"):
         raise UsageError(f"--objective is {objective!r}; it can be diverse or cover.")
     if share is not None and objective is not None:
@@ -151,11 +136,7 @@ def read_aim(
 
 
 def find_positions(pool: Pool, include: Sequence[str], resolver: Resolver) -> tuple[int, ...]:
-    """Where the languages of --include stand in the pool.
-
-    Raises:
-        UsageError: one is not in the pool, or is named twice.
-    """
+    """Where the languages of --include stand in the pool; UsageError: one is not in it, or is named twice."""
     codes = {code: i for i, code in enumerate(pool.codes)}
     fixed: list[int] = []
     for name in include:
@@ -169,12 +150,7 @@ def find_positions(pool: Pool, include: Sequence[str], resolver: Resolver) -> tu
 
 
 def read_criteria(by: Sequence[str], own_vectors: bool) -> list[Criterion]:
-    """The criteria that are named; the default if none is.
-
-    Raises:
-        UnknownNameError: there is no such criterion.
-        UsageError: one is named twice, or `vectors` without a file.
-    """
+    """The criteria that are named, else the default; UsageError: one is named twice, or `vectors` without a file."""
     criteria: list[Criterion] = []
     for name in names_in(by) or [OWN_VECTORS.name if own_vectors else DEFAULT]:
         if name == OWN_VECTORS.name and not own_vectors:

@@ -13,20 +13,16 @@ FIRST_SPLIT = "train"
 def choose_set(
     sets: Sequence[MeasuredSet], measured: Measured, data: str | None, *, what: str, option: str, command: str
 ) -> MeasuredSet:
-    """Return the one set that is meant: of all rows, and of the split that is trained on, if nothing is said.
+    """Return the one stored set that is meant: of all rows, and of the split that is trained on, if nothing is said.
 
     Args:
         sets: what is stored.
         measured: what the user said of it.
         data: name of the task or corpus; None = whichever is stored.
-        what: the user's word for such sets: "vocabularies".
-        option: names the data: "--task".
-        command: what measures it: "vocab --task cldr".
+        what, option, command: words for messages: "vocabularies", "--task", "vocab --task cldr".
 
     Raises:
-        UnknownNameError: there is no such model.
-        MissingFactsError: none is stored; says which command measures it.
-        UsageError: several are, and it is not said which.
+        MissingFactsError, UsageError: none is stored, or several are, and it is not said which.
     """
     model, split, limit = measured.model, measured.split, measured.limit
     models = [*MODELS, *(item.model for item in sets)]

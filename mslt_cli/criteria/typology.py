@@ -72,11 +72,7 @@ def _distinct_rows(vectors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int6
 def vector_evidence(
     criterion: Criterion, aim: Aim, sources: NDArray[Any], targets: NDArray[Any], provenance: str
 ) -> Evidence:
-    """What the directions of vectors say: n sources of shape (n, d), T targets of shape (T, d), T may be 0.
-
-    Raises:
-        UsageError: the aim asks for two things that do not go together.
-    """
+    """What the directions of vectors say, of n sources (n, d) and T targets (T, d), T may be 0; see below."""
     similarity = cosines(sources, targets) if len(targets) else None
     return distance_evidence(criterion, aim, diversity(sources, smallest=aim.smallest), similarity, provenance)
 
@@ -84,7 +80,7 @@ def vector_evidence(
 def distance_evidence(
     criterion: Criterion, aim: Aim, pairs: PairSum, similarity: NDArray[np.float64] | None, provenance: str
 ) -> Evidence:
-    """What distances between sources say, and their similarity to the targets, shape (n, T); by the aim, or both mixed.
+    """What distances between sources say, their similarity to targets, shape (n, T), or a mix of both, by the aim.
 
     Raises:
         UsageError: the aim asks for two things that do not go together.
@@ -92,20 +88,19 @@ def distance_evidence(
     toward = None if similarity is None else Nearest(similarity)
     objective: Objective = pairs
     unit = "smallest 1 − cosine" if aim.smallest and criterion.unit.startswith("sum of 1") else criterion.unit
-    if toward is not None and aim.cover:
-        if aim.cover == 1 and aim.smallest:
+    if toward is not None and aim.cover == 1:
+        if aim.smallest:
             raise UsageError("--maximize min is about the distances of sources, and --objective cover has none.")
+        objective, unit = toward, "mean cosine of each target with its nearest source"
+    elif toward is not None and aim.cover:
         if aim.smallest:
             raise UsageError("--maximize min and --lambda do not go together: the mix is of the mean distance.")
-        if aim.cover == 1:
-            objective, unit = toward, "mean cosine of each target with its nearest source"
-        else:
-            objective = Mixed(pairs, toward, aim.cover)
-            unit = f"{aim.cover:g} × nearness to the targets + {1 - aim.cover:g} × mean distance"
+        objective = Mixed(pairs, toward, aim.cover)
+        unit = f"{aim.cover:g} × nearness to the targets + {1 - aim.cover:g} × mean distance"
     return Evidence(criterion, objective, unit, provenance, toward=toward)
 
 
-class VectorReader(Reader):
+class TypologyReader(Reader):
     """Reads one of the store's sets of language vectors."""
 
     def __post_init__(self) -> None:
@@ -123,6 +118,3 @@ class VectorReader(Reader):
         provenance = f"{info.name} ({info.provider} {info.provider_version})"
         evidence = vector_evidence(self.criterion, question.aim, sources.matrix, targets.matrix, provenance)
         return evidence._replace(measured_share=sources.measured_share)
-
-
-READER = VectorReader

@@ -55,6 +55,3 @@ class VocabularyReader(Reader):
 
     def _token_ids(self, members: Sequence[Member]) -> list[NDArray[np.int64]]:
         return [np.flatnonzero(np.unpackbits(self.rows[m.language.iso639_3].token_bits)) for m in members]
-
-
-READER = VocabularyReader

@@ -29,7 +29,7 @@ def distinct_scripts(scripts: Sequence[str]) -> DistinctLabels:
     return DistinctLabels(np.unique([writing_system(script) for script in scripts], return_inverse=True)[1])
 
 
-class ScriptReader(Reader):
+class WritingReader(Reader):
     """Reads each language's script."""
 
     def __post_init__(self) -> None:
@@ -42,6 +42,3 @@ class ScriptReader(Reader):
         self.refuse_cover(question.aim)
         scripts = [member.language.script or "" for member in question.pool.members]
         return Evidence(self.criterion, distinct_scripts(scripts), self.criterion.unit, "data/langs")
-
-
-READER = ScriptReader

@@ -2,11 +2,18 @@
 
 import csv
 import hashlib
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from mslt_cli.shipped import data_path
 
+Row = TypeVar("Row", bound=NamedTuple)
+FROM_TEXT: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    str | None: lambda text: text or None,
+    float | None: lambda text: float(text) if text else None,
+}
+"""What makes a field's value, by its type, of a cell."""
 TABLES = ("languages.csv", "spellings.csv", "pretraining_sizes.csv", "pools.csv")
 
 
@@ -62,28 +69,18 @@ class Facts(NamedTuple):
 def read_facts() -> Facts:
     """Read the four tables."""
     return Facts(
-        languages=[
-            LanguageFact(code, short or None, name, script or None, family or None, source)
-            for code, short, name, script, family, source in _rows("languages.csv", LanguageFact._fields)
-        ],
-        spellings=[SpellingFact(*row) for row in _rows("spellings.csv", SpellingFact._fields)],
-        pretraining_sizes=[
-            PretrainingSize(model, code, script, label, _number(gib), _number(tokens), _number(share), source)
-            for model, code, script, label, gib, tokens, share, source in _rows(
-                "pretraining_sizes.csv", PretrainingSize._fields
-            )
-        ],
-        pools=[PoolMember(*row) for row in _rows("pools.csv", PoolMember._fields)],
+        _read(LanguageFact, "languages.csv"),
+        _read(SpellingFact, "spellings.csv"),
+        _read(PretrainingSize, "pretraining_sizes.csv"),
+        _read(PoolMember, "pools.csv"),
     )
 
 
 def all_spellings(facts: Facts) -> Iterator[SpellingFact]:
     """Yield all that may be written for a language, in the order of look-up."""
     yield from facts.spellings
-    for row in facts.languages:
-        yield SpellingFact(row.iso639_3, row.iso639_3, "iso639_3")
-    for row in facts.languages:
-        yield SpellingFact(row.name, row.iso639_3, row.source.split(";")[0])
+    yield from (SpellingFact(row.iso639_3, row.iso639_3, "iso639_3") for row in facts.languages)
+    yield from (SpellingFact(row.name, row.iso639_3, row.source.split(";")[0]) for row in facts.languages)
 
 
 def facts_sha256() -> str:
@@ -91,13 +88,10 @@ def facts_sha256() -> str:
     return hashlib.sha256(b"".join(data_path("langs", table).read_bytes() for table in TABLES)).hexdigest()
 
 
-def _rows(table: str, columns: tuple[str, ...]) -> Iterator[list[str]]:
+def _read(record: type[Row], table: str) -> list[Row]:
     with data_path("langs", table).open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
-        if tuple(header := next(rows)) != columns:
-            raise ValueError(f"{table} has the columns {header}, not {list(columns)}.")
-        yield from rows
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None
+        if (header := tuple(next(rows))) != record._fields:
+            raise ValueError(f"{table} has the columns {list(header)}, not {list(record._fields)}.")
+        makers = [FROM_TEXT[field_type] for field_type in record.__annotations__.values()]
+        return [record._make(make(text) for make, text in zip(makers, row, strict=True)) for row in rows]

@@ -1,12 +1,10 @@
 """Pools: the languages that may be chosen, in one fixed order."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.resolver import Language
@@ -41,7 +39,7 @@ class Pool:
         return [member.language.iso639_3 for member in self.members]
 
     @classmethod
-    def of(cls, members: Iterable[Member]) -> Pool:
+    def of(cls, members: Iterable[Member]) -> Self:
         """A pool of these members; a language may come once, or once by itself and again out of named pools.
 
         Raises:
@@ -60,7 +58,7 @@ class Pool:
             by_code[language.iso639_3] = member
         return cls(tuple(sorted(by_code.values(), key=lambda member: member.label)))
 
-    def without(self, positions: Sequence[int]) -> Pool:
+    def without(self, positions: Sequence[int]) -> "Pool":
         """The pool less the members at these positions."""
         left_out = set(positions)
         return Pool(tuple(member for i, member in enumerate(self.members) if i not in left_out))

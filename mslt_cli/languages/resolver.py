@@ -1,18 +1,48 @@
 """The one rule by which a spelling of a language is understood: a code, a name or a tag (en, eng, German, zh-Hans)."""
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import NamedTuple
 
 from mslt_cli.errors import UnknownNameError
-from mslt_cli.languages.codes import fold, parse_tag
 from mslt_cli.languages.facts import all_spellings, read_facts
 
 NEAR = 0.75
 """Likeness (difflib, 0..1) from which a well-known language is taken for what a user meant."""
 LONGEST_CODE = 3
 HINT = "Write a code (de, deu) or an English name (German)."
+TAG = re.compile(
+    r"(?P<language>[a-z]{2,3})"
+    r"(-(?P<extlang>[a-z]{3}))?"
+    r"(-(?P<script>[a-z]{4}))?"
+    r"(-([a-z]{2}|[0-9]{3}))?"  # region
+    r"(-([a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*"  # variants
+)
+"""A language tag (BCP 47), folded and with hyphens."""
+
+
+class Tag(NamedTuple):
+    """What a tag says of a language; region and variants are dropped, for what we know does not depend on them."""
+
+    language: str
+    """The language subtag, or the extended one where there is one: "arz" of ar-arz."""
+    script: str | None
+    """ISO 15924 code, in its usual case."""
+
+
+def parse_tag(spelling: str) -> Tag | None:
+    """Split a tag (zh-Hans, pt-BR, en_US) into subtags, None where the spelling is no tag."""
+    match = TAG.fullmatch(fold(spelling).replace("_", "-"))
+    return match and Tag(match["extlang"] or match["language"], match["script"] and match["script"].title())
+
+
+def fold(spelling: str) -> str:
+    """Return what two spellings share if they count as the same: NFC, without regard to case."""
+    return unicodedata.normalize("NFC", spelling.strip()).casefold()
 
 
 @dataclass(frozen=True)
@@ -44,9 +74,7 @@ class Resolver:
     """Gives all spellings, and whether the language of each is well known: it has a two-letter code."""
 
     def resolve(self, spelling: str) -> Language:
-        """Return the language that a user means.
-
-        Codes mean what they mean in lang2vec: ar is ara, zh is zho.
+        """Return the language that a user means; codes mean what they mean in lang2vec: ar is ara, zh is zho.
 
         Raises:
             UnknownNameError: there is no such language; names the nearest ones.

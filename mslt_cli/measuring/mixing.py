@@ -22,7 +22,7 @@ from mslt_cli.probing.neutrality import centroid_distance, language_identificati
 from mslt_cli.probing.pairs import BootstrapValue, Embeddings, Measured, ProbeOptions
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.directory import Run
-from mslt_cli.store.probes import StoredProbe
+from mslt_cli.store.measured import StoredProbe
 
 LEAST_RESAMPLES = 100
 """Of these, the ends of a 95 % interval are the second and third from the end."""

@@ -17,7 +17,7 @@ from mslt_cli.reports.statistics import detectable_difference
 from mslt_cli.reports.task_facts import guess_accuracy, own_metric, paper_test_items
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
-from mslt_cli.store.probes import StoredProbe, read_probes
+from mslt_cli.store.measured import StoredProbe, read_probes
 from mslt_cli.store.results import Published, inconsistencies, published_cells
 from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore, find_runs, stored_scores
 from mslt_cli.tasks import TASKS
@@ -43,7 +43,7 @@ class Material:
 
     def __init__(self, store: Store, request: Request, evaluations: Sequence[StoredEvaluation]) -> None:
         self.store, self.request = store, request
-        languages = facts.all_languages(store)
+        languages = facts.pool(store, "all")
         self.code = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in languages}
         """ISO 639-3 → how the user reads it."""
         self.script = {row.iso639_3: row.script for row in languages}

@@ -8,7 +8,7 @@ from typing import Any
 from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, LineChart, Panel, ReportTable, SizePoint, count_cell
 from mslt_cli.reports.grid import Grid, name_languages
 from mslt_cli.reports.material import Material, printed_head, published_cell
-from mslt_cli.store.probes import StoredProbe
+from mslt_cli.store.measured import StoredProbe
 
 MOST_NAMED = 6
 """Languages of a probe that are named; of more it says how many."""

@@ -105,7 +105,7 @@ def _read_runs(store: Store, names: Sequence[str], example: str) -> list[tuple[S
     if len(names) != count:
         wanted = "1 run" if count == 1 else f"{count} runs"
         raise UsageError(f"It takes {wanted}, and {len(names)} are named: `mslt report {example}`.")
-    code = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in facts.all_languages(store)}
+    code = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in facts.pool(store, "all")}
     runs = []
     for name in names:
         run = find_one_run(store, name)

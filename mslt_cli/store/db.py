@@ -1,15 +1,19 @@
 """Opens the store: where it is, whether it is ours, and what to tell the user where it is not."""
 
+import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, get_origin
 
 from mslt_cli.errors import StoreError
+
+Record = TypeVar("Record", bound=NamedTuple)
+Row: TypeAlias = "NamedTuple | Mapping[str, Any]"
+"""A record whose fields are columns, or column name → value."""
 
 APPLICATION_ID = int.from_bytes(b"mslt")
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -33,6 +37,12 @@ EXPLANATIONS = {
 """By SQLite's primary result code."""
 NO_ROOM_BESIDE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 """What SQLite reports where it cannot make its two files beside the store: no permission, no space."""
+FROM_COLUMN: dict[Any, Callable[[Any], Any]] = {
+    bool: bool,
+    tuple: lambda text: tuple(json.loads(text)),
+    Mapping: json.loads,
+}
+"""What makes a field's value of a column's, by the type of the field; lists and objects are JSON in the store."""
 
 
 class Store:
@@ -54,27 +64,22 @@ class Store:
         return version
 
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """Return all rows of a query.
-
-        Raises:
-            StoreError: the file cannot be read, or has not been filled yet.
-        """
+        """Return all rows of a query; raises a StoreError if the file cannot be read, or has not been filled yet."""
         with explained(self.path):
             return self.connection.execute(sql, parameters).fetchall()
 
-    def read(self, columns: Iterable[str], source: str, parameters: Mapping[str, Any] = {}) -> list[dict[str, Any]]:
-        """Return the rows of `SELECT columns FROM source`, each as column name → value; raises as `query`."""
-        columns = list(columns)
-        rows = self.query(f"SELECT {', '.join(columns)} FROM {source}", parameters)
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+    def read(self, record: type[Record], source: str, parameters: Mapping[str, Any] = {}) -> list[Record]:
+        """Return the rows of a source (`TABLE WHERE …`) as records, whose fields are columns; raises as `query`."""
+        rows = self.query(f"SELECT {', '.join(record._fields)} FROM {source}", parameters)
+        makers = [FROM_COLUMN.get(get_origin(kind) or kind) for kind in record.__annotations__.values()]
+        if not any(makers):
+            return list(map(record._make, rows))
+        pairs = (zip(makers, row, strict=True) for row in rows)
+        return [record._make(make(value) if make else value for make, value in pair) for pair in pairs]
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing, whatever ends the block; waits for other writers first.
-
-        Raises:
-            StoreError: the file cannot be written.
-        """
+        """Write all or nothing, whatever ends the block, after other writers; StoreError: the file can't be written."""
         with explained(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -85,19 +90,23 @@ class Store:
                     self.connection.execute("ROLLBACK")
 
 
-def insert(
-    connection: sqlite3.Connection, table: str, rows: Iterable[Mapping[str, Any]], *, conflict: str = "ABORT"
-) -> int:
-    """Write rows (column name → value) that have the same columns, and return how many were written.
+def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Row], *, conflict: str = "ABORT") -> int:
+    """Write rows that have the same columns, lists and objects as JSON, and return how many were written.
 
     `conflict` is what happens to a row whose key is there: ABORT, IGNORE or REPLACE, as SQLite calls it.
     """
-    rows = iter(rows)
-    if (first := next(rows, None)) is None:
+    values = [
+        {name: _to_column(value) for name, value in (row if isinstance(row, Mapping) else row._asdict()).items()}
+        for row in rows
+    ]
+    if not values:
         return 0
-    values = ", ".join(f":{column}" for column in first)
-    sql = f"INSERT OR {conflict} INTO {table} ({', '.join(first)}) VALUES ({values})"
-    return connection.executemany(sql, chain([first], rows)).rowcount
+    sql = f"INSERT OR {conflict} INTO {table} ({', '.join(values[0])}) VALUES (:{', :'.join(values[0])})"
+    return connection.executemany(sql, values).rowcount
+
+
+def _to_column(value: Any) -> Any:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False) if isinstance(value, list | tuple | dict) else value
 
 
 def store_path(given: Path | None = None) -> Path:
@@ -132,43 +141,36 @@ def open_store(path: Path | None = None, *, write: bool = False) -> Store:
     with suppress(OSError), open(path, "rb") as file:  # missing, or not ours to read: the next step says so
         if file.read(len(SQLITE_HEADER)) not in (b"", SQLITE_HEADER):
             raise StoreError(f"The store {path} {EXPLANATIONS[sqlite3.SQLITE_NOTADB]}")
-    return _open_to_write(path) if write else _open_to_read(path)
-
-
-def _open_to_read(path: Path) -> Store:
-    if not store_exists(path):
+    if write:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"Cannot make the folder {path.parent}: {error.strerror}. {OTHER_STORE}") from None
+    elif not store_exists(path):
         raise StoreError(f"There is no store {path}. Run `mslt fetch` to make it.")
-    # SQLite keeps two files beside a store in WAL mode. Where it can make none it still reads if it is told that
-    # nobody writes the file.
-    for options in ("mode=ro", "mode=ro&immutable=1"):
-        with explained(path):
-            connection = _connect(f"{path.absolute().as_uri()}?{options}")
-            try:
-                connection.execute("PRAGMA user_version")  # SQLite opens the file at the first query
-            except sqlite3.Error as error:
-                connection.close()
-                if _primary_code(error) not in NO_ROOM_BESIDE:
-                    raise
-            else:
-                store = Store(path, connection)
-                _require_ours(store)
-                return store
-    raise StoreError(f"The store {path} cannot be opened. {OTHER_STORE}")
-
-
-def _open_to_write(path: Path) -> Store:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"Cannot make the folder {path.parent}: {error.strerror}. {OTHER_STORE}") from None
+    uri = path.absolute().as_uri()
     with explained(path), ExitStack() as closing_on_error:
-        store = closing_on_error.enter_context(Store(path, _connect(path.absolute().as_uri())))
+        store = closing_on_error.enter_context(Store(path, _connect(uri) if write else _connect_to_read(uri)))
         _require_ours(store)
-        if not store.schema_version:
+        if write and not store.schema_version:
             _use_wal(store.connection)
             _make_tables(store)
         closing_on_error.pop_all()
     return store
+
+
+def _connect_to_read(uri: str) -> sqlite3.Connection:
+    # SQLite keeps two files beside a store in WAL mode. Where it can make none it still reads if it is told that
+    # nobody writes the file.
+    connection = _connect(f"{uri}?mode=ro")
+    try:
+        connection.execute("PRAGMA user_version")  # SQLite opens the file at the first query
+    except sqlite3.Error as error:
+        connection.close()
+        if _primary_code(error) in NO_ROOM_BESIDE:
+            return _connect(f"{uri}?mode=ro&immutable=1")
+        raise
+    return connection
 
 
 def _connect(uri: str) -> sqlite3.Connection:

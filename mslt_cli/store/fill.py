@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from mslt_cli.languages.codes import fold
+from mslt_cli import __version__
 from mslt_cli.languages.facts import all_spellings, facts_sha256, read_facts
+from mslt_cli.languages.resolver import fold
 from mslt_cli.store.db import Store, insert, open_store, store_exists, store_path
 
 FACTS = "data/langs"
@@ -22,19 +23,19 @@ class FillReport(NamedTuple):
     filled: tuple[str, ...]
     """The sources that were read in; empty where the store had everything already."""
     versions: dict[str, str]
-    """Version of each source in the store."""
+    """By source."""
     counts: dict[str, int]
     """Rows in each table."""
     wall_s: float
     size_bytes: int
-    """Of the store file."""
 
 
 def is_filled(store: Store) -> bool:
-    """Return whether a store has all tables, facts and vectors; takes no time."""
-    if not store.schema_version:  # whoever made the file was stopped before it had a table
-        return False
-    return {source for (source,) in store.query("SELECT source FROM fills")} >= {FACTS, VECTORS}
+    """Return whether a store has all tables, facts and vectors."""
+    # No schema: whoever made the file was stopped before it had a table.
+    return bool(store.schema_version) and {FACTS, VECTORS} <= {
+        source for (source,) in store.query("SELECT source FROM fills")
+    }
 
 
 def has_fill(store: Store, source: str, sha256: str) -> bool:
@@ -45,11 +46,7 @@ def has_fill(store: Store, source: str, sha256: str) -> bool:
 def ensure_filled(path: Path | None = None) -> FillReport | None:
     """Fill the store where that is needed; None where it is not, which takes a few milliseconds.
 
-    A filled store that cannot be written stays in use with the facts that it has.
-
-    Raises:
-        StoreError: the store cannot be opened or written.
-        MissingFactsError: lang2vec is needed and not installed.
+    A filled store that cannot be written stays in use with the facts that it has. Raises as `fill_languages`.
     """
     path = store_path(path)
     if store_exists(path):
@@ -63,9 +60,8 @@ def ensure_filled(path: Path | None = None) -> FillReport | None:
 def fill_languages(path: Path | None = None, *, force: bool = False) -> FillReport:
     """Read facts and vectors into the store, making it where it is missing.
 
-    What is there already is not read again (unchanged facts, and vectors altogether), unless `force` says so. All
-    happens in one transaction, so whatever ends it leaves either the old state or the new one, and of several
-    processes that fill at once one does the work.
+    Unchanged facts, and vectors altogether, are not read again unless `force` says so. All happens in one transaction:
+    whatever ends it leaves the old state or the new one, and of several processes that fill at once one does the work.
 
     Raises:
         StoreError: the store cannot be opened or written.
@@ -93,8 +89,6 @@ def fill_languages(path: Path | None = None, *, force: bool = False) -> FillRepo
 
 
 def _fill_facts(connection: sqlite3.Connection) -> None:
-    from importlib import metadata
-
     facts = read_facts()
     for table in ("spellings", "pretraining_sizes", "pools"):
         connection.execute(f"DELETE FROM {table}")
@@ -107,13 +101,9 @@ def _fill_facts(connection: sqlite3.Connection) -> None:
     )
     spellings = (row._asdict() | {"spelling_folded": fold(row.spelling)} for row in all_spellings(facts))
     insert(connection, "spellings", spellings, conflict="IGNORE")  # the first that claims a spelling keeps it
-    insert(connection, "pretraining_sizes", (row._asdict() for row in facts.pretraining_sizes))
-    insert(connection, "pools", (row._asdict() for row in facts.pools))
-    try:
-        version = metadata.version("mslt-cli")
-    except metadata.PackageNotFoundError:
-        version = "checkout"
-    record_fill(connection, FACTS, version, facts_sha256(), sum(len(table) for table in facts))
+    insert(connection, "pretraining_sizes", facts.pretraining_sizes)
+    insert(connection, "pools", facts.pools)
+    record_fill(connection, FACTS, __version__, facts_sha256(), sum(len(table) for table in facts))
 
 
 def _fill_vectors(connection: sqlite3.Connection) -> None:
@@ -126,7 +116,7 @@ def _fill_vectors(connection: sqlite3.Connection) -> None:
     for name, row in VECTOR_SETS.items():
         vectors = uriel.vectors[name]
         info = VectorSetInfo(name, VECTORS, uriel.version, len(vectors.features), row.encoding, row.description)
-        insert(connection, "vector_sets", [info._asdict()])
+        insert(connection, "vector_sets", [info])
         features = ({"vector_set": name, "position": i, "name": feature} for i, feature in enumerate(vectors.features))
         insert(connection, "features", features)
         encoded = encode(vectors.matrix, row.encoding)

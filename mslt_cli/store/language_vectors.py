@@ -41,16 +41,10 @@ class Vectors(NamedTuple):
     """Shape (n, d), row order of `codes`; uint8 for 0/1 features, else float64."""
     measured_share: NDArray[np.float64]
     """Shape (n,), 0..1: share of a vector's features that was observed, not predicted."""
-    missing: tuple[str, ...]
-    """The languages without a vector, in the order in which they were asked for."""
 
 
 def read_vectors(store: Store, vector_set: str, codes: Sequence[str]) -> Vectors:
-    """Read the vectors of some languages, given by their ISO 639-3 codes.
-
-    Raises:
-        UnknownNameError: there is no such vector set.
-    """
+    """Read the vectors of some languages, given by their ISO 639-3 codes; raises as `vector_set_info`."""
     info = vector_set_info(store, vector_set)
     rows = store.query(
         "SELECT iso639_3, encoded, measured_share FROM vectors"
@@ -63,7 +57,6 @@ def read_vectors(store: Store, vector_set: str, codes: Sequence[str]) -> Vectors
         codes=tuple(row[0] for row in stored),
         matrix=decode([row[1] for row in stored], info.encoding, info.n_features),
         measured_share=np.array([row[2] for row in stored], dtype=np.float64),
-        missing=tuple(code for code in codes if code not in row_of),
     )
 
 
@@ -78,15 +71,11 @@ def without_vector(store: Store, vector_set: str, codes: Sequence[str]) -> list[
 
 
 def vector_set_info(store: Store, name: str) -> VectorSetInfo:
-    """Return what is stored about a vector set.
-
-    Raises:
-        UnknownNameError: there is no such vector set.
-    """
-    sets = {row["name"]: row for row in store.read(VectorSetInfo._fields, "vector_sets ORDER BY name")}
+    """Return what is stored about a vector set; UnknownNameError: there is no such set."""
+    sets = {row.name: row for row in store.read(VectorSetInfo, "vector_sets ORDER BY name")}
     if name not in sets:
         raise UnknownNameError("vector set", name, list(sets))
-    return VectorSetInfo(**sets[name])
+    return sets[name]
 
 
 def encode(matrix: NDArray[Any], encoding: str) -> list[bytes | str]:

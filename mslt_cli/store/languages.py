@@ -26,12 +26,6 @@ def resolver(store: Store) -> Resolver:
     return Resolver(find, list_spellings)
 
 
-def all_languages(store: Store) -> list[Language]:
-    """Return all languages, sorted by ISO 639-3 code."""
-    rows = store.query(f"SELECT {COLUMNS} FROM languages ORDER BY iso639_3")
-    return [Language(*row) for row in rows]
-
-
 def pool_names(store: Store) -> list[str]:
     """Return the names of all pools, sorted: named ones, models whose pretraining data is known, and `all`."""
     rows = store.query("SELECT pool FROM pools UNION SELECT model FROM pretraining_sizes UNION SELECT 'all' ORDER BY 1")
@@ -68,8 +62,5 @@ def pretraining_sizes(store: Store, model: str) -> list[PretrainingSize]:
     """
     if model not in (names := model_names(store)):
         raise UnknownNameError("model", model, names)
-    columns = ", ".join(PretrainingSize._fields)
-    rows = store.query(
-        f"SELECT {columns} FROM pretraining_sizes WHERE model = ? ORDER BY iso639_3, script, label, size_gib", (model,)
-    )
-    return [PretrainingSize(*row) for row in rows]
+    source = "pretraining_sizes WHERE model = :model ORDER BY iso639_3, script, label, size_gib"
+    return store.read(PretrainingSize, source, {"model": model})

@@ -1,13 +1,12 @@
-"""What models make of languages, as `mslt fetch vocab` and `mslt fetch embeddings` measured it: rows ↔ records."""
+"""What `mslt fetch vocab`, `mslt fetch embeddings` and `mslt probe` measured: rows ↔ records, see schema.sql."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.store.db import Store, insert
+from mslt_cli.store.db import Row, Store, insert
 
 
 class MeasuredSet(NamedTuple):
@@ -27,8 +26,7 @@ class MeasuredSet(NamedTuple):
     last_layer: int = 0
 
 
-@dataclass(frozen=True)
-class Vocabulary:
+class Vocabulary(NamedTuple):
     """One row of vocabularies: the tokens that a model's tokenizer makes of a language's data."""
 
     model: str
@@ -38,7 +36,7 @@ class Vocabulary:
     tokenizer_sha256: str
     data_sha256: str
     examples_limit: int
-    """Rows that were read, at most; 0 = all. What is measured on some rows takes no other measurement's place."""
+    """Rows that were read, at most; 0 = all."""
     examples: int
     sentences: int
     words: int
@@ -63,8 +61,7 @@ class Vocabulary:
         return self.unknown_tokens / self.tokens if self.tokens else 0.0
 
 
-@dataclass(frozen=True)
-class Embedding:
+class Embedding(NamedTuple):
     """One row of embeddings: the mean of a language's sentence embeddings in one layer."""
 
     set: MeasuredSet
@@ -78,20 +75,43 @@ class Embedding:
     measured_at: str
 
 
+class StoredProbe(NamedTuple):
+    """One row of probes."""
+
+    weights_sha256: str
+    label: str
+    model: str
+    run_id: str
+    corpus: str
+    split: str
+    languages: tuple[str, ...]
+    """ISO 639-3, sorted."""
+    pooling: str
+    """See `Probe.how`."""
+    layer: int
+    metric: str
+    a: str
+    """ISO 639-3; empty = all languages together."""
+    b: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    data_sha256: str
+    mslt_version: str
+    measured_at: str
+
+
 def save_vocabulary(store: Store, row: Vocabulary) -> None:
     """Write one language's vocabulary in place of an older one."""
-    with store.transaction() as connection:
-        insert(connection, "vocabularies", [vars(row) | {"token_bits": row.token_bits.tobytes()}], conflict="REPLACE")
+    _replace(store, "vocabularies", [row._asdict() | {"token_bits": row.token_bits.tobytes()}])
 
 
 def read_vocabularies(store: Store, model: str, task: str, split: str, limit: int = 0) -> dict[str, Vocabulary]:
     """The vocabularies of all languages that have one, by ISO 639-3 code."""
     chosen = {"model": model, "task": task, "split": split, "examples_limit": limit}
-    rows = store.read([field.name for field in fields(Vocabulary)], f"vocabularies WHERE {_equal(chosen)}", chosen)
-    return {
-        row["iso639_3"]: Vocabulary(**row | {"token_bits": np.frombuffer(row["token_bits"], dtype=np.uint8)})
-        for row in rows
-    }
+    rows = store.read(Vocabulary, f"vocabularies WHERE {_equal(chosen)}", chosen)
+    return {row.iso639_3: row._replace(token_bits=np.frombuffer(row.token_bits, dtype=np.uint8)) for row in rows}
 
 
 def vocabulary_sets(store: Store) -> list[MeasuredSet]:
@@ -104,25 +124,25 @@ def vocabulary_sets(store: Store) -> list[MeasuredSet]:
 def save_embeddings(store: Store, embeddings: Iterable[Embedding]) -> None:
     """Write embeddings in place of older ones: all of them or none."""
     rows = (
-        _set_columns(embedding.set)
-        | {name: getattr(embedding, name) for name in ("layer", "iso639_3", *OF_EMBEDDING)}
-        | {"last_layer": embedding.set.last_layer, "dimensions": len(embedding.vector)}
-        | {"embedding": embedding.vector.astype("<f4").tobytes()}
-        for embedding in embeddings
+        {name: value for name, value in row._asdict().items() if name not in ("set", "vector")}
+        | _set_columns(row.set)
+        | {"last_layer": row.set.last_layer, "dimensions": len(row.vector)}
+        | {"embedding": row.vector.astype("<f4").tobytes()}
+        for row in embeddings
     )
-    with store.transaction() as connection:
-        insert(connection, "embeddings", rows, conflict="REPLACE")
+    _replace(store, "embeddings", rows)
 
 
 def read_embeddings(store: Store, chosen: MeasuredSet, layer: int) -> dict[str, Embedding]:
     """The mean embeddings of all languages that have one, in one layer, by ISO 639-3 code."""
     where = _set_columns(chosen) | {"layer": layer}
-    rows = store.read(("iso639_3", "embedding", *OF_EMBEDDING), f"embeddings WHERE {_equal(where)}", where)
-    embeddings = {}
-    for row in rows:
-        vector = np.frombuffer(row.pop("embedding"), dtype="<f4")
-        embeddings[row["iso639_3"]] = Embedding(set=chosen, layer=layer, vector=vector, **row)
-    return embeddings
+    rows = store.query(
+        "SELECT iso639_3, weights_sha256, data_sha256, sentences, embedding, mslt_version, measured_at"
+        f" FROM embeddings WHERE {_equal(where)}",
+        where,
+    )
+    embeddings = [Embedding(chosen, layer, *row) for row in rows]
+    return {row.iso639_3: row._replace(vector=np.frombuffer(row.vector, dtype="<f4")) for row in embeddings}
 
 
 def embedding_sets(store: Store) -> list[MeasuredSet]:
@@ -135,6 +155,21 @@ def embedding_sets(store: Store) -> list[MeasuredSet]:
     return [MeasuredSet(*row)._replace(special_tokens=bool(row[6])) for row in rows]
 
 
+def save_probes(store: Store, probes: Iterable[StoredProbe]) -> None:
+    """Write what was measured, in place of what was measured in the same way: all of it or nothing."""
+    _replace(store, "probes", probes)
+
+
+def read_probes(store: Store) -> list[StoredProbe]:
+    """What was measured, by model, layer and pair."""
+    return store.read(StoredProbe, "probes ORDER BY label, weights_sha256, corpus, languages, metric, layer, a, b")
+
+
+def _replace(store: Store, table: str, rows: Iterable[Row]) -> None:
+    with store.transaction() as connection:
+        insert(connection, table, rows, conflict="REPLACE")
+
+
 def _set_columns(chosen: MeasuredSet) -> dict[str, Any]:
     """What tells the rows of a set of embeddings from those of others."""
     columns = {name: getattr(chosen, name) for name in ("model", "split", "prefix", "special_tokens")}
@@ -144,7 +179,3 @@ def _set_columns(chosen: MeasuredSet) -> dict[str, Any]:
 def _equal(chosen: Iterable[str]) -> str:
     """The condition that columns have the values of the parameters of the same names; rows by language."""
     return " AND ".join(f"{name} = :{name}" for name in chosen) + " ORDER BY iso639_3"
-
-
-OF_EMBEDDING = ("weights_sha256", "data_sha256", "sentences", "mslt_version", "measured_at")
-"""Columns of embeddings that are fields of `Embedding`."""

@@ -5,7 +5,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,39 +56,34 @@ def fill_results(path: Path | None = None) -> None:
 
 @contextmanager
 def open_with_results(path: Path | None = None) -> Iterator[Store]:
-    """The store with what ships in db/. One that may not be written is copied, and the copy is filled and forgotten.
+    """The store with what ships in db/; one that may not be written is copied, and the copy is filled and forgotten.
 
-    Raises:
-        StoreError: the store cannot be opened.
-        MissingFactsError: lang2vec is needed and not installed.
+    Raises as `fill_results`, but for a filled store that cannot be written.
     """
     path = store_path(path)
-    try:
-        fill_results(path)
-    except StoreError as error:
-        if not store_exists(path):
-            raise
-        from tempfile import TemporaryDirectory
+    with ExitStack() as opened:
+        try:
+            fill_results(path)
+        except StoreError:
+            if not store_exists(path):
+                raise
+            from tempfile import TemporaryDirectory
 
-        with TemporaryDirectory() as folder:
-            copy = Path(folder) / path.name
+            copy = Path(opened.enter_context(TemporaryDirectory())) / path.name
             with open_store(path) as given, closing(sqlite3.connect(copy)) as written:
                 if not is_filled(given):
-                    raise error
+                    raise
                 given.connection.backup(written)
             fill_results(copy)
-            with open_store(copy) as store:
-                yield store
-        return
-    with open_store(path) as store:
-        yield store
+            path = copy
+        yield opened.enter_context(open_store(path))
 
 
 def _fill_published(connection: sqlite3.Connection) -> int:
     source = _published_json()["sources"][0]["citation"]
     rows = [
         row
-        | {"position": position, "languages": json.dumps((row["languages"] or "").split())}
+        | {"position": position, "languages": (row["languages"] or "").split()}
         | {"origin": "published", "source": f"{source} Table {row['paper_table']}."}
         for position, row in enumerate(_rows("published.csv"))
     ]
@@ -113,15 +108,13 @@ def _rows(name: str) -> Iterator[dict[str, str | None]]:
             yield {column: None if value == "" and column in MAY_LACK else value for column, value in row.items()}
 
 
-def _published_json() -> dict[str, Any]:
-    published: dict[str, Any] = json.loads(results_path("published.json").read_text(encoding="utf-8"))
-    return published
+def _published_json() -> Any:
+    return json.loads(results_path("published.json").read_text(encoding="utf-8"))
 
 
 def published_cells(store: Store) -> list[Published]:
     """All that the paper prints, in its order."""
-    rows = store.read(Published._fields, "published ORDER BY position")
-    return [Published(**row | {"languages": tuple(json.loads(row["languages"]))}) for row in rows]
+    return store.read(Published, "published ORDER BY position")
 
 
 @cache

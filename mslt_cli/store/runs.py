@@ -1,6 +1,5 @@
 """Runs and their scores: the index over run directories, and the runs that ship in db/. Rows ↔ records."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ LEAST_DIGITS = 4
 
 
 class StoredRun(NamedTuple):
-    """One row of `runs`, column by column; schema.sql describes them."""
+    """One row of `runs`; schema.sql describes the columns."""
 
     run_id: str
     kind: str
@@ -38,28 +37,24 @@ class StoredRun(NamedTuple):
 
 
 class StoredScore(NamedTuple):
-    """A metric of a run on one target; a tuple, for a report may read a hundred thousand of them."""
+    """One row of `scores`; a tuple, for a report may read a hundred thousand of them."""
 
     run_id: str
     task: str
     split: str
     scoring: str
     target: str
-    """ISO 639-3."""
     metric: str
     value: float
-    """0..1."""
     low: float
     high: float
     rows: int
     unseen: int
-    """0 = the target was trained on."""
     data_sha256: str
-    """Of the test rows."""
 
 
 class StoredEvaluation(NamedTuple):
-    """A kind of score that there are runs for."""
+    """A kind of score, and how many runs have it."""
 
     task: str
     split: str
@@ -70,54 +65,51 @@ class StoredEvaluation(NamedTuple):
     runs: int
 
 
-JSON_COLUMNS = ("sources", "identity", "environment")
-SCORE_COLUMNS = ", ".join(StoredScore._fields).replace("target", "iso639_3 AS target")
-
-
 def save_run(store: Store, directory: Path, record: Mapping[str, Any]) -> None:
     """Write a finished run and its scores, in place of what was known of it; `record` is what its run.json holds."""
     identity, environment = record["identity"], record["environment"]
     shares = identity.get("shares") or {}
-    run = {name: record[name] for name in ("run_id", "name", "wall_s", "finished_at", "mslt_version", "command")} | {
-        "kind": identity["kind"],
-        "task": identity["task"]["name"],
-        "model": identity["model"]["name"],
-        "sources": sorted(shares),
-        "examples": sum(shares.values()) or None,
-        "seed": identity.get("seed"),
-        "unequal": int(bool(identity.get("unequal"))),
-        "directory": str(directory.resolve()),
-        "identity": identity,
-        "environment": environment,
-        "device": str(environment.get("device", "")),
-        "tokens_per_s": (record.get("training") or {}).get("tokens_per_s"),
-        "origin": "own",
-    }
-    run |= {name: json.dumps(run[name], sort_keys=True, ensure_ascii=False) for name in JSON_COLUMNS}
-    copied = ("task", "split", "metric", "value", "low", "high", "rows", "data_sha256")
+    run = StoredRun(
+        run_id=record["run_id"],
+        kind=identity["kind"],
+        name=record["name"],
+        task=identity["task"]["name"],
+        model=identity["model"]["name"],
+        sources=tuple(sorted(shares)),
+        examples=sum(shares.values()) or None,
+        seed=identity.get("seed"),
+        unequal=bool(identity.get("unequal")),
+        directory=str(directory.resolve()),
+        identity=identity,
+        environment=environment,
+        device=str(environment.get("device", "")),
+        tokens_per_s=(record.get("training") or {}).get("tokens_per_s"),
+        wall_s=record["wall_s"],
+        finished_at=record["finished_at"],
+        mslt_version=record["mslt_version"],
+        origin="own",
+        command=record["command"],
+    )
+    copied = ("task", "split", "metric", "value", "low", "high", "rows", "unseen", "counts", "data_sha256")
     scores = (
         {name: score[name] for name in copied}
-        | {"run_id": run["run_id"], "scoring": score.get("scoring", ""), "iso639_3": score["target"]}
-        | {"counts": json.dumps(score["counts"]), "unseen": int(score["unseen"])}
+        | {"run_id": run.run_id, "scoring": score.get("scoring", ""), "iso639_3": score["target"]}
         for score in record["scores"]
     )
     with store.transaction() as connection:
-        connection.execute("DELETE FROM runs WHERE run_id = ?", (run["run_id"],))  # with its scores
+        connection.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))  # with its scores
         insert(connection, "runs", [run])
         insert(connection, "scores", scores)
 
 
 def find_runs(store: Store, prefix: str = "", *, origin: str | None = None) -> list[StoredRun]:
     """The runs whose id begins so, own ones or shipped ones or both; the newest first."""
-    rows = store.read(
-        StoredRun._fields,
+    return store.read(
+        StoredRun,
         "runs WHERE substr(run_id, 1, length(:prefix)) = :prefix AND (:origin IS NULL OR origin = :origin)"
         " ORDER BY finished_at DESC, run_id",
         {"prefix": prefix, "origin": origin},
     )
-    for row in rows:
-        row |= {name: json.loads(row[name]) for name in JSON_COLUMNS} | {"unequal": bool(row["unequal"])}
-    return [StoredRun(**row | {"sources": tuple(row["sources"])}) for row in rows]
 
 
 def find_one_run(store: Store, digits: str, *, origin: str | None = None) -> StoredRun | None:
@@ -156,7 +148,7 @@ def stored_scores(
     """The scores of one evaluation, of one run, or all of them; in no order."""
     given = {"task": task, "split": split, "scoring": scoring, "metric": metric, "run_id": run_id}
     where = " AND ".join(f"{name} = :{name}" for name, value in given.items() if value is not None) or "1"
-    return list(map(StoredScore._make, store.query(f"SELECT {SCORE_COLUMNS} FROM scores WHERE {where}", given)))
+    return store.read(StoredScore, f"(SELECT *, iso639_3 AS target FROM scores) WHERE {where}", given)
 
 
 def tokens_per_s(store: Store, model: str) -> float | None:

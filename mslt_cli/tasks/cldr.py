@@ -12,7 +12,7 @@ import hashlib
 from functools import cache
 
 from mslt_cli.errors import DataError, MissingPackageError
-from mslt_cli.languages.codes import fold
+from mslt_cli.languages.resolver import fold
 from mslt_cli.tasks.task import Rows, Task, language_table
 
 FIELDS = {

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mslt_cli.errors import DataError, UnknownNameError
-from mslt_cli.languages.codes import fold
-from mslt_cli.languages.resolver import Resolver, shipped
+from mslt_cli.languages.resolver import Resolver, fold, shipped
 
 if TYPE_CHECKING:
     import polars as pl

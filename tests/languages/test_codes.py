@@ -1,6 +1,6 @@
 import pytest
 
-from mslt_cli.languages.codes import Tag, fold, parse_tag
+from mslt_cli.languages.resolver import Tag, fold, parse_tag
 
 
 @pytest.mark.parametrize(

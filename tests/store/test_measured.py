@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -39,15 +37,13 @@ def test_a_vocabulary_comes_back_as_it_was_saved(store):
     save_vocabulary(store, vocabulary())
     back = read_vocabularies(store, "m", "cldr", "train")["deu"]
     assert back.token_bits.tolist() == [0b10000000, 0b11000000]
-    assert {name: getattr(back, name) for name in vars(back) if name != "token_bits"} == {
-        name: getattr(vocabulary(), name) for name in vars(back) if name != "token_bits"
-    }
+    assert back._replace(token_bits=None) == vocabulary()._replace(token_bits=None)
     assert back.fertility == 2.0  # 20 tokens of 10 words
     assert back.unknown_share == 0.25  # 5 of 20
 
 
 def test_saving_again_takes_the_place_of_the_older_one_and_of_no_other(store):
-    for row in (vocabulary(), replace(vocabulary(), tokens=21), vocabulary("eng"), vocabulary(task="xnli")):
+    for row in (vocabulary(), vocabulary()._replace(tokens=21), vocabulary("eng"), vocabulary(task="xnli")):
         save_vocabulary(store, row)
     save_vocabulary(store, vocabulary(limit=2))  # a trial on two rows leaves the measurement of all
     assert read_vocabularies(store, "m", "cldr", "train")["deu"].tokens == 21
