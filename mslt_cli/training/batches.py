@@ -11,13 +11,10 @@ NEIGHBOURS = 128
 
 
 def epoch_batches(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
-    """The batches of an epoch: every example in one of them, and one batch at most smaller than the others.
+    """The batches of an epoch (from 0): every example in one of them, and at most one batch smaller than the others.
 
     Args:
         lengths: in tokens, shape (n,).
-        batch_size: examples in a batch.
-        seed: of the run.
-        epoch: from 0; each has an order of its own.
 
     Returns:
         Positions of the examples in each batch.

@@ -1,7 +1,7 @@
 """Several processes of one training, as torchrun and `accelerate launch` start them: each takes part of a batch."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,28 +22,13 @@ class World:
         """Whether this process is the one that writes and talks."""
         return self.rank == 0
 
-    def sum_gradients(self, parameters: Sequence[Any]) -> None:
-        """Add up the gradients of all processes; each has weighted its part."""
-        if self.size == 1:
-            return
-        import torch
-        import torch.distributed as dist
-
-        waiting = []
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            waiting.append(dist.all_reduce(parameter.grad, async_op=True))
-        for work in waiting:
-            work.wait()
-
-    def sum_values(self, values: Any) -> Any:
-        """Add up a tensor over all processes, in place."""
+    def add_up(self, tensors: Iterable[Any]) -> None:
+        """Add up tensors over all processes, in place."""
         if self.size > 1:
             import torch.distributed as dist
 
-            dist.all_reduce(values)
-        return values
+            for work in [dist.all_reduce(tensor, async_op=True) for tensor in tensors]:
+                work.wait()
 
     def wait(self) -> None:
         """Wait until all processes are here."""

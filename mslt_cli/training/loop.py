@@ -62,13 +62,11 @@ class Training:
 
     Args:
         learner: freshly restarted.
-        examples: the chosen ones, all languages together.
+        examples: of all languages together.
         settings: with a precision other than "auto".
         seed: of the batches and of dropout.
         micro_batch: most examples that the model computes at once; halved where memory does not suffice.
         validate: gives the score on the sources' validation data; with settings.choose "best".
-        world: the processes that train together.
-        progress: gets notes.
     """
 
     def __init__(
@@ -121,9 +119,7 @@ class Training:
             DivergedError: the loss or the gradient is not finite; no later state should be kept.
             ModelError: not even one example fits into memory.
         """
-        device = self.learner.device
-        read_every = READ_EVERY_CPU if device.type == "cpu" else READ_EVERY
-        multiple = 8 if device.type == "cuda" else 1
+        read_every = READ_EVERY_CPU if self.learner.device.type == "cpu" else READ_EVERY
         pending: list[tuple[StepRecord, Any, Any]] = []
         batches = training_batches(self.lengths, self.settings.batch_size, self.seed, self.total, self.step)
         self.learner.network.train()
@@ -132,7 +128,7 @@ class Training:
             self.settled = False
             # An example without labels (a prompt that is longer than the model takes) need not be computed.
             learned = [self.examples[i] for i in batch if len(self.examples[i].labels)]
-            loss, norm, padded = self._step(learned, multiple)
+            loss, norm, padded = self._step(learned)
             self.step += 1
             record = StepRecord(
                 step=self.step,
@@ -157,12 +153,10 @@ class Training:
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """All that `resume` needs: tensors by name, and plain values."""
-        tensors: dict[str, Any] = {}
+        tensors = {f"aside.{name}": value for name, value in self.set_aside.items()}
         for name, parameter in self.parameters.items():
-            tensors[f"weight.{name}"] = parameter.detach()
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                tensors[f"{key}.{name}"] = value
-        tensors |= {f"aside.{name}": value for name, value in self.set_aside.items()}
+            kept = {"weight": parameter.detach(), **self.optimizer.state.get(parameter, {})}
+            tensors |= {f"{key}.{name}": value for key, value in kept.items()}
         best = None if self.best == -math.inf else self.best
         values = {"step": self.step, "kept": self.kept, "best": best, "micro_batch": self.micro_batch}
         return tensors, values | {"decay": self.decay, "average_decay": self.average_decay}
@@ -196,7 +190,7 @@ class Training:
         if self.used is not None:
             self.learner.untrim(self.used, self.average_decay if self.kept else self.decay)
 
-    def _step(self, examples: Sequence[Example], multiple: int) -> tuple[Any, Any, int]:
+    def _step(self, examples: Sequence[Example]) -> tuple[Any, Any, int]:
         """One optimizer step; the loss and the norm stay on the device."""
         import torch
 
@@ -204,26 +198,27 @@ class Training:
         mine = list(examples[self.world.rank :: self.world.size])
         while True:
             try:
-                loss, padded = self._backward(mine, max(labels, 1), multiple)
+                loss, padded = self._backward(mine, max(labels, 1))
                 break
             except torch.OutOfMemoryError as error:
                 self._save_memory(error)
         parameters = list(self.parameters.values())
-        for parameter in parameters if not labels else ():
-            parameter.grad = torch.zeros_like(parameter)  # a step without labels counts as well
-        self.world.sum_gradients(parameters)
-        self.world.sum_values(loss)
-        limit = self.settings.clip or math.inf
-        norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+        if not labels or self.world.size > 1:  # a step without labels counts as well, and so does a process without any
+            for parameter in parameters:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+        self.world.add_up([loss, *(parameter.grad for parameter in parameters)])
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip or math.inf)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss, norm, padded
 
-    def _backward(self, examples: Sequence[Example], labels: int, multiple: int) -> tuple[Any, int]:
+    def _backward(self, examples: Sequence[Example], labels: int) -> tuple[Any, int]:
         """Add up the gradient of the mean loss over all labels, micro-batch by micro-batch."""
         import torch
 
         device = self.learner.device
+        multiple = 8 if device.type == "cuda" else 1
         # Seeded by the step alone, so that no state of a generator has to be kept.
         torch.manual_seed(int(np.random.SeedSequence([self.seed, self.step, self.world.rank]).generate_state(1)[0]))
         total, padded = torch.zeros((), device=device), 0
@@ -298,19 +293,14 @@ def _ids_to_train(learner: Learner, examples: Sequence[Example], settings: Setti
 
 
 def _read_losses(pending: Sequence[tuple[StepRecord, Any, Any]]) -> list[StepRecord]:
-    """The records with their losses and gradient norms, which were left on the device.
-
-    Raises:
-        DivergedError: one of them is not finite.
-    """
+    """The records with their losses and gradient norms. Raises: DivergedError: one of these is not finite."""
     import torch
 
     numbers = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for _, loss, norm in pending]).tolist()
     records = []
     for (record, _, _), (loss, norm) in zip(pending, numbers, strict=True):
-        if not math.isfinite(loss):
-            raise DivergedError(record.step, "loss")
-        if not math.isfinite(norm):
-            raise DivergedError(record.step, "gradient")
+        for what, number in (("loss", loss), ("gradient", norm)):
+            if not math.isfinite(number):
+                raise DivergedError(record.step, what)
         records.append(replace(record, loss=loss, gradient_norm=norm))
     return records

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Literal
 
 from mslt_cli.errors import DataError, UsageError
@@ -43,10 +44,6 @@ class Sampling:
 def equal_shares(examples: int, sources: Sequence[str]) -> dict[str, int]:
     """Split a budget evenly: N // n each, and the first N % n (in sorted order) one more.
 
-    Args:
-        examples: N, at least one a source.
-        sources: ISO 639-3 codes.
-
     Raises:
         UsageError: there are fewer examples than sources.
 
@@ -62,10 +59,6 @@ def equal_shares(examples: int, sources: Sequence[str]) -> dict[str, int]:
 def proportional_shares(examples: int, sizes: Mapping[str, int]) -> dict[str, int]:
     """Split a budget in proportion to what each source has, by largest remainders; each gets at least one.
 
-    Args:
-        examples: N, at least one a source.
-        sizes: examples that there are, by ISO 639-3 code.
-
     Raises:
         UsageError: there are fewer examples than sources.
     """
@@ -80,11 +73,7 @@ def proportional_shares(examples: int, sizes: Mapping[str, int]) -> dict[str, in
 
 
 def stated_shares(split: str | Mapping[str, int], language_of: Callable[[str], str]) -> dict[str, int]:
-    """Read shares as a user states them.
-
-    Args:
-        split: "en=600,de=200", or the same as a mapping.
-        language_of: gives the ISO 639-3 code of a spelling.
+    """Read shares as a user states them: "en=600,de=200", or the same as a mapping; `language_of` reads a spelling.
 
     Raises:
         UsageError: it is not of that form, or names a language twice.
@@ -106,12 +95,9 @@ def stated_shares(split: str | Mapping[str, int], language_of: Callable[[str], s
 
 
 def order(ids: Sequence[str], seed: int, salt: str = "") -> list[str]:
-    """Put ids into their seeded order: by a hash of seed, salt and id, so that other ids do not change it.
+    """Put distinct ids into their seeded order: by a hash of seed, salt and id, so that other ids do not change it.
 
-    Args:
-        ids: distinct.
-        seed: of the sample.
-        salt: the language where each has an order of its own; empty where equal ids are the same item.
+    `salt` is the language where each has an order of its own; empty where equal ids are the same item.
     """
     return sorted(ids, key=lambda id_: (hashlib.sha256(f"{seed}\t{salt}\t{id_}".encode()).digest(), id_))
 
@@ -127,9 +113,8 @@ def sample(
     """Choose the examples of a run.
 
     Args:
-        ids: the available ones, by source (ISO 639-3); their order does not matter.
+        ids: the available ones, by source; their order does not matter.
         shares: examples that each source gives.
-        seed: of the sample.
         pairing: for data where equal ids are the same item. `disjoint`: an item is used in one language only, and on
             fully parallel data every combination of one budget sees the same items. `same`: all sources give the same
             items. `independent`, and None for data that are not parallel: each source has an order of its own.
@@ -146,18 +131,14 @@ def sample(
     if pairing == "disjoint":
         return _disjoint(ids, {source: shares[source] for source in sources}, seed, oversample)
     if pairing == "same":
-        shared = set(ids[sources[0]]).intersection(*(ids[source] for source in sources))
-        ordered = order(sorted(shared), seed)
-        return {source: _head(ordered, shares[source], source, oversample, " in all sources") for source in sources}
-    return {
-        source: _head(order(ids[source], seed, source), shares[source], source, oversample, "") for source in sources
-    }
-
-
-def _head(ordered: Sequence[str], share: int, source: str, oversample: bool, where: str) -> list[str]:
-    if share > len(ordered) and not (oversample and ordered):
-        raise too_few(source, share, len(ordered), where)
-    return [ordered[i % len(ordered)] for i in range(share)]
+        shared = order(sorted(set.intersection(*(set(ids[source]) for source in sources))), seed)
+        ordered = dict.fromkeys(sources, shared)
+    else:
+        ordered = {source: order(ids[source], seed, source) for source in sources}
+    for source, there in ordered.items():
+        if len(there) < shares[source] and not (oversample and there):
+            raise too_few(source, shares[source], len(there), " in all sources" if pairing == "same" else "")
+    return {source: list(islice(cycle(there), shares[source])) for source, there in ordered.items()}
 
 
 def too_few(source: str, share: int, there: int, where: str = "") -> DataError:
@@ -196,6 +177,5 @@ def _disjoint(
                 f" {sum(shares.values()):,} are needed: {source} gets {len(dealt[source]):,} of {shares[source]:,}."
                 " Lower --examples, or let sources share items with --pairing independent."
             )
-        there = dealt[source]
-        dealt[source] = [there[i % len(there)] for i in range(shares[source])]
+        dealt[source] = list(islice(cycle(dealt[source]), shares[source]))
     return dealt

@@ -133,13 +133,9 @@ INSTRUCTION_MICRO_BATCH = 4
 
 
 def preset(name: str, task: str, model: str, *, kind: str = "") -> Settings:
-    """The settings that a preset has for a task and a model.
+    """The settings that one of PRESETS has for a task, of some kind, and a model.
 
-    Args:
-        name: one of PRESETS.
-        task: name of a task.
-        model: name of a model; the paper tuned a learning rate for xlm-r-base and xlm-r-large, others get base's.
-        kind: of the task.
+    The paper tuned a learning rate for xlm-r-base and xlm-r-large; other models get base's.
 
     Raises:
         UnknownNameError: there is no such preset.
@@ -159,12 +155,7 @@ def preset(name: str, task: str, model: str, *, kind: str = "") -> Settings:
 def override(
     settings: Settings, values: Mapping[str, Any], adapter_values: Mapping[str, Any] | None = None
 ) -> Settings:
-    """The settings with those values that are not None; `epochs` and `steps` take each other's place.
-
-    Args:
-        settings: to start from.
-        values: of the settings, by field.
-        adapter_values: of the adapter, by field.
+    """The settings with those values, by field, that are not None; `epochs` and `steps` take each other's place.
 
     Raises:
         UsageError: as `Settings.check`, or a value is for decoders and the settings are an encoder's.
