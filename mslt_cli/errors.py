@@ -1,7 +1,8 @@
 """Every failure that a user is meant to read. main() shows it in one or two lines and exits with code 1."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 MAX_SUGGESTIONS = 3
 MAX_LISTED = 12
@@ -47,6 +48,15 @@ class MissingPackageError(MsltError):
 
     def __init__(self, what: str, packages: str, extra: str) -> None:
         super().__init__(f"{what} needs {packages}. Run `pip install 'mslt-cli[{extra}]'`.")
+
+
+@contextmanager
+def needs(what: str, packages: str, extra: str) -> Iterator[None]:
+    """Raises: MissingPackageError: what is imported in the block is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingPackageError(what, packages, extra) from error
 
 
 class FetchError(MsltError):

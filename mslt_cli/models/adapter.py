@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.errors import MissingPackageError, ModelError
+from mslt_cli.errors import ModelError, needs
 from mslt_cli.fields import described
 
 ADAPTER = "adapter_model.safetensors"
@@ -52,10 +52,8 @@ def add_adapter(network: Any, adapter: Adapter, folder: Path) -> Any:
         MissingPackageError: peft is not installed.
         ModelError: the model in `folder` has no such layers.
     """
-    try:
+    with needs("Training an adapter", "peft", "train"):
         import peft
-    except ModuleNotFoundError as error:
-        raise MissingPackageError("Training an adapter", "peft", "train") from error
     config = peft.LoraConfig(
         r=adapter.rank,
         lora_alpha=adapter.alpha,

@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.errors import MissingPackageError, ModelError
+from mslt_cli.errors import ModelError, needs
 from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, ModelFiles, check_model_folder
 
 if TYPE_CHECKING:
@@ -69,11 +69,9 @@ def check_loadable(folder: Path, device: str | None) -> tuple[ModelFiles, torch.
         ModelError: the folder or the device cannot be used.
     """
     files = check_model_folder(folder)
-    try:
+    with needs("Running a model", "torch and transformers", "train"):
         import torch  # noqa: F401 (whether it is there)
         import transformers
-    except ModuleNotFoundError as error:
-        raise MissingPackageError("Running a model", "torch and transformers", "train") from error
     kind = files.config.get("model_type")
     if kind not in transformers.CONFIG_MAPPING:
         what = f"transformers {transformers.__version__} has no model of the type {kind!r}"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mslt_cli.errors import MissingPackageError, ModelError
+from mslt_cli.errors import ModelError, needs
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -19,10 +19,8 @@ def read_tokenizer(folder: Path) -> Tokenizer:
         ModelError: the file is damaged.
         MissingPackageError: tokenizers is not installed.
     """
-    try:
+    with needs("Reading text with a tokenizer", "tokenizers", "offline"):
         from tokenizers import Tokenizer
-    except ImportError:
-        raise MissingPackageError("Reading text with a tokenizer", "tokenizers", "offline") from None
     path = folder / "tokenizer.json"
     try:
         tokenizer = Tokenizer.from_file(str(path))

@@ -24,8 +24,7 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = False) -> f
     """Linear centred kernel alignment between two embeddings of the same sentences, over their features.
 
     Args:
-        x: shape (n, d), rows are sentences.
-        y: shape (n, e), the same sentences in the same order.
+        x, y: shape (n, d) and (n, e), rows are the same sentences in the same order.
         debiased: estimate each of its three parts without bias (Song et al. 2007). Plain CKA is too high where there
             are few sentences for the dimensions: for unrelated embeddings it is about d / (n + d), not 0.
 
@@ -72,9 +71,6 @@ def pairwise_cka(embeddings: Embeddings, languages: Sequence[str], options: Prob
     One pass over blocks of Gram matrices serves all pairs and all resamples: a resample is a vector of weights. Without
     resamples, features serve where they are cheaper. A sentence that is drawn twice would count as two that agree;
     such pairs are left out, and the resampled values are moved so that their median is the estimate.
-
-    Returns:
-        Higher = more mixed.
 
     Raises:
         DataError: as `linear_cka`; names the language.
@@ -130,14 +126,11 @@ def _hsic(centred: Sequence[Floats], draws: Floats, debiased: bool) -> dict[tupl
     for x in centred:
         margin = x @ (x.T @ all_weights)
         margins.append(margin - (x**2).sum(axis=1)[:, None] * all_weights if debiased else margin)
-    return {(a, b): _correct(total, margins[a], margins[b], all_weights, debiased) for (a, b), total in sums.items()}
-
-
-def _correct(inner: Floats, a: Floats, b: Floats, weights: Floats, debiased: bool) -> Floats:
-    """Sums over pairs of sentences → HSIC up to a factor: centred under each vector of weights."""
-    n = len(weights)
-    both = (weights * a * b).sum(axis=0)
-    totals = (weights * a).sum(axis=0) * (weights * b).sum(axis=0)
-    if debiased:
-        return np.asarray(inner + totals / ((n - 1) * (n - 2)) - 2 / (n - 2) * both)
-    return np.asarray(inner - 2 / n * both + totals / n**2)
+    for (a, b), total in sums.items():  # centred under each vector of weights
+        both = (all_weights * margins[a] * margins[b]).sum(axis=0)
+        totals = (all_weights * margins[a]).sum(axis=0) * (all_weights * margins[b]).sum(axis=0)
+        if debiased:
+            sums[a, b] = total + totals / ((n - 1) * (n - 2)) - 2 / (n - 2) * both
+        else:
+            sums[a, b] = total - 2 / n * both + totals / n**2
+    return sums

@@ -61,16 +61,11 @@ def sentence_embeddings(
     progress: Progress = QUIET,
     what: str = "embed",
 ) -> dict[int, NDArray[np.float32]]:
-    """Embed n sentences: for each layer, the mean of its hidden states over the tokens of a sentence.
+    """Embed n sentences: for each layer, the mean of its hidden states over the tokens of a sentence, shape (n, d).
 
-    Args:
-        model: without a head, as `load_encoder` gives it with its tokenizer; a decoder works as well.
-        progress: shows the sentences that are done, and notes how many were cut.
-        what: the name of the work in `progress`.
-
-    Returns:
-        By layer, shape (n, d), rows in the order of the texts. The other texts of a batch change an embedding by
-        rounding only (1e-5 in float32): padding takes no part.
+    The model has no head, as `load_encoder` gives it; a decoder works as well. The other texts of a batch change an
+    embedding by rounding only (1e-5 in float32): padding takes no part. `what` names the work in `progress`, which
+    also notes how many texts were cut.
 
     Raises:
         DataError: there are no texts, or one of them has no token of its own.
@@ -112,8 +107,7 @@ def embedding_batches(
 ) -> Iterator[Batch]:
     """Do what `sentence_embeddings` does, a batch at a time, so that not all embeddings are in memory.
 
-    Texts of like length share a batch, the longest ones first: if memory does not suffice, that shows at once. `note`
-    hears how many texts were cut.
+    Texts of like length share a batch, the longest ones first: if memory does not suffice, that shows at once.
     """
     import torch
 
@@ -160,19 +154,12 @@ def embedding_batches(
 
 
 def layer_numbers(layers: Layers, last: int, model: str = "The model") -> tuple[int, ...]:
-    """The numbers of layers, as a user asks for them, of a model whose last one is number `last`.
-
-    Raises:
-        ModelError: the model has no such layer.
-    """
-    if layers == "last":
-        return (last,)
-    if layers == "all":
-        return tuple(range(last + 1))
-    for layer in layers:
+    """The numbers of layers of a model whose last one is number `last`. Raises: ModelError: it has no such layer."""
+    numbers = [last] if layers == "last" else range(last + 1) if layers == "all" else layers
+    for layer in numbers:
         if layer not in range(last + 1):
             raise ModelError(f"{model} has no layer {layer}. Its layers are 0 (the embeddings) to {last}.")
-    return tuple(layers)
+    return tuple(numbers)
 
 
 def _most_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int) -> int:

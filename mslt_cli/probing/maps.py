@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.errors import DataError, MissingPackageError
+from mslt_cli.errors import DataError, needs
 from mslt_cli.probing.pairs import Embeddings
 
 PROJECTIONS = {"tsne": "t-SNE", "pca": "PCA"}
@@ -14,14 +14,7 @@ distances as far as two dimensions can."""
 def project(
     embeddings: Embeddings, how: str = "tsne", *, perplexity: float = 30.0, seed: int = 0
 ) -> list[NDArray[np.float64]]:
-    """Put the embeddings of several languages on one map.
-
-    Args:
-        how: one of PROJECTIONS.
-        perplexity: about how many neighbours a sentence has in t-SNE.
-
-    Returns:
-        Of each language, shape (n, 2).
+    """Put the embeddings of several languages on one map, by one of PROJECTIONS: for each language, shape (n, 2).
 
     Raises:
         MissingPackageError: scikit-learn is not installed.
@@ -38,10 +31,8 @@ def project(
         # The sign of an axis is arbitrary: we make its largest entry positive.
         flat = centred @ (axes * np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])[:, None]).T
     else:
-        try:
+        with needs("A t-SNE map", "scikit-learn", "probe"):
             from sklearn.manifold import TSNE
-        except ModuleNotFoundError as error:
-            raise MissingPackageError("A t-SNE map", "scikit-learn", "probe") from error
         tsne = TSNE(n_components=2, perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed)
         flat = tsne.fit_transform(points.astype(np.float32)).astype(np.float64)
     return np.split(flat, np.cumsum([len(x) for x in embeddings])[:-1])

@@ -1,6 +1,6 @@
 """How well embeddings of parallel sentences tell the languages apart: three measures beside CKA.
 
-Each takes the embeddings of the languages, and their names for errors.
+Each takes the embeddings of the languages, and their names for errors: a DataError, where there is nothing to measure.
 """
 
 import warnings
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.errors import DataError, MissingPackageError
+from mslt_cli.errors import DataError, needs
 from mslt_cli.probing.pairs import BootstrapValue, Embeddings, Floats, Measured, ProbeOptions, compute_pairs, recentre
 
 NEIGHBOURS = 10
@@ -28,9 +28,6 @@ def retrieval(embeddings: Embeddings, languages: Sequence[str], options: ProbeOp
     Returns:
         Accuracy, mean of both directions, 0..1; higher = more mixed. Chance is 1 / n.
 
-    Raises:
-        DataError: all embeddings of a language are the same, or one is 0.
-
     Source:
         Nearest by cosine: as in Artetxe and Schwenk 2019. CSLS: Conneau et al. 2018, Word Translation Without Parallel
         Data, eq. 3.
@@ -40,9 +37,8 @@ def retrieval(embeddings: Embeddings, languages: Sequence[str], options: ProbeOp
         x = np.asarray(given, np.float64)
         norms = np.linalg.norm(x, axis=1, keepdims=True)
         if not norms.all() or (np.ptp(x, axis=0) == 0).all():
-            raise DataError(
-                f"{language}: all sentences have the same embedding, or one has none: there is nothing to find."
-            )
+            what = "all sentences have the same embedding, or one has none"
+            raise DataError(f"{language}: {what}: there is nothing to find.")
         unit.append(x / norms)
     n = len(unit[0])
     weights = options.draw_sentences(n) / n
@@ -67,8 +63,7 @@ def _hits(x: Floats, y: Floats, csls: bool) -> NDArray[np.bool_]:
 
 def _similarities(x: Floats, y: Floats) -> Iterator[Floats]:
     """Similarities of x's rows to all rows of y, a block of rows at a time."""
-    for start in range(0, len(x), BLOCK_ROWS):
-        yield x[start : start + BLOCK_ROWS] @ y.T
+    return (x[start : start + BLOCK_ROWS] @ y.T for start in range(0, len(x), BLOCK_ROWS))
 
 
 def centroid_distance(embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions) -> Measured:
@@ -77,9 +72,6 @@ def centroid_distance(embeddings: Embeddings, languages: Sequence[str], options:
     Returns:
         ‖μ_a − μ_b‖ / √((s_a² + s_b²) / 2), where s² is the mean squared distance to the mean; 0 or more, LOWER = more
         mixed.
-
-    Raises:
-        DataError: all embeddings of a language are the same.
 
     Source:
         Cohen's d in several dimensions. Libovický, Rosa and Fraser 2020, On the Language Neutrality of Pre-trained
@@ -115,20 +107,13 @@ def language_identification(embeddings: Embeddings, languages: Sequence[str], op
     Returns:
         Accuracy, of all languages together, 0..1; LOWER = more mixed. Chance is 1 / languages.
 
-    Raises:
-        MissingPackageError: scikit-learn is not installed.
-        DataError: there are fewer sentences than folds.
-
     Source:
         Libovický, Rosa and Fraser 2020, §3: language identification as a test of language neutrality.
     """
-    try:
+    with needs("A language identification probe", "scikit-learn", "probe"):
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-    except ModuleNotFoundError as error:
-        raise MissingPackageError("A language identification probe", "scikit-learn", "probe") from error
-
     n, k = len(embeddings[0]), len(languages)
     if n < FOLDS:
         raise DataError(f"{n} sentences are too few for {FOLDS} folds of language identification.")

@@ -11,7 +11,7 @@ that share a name (Kanada: Canada in Czech, the script Kannada in Venetian). A n
 import hashlib
 from functools import cache
 
-from mslt_cli.errors import DataError, MissingPackageError
+from mslt_cli.errors import DataError, needs
 from mslt_cli.languages.resolver import fold
 from mslt_cli.tasks.task import Rows, Task, language_table
 
@@ -30,10 +30,8 @@ FEWEST_NAMES = 900
 
 def own_names(locale: str) -> dict[str, str]:
     """Entity ("territory:JP") → name in a locale, without inherited names, sorted; DataError if there are too few."""
-    try:
+    with needs("The task cldr", "Babel", "offline"):
         from babel import localedata
-    except ImportError:
-        raise MissingPackageError("The task cldr", "Babel", "offline") from None
     # Babel's own files in its own format: part of an installed package, as its code is.
     data = localedata.load(locale, merge_inherited=False) if localedata.exists(locale) else {}
     names = {}
