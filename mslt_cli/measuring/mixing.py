@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,27 +31,28 @@ LEAST_RESAMPLES = 100
 class ProbeMetric:
     """One row of PROBE_METRICS."""
 
-    higher_is_mixed: bool
-    summary: str
     compute: Callable[[Embeddings, Sequence[str], ProbeOptions], Measured]
     """Takes embeddings by language, and the languages' names for errors."""
+    higher_is_mixed: bool
+    what: str
+
+    @property
+    def summary(self) -> str:
+        """What it measures, and in which direction."""
+        return f"{self.what}, {'higher' if self.higher_is_mixed else 'lower'} = more mixed"
 
 
 PROBE_METRICS = {
-    "cka": ProbeMetric(True, "linear CKA, higher = more mixed", pairwise_cka),
-    "retrieval": ProbeMetric(True, "translations found as nearest neighbours, higher = more mixed", retrieval),
-    "langid": ProbeMetric(
-        False, "languages told apart by a linear classifier, lower = more mixed", language_identification
-    ),
-    "centroid": ProbeMetric(
-        False, "distance of means for the spread around them, lower = more mixed", centroid_distance
-    ),
+    "cka": ProbeMetric(pairwise_cka, True, "linear CKA"),
+    "retrieval": ProbeMetric(retrieval, True, "translations found as nearest neighbours"),
+    "langid": ProbeMetric(language_identification, False, "languages told apart by a linear classifier"),
+    "centroid": ProbeMetric(centroid_distance, False, "distance of means for the spread around them"),
 }
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One value of one model."""
+    """One value of one model, with its 95 % interval; its ends are nan where there is none."""
 
     label: str
     model: str
@@ -65,7 +65,6 @@ class Measure:
     b: str
     value: float
     low: float
-    """95 % interval; nan = there is none."""
     high: float
     n: int
     """Sentences."""
@@ -81,7 +80,7 @@ class ModelDifference:
     """The label of the other model."""
     value: float
     low: float
-    """95 % interval; nan = there is none."""
+    """95 % interval, as of `Measure`."""
     high: float
 
 
@@ -136,19 +135,22 @@ def probe(
         raise UsageError(
             f"{options.resamples} resamples make no interval: {LEAST_RESAMPLES} or more do, or 0 for none."
         )
-    for name in metrics:
-        if name not in PROBE_METRICS:
-            raise UnknownNameError("metric of a probe", name, list(PROBE_METRICS))
+    if unknown := [name for name in metrics if name not in PROBE_METRICS]:
+        raise UnknownNameError("metric of a probe", unknown[0], PROBE_METRICS)
     measures: list[Measure] = []
     last_vectors: dict[str, Mapping[str, NDArray[np.float32]]] = {}
     overall: dict[str, dict[str, BootstrapValue]] = {name: {} for name in metrics}  # by metric and label
     for embedder in _label_apart([make_embedder(model, progress=progress) for model in models]):
+        who = embedder.label, embedder.model, embedder.run_id, embedder.weights_sha256
         vectors = sentence_vectors(embedder, sentences, layers, embedding, progress=progress)
         with progress.step(f"measure {embedder.label}", len(vectors) * len(metrics), "values") as step:
             for layer in sorted(vectors):
                 for name in metrics:
                     measured = PROBE_METRICS[name].compute([*vectors[layer].values()], sentences.codes, options)
-                    measures += _measures(embedder, sentences, layer, name, measured)
+                    for pair, estimate in measured.items():
+                        a, b = (sentences.languages[place] for place in pair) if pair else ("", "")
+                        value, (low, high), n = estimate.value, estimate.interval, len(sentences.ids)
+                        measures.append(Measure(*who, layer, name, a, b, value, low, high, n))
                     overall[name][embedder.label] = measured[()]  # the last layer's stays
                     step.advance()
         last_vectors[embedder.label] = vectors[max(vectors)]
@@ -168,22 +170,10 @@ def _label_apart(embedders: Sequence[Embedder]) -> list[Embedder]:
     apart: dict[str, Embedder] = {}
     for number, embedder in enumerate(embedders, start=1):
         label = embedder.label
-        if counts[label] > 1 and embedder.run_id:
-            label += f" {embedder.run_id[:6]}"
-        if label in apart:
-            label += f" #{number}"
+        label += f" {embedder.run_id[:6]}" if counts[label] > 1 and embedder.run_id else ""
+        label += f" #{number}" if label in apart else ""
         apart[label] = replace(embedder, label=label)
     return list(apart.values())
-
-
-def _measures(embedder: Embedder, sentences: Sentences, layer: int, metric: str, measured: Measured) -> list[Measure]:
-    who = embedder.label, embedder.model, embedder.run_id, embedder.weights_sha256
-    measures = []
-    for pair, estimate in measured.items():
-        a, b = (sentences.languages[place] for place in pair) if pair else ("", "")
-        value, (low, high), n = estimate.value, estimate.interval, len(sentences.ids)
-        measures.append(Measure(*who, layer, metric, a, b, value, low, high, n))
-    return measures
 
 
 def stored_probes(probe: Probe) -> list[StoredProbe]:
@@ -191,19 +181,20 @@ def stored_probes(probe: Probe) -> list[StoredProbe]:
     sentences = probe.sentences
     languages = tuple(sorted(sentences.languages))
     data = "\n".join(f"{language} {sentences.records[language].content_sha256}" for language in languages)
-    of_all: dict[str, Any] = {
-        "corpus": sentences.corpus.variant,
-        "split": sentences.split,
-        "languages": languages,
-        "pooling": probe.how,
-        "data_sha256": hashlib.sha256(data.encode()).hexdigest(),
-        "mslt_version": __version__,
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
     rows = []
     for measure in probe.measures:
         a, b = sorted((measure.a, measure.b))
         low, high = (None if math.isnan(end) else end for end in (measure.low, measure.high))
-        own = vars(measure) | {"run_id": measure.run_id or "", "a": a, "b": b, "low": low, "high": high}
-        rows.append(StoredProbe(**own, **of_all))
+        row = StoredProbe(
+            **vars(measure) | {"run_id": measure.run_id or "", "a": a, "b": b, "low": low, "high": high},
+            corpus=sentences.corpus.variant,
+            split=sentences.split,
+            languages=languages,
+            pooling=probe.how,
+            data_sha256=hashlib.sha256(data.encode()).hexdigest(),
+            mslt_version=__version__,
+            measured_at=measured_at,
+        )
+        rows.append(row)
     return rows

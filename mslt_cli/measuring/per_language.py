@@ -68,7 +68,6 @@ def fetch_vocabularies(
     """Measure and store the vocabulary of each language, unless what is stored still holds.
 
     Args:
-        store: open to write.
         model: its tokenizer alone is needed.
         task: its data are read; missing data are fetched.
         languages: in any spelling. Default: those whose data are in the cache, else the task's sources and targets.
@@ -84,10 +83,8 @@ def fetch_vocabularies(
     split, records = _data_to_measure(task, languages, split, limit, progress)
     fingerprint = tokenizer_sha256(model.folder)
     stored = read_vocabularies(store, model.name, task.variant, split, limit or 0)
-    still_hold = {
-        (v.iso639_3, v.data_sha256) for v in stored.values() if v.tokenizer_sha256 == fingerprint and not force
-    }
-    todo = [record for record in records if (record.language, record.content_sha256) not in still_hold]
+    held = {language: (row.tokenizer_sha256, row.data_sha256) for language, row in stored.items()}
+    todo = [r for r in records if force or held.get(r.language) != (fingerprint, r.content_sha256)]
     tokenizer = read_tokenizer(model.folder) if todo else None
     rows = sum(min(record.rows, limit or record.rows) for record in todo)
     with progress.step(f"tokenize {task.name} {split}", rows, "rows") as step:
@@ -150,8 +147,8 @@ def fetch_embeddings(
         languages=len(records),
     )
     stored = read_embeddings(store, chosen, chosen.last_layer)
-    still_hold = {(e.iso639_3, e.data_sha256) for e in stored.values() if e.weights_sha256 == fingerprint and not force}
-    todo = [record for record in records if (record.language, record.content_sha256) not in still_hold]
+    held = {language: (row.weights_sha256, row.data_sha256) for language, row in stored.items()}
+    todo = [r for r in records if force or held.get(r.language) != (fingerprint, r.content_sha256)]
     speed = None
     if todo:
         with progress.step(f"load {model.name}"):
@@ -196,7 +193,7 @@ def count_tokens(
 ) -> tuple[dict[str, int], NDArray[np.bool_]]:
     """Tokenize sentences or lists of words, without the special tokens that a model puts around them.
 
-    All cores share the work. `unknown` is the tokenizer's `unknown_id`.
+    `unknown` is the tokenizer's `unknown_id`.
 
     Returns:
         Counts by the columns of a `Vocabulary`; and whether each token id occurs, shape (vocabulary size,).

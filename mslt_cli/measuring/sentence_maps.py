@@ -29,25 +29,20 @@ class SentenceMaps:
     about: str
     """Corpus, sentences, layer and projection."""
     codes: tuple[str, ...]
-    """Of the languages, as the corpus has them; names and texts have this order."""
+    """Of the languages, as the corpus has them; names and texts (the n sentences of each) have this order."""
     names: tuple[str, ...]
     models: tuple[ModelMap, ...]
     metric: str
     """What the values of pairs are: "CKA"."""
     texts: tuple[tuple[str, ...], ...] = ()
-    """By language, the n sentences."""
 
 
 def map_sentences(
     probe: Probe, names: Mapping[str, str], how: str, *, perplexity: float, seed: int, progress: Progress = QUIET
 ) -> SentenceMaps:
-    """Map the sentences of every model, in the last layer that was probed (see `project`).
+    """Map the sentences of every model, in the last layer that was probed (see `project`, also for errors).
 
     `names` are those of languages by ISO 639-3 code.
-
-    Raises:
-        DataError: there are too few sentences for the perplexity.
-        MissingPackageError: scikit-learn is not installed.
     """
     sentences = probe.sentences
     code = sentences.corpus.code
@@ -65,10 +60,9 @@ def map_sentences(
             models.append(ModelMap(label, tuple(points), pairs))
             step.advance()
     layers = " and ".join(map(str, sorted({probe.last_layer(label) for label in probe.vectors})))
-    n, k = len(sentences.ids), len(sentences.languages)
+    data = f"{sentences.corpus.name} {sentences.split}, {len(sentences.ids):,} sentences"
     return SentenceMaps(
-        about=f"{sentences.corpus.name} {sentences.split}, {n:,} sentences in {k} languages; layer {layers}; "
-        + PROJECTIONS[how],
+        about=f"{data} in {len(sentences.languages)} languages; layer {layers}; {PROJECTIONS[how]}",
         codes=tuple(sentences.codes),
         names=tuple(names.get(language, code(language)) for language in sentences.languages),
         models=tuple(models),

@@ -1,11 +1,7 @@
 """Sentences that all languages of a corpus have, and their embeddings by a model or a run.
 
-Embeddings are made once: there is one file for each layer, beside the run or in the cache.
-
-    runs/…/cache/9f86d081884c/pud-test-ara-0a1b2c3d4e5f-mean/012.safetensors
-    HF_HOME/mslt/probe/e5-small-1571fc982750/pud-test-ara-0a1b2c3d4e5f-mean/012.safetensors
-
-The names state all that the content depends on: the model, the rows, the pooling, the layer.
+Embeddings are made once: there is one file for each layer, in the cache (below HF_HOME) or beside the run. Its name
+states all that it depends on: mslt/probe/e5-small-1571fc982750/pud-test-ara-0a1b2c3d4e5f-mean/012.safetensors.
 """
 
 import hashlib
@@ -32,9 +28,6 @@ from mslt_cli.runs.directory import Run, RunError
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.settings import Settings
 
-PARALLEL = ("parallel", "sequence-classification")
-"""Kinds of task with one text in a row."""
-
 
 @dataclass(frozen=True)
 class Sentences:
@@ -47,9 +40,8 @@ class Sentences:
     ids: tuple[str, ...]
     records: dict[str, Record]
     texts: dict[str, list[str]]
-    """By language, all rows of its data."""
+    """By language, all rows of its data; `rows` has the places of the n sentences among these."""
     rows: dict[str, NDArray[np.int64]]
-    """By language, the places of the n sentences among its rows."""
 
     @property
     def codes(self) -> list[str]:
@@ -75,7 +67,7 @@ def aligned_sentences(
         UsageError: there is one language, or the task is not parallel.
         DataError: the data of a language cannot be had, or there is no sentence that all have.
     """
-    if not corpus.aligned or corpus.kind not in PARALLEL:
+    if not corpus.aligned or corpus.kind not in ("parallel", "sequence-classification"):  # one text in a row
         raise UsageError(f"{corpus.name} has no sentences that are translations of each other. Take pud.")
     languages = tuple(dict.fromkeys(corpus.language(language) for language in languages))
     if len(languages) < 2:
@@ -92,9 +84,9 @@ def aligned_sentences(
     if dropped := ", ".join(f"{n:,} in {code}" for code, n in lost.items() if n):
         progress.note(f"{corpus.name}: {len(common):,} sentences are in all languages; dropped {dropped}")
     return Sentences(
-        corpus=corpus,
-        split=split,
-        languages=languages,
+        corpus,
+        split,
+        languages,
         ids=tuple(kept),
         records=records,
         texts={language: frame["text"].to_list() for language, frame in frames.items()},
@@ -115,7 +107,6 @@ class Embedder:
     cache: Path
     """Folder of its embeddings."""
     last_layer: int
-    """Its number; 0 is the embedding layer."""
     load: Callable[[str | None], tuple[Any, Any]]
     """Takes a device; gives tokenizer and network."""
 
@@ -123,20 +114,14 @@ class Embedder:
 def make_embedder(source: Model | Run, *, progress: Progress = QUIET) -> Embedder:
     """Prepare a model, or a finished run by the weights that it kept; nothing is loaded yet.
 
-    A run that only evaluated a model is that model.
-
-    Raises:
-        RunError: the run's weights were not kept.
-        ModelError: the weights cannot be used.
-        FetchError: the model that the run was trained from cannot be fetched.
+    A run that only evaluated a model is that model. Raises: RunError: the run's weights were not kept.
     """
     if isinstance(source, Model):
-        return _of_model(source)
-    model = fetch_model(str(source.identity["model"]["name"]), progress=progress)
-    return _of_model(model) if source.identity["kind"] == "eval" else _of_run(source, model)
-
-
-def _of_model(model: Model) -> Embedder:
+        model = source
+    else:
+        model = fetch_model(str(source.identity["model"]["name"]), progress=progress)
+        if source.identity["kind"] != "eval":
+            return _of_run(source, model)
     weights = weights_checksum(model.folder)
     return Embedder(
         label=model.name,
@@ -186,11 +171,7 @@ def _of_run(run: Run, model: Model) -> Embedder:
 
 
 def count_layers(config: dict[str, Any]) -> int:
-    """How many layers a model has, by its config.json.
-
-    Raises:
-        ModelError: the config does not say.
-    """
+    """How many layers a model has, by its config.json. Raises: ModelError: the config does not say."""
     for name in ("num_hidden_layers", "n_layer", "n_layers", "num_layers"):
         if isinstance(config.get(name), int):
             return int(config[name])
@@ -205,14 +186,7 @@ def sentence_vectors(
     *,
     progress: Progress = QUIET,
 ) -> dict[int, dict[str, NDArray[np.float32]]]:
-    """Embeddings of aligned sentences; those in the cache are read from it.
-
-    Returns:
-        By layer and language, shape (n, d) each, rows in the order of `sentences.ids`.
-
-    Raises:
-        ModelError: the model cannot be loaded, has no such layer, or gives no finite numbers.
-    """
+    """Embeddings of aligned sentences, by layer and language, shape (n, d) each; those in the cache are read there."""
     from safetensors.numpy import save
 
     wanted = layer_numbers(layers, embedder.last_layer, embedder.label)
