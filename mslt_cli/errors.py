@@ -16,11 +16,7 @@ class MsltError(Exception):
 class UnknownNameError(MsltError):
     """A language, pool, criterion or model that we do not have.
 
-    Args:
-        kind: what was asked for: "language", "pool".
-        given: the name as the user wrote it.
-        known: the names that exist; the nearest ones are suggested, or all of them listed if they are few.
-        hint: what to say where no known name is near and there are too many to list.
+    Of the known names the nearest ones are suggested, or all listed if they are few; else the hint is given.
     """
 
     def __init__(self, kind: str, given: str, known: Collection[str], hint: str = "") -> None:
@@ -38,13 +34,7 @@ class MissingFactsError(MsltError):
 
 
 class MissingPackageError(MsltError):
-    """A library of an extra is not installed.
-
-    Args:
-        what: what cannot be done without it: "Embedding sentences".
-        packages: the libraries.
-        extra: the extra of mslt-cli that brings them.
-    """
+    """Libraries of an extra of mslt-cli are not installed, and something ("Embedding sentences") needs them."""
 
     def __init__(self, what: str, packages: str, extra: str) -> None:
         super().__init__(f"{what} needs {packages}. Run `pip install 'mslt-cli[{extra}]'`.")

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from math import comb
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mslt_cli.criteria.writing import writing_system
 from mslt_cli.search.covers import Coverage
@@ -22,7 +22,6 @@ class OneMore:
     score: float
     """Of the combination with it, under the first criterion."""
     adds: float
-    """How much of that is more than without it."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +76,14 @@ def explain_best(selection: Selection) -> Explanation:
     )
 
 
-def _one_more(selection: Selection, items: Any) -> list[OneMore]:
+def _one_more(selection: Selection, items: NDArray[np.int64]) -> list[OneMore]:
     objective = selection.evidence[0].objective
     others = np.setdiff1d(np.arange(len(selection.pool)), items)
     if not len(others) or selection.evidence[0].criterion.kind == "chance":
         return []
     values = objective.values(np.column_stack([np.tile(items, (len(others), 1)), others]))
     now = float(objective.values(items[None])[0])
-    further = []
-    for i in np.argsort(values if selection.least else -values, kind="stable")[:3]:
-        member = selection.pool.members[int(others[i])]
-        further.append(OneMore(member.label, member.language.name, float(values[i]), float(values[i]) - now))
-    return further
+    first = np.argsort(values if selection.least else -values, kind="stable")[:3]
+    members = [selection.pool.members[i] for i in others[first].tolist()]
+    scored = zip(members, values[first].tolist(), strict=True)
+    return [OneMore(member.label, member.language.name, value, value - now) for member, value in scored]

@@ -58,9 +58,8 @@ def check_fields(record: Any) -> None:
         value = getattr(record, about.field)
         if about.choices and value is not None and value not in about.choices:
             raise UsageError(f"--{option} is {value!r}; it can be {', '.join(about.choices)}.")
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            continue
-        if about.least <= value < about.below and about.above < value:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or (about.least <= value < about.below and about.above < value):
             continue
         limits = [f"at least {about.least:g}"] if about.least > -inf else []
         limits += [f"greater than {about.above:g}"] if about.above > -inf else []
@@ -71,9 +70,7 @@ def check_fields(record: Any) -> None:
 def values_given(record: type, options: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a record that a command line sets.
 
-    Args:
-        record: class with described fields.
-        options: what was given, by parameter of the command (`lora_rank`); None, and False for a flag = not given.
+    `options` has what was given by parameter of the command (`lora_rank`); None, and False for a flag = not given.
     """
     values: dict[str, Any] = {}
     for option, about in options_of(record).items():

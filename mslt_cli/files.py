@@ -40,11 +40,7 @@ def cache_home() -> Path:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file of the user's; whoever reads it meanwhile sees the old one, or none.
-
-    Raises:
-        MsltError: it cannot be written; says why.
-    """
+    """Write a file of the user's; whoever reads it meanwhile sees the old one, or none. MsltError if it cannot."""
     try:
         if path.exists() and not path.is_file():  # /dev/stdout and its like: nothing to put in their place
             path.write_bytes(data)
@@ -59,10 +55,7 @@ def write_whole(path: Path, data: bytes) -> None:
 def new_file(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`, in the cache, to write to; it takes the place of `path` when the block ends well.
 
-    Whoever reads `path` sees the old file or the whole new one, whatever ends the block.
-
-    Raises:
-        FetchError: the folder cannot be written; says why.
+    Whoever reads `path` sees the old file or the whole new one, whatever ends the block. Raises as `writable`.
     """
     with writable(path.parent), _replacement(path) as part:
         yield part
@@ -95,10 +88,7 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield an empty folder beside `path`; it becomes `path` when the block ends well.
 
     If there is a folder already, as where another process was faster, it stays and ours is dropped; with `replace`,
-    ours takes its place as a whole.
-
-    Raises:
-        FetchError: the folder cannot be written; says why.
+    ours takes its place as a whole. Raises as `writable`.
     """
     with writable(path.parent):
         part = _beside(path)
@@ -124,11 +114,7 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def writable(folder: Path) -> Iterator[None]:
-    """Turn what the operating system says about writing a folder into a sentence.
-
-    Raises:
-        FetchError: there is no space, or no permission.
-    """
+    """Turn what the operating system says about writing a folder of the cache into a FetchError."""
     try:
         yield
     except OSError as error:
@@ -142,16 +128,11 @@ def writable(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def raise_os_errors() -> Iterator[None]:
-    """Raise an OSError in place of what safetensors and tokenizers, written in Rust, raise when a write fails.
-
-    Raises:
-        OSError: with the number that the library's message states, such as that of a full disk.
-    """
+    """Raise an OSError, of the number in the message, for what safetensors and tokenizers, written in Rust, raise."""
     try:
         yield
     except Exception as error:
-        code = re.search(r"os error (\d+)", str(error))
-        if code is None:
+        if (code := re.search(r"os error (\d+)", str(error))) is None:
             raise
         raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
 

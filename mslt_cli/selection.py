@@ -1,7 +1,6 @@
 """`select`: rank the combinations of a pool, where the store's facts and the criteria meet."""
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -105,7 +104,6 @@ def select(
     seed: int = 0,
     top: int = 10,
     time_limit: float = 8.0,
-    read_stdin: Callable[[], str] | None = None,
 ) -> Selection:
     """Rank the k-language combinations of a pool by one or more criteria.
 
@@ -129,7 +127,6 @@ def select(
         seed: of `random`, and of the random combinations that the best is compared with.
         top: how many combinations to return.
         time_limit: seconds after which a search returns the best found, with the proven gap.
-        read_stdin: gives the text for the pool `-`; default: standard input.
 
     Raises:
         UnknownNameError: an unknown language, pool, criterion or model.
@@ -157,10 +154,8 @@ def select(
 
         find_table(store, measured.model)
     aim = read_aim(names_in(target), language, objective=objective, share=cover_share, smallest=maximize == "min")
-    if own_vectors is not None and pool == "paper":
-        candidates = Candidates(own_vectors.members)
-    else:
-        candidates = Candidates(members_of(store, pool, read_stdin or sys.stdin.read))
+    members = own_vectors.members if own_vectors is not None and pool == "paper" else members_of(store, pool)
+    candidates = Candidates(members)
     candidates.exclude(names_in(exclude), language)
     candidates.leave_out_targets(aim)
     quotas = read_quotas(max_per_family, distinct_scripts_only)
@@ -168,8 +163,7 @@ def select(
         unknown = [i for i, member in enumerate(candidates.pool.members) if not quota.label_of(member.language)]
         candidates.leave_out(unknown, f"no known {quota.what}")
     readers = [
-        own_vectors if own_vectors is not None and row is OWN_VECTORS else open_reader(store, row, measured)
-        for row in criteria
+        own_vectors if own_vectors and row is OWN_VECTORS else open_reader(store, row, measured) for row in criteria
     ]
     _require_facts(readers, candidates, aim)
     chosen_from = candidates.pool
@@ -280,8 +274,6 @@ def _results(
     """The ranked combinations with their value, rank and nearness under each criterion."""
     sets = np.array([row.items for row in ranking.rows], dtype=np.int64)
     scores = {item.criterion.name: item.objective.values(sets).tolist() for item in evidence}
-    if combine is not None:
-        scores = {combine: [row.value for row in ranking.rows]} | scores
     ranks: dict[str, list[int | None]] = {item.criterion.name: [None] * len(sets) for item in evidence}
     if ranking.sets is not None:
         place = {tuple(items): i for i, items in enumerate(ranking.sets.tolist())}
@@ -289,7 +281,9 @@ def _results(
         for item in evidence if combine is not None else evidence[1:]:
             all_ranks, _ = competition_ranks(item.objective.values(ranking.sets), least=least)
             ranks[item.criterion.name] = all_ranks[shown].tolist()
-    if combine is None:
+    if combine is not None:
+        scores = {combine: [row.value for row in ranking.rows]} | scores
+    else:
         ranks[evidence[0].criterion.name] = [row.rank for row in ranking.rows]
     toward = {item.criterion.name: _toward(question, item, sets) for item in evidence if item.toward is not None}
     members = [[question.pool.members[i] for i in row.items] for row in ranking.rows]

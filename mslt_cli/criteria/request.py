@@ -1,6 +1,6 @@
 """What the user names: a pool, languages that must or must not be in, targets, quotas, criteria, measurements."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, find_criterion
@@ -86,9 +86,9 @@ class Candidates:
         self.pool = self.pool.without(lacking)
 
 
-def members_of(store: Store, pool: str | Sequence[str], read_stdin: Callable[[], str]) -> list[Member]:
+def members_of(store: Store, pool: str | Sequence[str]) -> list[Member]:
     """The languages that a pool names: spellings, named pools, `@file`, `-`; an error names what there is not."""
-    names = expand_files(names_in(pool), read_stdin)
+    names = expand_files(names_in(pool))
     if not names:
         raise UsageError("The pool is empty. Give languages by comma (--pool ar,de,en), a pool's name, @file or -.")
     pools, resolver = facts.pool_names(store), facts.resolver(store)
@@ -137,15 +137,14 @@ def read_aim(
 
 def find_positions(pool: Pool, include: Sequence[str], resolver: Resolver) -> tuple[int, ...]:
     """Where the languages of --include stand in the pool; UsageError: one is not in it, or is named twice."""
-    codes = {code: i for i, code in enumerate(pool.codes)}
     fixed: list[int] = []
     for name in include:
         language = resolver.resolve(name)
-        if language.iso639_3 not in codes:
+        if language.iso639_3 not in pool.codes:
             raise UsageError(f"{name!r} of --include ({language.name}) is not in the pool. Add it to --pool.")
-        if codes[language.iso639_3] in fixed:
+        if (position := pool.codes.index(language.iso639_3)) in fixed:
             raise UsageError(f"--include names {language.name} ({language.iso639_3}) twice. Give it once.")
-        fixed.append(codes[language.iso639_3])
+        fixed.append(position)
     return tuple(sorted(fixed))
 
 
@@ -153,9 +152,9 @@ def read_criteria(by: Sequence[str], own_vectors: bool) -> list[Criterion]:
     """The criteria that are named, else the default; UsageError: one is named twice, or `vectors` without a file."""
     criteria: list[Criterion] = []
     for name in names_in(by) or [OWN_VECTORS.name if own_vectors else DEFAULT]:
-        if name == OWN_VECTORS.name and not own_vectors:
-            raise UsageError("--by vectors needs --vectors FILE.")
         criterion = OWN_VECTORS if name == OWN_VECTORS.name else find_criterion(name)
+        if criterion is OWN_VECTORS and not own_vectors:
+            raise UsageError("--by vectors needs --vectors FILE.")
         if criterion in criteria:
             raise UsageError(f"--by names {criterion.name} twice. Give it once.")
         criteria.append(criterion)

@@ -1,7 +1,8 @@
 """Pools: the languages that may be chosen, in one fixed order."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -40,11 +41,7 @@ class Pool:
 
     @classmethod
     def of(cls, members: Iterable[Member]) -> Self:
-        """A pool of these members; a language may come once, or once by itself and again out of named pools.
-
-        Raises:
-            UsageError: a language is given twice, under one spelling or two.
-        """
+        """A pool of these members, each by itself at most once (else a UsageError), or again out of named pools."""
         by_code: dict[str, Member] = {}
         for member in members:
             language = member.language
@@ -75,16 +72,12 @@ def names_in(given: str | Sequence[str] | None) -> list[str]:
     return [name for text in ([given] if isinstance(given, str) else given or ()) for name in split_names(text)]
 
 
-def expand_files(names: Iterable[str], read_stdin: Callable[[], str]) -> list[str]:
-    """Replace `@file` by the names in that file, and `-` by those on standard input.
-
-    Raises:
-        UsageError: a file cannot be read as text.
-    """
+def expand_files(names: Iterable[str]) -> list[str]:
+    """Replace `@file` by the names in it, and `-` by those on standard input; UsageError: a file cannot be read."""
     out: list[str] = []
     for name in names:
         if name == "-":
-            out += split_names(read_stdin())
+            out += split_names(sys.stdin.read())
         elif name == "@":
             raise UsageError("@ stands for the languages in a file, and needs its name: --pool @languages.txt.")
         elif name.startswith("@"):

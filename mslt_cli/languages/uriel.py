@@ -33,7 +33,7 @@ class VectorSet(NamedTuple):
     prefix: str
     """Of the features in the file that belong to the set."""
     encoding: str
-    """How the store writes a vector down, see mslt_cli/store/language_vectors.py."""
+    """How the store writes a vector down, see store/language_vectors.py."""
     description: str
 
 
@@ -73,13 +73,12 @@ class UrielData(NamedTuple):
     """All that we take from lang2vec."""
 
     version: str
-    """Of the package."""
     sha256: str
     """Of the files' bytes."""
     codes: tuple[str, ...]
     """n language codes, sorted."""
     vectors: Mapping[str, UrielVectors]
-    """By the names in VECTOR_SETS."""
+    """By set."""
 
 
 class _Table(NamedTuple):

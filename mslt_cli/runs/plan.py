@@ -80,7 +80,7 @@ def combinations_of(
     if pool == "paper":
         return all_combinations(task.sources, ks), ""
     if pool is not None:
-        members = members_of(store, pool, sys.stdin.read)
+        members = members_of(store, pool)
         return all_combinations([task.language(member.label, resolver(store)) for member in members], ks), ""
     stdin = sys.stdin.read() if any(given.strip() == "-" for given in sources) else ""
     piped = [line for line in stdin.splitlines() if line.split("#", 1)[0].strip()]
