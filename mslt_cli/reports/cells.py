@@ -1,12 +1,12 @@
-"""What a report is made of: tables whose every cell says where it comes from, and charts of them."""
+"""What a report is made of: tables whose every cell says where it comes from."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+from mslt_cli.reports.charts import DotChart, LineChart
 
 Origin = Literal["", "published", "measured", "shipped", "computed"]
-NEAR = 5.0
-"""Points below the lowest score within which the line of a guess is drawn: further away it would flatten all else."""
 
 
 @dataclass(frozen=True)
@@ -32,67 +32,39 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Head:
-    """A column."""
+class Column:
+    """One column of a table."""
 
-    key: str
-    """In JSON and CSV."""
-    text: str = ""
-    """In other forms; the key if there is none."""
-    right: bool = True
-    marks: tuple[int, ...] = ()
-    """Numbers of the footnotes that concern all of it, from 1."""
+    name: str
+    """Key of its values in the rows; header in CSV."""
+    text: Callable[[Any], str] | str = ""
+    """How people read a value: a function, or a format like ".2f". Programs get the value; a Cell has its own text."""
+    right: bool = False
+    """Whether values are aligned to the right, as numbers are."""
+    header: str = ""
+    """Header for people, if it is not the name."""
+    spare: bool = False
+    """Whether a table leaves it out where the terminal is too narrow."""
     label: bool = False
-    """Whether it says what a row is: a table that is too wide is cut between the others."""
+    """Whether it says what a row is. A table with labels that is too wide is cut into blocks, each with the labels."""
+    csv_only: bool = False
+    """Whether only CSV has it."""
+    marks: tuple[int, ...] = ()
+    """Numbers of the footnotes that concern the whole column."""
 
-    @property
-    def shown(self) -> str:
-        return self.text or self.key
-
-
-class Dot(NamedTuple):
-    """A value in a chart."""
-
-    series: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-class Panel(NamedTuple):
-    """One field of a chart: a line for each thing, with dots on it."""
-
-    title: str
-    lines: Sequence[tuple[str, Sequence[Dot]]]
-    every: Sequence[float] = ()
-    """Values of all combinations, drawn behind every line."""
-    marks: Sequence[tuple[str, float]] = ()
-    """Upright lines through the panel: what chance would score, what a random combination does."""
+    def cell(self, row: Mapping[str, Any]) -> Cell:
+        """What a row has in it, with its text."""
+        value = row[self.name]
+        if isinstance(value, Cell):
+            return value
+        if value is None:
+            return Cell()
+        return Cell(value, format(value, self.text) if isinstance(self.text, str) else self.text(value))
 
 
-class DotChart(NamedTuple):
-    """Dots on lines, in panels beside each other; those of a line may be joined."""
-
-    unit: str
-    panels: Sequence[Panel]
-    joined: bool = False
-
-
-class SizePoint(NamedTuple):
-    """The n combinations of x sources."""
-
-    x: int
-    mean: float
-    sd: float
-    n: int
-
-
-class LineChart(NamedTuple):
-    """A mean by number of sources, with its spread, for each series."""
-
-    x_unit: str
-    unit: str
-    series: Sequence[tuple[str, Sequence[SizePoint]]]
+def columns_of(*names: str, text: Callable[[Any], str] | str = "", right: bool = False) -> list[Column]:
+    """Columns that differ in their names alone."""
+    return [Column(name, text, right) for name in names]
 
 
 @dataclass
@@ -102,7 +74,7 @@ class ReportTable:
     name: str
     """As users ask for it: "table1"."""
     title: str
-    heads: list[Head]
+    columns: list[Column]
     rows: list[Mapping[str, Cell]] = field(default_factory=list)
     """By the key of a column; while a table is made, a row may lack cells."""
     notes: list[str] = field(default_factory=list)
@@ -121,20 +93,13 @@ class ReportTable:
     def complete(self) -> None:
         """Give a row without a cell for a column a dash there, and say each note once."""
         missing = Cell(None, "–")
-        self.rows = [{head.key: row.get(head.key, missing) for head in self.heads} for row in self.rows]
+        self.rows = [{column.name: row.get(column.name, missing) for column in self.columns} for row in self.rows]
         self.notes = list(dict.fromkeys(self.notes))
 
 
 def marked(text: str, marks: Sequence[int]) -> str:
     """A text and the numbers of its footnotes."""
     return " ".join([text, *(f"[{mark}]" for mark in marks)])
-
-
-def mark_guess(guess: float | None, values: Collection[float]) -> list[tuple[str, float]]:
-    """The line of a guess (0..1) in a panel with these values (percent), where it is near enough to be drawn."""
-    if guess is None or not len(values) or 100 * guess <= min(values) - NEAR:
-        return []
-    return [("a guess", 100 * guess)]
 
 
 def count_cell(n: int, source: str = "") -> Cell:

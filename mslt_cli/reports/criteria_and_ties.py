@@ -2,35 +2,40 @@
 
 import math
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, count_cell, mark_guess, percent
+from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell, percent
+from mslt_cli.reports.charts import Dot, DotChart, Panel, mark_guess
 from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
 from mslt_cli.reports.grid import Contender, Group, compare_with_best
 from mslt_cli.reports.material import Material
 from mslt_cli.reports.statistics import Estimate, kendall, spearman
 
-SERIES = Head("series", "task", right=False, label=True)
+SERIES = Column("series", header="task", label=True)
 MOST_CONTENDERS = 40
 """Combinations that `best` lists; of more it lists the first, and says how many there are."""
 
 
 def assess_criteria(material: Material) -> ReportTable:
     """How well each criterion orders the combinations that were trained, and what its choice costs."""
-    heads = [
+    columns = [
         SERIES,
-        Head("criterion", right=False, label=True),
-        Head("choice", right=False),
-        Head("score", "score (rank)"),
-        Head("regret"),
-        Head("random", "random does as well"),
-        *(Head(key) for key in ("spearman", "kendall", "n")),
+        Column("criterion", label=True),
+        Column("choice"),
+        Column("score", right=True, header="score (rank)"),
+        Column("regret", right=True),
+        Column("random", right=True, header="random does as well"),
+        *columns_of("spearman", "kendall", "n", right=True),
     ]
-    table = ReportTable("criteria", "How well each criterion foretells what combinations score", heads)
+    table = ReportTable("criteria", "How well each criterion foretells what combinations score", columns)
     panels = []
     for group in material.groups(table):
         choices = material.choices(group.grid, material.request.include)
         rows = [_criterion_row(group, choice) for choice in choices if not choice.problem]
         table.rows += rows
-        panels.append(_criteria_panel(group, rows))
+        scores = list(100 * group.means)
+        chosen = [(row["criterion"].value, row["score"].value) for row in reversed(rows)]
+        lines = [(name, [Dot("its choice", value)]) for name, value in chosen if value is not None]
+        marks = [("mean of all", 100 * group.mean), *mark_guess(group.grid.guess(), scores)]
+        panels.append(Panel(group.grid.label, lines, scores, marks))
         table.notes += [*material.grid_notes(group.grid), *choice_notes(choices)]
     table.notes.append(
         "regret: points that its choice lies below the best; random does as well: share of combinations that score "
@@ -41,15 +46,6 @@ def assess_criteria(material: Material) -> ReportTable:
     )
     table.chart = DotChart("score, %", panels) if panels else None
     return table
-
-
-def _criteria_panel(group: Group, rows: list[dict[str, Cell]]) -> Panel:
-    """The score of each criterion's choice, before the scores of all combinations."""
-    scores = list(100 * group.means)
-    chosen = [(row["criterion"].value, row["score"].value) for row in reversed(rows)]
-    lines = [(name, [Dot("its choice", value)]) for name, value in chosen if value is not None]
-    marks = [("mean of all", 100 * group.mean), *mark_guess(group.grid.guess(), scores)]
-    return Panel(group.grid.label, lines, scores, marks)
 
 
 def _criterion_row(group: Group, choice: Choice) -> dict[str, Cell]:
@@ -88,17 +84,17 @@ def _estimate_cell(estimate: Estimate, source: str, *, scale: float = 1, with_in
 
 def rank_against_best(material: Material) -> ReportTable:
     """All combinations in order, and which of them cannot be told from the best one."""
-    heads = [
+    columns = [
         SERIES,
-        Head("rank", label=True),
-        Head("languages", right=False, label=True),
-        Head("score"),
-        Head("behind", "best less this"),
-        Head("p", "p, Holm"),
-        Head("tied", right=False),
-        Head("seeds"),
+        Column("rank", right=True, label=True),
+        Column("languages", label=True),
+        Column("score", right=True),
+        Column("behind", right=True, header="best less this"),
+        Column("p", right=True, header="p, Holm"),
+        Column("tied"),
+        Column("seeds", right=True),
     ]
-    table = ReportTable("best", "Which combinations can be told from the best one", heads)
+    table = ReportTable("best", "Which combinations can be told from the best one", columns)
     panels = []
     for group in material.groups(table):
         label, n, contenders = group.grid.label, len(group.trained), compare_with_best(group)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.reports.cells import Cell, Head, Origin, percent
+from mslt_cli.reports.cells import Cell, Column, Origin, percent
 from mslt_cli.reports.statistics import Estimate, paired_difference, tied_for_best
 from mslt_cli.reports.task_facts import guess_accuracy, usual_sources
 from mslt_cli.search.competition import competition_ranks
@@ -70,13 +70,13 @@ class Grid:
         return next(iter(self.trained.values())).runs[0].task
 
     @property
-    def head(self) -> Head:
-        """The column of its numbers."""
-        return Head(self.key, self.label)
+    def column(self) -> Column:
+        """Of its numbers."""
+        return Column(self.key, right=True, header=self.label)
 
     @property
     def name_cell(self) -> Cell:
-        """Its name, at the head of its lines."""
+        """Its name, where it has lines of its own."""
         return Cell(self.key, self.label, self.origin)
 
     @property

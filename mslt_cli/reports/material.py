@@ -9,7 +9,7 @@ import numpy as np
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
-from mslt_cli.reports.cells import Cell, Head, ReportTable, percent
+from mslt_cli.reports.cells import Cell, Column, ReportTable, percent
 from mslt_cli.reports.comparable import Request, make_grid, name_grids
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
 from mslt_cli.reports.grid import Grid, Group, name_range, name_seeds
@@ -229,10 +229,10 @@ class Material:
         return MissingFactsError(message)
 
 
-def printed_head(table: ReportTable, number: int, task: str) -> Head:
+def printed_column(table: ReportTable, number: int, task: str) -> Column:
     """The column of a task in a table of the paper, with the footnotes on what does not fit together there."""
     marks = table.mark([i["text"] for i in inconsistencies() if number in i["tables"] and i["task"] in ("", task)])
-    return Head(f"{task}.published", f"{task} (paper)", marks=marks)
+    return Column(f"{task}.published", right=True, header=f"{task} (paper)", marks=marks)
 
 
 def published_cell(row: Published) -> Cell:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, LineChart, Panel, ReportTable, SizePoint, count_cell
+from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell
+from mslt_cli.reports.charts import Dot, DotChart, LineChart, Panel, SizePoint
 from mslt_cli.reports.grid import Grid, name_languages
-from mslt_cli.reports.material import Material, printed_head, published_cell
+from mslt_cli.reports.material import Material, printed_column, published_cell
 from mslt_cli.store.measured import StoredProbe
 
 MOST_NAMED = 6
@@ -18,20 +19,20 @@ def fig3(material: Material) -> ReportTable:
     """How mixed the languages are in models and runs, as `mslt probe` measured it."""
     probes = material.probes()
     title = "How far training mixes the languages"
-    table = ReportTable("fig3", title, [Head("model", right=False, label=bool(probes))])
+    table = ReportTable("fig3", title, [Column("model", label=bool(probes))])
     if not probes:
         table.notes.append(
             "The paper prints Figure 3 as maps, without numbers, and no probes of your own are asked for or stored: "
             "`mslt probe MODEL RUN RUN --corpus pud --langs en,ar,id` measures how mixed languages are."
         )
         return table
-    table.heads += [
-        Head("metric", right=False, label=True),
-        *(Head(key) for key in ("value", "low", "high", "layer")),
-        *(Head(key, right=False) for key in ("corpus", "languages")),
-        Head("n", "sentences"),
-        Head("how", right=False),
-        Head("run_id", "run", right=False),
+    table.columns += [
+        Column("metric", label=True),
+        *columns_of("value", "low", "high", "layer", right=True),
+        *columns_of("corpus", "languages"),
+        Column("n", right=True, header="sentences"),
+        Column("how"),
+        Column("run_id", header="run"),
     ]
     table.notes += [
         "cka, retrieval: higher = more mixed; langid, centroid: lower = more mixed. 95 % intervals over sentences.",
@@ -83,7 +84,7 @@ def _probe_row(row: StoredProbe, label: str, languages: Cell) -> dict[str, Cell]
 def fig4(material: Material) -> ReportTable:
     """Score by number of source languages, under one budget: the mean over combinations, and their spread."""
     title = "Score by number of source languages, under one budget; ± is the spread over combinations"
-    table = ReportTable("fig4", title, [Head("k", "source languages", label=True)])
+    table = ReportTable("fig4", title, [Column("k", right=True, header="source languages", label=True)])
     request = material.request
     series = []
     rows: dict[int, dict[str, Cell]] = {}
@@ -94,7 +95,7 @@ def fig4(material: Material) -> ReportTable:
         if not groups:
             table.notes.append(material.nothing_trained(grid, request.include))
             continue
-        table.heads.append(grid.head)
+        table.columns.append(grid.column)
         points = []
         for k, group in groups.items():
             rows.setdefault(k, {"k": count_cell(k)})[grid.key] = group.mean_cell(f"{k} source languages")
@@ -122,17 +123,17 @@ FIG5 = {"worst": "worst", "random": "mean of all", "best": "best", "sslt": "sing
 def fig5(material: Material) -> ReportTable:
     """The best and the worst combination against a single source."""
     title = f"The best and the worst combination of {material.request.k} against a single source"
-    table = ReportTable("fig5", title, [Head("series", "task", right=False, label=True)])
-    *scores, untrained = (Head(key, text) for key, text in FIG5.items())
-    table.heads += [*scores, Head("gap", "best − worst")]
-    table.heads += [untrained] if any(grid.baseline for grid in material.grids) else []
+    table = ReportTable("fig5", title, [Column("series", header="task", label=True)])
+    *scores, untrained = (Column(name, right=True, header=header) for name, header in FIG5.items())
+    table.columns += [*scores, Column("gap", right=True, header="best − worst")]
+    table.columns += [untrained] if any(grid.baseline for grid in material.grids) else []
     ends = {(row.task, row.method): row for row in material.printed(1) if row.method in ("min", "max")}
     tasks = list(dict.fromkeys(task for task, _ in ends))
     table.notes += material.paper_notes(tasks)
     rows = []
     for task in tasks:
-        low, high, head = ends[task, "min"], ends[task, "max"], printed_head(table, 5, task)
-        series = Cell(head.key, head.text, "published", low.source, marks=head.marks)
+        low, high, column = ends[task, "min"], ends[task, "max"], printed_column(table, 5, task)
+        series = Cell(column.name, column.header, "published", low.source, marks=column.marks)
         row = {"series": series, "worst": published_cell(low), "best": published_cell(high)}
         gap = row["best"].value - row["worst"].value
         rows.append(row | {"gap": Cell(round(gap, 2), f"{gap:.2f}", "computed", "of the two published numbers")})

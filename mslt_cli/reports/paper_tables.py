@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from mslt_cli.reports.cells import Cell, Dot, DotChart, Head, Panel, ReportTable, count_cell, mark_guess, percent
+from mslt_cli.reports.cells import Cell, Column, ReportTable, count_cell, percent
+from mslt_cli.reports.charts import Dot, DotChart, Panel, mark_guess
 from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
 from mslt_cli.reports.grid import Combination, Group, Trained, compare_with_best, name_languages
-from mslt_cli.reports.material import Material, printed_head, published_cell
+from mslt_cli.reports.material import Material, printed_column, published_cell
 from mslt_cli.reports.task_facts import guess_accuracy
 from mslt_cli.store.results import Published
 
@@ -18,7 +19,7 @@ DIVERSE = ("embedding", "l2v-syntax", "l2v-phonology", "l2v-inventory", "l2v-fam
 """The criteria of Table 6."""
 METHODS = ("size", "vocab", *DIVERSE)
 """The criteria of Tables 1 and 2, in their order."""
-CRITERION = Head("method", "criterion", right=False, label=True)
+CRITERION = Column("method", header="criterion", label=True)
 TIED = "≈ "
 """Marks what can't be told from the best combination."""
 ENDS = {"most-similar": "least diverse", "least-similar": "most diverse"}
@@ -44,7 +45,7 @@ def _criteria_table(material: Material, number: int, title: str, include: Sequen
     table = ReportTable(f"table{number}", title, [CRITERION])
     rows = _criterion_rows("min", *METHODS, "random", "max")
     printed = _add_printed(material, table, number, rows, lambda row: row.method)
-    table.heads += [grid.head for grid in material.grids]
+    table.columns += [grid.column for grid in material.grids]
     table.notes += material.paper_notes(printed) if number == 1 else []
     for group in material.groups(table, include):
         grid, choices = group.grid, material.choices(group.grid, include)
@@ -60,7 +61,7 @@ def _criteria_table(material: Material, number: int, title: str, include: Sequen
 
 
 def _criterion_rows(*methods: str) -> Rows:
-    return {method: {CRITERION.key: criterion_cell(method)} for method in methods}
+    return {method: {CRITERION.name: criterion_cell(method)} for method in methods}
 
 
 def _with_numbers(rows: Rows) -> list[dict[str, Cell]]:
@@ -74,7 +75,7 @@ def _add_printed(
     """Add a column for each task that the paper prints, with its cells; returns the tasks."""
     printed = material.printed(number)
     tasks = list(dict.fromkeys(row.task for row in printed))
-    table.heads += [printed_head(table, number, task) for task in tasks]
+    table.columns += [printed_column(table, number, task) for task in tasks]
     for row in printed:
         rows.setdefault(row_of(row), {})[f"{row.task}.published"] = published_cell(row)
     return tasks
@@ -98,18 +99,18 @@ def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
 
 def table3(material: Material) -> tuple[ReportTable, ReportTable]:
     """The best combinations of each task; and how often each language is in them."""
-    table = ReportTable("table3", "", [Head("rank", label=True)])
+    table = ReportTable("table3", "", [Column("rank", right=True, label=True)])
     rows: Rows = {}
     _add_printed(material, table, 3, rows, lambda row: row.rank)
     for group in material.groups(table):
-        table.heads.append(group.grid.head)
+        table.columns.append(group.grid.column)
         for i, trained in enumerate(group.ranked[: material.request.top], start=1):
             cell = group.score_cell(trained)
             languages, more = cell.more["languages"], {"score": cell.value, "rank": cell.more["rank"]}
             cell = replace(cell, value=languages, text=f"{languages}  {percent(trained.mean)}", more=more)
             rows.setdefault(i, {})[group.grid.key] = cell
         table.notes += material.grid_notes(group.grid)
-    table.heads[1:] = [replace(head, right=False) for head in table.heads[1:]]
+    table.columns[1:] = [replace(column, right=False) for column in table.columns[1:]]
     table.rows += [{"rank": count_cell(rank), **rows[rank]} for rank in sorted(rows)[: material.request.top]]
     table.title = f"The best {len(table.rows)} combinations"
     return table, _count_languages(table)
@@ -118,16 +119,16 @@ def table3(material: Material) -> tuple[ReportTable, ReportTable]:
 def _count_languages(best: ReportTable) -> ReportTable:
     """How often each language is in the best combinations: of the paper's tasks together, and of each column."""
     title = f"How often each language is in the best {len(best.rows)} combinations"
-    table = ReportTable("languages", title, [Head("language", right=False, label=True)])
+    table = ReportTable("languages", title, [Column("language", label=True)])
     counts: dict[str, Counter[str]] = {}
-    for head in best.heads[1:]:
-        combinations = [row[head.key].value for row in best.rows if head.key in row]
-        counts[head.key] = Counter(x for languages in combinations for x in languages.split(","))
+    for column in best.columns[1:]:
+        combinations = [row[column.name].value for row in best.rows if column.name in row]
+        counts[column.name] = Counter(x for languages in combinations for x in languages.split(","))
     of_paper = sum((count for key, count in counts.items() if key.endswith(".published")), Counter[str]())
     if of_paper:
-        table.heads.append(Head("paper", "paper, all tasks"))
+        table.columns.append(Column("paper", right=True, header="paper, all tasks"))
         counts = {"paper": of_paper, **counts}
-    table.heads += [Head(head.key, head.text) for head in best.heads[1:]]
+    table.columns += [replace(column, right=True, marks=()) for column in best.columns[1:]]
     first = ["paper"] if of_paper else list(counts)
     languages = sorted(set().union(*counts.values()), key=lambda x: (*(-counts[key][x] for key in first), x))
     source = "times in the best combinations above"
@@ -141,10 +142,10 @@ def _count_languages(best: ReportTable) -> ReportTable:
 def table4(material: Material) -> ReportTable:
     """Mean score by the number of distinct writing systems in a combination."""
     title = "Mean score by the number of distinct writing systems; ± is the spread over combinations"
-    table = ReportTable("table4", title, [Head("scripts", "writing systems", label=True)])
+    table = ReportTable("table4", title, [Column("scripts", right=True, header="writing systems", label=True)])
     rows: Rows = {}
     _add_printed(material, table, 4, rows, lambda row: int(row.selection[-1]))
-    table.heads += [grid.head for grid in material.grids]
+    table.columns += [grid.column for grid in material.grids]
     for group in material.groups(table):
         grid = group.grid
         unknown: set[str] = set()
@@ -172,9 +173,9 @@ def table6(material: Material) -> ReportTable:
     columns, rows = _compare_ends(material, table)
     table.rows += rows
     least, most = ENDS
-    for head in columns:
-        table.heads.append(replace(head, key=f"{head.key}.{least}", text=f"{head.text}: least"))
-        table.heads.append(Head(f"{head.key}.{most}", ENDS[most]))
+    for column in columns:
+        table.columns.append(replace(column, name=f"{column.name}.{least}", header=f"{column.header}: least"))
+        table.columns.append(Column(f"{column.name}.{most}", right=True, header=ENDS[most]))
     return table
 
 
@@ -184,41 +185,38 @@ def fig6(material: Material) -> ReportTable:
     table = ReportTable("fig6", title, [CRITERION])
     columns, rows = _compare_ends(material, table)
     panels = []
-    for head, guess in columns.items():
+    for column, guess in columns.items():
         lines = []
         for row in reversed(rows):
-            cells = {name: row.get(f"{head.key}.{end}", Cell()) for end, name in ENDS.items()}
+            cells = {name: row.get(f"{column.name}.{end}", Cell()) for end, name in ENDS.items()}
             scored = {name: cell for name, cell in cells.items() if isinstance(cell.value, float)}
-            lines.append((row[CRITERION.key].text, [Dot(name, cell.value) for name, cell in scored.items()]))
+            lines.append((row[CRITERION.name].text, [Dot(name, cell.value) for name, cell in scored.items()]))
             if len(scored) == len(ENDS):
-                row[head.key] = _gain_cell(*scored.values())
+                least, most = scored.values()
+                gain = most.value - least.value
+                source = f"{most.source or 'the most diverse'} less {least.source or 'the least diverse'}"
+                more = {"least_diverse": least.value, "most_diverse": most.value}
+                row[column.name] = Cell(round(gain, 10), f"{gain:+.2f}", "computed", source, more)
         values = [dot.value for _, dots in lines for dot in dots]
-        panels.append(Panel(head.text, lines, marks=mark_guess(guess, values)))
-    table.heads += columns
+        panels.append(Panel(column.header, lines, marks=mark_guess(guess, values)))
+    table.columns += columns
     table.rows += rows
     table.chart = DotChart("score, %", panels, joined=True) if panels else None
     return table
 
 
-def _gain_cell(least: Cell, most: Cell) -> Cell:
-    gain = float(most.value) - float(least.value)
-    source = f"{most.source or 'the most diverse'} less {least.source or 'the least diverse'}"
-    more = {"least_diverse": least.value, "most_diverse": most.value}
-    return Cell(round(gain, 10), f"{gain:+.2f}", "computed", source, more)
-
-
-def _compare_ends(material: Material, table: ReportTable) -> tuple[dict[Head, float | None], list[dict[str, Cell]]]:
+def _compare_ends(material: Material, table: ReportTable) -> tuple[dict[Column, float | None], list[dict[str, Cell]]]:
     """The columns of Table 6, with what a guess scores there (0..1); and its rows, a cell for each end of a column."""
     rows = _criterion_rows(*DIVERSE, "average")
     printed = material.printed(6)
     tasks = list(dict.fromkeys(row.task for row in printed))
-    columns = {replace(printed_head(table, 6, task), key=task): guess_accuracy(task) for task in tasks}
+    columns = {replace(printed_column(table, 6, task), name=task): guess_accuracy(task) for task in tasks}
     for row in printed:
         rows[row.method][f"{row.task}.{row.selection}"] = published_cell(row)
     table.notes += material.paper_notes(tasks)
     for group in material.groups(table):
         grid, choices = group.grid, material.choices(group.grid, material.request.include)
-        columns[grid.head] = guess_accuracy(grid.about.task)
+        columns[grid.column] = grid.guess()
         by_name = {choice.criterion: choice for choice in choices if not choice.problem}
         for end, name in ENDS.items():
             cells = {}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.reports import criteria_and_ties, paper_figures, paper_tables
-from mslt_cli.reports.cells import Head, ReportTable
+from mslt_cli.reports.cells import ReportTable, columns_of
 from mslt_cli.reports.comparable import ORIGINS, Request
 from mslt_cli.reports.material import Material, Sizes
 from mslt_cli.store import languages as facts
@@ -108,7 +108,7 @@ def report(
             tables += _make(view, material)
         except MsltError as error:
             errors.append(error)
-            tables.append(ReportTable(view.name, view.summary, [Head("report", label=True)], notes=[str(error)]))
+            tables.append(ReportTable(view.name, view.summary, columns_of("report", right=True), notes=[str(error)]))
     if len(errors) == len(views):
         raise errors[0]
     for table in tables:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mslt_cli.measuring.mixing import PROBE_METRICS, Measure, ModelDifference, Probe
-from mslt_cli.show.rows import Column, Output, columns_of, show, show_rows
+from mslt_cli.reports.cells import Column, columns_of
+from mslt_cli.show.rows import Output, show, show_rows
 
 EVEN = 1.5
 """How much further one end of an interval may be from its value than the other for ± to say it."""

@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from mslt_cli.reports.cells import DotChart, LineChart, Panel, ReportTable
+from mslt_cli.reports.cells import ReportTable
+from mslt_cli.reports.charts import DotChart, LineChart, Panel
 from mslt_cli.show.drawing import draw, look, plain
 
 PANEL_WIDTH, LINE_HEIGHT = 3.4, 0.24

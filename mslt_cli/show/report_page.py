@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mslt_cli import __version__
 from mslt_cli.files import write_whole
-from mslt_cli.reports.cells import Cell, Head, ReportTable
+from mslt_cli.reports.cells import Cell, Column, ReportTable
 from mslt_cli.show.report_figures import draw_chart
 
 TEMPLATE = Path(__file__).with_suffix(".html")
@@ -47,10 +47,10 @@ def _section(table: ReportTable, *, figures: bool) -> str:
     parts = [f'<section><h2 id="{name}">{escape(table.title)} <small>{name}</small></h2>']
     if table.rows:
         head = ""
-        for h in table.heads:
-            side = ' class="n"' if h.right else ""
-            head += f"<th{side}><button>{escape(h.shown)}</button>{_marks(h.marks, name)}</th>"
-        rows = ("".join(_cell(row[h.key], h, name) for h in table.heads) for row in table.rows)
+        for column in table.columns:
+            side, text = ' class="n"' if column.right else "", escape(column.header or column.name)
+            head += f"<th{side}><button>{text}</button>{_marks(column.marks, name)}</th>"
+        rows = ("".join(_cell(row[column.name], column, name) for column in table.columns) for row in table.rows)
         body = "".join(f"<tr>{row}</tr>\n" for row in rows)
         parts.append(f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>')
     if figures and table.chart is not None:
@@ -68,8 +68,8 @@ def _section(table: ReportTable, *, figures: bool) -> str:
     return "\n".join([*parts, "</section>"])
 
 
-def _cell(cell: Cell, head: Head, name: str) -> str:
-    kinds = " ".join(filter(None, ["n" if head.right else "", cell.origin]))
+def _cell(cell: Cell, column: Column, name: str) -> str:
+    kinds = " ".join(filter(None, ["n" if column.right else "", cell.origin]))
     about = f' class="{kinds}"' if kinds else ""
     if cell.value is not None:
         about += f' data-value="{escape(str(cell.value))}"'

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mslt_cli.reports.cells import ReportTable
-from mslt_cli.show.rows import Column, Output, json_text, render, show
+from mslt_cli.show.rows import Output, json_text, render, show
 
 
 def show_table(table: ReportTable) -> None:
@@ -24,21 +24,9 @@ def _output(table: ReportTable) -> Output:
     value = {
         "report": table.name,
         "title": table.title,
-        "columns": [head.key for head in table.heads],
-        "rows": [{head.key: row[head.key] for head in table.heads} for row in table.rows],
+        "columns": [column.name for column in table.columns],
+        "rows": table.rows,
         "footnotes": table.footnotes,
         "notes": table.notes,
     }
-    columns = [
-        Column(head.key, right=head.right, header=head.text, label=head.label, marks=head.marks) for head in table.heads
-    ]
-    return Output(
-        columns,
-        table.rows,
-        value,
-        [value],
-        title=table.title,
-        footnotes=table.footnotes,
-        footer=table.notes,
-        label=table.name,
-    )
+    return Output(table.columns, table.rows, value, [value], table.title, table.footnotes, table.notes, table.name)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mslt_cli.reports.cells import Cell, marked
+from mslt_cli.reports.cells import Cell, Column, marked
 from mslt_cli.show.terminal import print_lines, stdout_console
 
 WIDE_LATEX = 7
@@ -30,42 +30,6 @@ LATEX = {
     "…": r"\ldots{}",
 }
 """What LaTeX needs for letters that it would read as commands, or does not have."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of results."""
-
-    name: str
-    """Key of its values in the rows; header in CSV."""
-    text: Callable[[Any], str] | str = ""
-    """How people read a value: a function, or a format like ".2f". Programs get the value; a Cell has its own text."""
-    right: bool = False
-    """Whether values are aligned to the right, as numbers are."""
-    header: str = ""
-    """Header for people, if it is not the name."""
-    spare: bool = False
-    """Whether a table leaves it out where the terminal is too narrow."""
-    label: bool = False
-    """Whether it says what a row is. A table with labels that is too wide is cut into blocks, each with the labels."""
-    csv_only: bool = False
-    """Whether only CSV has it."""
-    marks: tuple[int, ...] = ()
-    """Numbers of the footnotes that concern the whole column."""
-
-    def cell(self, row: Mapping[str, Any]) -> Cell:
-        """What a row has in it, with its text."""
-        value = row[self.name]
-        if isinstance(value, Cell):
-            return value
-        if value is None:
-            return Cell()
-        return Cell(value, format(value, self.text) if isinstance(self.text, str) else self.text(value))
-
-
-def columns_of(*names: str, text: Callable[[Any], str] | str = "", right: bool = False) -> list[Column]:
-    """Columns that differ in their names alone."""
-    return [Column(name, text, right) for name in names]
 
 
 @dataclass(frozen=True)

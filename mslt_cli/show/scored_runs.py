@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mslt_cli.reports.cells import Cell, percent
+from mslt_cli.reports.cells import Cell, Column, columns_of, percent
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.compare import Comparison
 from mslt_cli.runs.directory import Run
 from mslt_cli.runs.score_rows import ScoreRow, code_in, find_tasks, means_over_seeds, name_sources, score_rows
-from mslt_cli.show.rows import Column, columns_of, plural, show_rows
+from mslt_cli.show.rows import plural, show_rows
 from mslt_cli.tasks.task import Task
 
 MOST_SHOWN = 40

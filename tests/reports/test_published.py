@@ -51,7 +51,7 @@ def test_table_1_shows_the_printed_numbers(store):
     (table,) = report(store, ["table1"], source="published")
     by_method = {row["method"].value: row for row in table.rows}
     assert list(by_method) == ["min", "size", "vocab", *DIVERSE, "max"]
-    assert [by_method["l2v-syntax"][head.key].text for head in table.heads[1:]] == [
+    assert [by_method["l2v-syntax"][column.name].text for column in table.columns[1:]] == [
         *("85.69 (3)", "73.76 (3)", "51.57 (4)", "55.92 (7)", "57.42 (2)")
     ]
     cell = by_method["size"]["xstorycloze.published"]
@@ -64,7 +64,7 @@ def test_tables_2_3_4_and_6_show_the_printed_numbers(store, rows):
         table.name: table for table in report(store, ["table2", "table3", "table4", "table6"], source="published")
     }
     second = {row["method"].value: row for row in tables["table2"].rows}
-    assert [second["vocab"][head.key].value for head in tables["table2"].heads[1:]] == [12, 9, 10, 2, 10]
+    assert [second["vocab"][column.name].value for column in tables["table2"].columns[1:]] == [12, 9, 10, 2, 10]
     third = [row["xnli.published"].value for row in tables["table3"].rows]
     assert third == ["ar,de,ru", "de,es,zh", "ar,de,zh", "ar,ru,zh", "ar,fr,zh"]
     fourth = [row["wikiann.published"].value for row in tables["table4"].rows]
@@ -136,13 +136,14 @@ def test_ranks_follow_scores_but_where_a_footnote_says_so(rows, store):
         odd |= {task for (a, x), (b, y) in pairwise(ordered) if a < b and x > y}
     assert odd == {"xcopa"}
     (table,) = report(store, ["table1"], source="published")
-    head = next(head for head in table.heads if head.key == "xcopa.published")
-    assert any("48.85 at rank 34" in table.footnotes[mark - 1] for mark in head.marks)
+    column = next(column for column in table.columns if column.name == "xcopa.published")
+    assert any("48.85 at rank 34" in table.footnotes[mark - 1] for mark in column.marks)
 
 
 def test_known_inconsistencies_stand_below_the_numbers_they_concern(store):
     tables = {table.name: table for table in report(store, ["table4", "fig5"], source="published")}
-    marks = {head.key: [tables["table4"].footnotes[i - 1] for i in head.marks] for head in tables["table4"].heads}
+    table = tables["table4"]
+    marks = {column.name: [table.footnotes[i - 1] for i in column.marks] for column in table.columns}
     assert "Exchanging its lines of WikiAnn and XNLI" in marks["wikiann.published"][0]
     assert "maximum of Table 1 (51.76)" in marks["xcopa.published"][0]
     assert marks["xwinograd.published"] == []

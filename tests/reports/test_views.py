@@ -134,7 +134,7 @@ def test_no_two_evaluations_share_a_column(made):
         "xnli../one/xlm.runs": pytest.approx(84),
         "xnli../two/xlm.runs": pytest.approx(16.8),
     }
-    assert len({head.text for head in table.heads}) == len(table.heads) == 5
+    assert len({column.header for column in table.columns}) == len(table.columns) == 5
     assert sum(note.startswith("size is left out") for note in table.notes) == 3  # once of each model, not of each grid
 
 
@@ -179,6 +179,14 @@ def test_table_6_and_its_figure_set_the_ends_of_each_criterion_side_by_side(made
     panel = tables["fig6"].chart.panels[0]
     dots = dict(panel.lines)["l2v-syntax"]
     assert [dot.value for dot in dots] == [row[f"xnli.e5-small.runs.{x}-similar"].value for x in ("most", "least")]
+
+
+def test_the_line_of_a_guess_is_drawn_for_accuracy_alone(made):
+    assert [name for name, _ in made(triples([0.34] * 35), ["fig6"])["fig6"].chart.panels[0].marks] == ["a guess"]
+    by_f1 = triples([0.34] * 35, seed=1)
+    for record in by_f1:
+        record["scores"] = [{**score, "metric": "f1"} for score in record["scores"]]
+    assert not made(by_f1, ["fig6"], metric="f1")["fig6"].chart.panels[0].marks
 
 
 def test_fig_4_is_the_mean_over_combinations_of_each_size(made):
@@ -243,7 +251,7 @@ def test_combinations_that_cannot_be_told_from_the_best_are_tied(made):
 
 def test_published_and_own_stand_side_by_side(made):
     table = made(triples(ramp(), task="wikiann"), ["table1"], source="both", tasks=["wikiann"])["table1"]
-    assert [head.key for head in table.heads] == ["method", "wikiann.published", "wikiann.e5-small.runs"]
+    assert [column.name for column in table.columns] == ["method", "wikiann.published", "wikiann.e5-small.runs"]
     row = by(table, "method")["l2v-syntax"]
     assert (row["wikiann.published"].value, row["wikiann.published"].origin) == (85.69, "published")
     assert row["wikiann.e5-small.runs"].origin == "measured"
@@ -253,7 +261,7 @@ def test_published_and_own_stand_side_by_side(made):
 def test_without_own_runs_the_paper_is_what_there_is(store_with_results):
     with open_store(store_with_results) as store:
         (table,) = report(store, ["table1"])
-    assert {head.key.split(".")[-1] for head in table.heads[1:]} == {"published"}
+    assert {column.name.split(".")[-1] for column in table.columns[1:]} == {"published"}
 
 
 # -- what cannot be compared ------------------------------------------------------------------------
@@ -327,9 +335,10 @@ def test_the_paper_is_shown_only_where_it_prints_what_is_asked_for(made):
     made(triples(ramp()), ["table1"])
     for given in ({"k": 2}, {"pool": ["en", "de", "fr"]}, {"include": ["zh"]}):
         tables = made([], ["table1", "table3", "table6", "fig5"], source="both", **given)
-        heads = [head.key for table in tables.values() for head in table.heads]
-        assert not [key for key in heads if "published" in key], given
-    assert any("published" in h.key for h in made([], ["table2"], source="both", include=["en"])["table2"].heads)
+        names = [column.name for table in tables.values() for column in table.columns]
+        assert not [name for name in names if "published" in name], given
+    table = made([], ["table2"], source="both", include=["en"])["table2"]
+    assert any("published" in column.name for column in table.columns)
 
 
 def test_choices_that_tie_are_said(made):
@@ -419,7 +428,7 @@ def test_every_view_has_a_table_for_runs_and_all_cells(made):
     tables = made(records, list(VIEWS))
     assert set(tables) == {*VIEWS, "languages"}
     for table in tables.values():
-        assert table.heads and all(set(row) == {head.key for head in table.heads} for row in table.rows)
+        assert table.columns and all(set(row) == {column.name for column in table.columns} for row in table.rows)
         json.dumps([{key: cell.value for key, cell in row.items()} for row in table.rows], allow_nan=False)
     assert any("mslt train --task xnli" in command for command in tables["table1"].commands)
 

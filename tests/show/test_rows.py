@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mslt_cli.reports.cells import Cell
-from mslt_cli.show.rows import Column, Output, escape_latex, escape_markdown, render, show
+from mslt_cli.reports.cells import Cell, Column
+from mslt_cli.show.rows import Output, escape_latex, escape_markdown, render, show
 
 ROWS = (
     {
