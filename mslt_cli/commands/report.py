@@ -101,7 +101,8 @@ def report_command(
     """
     from mslt_cli.languages.pools import split_names
     from mslt_cli.reports.views import VIEWS, report
-    from mslt_cli.show.report_tables import show_table, text_of
+    from mslt_cli.show.report_tables import output_of, text_of
+    from mslt_cli.show.rows import show
     from mslt_cli.show.terminal import note
     from mslt_cli.store.db import store_path
     from mslt_cli.store.results import open_with_results
@@ -159,7 +160,7 @@ def report_command(
     elif form == "table":
         for i, table in enumerate(tables):
             typer.echo("") if i else None
-            show_table(table)
+            show(output_of(table), form)
     else:
         typer.echo(text_of(tables, form), nl=False)
 

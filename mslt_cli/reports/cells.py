@@ -25,11 +25,6 @@ class Cell:
     marks: tuple[int, ...] = ()
     """Numbers of the footnotes that concern it, from 1."""
 
-    @property
-    def marked(self) -> str:
-        """ "48.87 (35) [1]"."""
-        return marked(self.text, self.marks)
-
 
 @dataclass(frozen=True)
 class Column:
@@ -90,21 +85,20 @@ class ReportTable:
         self.footnotes += [text for text in texts if text not in self.footnotes]
         return tuple(self.footnotes.index(text) + 1 for text in texts)
 
-    def complete(self) -> None:
-        """Give a row without a cell for a column a dash there, and say each note once."""
-        missing = Cell(None, "–")
-        self.rows = [{column.name: row.get(column.name, missing) for column in self.columns} for row in self.rows]
-        self.notes = list(dict.fromkeys(self.notes))
-
 
 def marked(text: str, marks: Sequence[int]) -> str:
-    """A text and the numbers of its footnotes."""
+    """A text and the numbers of its footnotes: "48.87 (35) [1]"."""
     return " ".join([text, *(f"[{mark}]" for mark in marks)])
 
 
 def count_cell(n: int, source: str = "") -> Cell:
     """A number of things."""
     return Cell(n, str(n), "computed", source)
+
+
+def plural(n: int, noun: str) -> str:
+    """ "1 run", "35 runs"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def percent(share: float) -> str:

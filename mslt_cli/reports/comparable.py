@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mslt_cli.errors import DataError, UnknownNameError, UsageError
+from mslt_cli.reports.cells import plural
 from mslt_cli.reports.grid import Combination, Draw, Grid, Trained, draw_of, name_range, name_seeds
 from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore
 
@@ -81,13 +82,8 @@ def make_grid(
 ) -> Grid | None:
     """Put together what was scored in one way with one model; None where no combination was trained.
 
-    Args:
-        about: the evaluation that `scores` are of.
-        name: label and key; see `name_grids`.
-        runs: any, the newest first; those of another model or origin are passed over.
-        scores: of all these runs.
-        request: which of the runs are compared.
-        code: ISO 639-3 → how the user reads a language.
+    Runs come newest first; those of another model or origin are passed over. The name is label and key, see
+    `name_grids`; `code` is ISO 639-3 → how the user reads a language.
 
     Raises:
         UnknownNameError: `request.where` names no part of their recipe.
@@ -107,7 +103,7 @@ def make_grid(
     _require_one_budget_and_recipe(label, trained, request.mix_budgets)
     targets, notes = _common_targets([by_run[run.run_id] for run in trained], code)
     if unequal := len(matching) - len(equal):
-        notes.insert(0, f"left out, for their sources have unequal shares: {_count_runs(unequal)}")
+        notes.insert(0, f"left out, for their sources have unequal shares: {plural(unequal, 'run')}")
     trained.sort(key=lambda run: (len(run.sources), run.sources))
     combinations = {
         combination: _gather_seeds(seeds, by_run, targets)
@@ -158,15 +154,11 @@ def _as_text(value: Any) -> str:
         return str(value)
 
 
-def _count_runs(n: int) -> str:
-    return "1 run" if n == 1 else f"{n:,} runs"
-
-
 def _require_one_budget_and_recipe(label: str, runs: Sequence[StoredRun], mixed: bool) -> None:
     """All that determines a run is the same, but for sources, data and seeds, and for budgets mixed on purpose."""
     budgets = Counter(run.examples or 0 for run in runs)
     if len(budgets) > 1 and not mixed:
-        listed = ", ".join(f"{n:,} ({_count_runs(count)})" for n, count in sorted(budgets.items()))
+        listed = ", ".join(f"{n:,} ({plural(count, 'run')})" for n, count in sorted(budgets.items()))
         raise UsageError(
             f"The runs of {label} have different budgets, and combinations are comparable under one only: {listed} "
             f"examples. Choose with --examples {budgets.most_common(1)[0][0]}, or force it with --mix-budgets."
@@ -182,7 +174,7 @@ def _require_one_budget_and_recipe(label: str, runs: Sequence[StoredRun], mixed:
     for part, counts in values.items():
         if len(counts) > 1:
             ordered = counts.most_common()
-            listed = ", ".join(f"{value} ({_count_runs(n)})" for value, n in ordered)
+            listed = ", ".join(f"{value} ({plural(n, 'run')})" for value, n in ordered)
             choice = f"Choose with --where {part}={ordered[0][0]}."
             raise UsageError(f"The runs of {label} differ in {part}: {listed}. {choice}")
 

@@ -100,8 +100,13 @@ def rank_against_best(material: Material) -> ReportTable:
         label, n, contenders = group.grid.label, len(group.trained), compare_with_best(group)
         listed = contenders[:MOST_CONTENDERS]
         table.rows += [_contender_row(group, contender) for contender in listed]
-        dots = [(group.grid.named(contender.trained.languages), [_contender_dot(contender)]) for contender in listed]
-        panels.append(Panel(label, dots[::-1]))
+        lines = []
+        for one in reversed(listed):
+            # The axis is points below the best: what is behind lies to the left.
+            low, high = (None, None) if math.isnan(one.behind.low) else (-100 * one.behind.high, -100 * one.behind.low)
+            series = "tied for best" if one.tied else "told from the best"
+            lines.append((group.grid.named(one.trained.languages), [Dot(series, -100 * one.behind.value, low, high)]))
+        panels.append(Panel(label, lines))
         table.notes += [
             *material.grid_notes(group.grid),
             f"{label}: {sum(contender.tied for contender in contenders)} of {n} combinations can't be told from the "
@@ -131,9 +136,3 @@ def _contender_row(group: Group, contender: Contender) -> dict[str, Cell]:
         "tied": Cell(contender.tied, "tied for best" if contender.tied else "", "computed"),
         "seeds": count_cell(len(trained.scores), score.source),
     }
-
-
-def _contender_dot(contender: Contender) -> Dot:
-    behind = contender.behind
-    low, high = (None, None) if math.isnan(behind.low) else (-100 * behind.high, -100 * behind.low)
-    return Dot("tied for best" if contender.tied else "told from the best", -100 * behind.value, low, high)

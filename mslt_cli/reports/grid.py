@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.reports.cells import Cell, Column, Origin, percent
-from mslt_cli.reports.statistics import Estimate, paired_difference, tied_for_best
+from mslt_cli.reports.statistics import ALPHA, Estimate, correct_by_holm, paired_difference
 from mslt_cli.reports.task_facts import guess_accuracy, usual_sources
 from mslt_cli.search.competition import competition_ranks
 from mslt_cli.store.runs import StoredEvaluation, StoredRun
@@ -100,11 +100,11 @@ class Grid:
     def pool(self, k: int) -> tuple[str, ...]:
         """The languages that combinations of k could have been made of, sorted.
 
-        They are those of the task's pool, with any others that were trained on: two combinations of three do not make
-        a pool of five. Where all combinations of some languages were trained, those languages were the pool.
+        Where all combinations of some were trained, these; else the task's sources, and any others that were trained
+        on: two combinations of three do not make a pool of five.
         """
-        combinations = [languages for languages in self.trained if len(languages) == k]
-        used = {language for languages in combinations for language in languages}
+        combinations = self.group(k).trained
+        used = set().union(*combinations)
         all_trained = len(used) > max(k, 2) and len(combinations) == math.comb(len(used), k)
         return tuple(sorted(used if all_trained else used.union(usual_sources(self.task))))
 
@@ -196,16 +196,18 @@ class Contender(NamedTuple):
     """The best one less this one."""
     p_holm: float
     """Of this difference, corrected for the number of combinations; nan of the best one."""
-    tied: bool
-    """Whether it cannot be told from the best one."""
+
+    @property
+    def tied(self) -> bool:
+        """Whether it cannot be told from the best one; so is what could not be tested."""
+        return not self.p_holm < ALPHA
 
 
 def compare_with_best(group: Group, *, intervals: bool = True) -> list[Contender]:
     """The combinations, the best first, each with a test against the best one, paired over targets and seeds."""
     best = group.ranked[0]
     behind = [paired_difference(best.scores, trained.scores, interval=intervals) for trained in group.ranked]
-    corrected, tied = tied_for_best(behind[1:])
-    return list(map(Contender, group.ranked, behind, [math.nan, *corrected], [True, *tied]))
+    return list(map(Contender, group.ranked, behind, [math.nan, *correct_by_holm(behind[1:])]))
 
 
 def draw_of(run: StoredRun) -> Draw:

@@ -32,13 +32,7 @@ UNSEEN = "differences under {points:.1f} points can't be seen"
 class Material:
     """All that views take. It alone asks the store, and asks the same once.
 
-    Args:
-        store: filled, with what ships in db/.
-        request: of the report.
-        evaluations: all that the store has scores of.
-
-    Raises:
-        UnknownNameError: a task that has no results and is none of ours.
+    `evaluations` are all that there are. Raises UnknownNameError for a task that has no results and is none of ours.
     """
 
     def __init__(self, store: Store, request: Request, evaluations: Sequence[StoredEvaluation]) -> None:
@@ -72,8 +66,6 @@ class Material:
         chosen = (group.get(metric or own_metric(task, list(group))) for (task, *_), group in groups.items())
         return [row for row in chosen if row is not None]
 
-    # -- what the store has ------------------------------------------------------------------------
-
     @cached_property
     def runs(self) -> list[StoredRun]:
         """All of the origin that is asked for, the newest first."""
@@ -88,12 +80,7 @@ class Material:
         ]
 
     def take_grids(self, which: Sizes) -> None:
-        """Show the grids of the combinations of some sizes.
-
-        Raises:
-            UsageError: their runs differ in budget or recipe.
-            DataError: they have no target in common.
-        """
+        """Show the grids of the combinations of some sizes; raises as `make_grid`."""
         if which not in self._grids:
             k = self.request.k
             sizes = {"k": (0, k), "k and 1": (0, 1, k)}.get(which)  # 0: the model as it is
@@ -133,8 +120,6 @@ class Material:
         asked = self.request.is_printed(with_english=number == 2)
         return [row for row in self.published if row.paper_table == number] if asked else []
 
-    # -- what a reader has to know -----------------------------------------------------------------
-
     def nothing_trained(self, grid: Grid, include: Sequence[str]) -> str:
         """That a grid has no combinations of the size that is asked for, and the command that trains them."""
         k, pool, about = self.request.k, self.request.pool, grid.about
@@ -148,9 +133,7 @@ class Material:
     def grid_notes(self, grid: Grid, *, sizes: Sequence[int] = (), include: Sequence[str] = ()) -> list[str]:
         """Completeness of a grid, the score of a guess, and what its test data can show.
 
-        Args:
-            sizes: of the combinations that are shown; default: the one that is asked for.
-            include: what each of them holds, ISO 639-3; default: what is asked for.
+        It is about combinations of these sizes that hold these languages (ISO 639-3); default: as is asked for.
         """
         about, include = grid.about, include or self.request.include
         counts = "; ".join(self._count_trained(grid, k, include) for k in sizes or (self.request.k,))

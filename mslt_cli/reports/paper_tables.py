@@ -56,17 +56,12 @@ def _criteria_table(material: Material, number: int, title: str, include: Sequen
             *choice_notes(choices, METHODS),
             f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).",
         ]
-    table.rows += _with_numbers(rows)
+    table.rows += [cells for cells in rows.values() if len(cells) > 1]  # not lines that nobody has a number for
     return table
 
 
 def _criterion_rows(*methods: str) -> Rows:
     return {method: {CRITERION.name: criterion_cell(method)} for method in methods}
-
-
-def _with_numbers(rows: Rows) -> list[dict[str, Cell]]:
-    """Not lines that nobody has a number for."""
-    return [cells for cells in rows.values() if len(cells) > 1]
 
 
 def _add_printed(
@@ -229,4 +224,4 @@ def _compare_ends(material: Material, table: ReportTable) -> tuple[dict[Column, 
             for method, cell in cells.items():
                 rows[method][f"{grid.key}.{end}"] = cell
         table.notes += [*material.grid_notes(grid), *choice_notes(choices, DIVERSE)]
-    return columns, _with_numbers(rows)
+    return columns, [cells for cells in rows.values() if len(cells) > 1]

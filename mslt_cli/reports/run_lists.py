@@ -41,8 +41,7 @@ def list_runs(
 ) -> list[tuple[StoredRun, list[TransferMean]]]:
     """List runs, the newest first, each with its mean in each of its evaluations.
 
-    A task is one that a run was trained for or evaluated on; none = any, as with models. The source is "runs" (the
-    default: own ones), "shipped" or "both".
+    A task is one that a run was trained for or evaluated on; none = any, as with models. Source: see `views.report`.
     """
     runs = find_runs(store, origin={"shipped": "shipped", "published": "", "both": None}.get(source or "runs", "own"))
     by_run: dict[str, list[StoredScore]] = {}
@@ -95,11 +94,8 @@ def _key(score: StoredScore) -> tuple[str, ...]:
 def _read_runs(store: Store, names: Sequence[str], example: str) -> list[tuple[StoredRun, list[StoredScore]]]:
     """As many runs as the example names, by the first digits of their ids, each with its scores.
 
-    Languages are ISO 639-1 codes where there are any.
-
-    Raises:
-        UsageError: there are more or fewer names, or several runs begin so.
-        UnknownNameError: no run begins so.
+    Languages are ISO 639-1 codes where there are any. Raises a UsageError if there are more or fewer names or several
+    runs begin so, an UnknownNameError if none does.
     """
     count = len(example.split()) - 1
     if len(names) != count:

@@ -88,9 +88,7 @@ def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats], *, inter
     targets over T, and that of the means of the seeds over S; what is left over counts in both, so the test errs on the
     safe side. With one seed the luck of seeds is not seen. Without common seeds, the means over the seeds are compared.
 
-    Args:
-        a, b: by seed, scores on the same targets, shape (T,).
-        interval: whether it is wanted beside p, for it costs fifty times as much.
+    Both have, by seed, scores on the same targets, shape (T,). The interval costs fifty times as much as p.
 
     Source:
         Student 1908, with the degrees of freedom of Satterthwaite 1946; the sum of variances as in Owen 2007, The
@@ -115,26 +113,20 @@ def paired_difference(a: Mapping[Any, Floats], b: Mapping[Any, Floats], *, inter
     return Estimate(value, value - half, value + half, student_p(value / error, freedom))
 
 
-def tied_for_best(differences: Sequence[Estimate]) -> tuple[list[float], list[bool]]:
-    """For each difference of the best combination less another: p, corrected by Holm, and whether they are tied.
-
-    What cannot be tested is tied.
-    """
+def correct_by_holm(differences: Sequence[Estimate]) -> list[float]:
+    """The p of each difference, corrected for their number; nan, and not counted, where there was no test."""
     p = np.array([difference.p for difference in differences])
     is_tested = ~np.isnan(p)
     p[is_tested] = holm(p[is_tested].tolist())
-    return p.tolist(), (~(p < ALPHA)).tolist()
+    return [float(x) for x in p]
 
 
 def detectable_difference(half_widths: Sequence[float] | Floats) -> float:
     """The least difference between two combinations' means over targets that the number of test rows lets one see.
 
-    Args:
-        half_widths: of the 95 % intervals of one combination's scores, a target each.
-
-    Returns:
-        In their unit: 1.96 standard errors of the difference of two means that err independently. Pairing can see
-        somewhat less; sentences that the targets share make it somewhat more.
+    From the half widths of the 95 % intervals of one combination's scores, a target each, and in their unit: 1.96
+    standard errors of the difference of two means that err independently. Pairing can see somewhat less; sentences
+    that the targets share make it somewhat more.
     """
     errors = np.asarray(half_widths, np.float64) / Z
     return float(Z * math.sqrt(2) * math.sqrt(float(errors @ errors)) / len(errors))

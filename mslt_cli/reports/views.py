@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.reports import criteria_and_ties, paper_figures, paper_tables
-from mslt_cli.reports.cells import ReportTable, columns_of
+from mslt_cli.reports.cells import Cell, ReportTable, columns_of
 from mslt_cli.reports.comparable import ORIGINS, Request
 from mslt_cli.reports.material import Material, Sizes
 from mslt_cli.store import languages as facts
@@ -17,6 +17,8 @@ NO_SUCH_RUNS = (
     "These are the paper's numbers alone: no runs of the model, metric, budget or setting that is asked for are shown."
 )
 NOT_PRINTED = "The paper prints this for combinations of 3 out of its 7 languages alone: its numbers are left out."
+MISSING = Cell(None, "–")
+"""Of a row that lacks a column."""
 
 
 class View(NamedTuple):
@@ -112,7 +114,8 @@ def report(
     if len(errors) == len(views):
         raise errors[0]
     for table in tables:
-        table.complete()
+        table.rows = [{column.name: row.get(column.name, MISSING) for column in table.columns} for row in table.rows]
+        table.notes = list(dict.fromkeys(table.notes))
     return tables
 
 

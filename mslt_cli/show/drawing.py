@@ -38,13 +38,10 @@ def require_figure(path: Path) -> None:
 
 
 def draw(make: Callable[[], Any], suffix: str, *, salt: str, style: Any) -> tuple[bytes, list[str]]:
-    """Draw a figure as the bytes of a .png, .svg or .pdf file; the same numbers make the same bytes.
+    """Draw a figure as the bytes of a .png, .svg or .pdf file, with what the user should know: letters without a font.
 
-    `make` makes it by pyplot, in a style (settings of matplotlib beside fonts); the salt sets the names within an SVG
-    file apart from those of others.
-
-    Returns:
-        The bytes, and what the user should know: letters that no font of this machine has.
+    The same numbers make the same bytes. `make` makes it by pyplot, in a style (settings of matplotlib beside fonts);
+    the salt sets the names within an SVG file apart from those of others.
     """
     import matplotlib
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mslt_cli.reports.cells import Column, columns_of, percent
-from mslt_cli.show.rows import Output, plural, show, show_rows
+from mslt_cli.reports.cells import Column, columns_of, percent, plural
+from mslt_cli.show.rows import Output, show, show_rows
 from mslt_cli.show.scored_runs import run_as_dict
 from mslt_cli.show.terminal import print_lines
 

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mslt_cli.reports.cells import Column, columns_of
+from mslt_cli.reports.cells import Column, columns_of, plural
 from mslt_cli.runs.experiment import readable_time
 from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.work import State
-from mslt_cli.show.rows import plural, show_rows
+from mslt_cli.show.rows import show_rows
 from mslt_cli.show.terminal import note
 
 MANY_PASSES = 20

@@ -19,11 +19,7 @@ LISTED_PAIRS = 6
 
 
 def save_page(path: Path, maps: SentenceMaps, rows: Sequence[Mapping[str, str]]) -> None:
-    """Write a page that loads nothing: maps with their sentences to point at, and a table of these rows below them.
-
-    Raises:
-        MsltError: it cannot be written.
-    """
+    """Write a page that loads nothing: maps with their sentences to point at, and a table of these rows below them."""
     data = {
         "languages": maps.names,
         "colours": [look(i)["color"] for i in range(len(maps.names))],

@@ -16,11 +16,7 @@ TEMPLATE = Path(__file__).with_suffix(".html")
 
 
 def save_report(path: Path, tables: Sequence[ReportTable], *, command: str, figures: bool) -> None:
-    """Write the page that a command makes; whatever a user or a paper wrote is escaped. Figures need matplotlib.
-
-    Raises:
-        MsltError: it cannot be written.
-    """
+    """Write the page that a command makes; whatever a user or a paper wrote is escaped. Figures need matplotlib."""
     made = datetime.now(UTC).isoformat(timespec="minutes")
     contents = (f'<li><a href="#{table.name}">{table.name}</a>: {escape(table.title)}</li>' for table in tables)
     values = {
@@ -33,11 +29,7 @@ def save_report(path: Path, tables: Sequence[ReportTable], *, command: str, figu
 
 
 def write_page(path: Path, template: Path, values: Mapping[str, str]) -> None:
-    """Write a page with a value for each %name% in its template; the values are HTML.
-
-    Raises:
-        MsltError: it cannot be written.
-    """
+    """Write a page with a value for each %name% in its template; the values are HTML."""
     text = re.sub(r"%(\w+)%", lambda match: values[match[1]], template.read_text(encoding="utf-8"))
     write_whole(path, text.encode())
 

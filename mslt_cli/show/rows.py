@@ -197,11 +197,6 @@ WRITERS: dict[str, Callable[[Output], str]] = {
 }
 
 
-def plural(n: int, noun: str) -> str:
-    """ "1 run", "35 runs"."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
 def _print_table(output: Output) -> None:
     """Print a table on stdout that fits the terminal: cut into blocks if it has labels, else without spare columns."""
     from rich import box

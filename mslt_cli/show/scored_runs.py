@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mslt_cli.reports.cells import Cell, Column, columns_of, percent
+from mslt_cli.reports.cells import Cell, Column, columns_of, percent, plural
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.compare import Comparison
 from mslt_cli.runs.directory import Run
 from mslt_cli.runs.score_rows import ScoreRow, code_in, find_tasks, means_over_seeds, name_sources, score_rows
-from mslt_cli.show.rows import plural, show_rows
+from mslt_cli.show.rows import show_rows
 from mslt_cli.tasks.task import Task
 
 MOST_SHOWN = 40
@@ -18,10 +18,7 @@ SCORE = ("task", "split", "scoring", "target", "metric", "value", "low", "high",
 
 
 def run_as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, Any]:
-    """A finished run as JSON, with what became of it; languages are the codes of these tasks, else ISO 639-3's.
-
-    The tasks are by variant.
-    """
+    """A finished run as JSON, with its status; languages are codes of these tasks (by variant), else of ISO 639-3."""
 
     def code(task: str, language: str) -> str:
         return code_in(tasks.get(task), language)
@@ -54,10 +51,7 @@ def run_as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, A
 
 
 def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str, statuses: Sequence[str]) -> None:
-    """Print runs and what became of each, with their scores in some evaluations; each run once, as it was given last.
-
-    Each evaluation has a table of its own; those of one task have the targets of all.
-    """
+    """Print runs, each once, as it was given last, and their scores, in a table for each of some evaluations."""
     last = {run.run_id: (run, status) for run, status in zip(runs, statuses, strict=True)}
     runs = [run for run, _ in last.values()]
     if form in ("json", "jsonl", "lines"):

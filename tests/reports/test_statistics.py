@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from mslt_cli.reports.grid import Contender
 from mslt_cli.reports.statistics import (
     Estimate,
     average_ranks,
+    correct_by_holm,
     detectable_difference,
     incomplete_beta,
     kendall,
@@ -15,7 +17,6 @@ from mslt_cli.reports.statistics import (
     spearman,
     student_p,
     student_quantile,
-    tied_for_best,
 )
 
 scipy_stats = pytest.importorskip("scipy.stats")
@@ -124,14 +125,17 @@ def test_the_best_is_tied_with_what_holm_leaves():
     def with_p(*values):
         return [Estimate(0.1, 0.0, 0.2, p) for p in values]
 
+    def tied(corrected):
+        return [Contender(None, Estimate(0.1), p).tied for p in corrected]
+
     # Holm: 0.001 · 3, 0.02 · 2, 0.3 · 1.
-    corrected, tied = tied_for_best(with_p(0.02, 0.001, 0.3))
+    corrected = correct_by_holm(with_p(0.02, 0.001, 0.3))
     assert corrected == pytest.approx([0.04, 0.003, 0.3])
-    assert tied == [False, False, True]
+    assert tied(corrected) == [False, False, True]
     # What cannot be tested is tied, and is not counted: 0.02 · 2, 0.04 · 1.
-    corrected, tied = tied_for_best(with_p(0.02, math.nan, 0.04))
+    corrected = correct_by_holm(with_p(0.02, math.nan, 0.04))
     assert corrected == pytest.approx([0.04, math.nan, 0.04], nan_ok=True)
-    assert tied == [False, True, False]
+    assert tied(corrected) == [False, True, False]
 
 
 def test_detectable_difference_by_hand():
