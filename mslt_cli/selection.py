@@ -14,11 +14,10 @@ from mslt_cli.criteria.quotas import read_quotas
 from mslt_cli.criteria.request import Aim, Candidates, Measured, find_positions, members_of, read_aim, read_criteria
 from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.languages.pools import Pool, names_in
-from mslt_cli.search.competition import Ranking, competition_ranks
+from mslt_cli.search.best import Ranking, competition_ranks
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
-from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, enumerate_all, rank_by_mean_rank
-from mslt_cli.search.random_sets import percent_beaten
+from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, enumerate_all, percent_beaten, rank_by_mean_rank
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
 

@@ -1,7 +1,7 @@
 """A seeded random order: the baseline that a criterion has to beat."""
 
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.search.lot import Lot
+from mslt_cli.search.objective import Lot
 
 
 class ChanceReader(Reader):

@@ -1,12 +1,45 @@
 """What every search fills: the best sets found so far, their ties, and the value to beat."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mslt_cli.search import Floats, Ints
 
 TIE = 1e-9
 """Values that differ by no more than this are the same value (DESIGN.md, JSON contract)."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One ranked combination: positions in the pool, value, competition rank, and how many share it."""
+
+    items: tuple[int, ...]
+    value: float
+    rank: int
+    tied: int | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The first combinations of a pool.
+
+    Attributes:
+        rows: best first; ties in lexicographic order.
+        exact: whether these are certainly the first ones.
+        proof: "enumerated", "branch-and-bound", or "bound" (a bound on all others met or stated).
+        gap: how much better than the first row another combination can be, as a share of its value.
+        sets: all combinations in lexicographic order where they were enumerated, shape (b, k).
+        values: their values, shape (b,).
+    """
+
+    rows: list[Row]
+    exact: bool
+    proof: str
+    gap: float
+    sets: Ints | None = None
+    values: Floats | None = None
 
 
 class BestSets:
@@ -34,7 +67,7 @@ class BestSets:
         """A set below this value is of no use, whatever else is found."""
         return self.floor + TIE if self.ties_dropped else self.floor - TIE
 
-    def add(self, values: NDArray[np.float64], sets: NDArray[np.int64]) -> None:
+    def add(self, values: Floats, sets: Ints) -> None:
         """Offer sets: values of shape (b,), items of shape (b, k)."""
         useful = np.flatnonzero(values >= self.must_reach)
         useful = useful[np.argsort(-values[useful], kind="stable")]
@@ -74,3 +107,18 @@ class BestSets:
         self._raise_floor()
         rows = [(value, items, count) for items, (value, count) in self._sets.items()]
         return sorted(rows, key=lambda row: (-row[0], row[1]))
+
+
+def competition_ranks(values: Floats, *, least: bool = False) -> tuple[Ints, Ints]:
+    """Ranks 1, 2, 2, 4 and the number of equals of each; neighbours within `TIE` are equal. Shape (b,) each."""
+    if not len(values):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    signed = values if least else -values
+    order = np.argsort(signed, kind="stable")
+    new = np.append(True, np.diff(signed[order]) > TIE)
+    group = np.cumsum(new) - 1
+    first = np.flatnonzero(new)
+    size = np.diff(np.append(first, len(values)))
+    ranks, tied = np.empty(len(values), dtype=np.int64), np.empty(len(values), dtype=np.int64)
+    ranks[order], tied[order] = first[group] + 1, size[group]
+    return ranks, tied

@@ -22,17 +22,13 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mslt_cli.search import Floats, Ints
 from mslt_cli.search.best import BestSets
 from mslt_cli.search.convex_bound import convex_prices
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.in_order import sum_of_largest
 from mslt_cli.search.problem import Problem
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 HAIR = 1e-11  # what sums in another order may differ by
 STEPS_AT_ROOT, STEPS = 400, 20  # of the convex bound, at the root and deeper
@@ -49,10 +45,7 @@ class SearchOutcome:
 
 
 def branch_and_bound(problem: Problem, best: BestSets, deadline: float | None = None) -> SearchOutcome:
-    """Fill `best` with the sets that are worth most; exact unless `deadline` (`time.monotonic()`) comes first.
-
-    What `best` already holds raises the bar from the start.
-    """
+    """Fill `best` with the sets that are worth most; exact unless `deadline` (`time.monotonic()`) comes first."""
     return _Tree(problem, best, deadline).run()
 
 
@@ -112,7 +105,7 @@ class _Tree:
         wanted = self.problem.wanted
         chosen = np.array(wanted.fixed, dtype=np.int64)
         items = np.setdiff1d(np.arange(wanted.n), chosen)
-        items = items[self._allowed(chosen, items)]
+        items = items[~wanted.full(chosen[None], items)[0]]
         missing = self.k - len(chosen)
         if len(items) < missing or not wanted.permits(chosen[None])[0]:
             return SearchOutcome(-np.inf, True)
@@ -122,8 +115,8 @@ class _Tree:
         worth = float(self.problem.values(chosen[None])[0])
         linear, covered = self.problem.linear(chosen, items), self.problem.covered(chosen, items)
         gains, pairs, at = self._gains(linear, covered, missing), None, np.arange(len(items))
-        if self.problem.distance is not None and self.problem.kind is not None and self.problem.pair_weight:
-            pairs, at = self.problem.pair_weight * self.problem.distance, self.problem.kind[items]
+        if self.problem.pairs is not None and self.problem.pair_weight:
+            pairs, at = self.problem.pair_weight * self.problem.pairs.distance, self.problem.pairs.kind[items]
         root = _Node(chosen, worth, items, linear, covered, gains, pairs, at, np.zeros((len(items), missing)))
         left_open = self._visit(root, self._ceiling(root, missing), root=True)
         return SearchOutcome(max(left_open, self.best.top), left_open == -np.inf)
@@ -131,8 +124,7 @@ class _Tree:
     def _ceiling(self, root: _Node, missing: int) -> float:
         """Bound on all sets: none is worth more than any other set and the m largest gains that are left beside it.
 
-        The others are the sets that are filled greedily. Without pairs and quotas, the last of them has at least
-        1 − 1/e of what this lets the best set cover.
+        The others are filled greedily; without pairs and quotas the last has 1 − 1/e of what this lets a set cover.
         """
         pairs = 0.5 * (missing - 1) * self.problem.largest_pair
         ceiling = root.worth + sum_of_largest(root.gains, missing) + missing * pairs
@@ -171,13 +163,6 @@ class _Tree:
         node.at, node.own = np.arange(len(items)), True
         node.sums[:, 1] = node.pairs.max(axis=1)
         node.gains = node.linear - 2 / (j + 1) * covered
-
-    def _allowed(self, chosen: Ints, items: Ints) -> Flags:
-        """Which items quotas allow beside the set."""
-        fine = np.ones(len(items), dtype=bool)
-        for cap in self.problem.wanted.caps:
-            fine &= (cap.labels[items][:, None] == cap.labels[chosen]).sum(axis=1) < cap.most
-        return fine
 
     def _blocks(self, c: int) -> list[slice]:
         step = max(1, _CELLS // max(1, c))
@@ -354,7 +339,7 @@ class _Tree:
         """The set with item i of the node, and the later items that may follow."""
         chosen = np.append(node.chosen, node.items[i])
         if self.problem.wanted.caps:
-            later = later[self._allowed(chosen, node.items[later])]
+            later = later[~self.problem.wanted.full(chosen[None], node.items[later])[0]]
         items, linear, covered = node.items[later], node.linear[later], node.covered[later]
         if self.sign < 0:
             linear = self.problem.linear(chosen, items)

@@ -1,12 +1,12 @@
 """Which combinations are asked for: their size, what they must hold, and quotas."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from mslt_cli.search import Ints
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,19 @@ class Wanted:
     n: int
     k: int
     fixed: tuple[int, ...] = ()
-    caps: tuple[Caps, ...] = field(default=())
+    caps: tuple[Caps, ...] = ()
 
     @property
     def total(self) -> int:
         """How many sets there are before quotas: C(n − fixed, k − fixed)."""
         return comb(self.n - len(self.fixed), self.k - len(self.fixed))
+
+    def full(self, sets: Ints, items: Ints) -> NDArray[np.bool_]:
+        """Which items a quota keeps from joining each set, shapes (b, s) and (c,) → (b, c)."""
+        full = np.zeros((len(sets), len(items)), dtype=np.bool_)
+        for cap in self.caps:
+            full |= (cap.labels[sets][:, :, None] == cap.labels[items]).sum(axis=1) >= cap.most
+        return full
 
     def permits(self, sets: Ints) -> NDArray[np.bool_]:
         """Which sets, of any one size, keep to the caps: shape (b, s) → (b,)."""

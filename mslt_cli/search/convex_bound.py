@@ -9,12 +9,9 @@ items. Frank-Wolfe steps, toward the set of lowest prices and with exact line se
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mslt_cli.search import Floats, Ints
 from mslt_cli.search.problem import Problem
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -4,48 +4,51 @@ Each of these grows with every language that joins a set, and a language adds th
 (it is monotone and submodular). That is what `branch_and_bound` builds its bounds on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
+from mslt_cli.search import Floats, Ints
 
 
-@dataclass(frozen=True, eq=False)
 class _Shares:
-    """Mean over some lists of token ids of the share that a set has of each.
+    """Mean over some lists of token ids of the share that a set of n languages has of each.
+
+    Which ids of the lists a language has is held as bits, 64 in a word. Counting words is exact and needs one core;
+    products of 0/1 matrices would share out among all cores, and crawl where other work keeps these busy.
 
     Attributes:
-        ids: token ids of each of the n languages, whole numbers from 0 on; a language may have none.
         sizes: number of ids of each list, shape (lists,).
+        rows: bits of each language, shape (n, words); each list starts with a new word.
+        starts: first word of each list, and the number of words, shape (lists + 1,).
     """
 
-    ids: Sequence[NDArray[Any]] = field(repr=False)
-    bits: Bits = field(init=False, repr=False)
-    sizes: Floats = field(init=False, repr=False)
-    floor = 0.0
-    """Value of no set at all."""
+    floor = 0.0  # value of no set at all
 
-    def _measure(self, lists: Sequence[Ints]) -> None:
-        object.__setattr__(self, "bits", Bits(self.ids, lists))
-        object.__setattr__(self, "sizes", np.array([len(one) for one in lists], dtype=np.float64))
-
-    @property
-    def n(self) -> int:
-        """How many languages there are."""
-        return len(self.ids)
+    def __init__(self, ids: Sequence[NDArray[Any]], lists: Sequence[Ints]) -> None:
+        """Token ids of each language, whole numbers from 0 on; lists ascending and none of them empty."""
+        self.n = len(ids)
+        self.sizes = np.array([len(wanted) for wanted in lists], dtype=np.float64)
+        parts = []
+        for wanted in lists:
+            place = np.full(int(wanted[-1]) + 1, -1, dtype=np.int64)
+            place[wanted] = np.arange(len(wanted))
+            flags = np.zeros((len(ids), -(-len(wanted) // 64) * 64), dtype=np.uint8)
+            for language, own in enumerate(ids):
+                if len(own):
+                    at = place[own[own < len(place)]]
+                    flags[language, at[at >= 0]] = 1
+            parts.append(np.packbits(flags, axis=1, bitorder="little").view(np.uint64))
+        self.starts = np.cumsum([0, *(part.shape[1] for part in parts)])
+        self.rows = np.concatenate(parts, axis=1)
 
     def shares(self, sets: Ints) -> Floats:
         """Share of each list's ids that each set has, shape (b, k) → (b, lists)."""
-        return self.bits.counts(sets) / self.sizes
+        return self.counts(sets) / self.sizes
 
     def values(self, sets: Ints) -> Floats:
         """Shape (b, k) → (b,), in 0..1."""
@@ -54,11 +57,47 @@ class _Shares:
 
     def extended(self, sets: Ints, items: Ints | None = None) -> Floats:
         """Value of each set and one language more, of some items or of all, shapes (b, k), (c,) → (b, c)."""
-        mean: Floats = (self.bits.counts_with_each(sets, items) / self.sizes).mean(axis=2)
-        return mean
+        rows = self.rows if items is None else self.rows[items]
+        values = np.empty((len(sets), len(rows)))
+        for number, members in enumerate(sets):
+            counts = self._count(rows | np.bitwise_or.reduce(self.rows[members], axis=0))
+            values[number] = (counts / self.sizes).mean(axis=1)
+        return values
+
+    def counts(self, sets: Ints) -> Ints:
+        """How many ids of each list each set has, shape (b, k) → (b, lists).
+
+        Sets that share all but their last member follow each other in lexicographic order, so that what the shared
+        members have is put together once.
+        """
+        counts = np.empty((len(sets), len(self.sizes)), dtype=np.int64)
+        rows = np.sort(sets, axis=1)
+        order = np.lexsort(rows.T[::-1])
+        rows = rows[order]
+        starts = np.flatnonzero((rows[1:, :-1] != rows[:-1, :-1]).any(axis=1)) + 1
+        before: list[int] = []
+        covered = [np.zeros(self.rows.shape[1], dtype=np.uint64)]  # [j]: by the first j members
+        for start, end in pairwise([0, *starts.tolist(), len(rows)] if len(rows) else []):
+            members, last = rows[start, :-1].tolist(), rows[start:end, -1]
+            same = 0
+            while same < len(before) and before[same] == members[same]:
+                same += 1
+            del covered[same + 1 :]
+            for item in members[same:]:
+                covered.append(covered[-1] | self.rows[item])
+            before = members
+            neighbours = (np.diff(last) == 1).all()  # as where all sets are asked for: no copy
+            some = self.rows[last[0] : last[-1] + 1] if neighbours else self.rows[last]
+            counts[order[start:end]] = self._count(some | covered[-1])
+        return counts
+
+    def _count(self, words: NDArray[np.uint64]) -> Ints:
+        """How many ids of each list some sets of ids hold: shape (b, words) → (b, lists)."""
+        bits = np.bitwise_count(words)
+        parts = [bits[:, a:b].sum(axis=1, dtype=np.int64) for a, b in pairwise(self.starts.tolist())]
+        return np.stack(parts, axis=1)
 
 
-@dataclass(frozen=True, eq=False)
 class Coverage(_Shares):
     """Share of the pool's token ids that a set has: `|∪_{L∈C} V_L| / |∪_{L∈pool} V_L|`.
 
@@ -71,44 +110,33 @@ class Coverage(_Shares):
         array([0.8, 0.6])
     """
 
-    def __post_init__(self) -> None:
-        every = _union(self.ids)
+    def __init__(self, ids: Sequence[NDArray[Any]]) -> None:
+        every = _union(ids)
         if not len(every):
             raise ValueError("No language of the pool has a token id.")
-        self._measure([every])
-
-    @property
-    def total(self) -> int:
-        """Number of different ids in the pool."""
-        return int(self.sizes[0])
+        super().__init__(ids, [every])
 
     def count(self, sets: Ints) -> Ints:
         """How many different ids each set has, shape (b, k) → (b,)."""
-        return self.bits.counts(sets)[:, 0]
+        return self.counts(sets)[:, 0]
 
 
-@dataclass(frozen=True, eq=False)
 class TargetCoverage(_Shares):
     """Mean over the targets of the share of a target's token ids that a set has: `|V_t ∩ ∪_{L∈C} V_L| / |V_t|`.
-
-    Attributes:
-        targets: token ids of each of the T targets.
 
     Raises:
         ValueError: there is no target, a target has no ids, or an id is negative.
     """
 
-    targets: Sequence[NDArray[Any]] = field(repr=False)
-
-    def __post_init__(self) -> None:
-        _union(self.ids)  # for its check
-        targets = [_union([target]) for target in self.targets]
-        if not targets:
+    def __init__(self, ids: Sequence[NDArray[Any]], targets: Sequence[NDArray[Any]]) -> None:
+        _union(ids)  # for its check
+        lists = [_union([target]) for target in targets]
+        if not lists:
             raise ValueError("There is no target to cover.")
-        for number, target in enumerate(targets):
-            if not len(target):
+        for number, wanted in enumerate(lists):
+            if not len(wanted):
                 raise ValueError(f"Target {number} has no token id.")
-        self._measure(targets)
+        super().__init__(ids, lists)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,78 +193,6 @@ class Nearest:
 
 
 Cover = Coverage | TargetCoverage | Nearest
-
-
-class Bits:
-    """Which elements of some lists each of n languages has: a bit an element, 64 in a word.
-
-    Counting words is exact and needs one core; products of 0/1 matrices would share out among all cores, and crawl
-    where other work keeps these busy.
-
-    Attributes:
-        rows: shape (n, words); each list starts with a new word.
-        starts: first word of each list, and the number of words, shape (lists + 1,).
-    """
-
-    def __init__(self, ids: Sequence[NDArray[Any]], lists: Sequence[Ints]) -> None:
-        """Which of the ids in some lists, ascending and none of them empty, each language has."""
-        parts = []
-        for wanted in lists:
-            place = np.full(int(wanted[-1]) + 1, -1, dtype=np.int64)
-            place[wanted] = np.arange(len(wanted))
-            flags = np.zeros((len(ids), -(-len(wanted) // 64) * 64), dtype=np.uint8)
-            for language, own in enumerate(ids):
-                if len(own):
-                    at = place[own[own < len(place)]]
-                    flags[language, at[at >= 0]] = 1
-            parts.append(np.packbits(flags, axis=1, bitorder="little").view(np.uint64))
-        self.starts = np.cumsum([0, *(part.shape[1] for part in parts)])
-        self.rows = np.concatenate(parts, axis=1)
-
-    def sizes(self, words: Words) -> Ints:
-        """How many elements of each list some sets of elements hold: shape (..., words) → (..., lists)."""
-        counts = np.bitwise_count(words)
-        parts = [counts[..., a:b].sum(axis=-1, dtype=np.int64) for a, b in pairwise(self.starts.tolist())]
-        return np.stack(parts, axis=-1)
-
-    def counts(self, sets: Ints) -> Ints:
-        """How many elements of each list each set has, shape (b, k) → (b, lists).
-
-        Sets that share all but their last member follow each other in lexicographic order, so that what the shared
-        members have is put together once.
-        """
-        found = np.empty((len(sets), len(self.starts) - 1), dtype=np.int64)
-        if not len(sets):
-            return found
-        rows = np.sort(sets, axis=1)
-        order = np.lexsort(rows.T[::-1])
-        rows = rows[order]
-        new = np.append(True, (rows[1:, :-1] != rows[:-1, :-1]).any(axis=1))
-        starts = np.flatnonzero(new)
-        covered = [np.zeros(self.rows.shape[1], dtype=np.uint64)]  # [j]: by the first j members
-        before: list[int] = []
-        for start, end in zip(starts, np.append(starts[1:], len(rows)), strict=True):
-            members = rows[start, :-1].tolist()
-            same = 0
-            while same < len(before) and before[same] == members[same]:
-                same += 1
-            del covered[same + 1 :]
-            for item in members[same:]:
-                covered.append(covered[-1] | self.rows[item])
-            before = members
-            last = rows[start:end, -1]
-            neighbours = (np.diff(last) == 1).all()  # as where all sets are asked for: no copy
-            some = self.rows[last[0] : last[-1] + 1] if neighbours else self.rows[last]
-            found[order[start:end]] = self.sizes(some | covered[-1])
-        return found
-
-    def counts_with_each(self, sets: Ints, items: Ints | None = None) -> Ints:
-        """The same for each set and one language more, of some items or of all, shapes (b, k), (c,) → (b, c, lists)."""
-        rows = self.rows if items is None else self.rows[items]
-        counts = np.empty((len(sets), len(rows), len(self.starts) - 1), dtype=np.int64)
-        for number, members in enumerate(sets):
-            counts[number] = self.sizes(rows | np.bitwise_or.reduce(self.rows[members], axis=0))
-        return counts
 
 
 def _union(ids: Sequence[NDArray[Any]]) -> Ints:

@@ -1,18 +1,19 @@
-"""Every combination, valued and ranked: what small pools use, and the oracle of the other searches."""
+"""Every combination, valued and ranked (small pools, the oracle of the other searches), and random ones."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mslt_cli.search.competition import Ranking, competition_ranks, first_rows
+from mslt_cli.search import Floats, Ints
+from mslt_cli.search.best import TIE, Ranking, Row, competition_ranks
 from mslt_cli.search.constraints import Wanted
-from mslt_cli.search.objective import Objective
-
-Ints = NDArray[np.int64]
+from mslt_cli.search.objective import Lot, Objective
 
 ENUMERATE_UP_TO = 200_000
 """Combinations up to which all are valued; beyond, the search leaves out what cannot be wanted."""
+
+RANDOM_SAMPLE = 10_000
+"""Random combinations that the best one is compared with where they cannot all be listed."""
 
 
 def enumerate_all(objective: Objective, wanted: Wanted, *, top: int, least: bool) -> Ranking:
@@ -29,6 +30,14 @@ def rank_by_mean_rank(objectives: Sequence[Objective], wanted: Wanted, *, top: i
     sets = all_sets(wanted)
     mean = np.mean([competition_ranks(objective.values(sets), least=least)[0] for objective in objectives], axis=0)
     return first_rows(sets, mean, top=top, least=True)
+
+
+def first_rows(sets: Ints, values: Floats, *, top: int, least: bool = False) -> Ranking:
+    """Rank all combinations by their values; sets in lexicographic order, shape (b, k), values (b,)."""
+    ranks, tied = competition_ranks(values, least=least)
+    order = np.lexsort((np.arange(len(sets)), ranks))[:top]
+    rows = [Row(tuple(sets[i].tolist()), float(values[i]), int(ranks[i]), int(tied[i])) for i in order]
+    return Ranking(rows, True, "enumerated", 0.0, sets, values)
 
 
 def all_sets(wanted: Wanted) -> Ints:
@@ -52,3 +61,35 @@ def combinations(n: int, k: int) -> Ints:
         step = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
         sets = np.column_stack([sets[rows], last[rows] + 1 + step])
     return sets
+
+
+def percent_beaten(objective: Objective, wanted: Wanted, ranking: Ranking, *, least: bool, seed: int) -> float | None:
+    """Share of random combinations that the best one beats, in percent; None if there are none to compare with."""
+    values = ranking.values
+    if values is None:
+        if isinstance(objective, Lot):
+            return None
+        values = objective.values(draw_sets(wanted, RANDOM_SAMPLE, seed))
+    if not len(values):
+        return None
+    best = ranking.rows[0].value
+    beaten = values > best + TIE if least else values < best - TIE
+    return 100.0 * float(beaten.mean())
+
+
+def draw_sets(wanted: Wanted, count: int, seed: int) -> Ints:
+    """Up to `count` sets drawn evenly from those that are asked for, shape (b, k); fewer if quotas rule most out."""
+    rng = np.random.default_rng(seed)
+    free = np.setdiff1d(np.arange(wanted.n), wanted.fixed)
+    missing = wanted.k - len(wanted.fixed)
+    kept: list[Ints] = []
+    for _ in range(10):
+        drawn = free[rng.integers(0, len(free), (2 * count, missing))]
+        drawn = np.sort(drawn, axis=1)
+        drawn = drawn[(np.diff(drawn, axis=1) > 0).all(axis=1)]
+        fixed = np.repeat(np.array([wanted.fixed], dtype=np.int64), len(drawn), axis=0)
+        sets = np.concatenate([fixed, drawn], axis=1)
+        kept.append(sets[wanted.permits(sets)])
+        if sum(map(len, kept)) >= count:
+            break
+    return np.concatenate(kept)[:count]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from math import comb
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mslt_cli.search import Floats
 from mslt_cli.search.best import TIE
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.problem import Problem
 
-Floats = NDArray[np.float64]
 State = TypeVar("State")
 
 
@@ -30,7 +30,7 @@ class Growth(Protocol[State]):
         """The set and one more item."""
 
     def reach(self, state: State, first: int, missing: int) -> float:
-        """Upper bound on the value with `missing` more items, all at positions ≥ `first`; exact with none."""
+        """Upper bound on the value with `missing` more items, of the positions ≥ `first`; exact with none."""
 
 
 @dataclass
@@ -40,8 +40,7 @@ class PartialSet:
     problem: Problem
     chosen: tuple[int, ...]
     worth: float
-    before: PartialSet | None = None
-    """The set without its last item."""
+    before: PartialSet | None = None  # the set without its last item
 
     @cached_property
     def linear(self) -> Floats:
@@ -58,9 +57,8 @@ class SetGrowth:
     """Growth of what a problem makes of its sets."""
 
     def __init__(self, problem: Problem, floor: float = -np.inf) -> None:
-        """Sets below `floor` need no sharp bound: nobody will list them."""
         self.problem = problem
-        self.floor = floor
+        self.floor = floor  # sets below it need no sharp bound: nobody will list them
         self.sign = -1.0 if problem.cover_weight < 0 else 1.0
         self.largest_pair = problem.largest_pair
 
@@ -73,8 +71,6 @@ class SetGrowth:
         return PartialSet(self.problem, (*state.chosen, item), worth, state)
 
     def reach(self, state: PartialSet, first: int, missing: int) -> float:
-        if self.problem.wanted.n - first < missing:
-            return -np.inf
         if not missing:
             return state.worth
         pairs = comb(missing, 2) * self.largest_pair
@@ -105,47 +101,36 @@ class MinGrowth:
 
     def reach(self, state: tuple[float, Floats], first: int, missing: int) -> float:
         worth, nearest = state
-        later = nearest[first:]
-        if len(later) < missing:
-            return -np.inf
-        return min(worth, float(np.partition(later, len(later) - missing)[len(later) - missing])) if missing else worth
+        return min(worth, float(np.partition(nearest[first:], -missing)[-missing])) if missing else worth
 
 
 def sum_of_largest(values: Floats, count: int) -> float:
     """Sum of the `count` largest."""
-    return float(np.partition(values, len(values) - count)[len(values) - count :].sum()) if count else 0.0
+    return float(np.partition(values, -count)[-count:].sum()) if count else 0.0
 
 
 def first_in_order(
     growth: Growth[Any], wanted: Wanted, value: float, want: int, deadline: float | None = None
 ) -> list[tuple[int, ...]]:
-    """The lexicographically first `want` sets whose value is `value` to within a tie."""
-    listed: list[tuple[int, ...]] = []
+    """The lexicographically first `want` sets whose value is `value` to within a tie; fewer after the deadline."""
     fixed = sorted(wanted.fixed)
 
-    def visit(items: tuple[int, ...], state: Any, first: int) -> bool:
-        """Extend by positions ≥ first; False once there is enough, or the time is up."""
+    def sets_from(items: tuple[int, ...], state: Any, first: int) -> Iterator[tuple[int, ...]]:
+        """The sets that go on from these items by positions ≥ first."""
         missing = wanted.k - len(items)
-        if missing == 0:
+        if not missing:
             if abs(growth.reach(state, first, 0) - value) <= TIE:
-                listed.append(items)
-            return len(listed) < want
+                yield items
+            return
         due = [f for f in fixed if f >= first]  # fixed items that are still to come
-        stop = due[0] if due else wanted.n - 1
-        for item in range(first, stop + 1):
-            if len(due) - (item in fixed) > missing - 1:
-                continue
+        for item in range(first, min([*due[:1], wanted.n - missing]) + 1):
             grown = (*items, item)
-            if wanted.caps and not wanted.permits(np.array([grown]))[0]:
+            if len(due) - (item in fixed) >= missing or (wanted.caps and not wanted.permits(np.array([grown]))[0]):
                 continue
             if deadline is not None and time.monotonic() > deadline:
-                return False
+                return
             after = growth.add(state, item)
-            if growth.reach(after, item + 1, missing - 1) < value - TIE:
-                continue
-            if not visit(grown, after, item + 1):
-                return False
-        return True
+            if growth.reach(after, item + 1, missing - 1) >= value - TIE:
+                yield from sets_from(grown, after, item + 1)
 
-    visit((), growth.start(), 0)
-    return listed
+    return list(islice(sets_from((), growth.start(), 0), want))

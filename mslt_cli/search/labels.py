@@ -5,20 +5,17 @@ from collections import Counter
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mslt_cli.search.competition import Ranking, Row
+from mslt_cli.search import Ints
+from mslt_cli.search.best import Ranking, Row
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.in_order import first_in_order
-
-Ints = NDArray[np.int64]
 
 
 def rank_labels(label: Ints, wanted: Wanted, *, top: int, least: bool, deadline: float) -> Ranking:
     """List the sets of the best number of labels, then of the next, until there are `top`; labels of shape (n,).
 
-    Where the deadline (`time.monotonic()`) is passed, all better numbers are settled and the gap is from the number at
-    hand; there may be no row.
+    Past the deadline (`time.monotonic()`) the gap is from the number at hand, and there may be no row.
     """
     counts = None if wanted.caps else label_counts(label, wanted)
     growth = LabelGrowth(label, -1 if least else 1)
@@ -27,11 +24,11 @@ def rank_labels(label: Ints, wanted: Wanted, *, top: int, least: bool, deadline:
     for number in range(1, wanted.k + 1) if least else range(wanted.k, 0, -1):
         if len(rows) >= top:
             break
-        if counts is not None and counts.get(number, 0) == 0:
+        size = None if counts is None else counts.get(number, 0)
+        if size == 0:
             continue
         asked = top - len(rows)
         sets = first_in_order(growth, wanted, growth.sign * number, asked, deadline)
-        size = counts[number] if counts is not None else None
         rows += [Row(items, float(number), place, size) for items in sets]
         place += size if size is not None else len(sets)
         if len(sets) < asked and time.monotonic() > deadline:
@@ -53,8 +50,6 @@ class LabelGrowth:
         return state | {int(self.label[item])}
 
     def reach(self, state: frozenset[int], first: int, missing: int) -> float:
-        if len(self.label) - first < missing:
-            return -np.inf
         later = Counter(self.label[first:].tolist())
         room = sum(later.pop(label, 0) for label in state)
         if self.sign > 0:

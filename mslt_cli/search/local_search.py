@@ -3,14 +3,11 @@
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mslt_cli.search import Floats, Ints
 from mslt_cli.search.best import BestSets
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.problem import Problem
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def offer_good_sets(
@@ -64,9 +61,7 @@ def _with_each(problem: Problem, sets: Ints) -> Floats:
     """Worth of each set and one item more, −inf where that is not allowed. Shape (b, s) → (b, n)."""
     values = problem.with_each(sets)
     np.put_along_axis(values, sets, -np.inf, axis=1)
-    for cap in problem.wanted.caps:
-        held = (cap.labels[sets][:, :, None] == cap.labels[None, None, :]).sum(axis=1)  # (b, n)
-        values[held >= cap.most] = -np.inf
+    values[problem.wanted.full(sets, np.arange(problem.wanted.n))] = -np.inf
     return values
 
 

@@ -1,24 +1,19 @@
 """Exact searches for the sets whose smallest pair distance is largest (`--maximize min`), or smallest (`--least`).
 
-A set reaches the value v if all its pairs do, so it is a clique in the graph of the pairs ≥ v. Sets grow
-one item at a time, many at once; v rises with the sets found, and edges below it fall away.
+A set reaches the value v if it is a clique in the graph of the pairs ≥ v; v rises with the sets found.
 """
 
 import time
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mslt_cli.search.best import TIE, BestSets
+from mslt_cli.search import Floats, Ints
+from mslt_cli.search.best import TIE, BestSets, Ranking, Row
 from mslt_cli.search.branch_and_bound import SearchOutcome
-from mslt_cli.search.competition import Ranking, Row
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.in_order import MinGrowth, first_in_order
 from mslt_cli.search.objective import PairSum
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _CELLS = 400_000
 _CLOSED = -1.0  # a distance is never below 0; what may not be chosen is −inf
@@ -98,9 +93,7 @@ def _greedy(gain: Floats, wanted: Wanted, best: BestSets) -> None:
         while len(chosen) < wanted.k:
             reach = gain[chosen].min(axis=0)
             reach[chosen] = -np.inf
-            for cap in wanted.caps:
-                held = (cap.labels[chosen][:, None] == cap.labels[None, :]).sum(axis=0)
-                reach[held >= cap.most] = -np.inf
+            reach[wanted.full(np.array([chosen]), np.arange(wanted.n))[0]] = -np.inf
             step = int(reach.argmax())
             if reach[step] == -np.inf:
                 break
@@ -112,11 +105,10 @@ def _greedy(gain: Floats, wanted: Wanted, best: BestSets) -> None:
 
 def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float) -> Ranking:
     """The sets that hold a nearest pair, then those that hold a next nearest one, until there are `top`."""
-    kind = objective.kind
 
     def row(item: int) -> Floats:
         """Distances of a language from all, infinite where a quota forbids the pair."""
-        distance: Floats = objective.distance[kind[item]][kind]
+        distance: Floats = objective.distance[objective.kind[item]][objective.kind]
         distance[item] = np.inf
         for cap in wanted.caps:
             if cap.most == 1:
@@ -143,11 +135,7 @@ def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float
 
 
 class _NearestGrowth(MinGrowth):
-    """Minus the smallest pair distance of a set.
-
-    Attributes:
-        distances: all different pair distances that quotas allow, ascending.
-    """
+    """Minus the smallest pair distance of a set."""
 
     def __init__(self, n: int, row: Callable[[int], Floats]) -> None:
         super().__init__(n, row)
@@ -157,12 +145,10 @@ class _NearestGrowth(MinGrowth):
             later = row(item)[item + 1 :]
             self.nearest[item] = min(self.nearest[item + 1], float(later.min(initial=np.inf)))
             each.append(np.unique(later[np.isfinite(later)]))
-        self.distances = np.unique(np.concatenate(each))
+        self.distances = np.unique(np.concatenate(each))  # all that quotas allow, ascending
 
     def reach(self, state: tuple[float, Floats], first: int, missing: int) -> float:
         worth, nearest = state
-        if self.n - first < missing:
-            return -np.inf
         if missing:
             worth = min(worth, float(nearest[first:].min()))
         if missing > 1:

@@ -4,14 +4,11 @@ from dataclasses import dataclass
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mslt_cli.search import Floats, Ints
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Cover
 from mslt_cli.search.objective import Covering, ItemSum, Mixed, PairSum
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,19 +20,15 @@ class Problem:
     Attributes:
         wanted: size of a set, fixed items and quotas.
         amount: of each item, shape (n,).
-        distance: between classes, shape (c, c), symmetric, zero diagonal.
-        kind: class of each item, shape (n,).
-        pair_weight: what distances are multiplied by.
-        cover: what sets cover.
-        cover_weight: what its value is multiplied by.
+        pairs: distances of the items, and `pair_weight` what they are multiplied by.
+        cover: what sets cover, and `cover_weight` what its value is multiplied by.
         curvature: λ for which `λI − gains of pairs` is positive semidefinite on the plane Σx = k (0 for
             distances of unit vectors); None where it is not known.
     """
 
     wanted: Wanted
     amount: Floats | None = None
-    distance: Floats | None = None
-    kind: Ints | None = None
+    pairs: PairSum | None = None
     pair_weight: float = 1.0
     cover: Cover | None = None
     cover_weight: float = 1.0
@@ -46,8 +39,8 @@ class Problem:
         total = np.zeros(len(sets))
         if self.amount is not None:
             total += self.amount[sets].sum(axis=1)
-        if self.distance is not None and self.kind is not None:
-            total += self.pair_weight * PairSum(self.distance, self.kind).values(sets)
+        if self.pairs is not None:
+            total += self.pair_weight * self.pairs.values(sets)
         if self.cover is not None:
             total += self.cover_weight * (self.cover.values(sets) if sets.shape[1] else self.cover.floor)
         return total
@@ -57,11 +50,11 @@ class Problem:
         total: Floats = np.zeros((len(sets), self.wanted.n))
         if self.amount is not None:
             total += self.amount[sets].sum(axis=1)[:, None] + self.amount
-        if self.distance is not None and self.kind is not None:
-            added = np.zeros(total.shape)
+        if self.pairs is not None:
+            kind, added = self.pairs.kind, np.zeros(total.shape)
             for j in range(sets.shape[1]):
-                added += self.distance[self.kind[sets[:, j]]][:, self.kind]
-            total += self.pair_weight * (PairSum(self.distance, self.kind).values(sets)[:, None] + added)
+                added += self.pairs.distance[kind[sets[:, j]]][:, kind]
+            total += self.pair_weight * (self.pairs.values(sets)[:, None] + added)
         if self.cover is not None:
             total += self.cover_weight * self.cover.extended(sets)
         return total
@@ -69,10 +62,10 @@ class Problem:
     def linear(self, chosen: Ints, items: Ints) -> Floats:
         """What each item adds to a set by its amount and its distances, shapes (s,) and (c,) → (c,)."""
         total = np.zeros(len(items)) if self.amount is None else self.amount[items].copy()
-        if self.distance is not None and self.kind is not None:
-            own = self.kind[items]
-            for item in self.kind[chosen]:
-                total += self.pair_weight * self.distance[item, own]
+        if self.pairs is not None:
+            own = self.pairs.kind[items]
+            for kind in self.pairs.kind[chosen]:
+                total += self.pair_weight * self.pairs.distance[kind, own]
         return total
 
     def covered(self, chosen: Ints, items: Ints) -> Floats:
@@ -86,19 +79,19 @@ class Problem:
 
     def pair_gains(self, items: Ints, others: Ints) -> Floats:
         """What pairs of items add, shapes (c,) and (d,) → (c, d)."""
-        if self.distance is None or self.kind is None:
+        if self.pairs is None:
             return np.zeros((len(items), len(others)))
-        gains: Floats = self.distance[self.kind[items][:, None], self.kind[others]]
+        gains: Floats = self.pairs.distance[self.pairs.kind[items][:, None], self.pairs.kind[others]]
         gains *= self.pair_weight
         return gains
 
     @property
     def largest_pair(self) -> float:
         """No pair of items adds more."""
-        if self.distance is None:
+        if self.pairs is None:
             return 0.0
-        low, high = float(self.distance.min()), float(self.distance.max())
-        return max(self.pair_weight * low, self.pair_weight * high)
+        distance = self.pairs.distance
+        return max(self.pair_weight * float(distance.min()), self.pair_weight * float(distance.max()))
 
 
 def problem_of(objective: PairSum | ItemSum | Covering, wanted: Wanted, *, least: bool) -> Problem:
@@ -107,20 +100,13 @@ def problem_of(objective: PairSum | ItemSum | Covering, wanted: Wanted, *, least
     match objective:
         case PairSum():
             curvature = None if least else curvature_of(objective)
-            return Problem(
-                wanted, distance=objective.distance, kind=objective.kind, pair_weight=sign, curvature=curvature
-            )
+            return Problem(wanted, pairs=objective, pair_weight=sign, curvature=curvature)
         case ItemSum():
             return Problem(wanted, amount=sign * objective.amount)
         case Mixed():
-            return Problem(
-                wanted,
-                distance=objective.pairs.distance,
-                kind=objective.pairs.kind,
-                pair_weight=sign * (1 - objective.share) / max(1, comb(wanted.k, 2)),
-                cover=objective.cover,
-                cover_weight=sign * objective.share,
-            )
+            weight = sign * (1 - objective.share) / max(1, comb(wanted.k, 2))
+            cover, cover_weight = objective.cover, sign * objective.share
+            return Problem(wanted, pairs=objective.pairs, pair_weight=weight, cover=cover, cover_weight=cover_weight)
     return Problem(wanted, cover=objective, cover_weight=sign)
 
 

@@ -2,54 +2,38 @@
 
 import heapq
 import time
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from math import comb
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mslt_cli.search.best import TIE, BestSets
+from mslt_cli.search import Ints
+from mslt_cli.search.best import TIE, BestSets, Ranking, Row
 from mslt_cli.search.branch_and_bound import branch_and_bound
-from mslt_cli.search.classes import Classes
-from mslt_cli.search.competition import Ranking, Row
-from mslt_cli.search.constraints import Wanted
+from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, enumerate_all
 from mslt_cli.search.in_order import Growth, MinGrowth, SetGrowth, first_in_order
 from mslt_cli.search.labels import rank_labels
 from mslt_cli.search.local_search import offer_good_sets, random_set
-from mslt_cli.search.lot import Lot
 from mslt_cli.search.maximin import least_smallest, maximin
-from mslt_cli.search.objective import Covering, DistinctLabels, ItemSum, Objective, PairSum
+from mslt_cli.search.objective import Covering, DistinctLabels, ItemSum, Lot, Objective, PairSum
 from mslt_cli.search.problem import problem_of
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-GRACE_S = 2.0
-"""Seconds that a random order gets past the limit until a first combination keeps to the quotas."""
-
-TIES_LISTED_IN_S = 2.0
-"""Seconds for listing the first of more ties than are kept."""
-
-TIES_TO_COUNT = 5_000
-"""Class combinations kept at the cut; where more tie, `tied` is None."""
+GRACE_S = 2.0  # that a random order gets past the limit until a first combination keeps to the quotas
+TIES_LISTED_IN_S = 2.0  # for listing the first of more ties than are kept
+TIES_TO_COUNT = 5_000  # class combinations kept at the cut; where more tie, `tied` is None
 
 
 def rank(
     objective: Objective, wanted: Wanted, *, top: int = 10, least: bool = False, time_limit: float = 8.0
 ) -> Ranking:
-    """Rank the combinations that are asked for.
+    """The first `top` combinations, the lowest value first with `least`; no rows if none keeps to the quotas.
 
-    Args:
-        objective: what a set is worth.
-        wanted: size, fixed languages and quotas.
-        top: how many rows.
-        least: lowest value first.
-        time_limit: seconds after which the best found so far are returned, with the proven gap.
-
-    Returns:
-        The ranking; without rows if no combination keeps to the quotas.
+    After `time_limit` seconds the best found so far are returned, with the proven gap.
     """
     if wanted.total <= max(1, ENUMERATE_UP_TO):
         return enumerate_all(objective, wanted, top=top, least=least)
@@ -75,8 +59,8 @@ def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, l
         growth = MinGrowth(wanted.n, lambda i: objective.distance[objective.kind[i]][objective.kind])
     else:
         problem = problem_of(objective, wanted, least=least)
-        kind = classes.kind if isinstance(objective, PairSum) else problem.kind
-        items = replace(problem, wanted=classes.wanted, kind=kind)
+        pairs = replace(objective, kind=classes.kind) if isinstance(objective, PairSum) else problem.pairs
+        items = replace(problem, wanted=classes.wanted, pairs=pairs)
         offer_good_sets(items, best, deadline)
         best.sorted()  # raises the bar
         outcome = branch_and_bound(items, best, deadline)
@@ -143,3 +127,64 @@ def _any_set(objective: Objective, wanted: Wanted, bound: float) -> Ranking:
     value = float(objective.values(chosen[None])[0])
     row = Row(tuple(chosen.tolist()), value, 1, None)
     return Ranking([row], False, "bound", abs(bound - value) / max(abs(value), 1e-12))
+
+
+class Classes:
+    """Languages that no objective and no quota can tell apart, as items to search.
+
+    A class of m languages becomes up to k items, so that a set may hold several. A set of items stands for all
+    ways to fill the copies with languages, and only the sets that use the first copies count.
+
+    Attributes:
+        kind: what the objective sees of each item, shape (items,).
+        wanted: the sets of items to search.
+    """
+
+    def __init__(self, kind: Ints, wanted: Wanted) -> None:
+        """Classes of the n languages that `wanted` is about; `kind` has shape (n,)."""
+        keys = np.column_stack([kind, *(cap.labels for cap in wanted.caps)])
+        own = np.full(len(kind), -1)
+        own[list(wanted.fixed)] = np.arange(len(wanted.fixed))  # a fixed language is a class of its own
+        _, first, index = np.unique(np.column_stack([keys, own]), axis=0, return_index=True, return_inverse=True)
+        index = index.ravel()
+        order = np.argsort(index, kind="stable")
+        bounds = np.searchsorted(index[order], np.arange(len(first) + 1))
+        self.members = [order[bounds[c] : bounds[c + 1]].tolist() for c in range(len(first))]
+        held = np.minimum([len(m) for m in self.members], wanted.k)
+        self.class_of = np.repeat(np.arange(len(first)), held)
+        self.copy = np.arange(len(self.class_of)) - np.repeat(np.cumsum(held) - held, held)
+        self.kind: Ints = kind[first][self.class_of]
+        fixed = tuple(int(np.searchsorted(self.class_of, index[f])) for f in wanted.fixed)
+        caps = tuple(Caps(cap.labels[first][self.class_of], cap.most) for cap in wanted.caps)
+        self.wanted = Wanted(len(self.kind), wanted.k, fixed, caps)
+
+    def count(self, items: tuple[int, ...]) -> int:
+        """How many language sets a set of items stands for; 0 unless it uses the first copies."""
+        chosen = Counter(int(self.class_of[i]) for i in items)
+        if any(int(self.copy[i]) >= chosen[int(self.class_of[i])] for i in items):
+            return 0
+        ways = 1
+        for c, size in chosen.items():
+            ways *= comb(len(self.members[c]), size)
+        return ways
+
+    def expand(self, items: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """The language sets in lexicographic order, lazily."""
+        slots = [(self.members[c], size) for c, size in Counter(int(self.class_of[i]) for i in items).items()]
+        start = tuple(tuple(range(size)) for _, size in slots)
+
+        def languages(state: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
+            return tuple(sorted(m[j] for (m, _), picks in zip(slots, state, strict=True) for j in picks))
+
+        heap, seen = [(languages(start), start)], {start}
+        while heap:
+            smallest, state = heapq.heappop(heap)
+            yield smallest
+            for s, (members, _) in enumerate(slots):
+                for j, pick in enumerate(state[s]):
+                    if pick + 1 < len(members) and pick + 1 not in state[s]:
+                        picks = (*state[s][:j], pick + 1, *state[s][j + 1 :])
+                        after = (*state[:s], picks, *state[s + 1 :])
+                        if after not in seen:  # one pick later is a later set, so the heap keeps the order
+                            seen.add(after)
+                            heapq.heappush(heap, (languages(after), after))

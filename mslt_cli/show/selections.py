@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mslt_cli.reports.cells import Cell, Column, plural
 from mslt_cli.search.covers import Coverage
-from mslt_cli.search.random_sets import RANDOM_SAMPLE
+from mslt_cli.search.exhaustive import RANDOM_SAMPLE
 from mslt_cli.selection import MOSTLY_IMPUTED, Result, Selection, Toward
 from mslt_cli.show.rows import Output, show, show_rows
 from mslt_cli.show.terminal import print_lines

@@ -6,8 +6,7 @@ import numpy as np
 
 from mslt_cli.search import branch_and_bound, in_order, labels, local_search, maximin, ranking
 from mslt_cli.search.constraints import Caps, Wanted
-from mslt_cli.search.lot import Lot
-from mslt_cli.search.objective import DistinctLabels, ItemSum, PairSum
+from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, PairSum
 from mslt_cli.search.problem import problem_of
 
 

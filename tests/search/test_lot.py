@@ -6,7 +6,7 @@ import pytest
 
 from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.exhaustive import combinations
-from mslt_cli.search.lot import Lot, number_of, set_number
+from mslt_cli.search.objective import Lot, number_of, set_number
 from mslt_cli.search.ranking import enumerate_all, rank
 
 

@@ -3,8 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from mslt_cli.search.lot import Lot, number_of, set_number
-from mslt_cli.search.objective import DistinctLabels, ItemSum, PairSum
+from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, PairSum, number_of, set_number
 
 
 @pytest.fixture

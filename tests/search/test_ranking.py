@@ -5,10 +5,9 @@ import pytest
 from instances import distances, instance, unit
 
 from mslt_cli.search import branch_and_bound, ranking
-from mslt_cli.search.competition import competition_ranks
+from mslt_cli.search.best import competition_ranks
 from mslt_cli.search.constraints import Wanted
-from mslt_cli.search.lot import Lot
-from mslt_cli.search.objective import DistinctLabels, ItemSum, PairSum
+from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, PairSum
 from mslt_cli.search.ranking import rank
 
 

@@ -12,8 +12,7 @@ from mslt_cli.criteria.typology import diversity
 from mslt_cli.search import branch_and_bound, ranking
 from mslt_cli.search.best import BestSets
 from mslt_cli.search.constraints import Caps, Wanted
-from mslt_cli.search.lot import Lot
-from mslt_cli.search.objective import DistinctLabels, ItemSum, PairSum
+from mslt_cli.search.objective import DistinctLabels, ItemSum, Lot, PairSum
 from mslt_cli.search.ranking import enumerate_all, rank
 
 
