@@ -17,7 +17,7 @@ import numpy as np
 from mslt_cli.errors import DataError
 from mslt_cli.evaluation.likelihood import Text, common_length, log_likelihoods
 from mslt_cli.evaluation.reading import Reading
-from mslt_cli.models.batching import batch_tokens, compute_batches, inference, length_batches
+from mslt_cli.models.batching import batch_tokens, compute_batches, inference
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.loading import quiet
 from mslt_cli.progress import SILENT, Step
@@ -182,13 +182,12 @@ def generate(
     decoder.network.eval()
     prompts = [text.ids for texts in items for text in texts]
     lengths = [len(prompt) + new_tokens for prompt in prompts]
-    batches = compute_batches(
-        length_batches(lengths, batch_tokens(decoder.device)),
-        lambda batch: _continue(speaker, [prompts[i] for i in batch], new_tokens),
-        lengths,
-    )
+
+    def write(batch: list[int]) -> list[list[int]]:
+        return _continue(speaker, [prompts[i] for i in batch], new_tokens)
+
     written = [""] * len(prompts)
-    for batch, continued in batches:
+    for batch, continued in compute_batches(write, lengths, batch_tokens(decoder.device)):
         for i, ids in zip(batch, continued, strict=True):
             end = ids.index(decoder.eos_id) if decoder.eos_id in ids else len(ids)
             written[i] = speaker.tokenizer.decode(ids[:end])

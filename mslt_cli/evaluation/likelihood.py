@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from mslt_cli.errors import ModelError
-from mslt_cli.models.batching import NOT_FINITE, batch_tokens, compute_batches, inference, length_batches
+from mslt_cli.models.batching import NOT_FINITE, batch_tokens, compute_batches, inference
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.progress import SILENT, Step
 
@@ -101,7 +102,12 @@ def log_likelihoods(
     budget = batch_tokens(decoder.device)
     # A scored position weighs as many tokens as its scores take room.
     weight = budget * decoder.vocabulary / MOST_SCORES.get(decoder.device.type, MOST_SCORES["cpu"])
-    batches: list[list[int]] = []
+
+    def score(group: list[int], batch: list[int]) -> list[dict[Text, float]]:
+        with inference(decoder.device, precision):
+            return _score_items(decoder, [trees[group[j]] for j in batch])
+
+    scores: list[list[float]] = [[] for _ in items]
     for shared in (False, True):
         group = [i for i, tree in enumerate(trees) if bool(tree.common.ids) == shared]
         sizes = []
@@ -109,17 +115,10 @@ def log_likelihoods(
             scored = max(len(text.ids) - text.start for text in items[i])
             # Branches are rows of their own in the second pass: their tokens count as well.
             sizes.append(math.ceil(max(trees[i].tokens, scored * weight)) * len(trees[i].branches))
-        batches += [[group[j] for j in batch] for batch in length_batches(sizes, budget)]
-
-    def score(batch: list[int]) -> list[dict[Text, float]]:
-        with inference(decoder.device, precision):
-            return _score_items(decoder, [trees[i] for i in batch])
-
-    scores: list[list[float]] = [[] for _ in items]
-    for batch, values in compute_batches(batches, score, [tree.tokens for tree in trees]):
-        for i, by_text in zip(batch, values, strict=True):
-            scores[i] = [by_text[text] for text in items[i]]
-        step.advance(len(batch))
+        for batch, values in compute_batches(partial(score, group), [trees[i].tokens for i in group], budget, sizes):
+            for j, by_text in zip(batch, values, strict=True):
+                scores[group[j]] = [by_text[text] for text in items[group[j]]]
+            step.advance(len(batch))
     return scores
 
 

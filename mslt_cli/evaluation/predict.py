@@ -7,7 +7,7 @@ import numpy as np
 from mslt_cli.data.encoding import Encoded
 from mslt_cli.data.examples import collate, labelled_examples
 from mslt_cli.errors import ModelError
-from mslt_cli.models.batching import NOT_FINITE, batch_tokens, compute_batches, inference, length_batches
+from mslt_cli.models.batching import NOT_FINITE, batch_tokens, compute_batches, inference
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.progress import SILENT, Step
 
@@ -56,8 +56,7 @@ def predict(
     begins = np.zeros(len(lengths), bool)
     begins[encoded.first_segments()] = True
     most = GPU_BATCH_TOKENS if classifier.device.type == "cuda" else batch_tokens(classifier.device)
-    batches = compute_batches(length_batches(lengths, most), best_labels, lengths)
-    for segments, best in batches:
+    for segments, best in compute_batches(best_labels, lengths, most):
         for i, s in enumerate(segments):
             row = int(encoded.row[s])
             if words is None:

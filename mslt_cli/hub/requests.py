@@ -98,6 +98,12 @@ class RemoteFile:
     checksum: str
     """SHA-256 (64 hex digits) of large files, git's SHA-1 of the blob (40 hex digits) of the others."""
 
+    def __post_init__(self) -> None:
+        """Raises: ValueError: what the network or the cache holds is no path, size or checksum."""
+        texts = isinstance(self.path, str) and isinstance(self.checksum, str) and CHECKSUM.fullmatch(self.checksum)
+        if not (texts and isinstance(self.size_bytes, int) and self.size_bytes >= 0):
+            raise ValueError
+
     def hash_copy(self, path: Path) -> str:
         """The checksum of a file on this machine, of the kind that the hub states for this one."""
         from huggingface_hub.utils.sha import git_hash
@@ -114,10 +120,7 @@ class UnreachableError(FetchError):
 
 
 class PassingError(Exception):
-    """One request failed in a way that may be gone at the next try; users do not see this error.
-
-    `wait_s` is how long the hub asks to wait, if it does; after `tries` such failures in a row we give up.
-    """
+    """A request failed, and may not at the next try; the hub may ask to wait, and `tries` in a row are enough."""
 
     def __init__(self, reason: str, wait_s: float | None = None, *, tries: int = TRIES) -> None:
         self.reason, self.wait_s, self.tries = reason, wait_s, tries
@@ -188,7 +191,7 @@ class Hub:
                     advance(position - most)
                     most = position
 
-        self._persist(append, f"{file.path} of the {self.repository}", partial=partial, size_bytes=file.size_bytes)
+        self._persist(append, f"{file.path} of the {self.repository}", partial=partial, total=file.size_bytes)
 
     def _append(self, commit: str, file: RemoteFile, partial: Path) -> Iterator[int]:
         """Append to `partial` what one request brings, none if all is there; yield its size as it grows."""
@@ -226,7 +229,6 @@ class Hub:
 
     def _ask(self, url: str, what: str, tries: int = TRIES) -> tuple[Any, str | None]:
         """The JSON of an answer, `what` as errors name it, and the address of the next page if there is one."""
-
         self.require_network(what)
 
         def read() -> tuple[Any, str | None]:
@@ -237,26 +239,17 @@ class Hub:
                 return response.json(), response.links.get("next", {}).get("url")
 
         try:
-            return self._persist(read, what, tries=tries)
+            return self._persist(read, what, tries)
         except ValueError as error:
             raise self._not_a_hub("it sends something that is not JSON") from error
 
     def _persist(
-        self,
-        attempt: Callable[[], Outcome],
-        what: str,
-        *,
-        tries: int = TRIES,
-        partial: Path | None = None,
-        size_bytes: int = 0,
+        self, attempt: Callable[[], Outcome], what: str, tries: int = TRIES, partial: Path | None = None, total: int = 0
     ) -> Outcome:
-        """Return the outcome of an attempt, repeated until `tries` in a row leave no more of `size_bytes` in `partial`.
-
-        `what` is the subject of the error if they do.
-        """
+        """The outcome of an attempt, repeated until `tries` in a row leave no more of `total` bytes in `partial`."""
 
         def measure() -> int:
-            return partial.stat().st_size if partial is not None and partial.exists() else 0
+            return partial.stat().st_size if partial and partial.exists() else 0
 
         failures, waited_s, most = 0, 0.0, measure()
         while True:
@@ -270,24 +263,19 @@ class Hub:
                 waited_s += pause_s
                 if failures >= min(tries, trouble.tries) or waited_s > MAX_WAIT_S:
                     first = "Wait that long" if trouble.wait_s else "Check the connection, or wait a while"
-                    so_far = f"{size / 1e6:,.1f} of {size_bytes / 1e6:,.1f} MB"
+                    so_far = f"{size / 1e6:,.1f} of {total / 1e6:,.1f} MB"
                     state = f"stopped at {so_far} (it will go on from there)" if size else "is not in the cache"
                     advice = f"{first}; then {self.run} again"
                     raise UnreachableError(f"{what} {state}", trouble.reason, advice) from trouble
                 if trouble.wait_s or failures == 1:
-                    reason = f"{trouble.reason[0].upper()}{trouble.reason[1:]}"
-                    self.progress.note(f"{reason}; {'waiting' if trouble.wait_s else 'trying again'}.")
+                    note = f"{trouble.reason}; {'waiting' if trouble.wait_s else 'trying again'}."
+                    self.progress.note(note[0].upper() + note[1:])
                 if self.stop.wait(pause_s):
                     raise StoppedError from trouble
 
     @contextmanager
     def _get(self, url: str, offset: int = 0) -> Iterator[httpx2.Response]:
-        """Make one request, for the bytes from `offset` on, and yield the answer with its body unread.
-
-        Raises:
-            PassingError: there is no answer, its body breaks off, or it may be another next time.
-            FetchError: the request cannot be made, or what answers is not a hub.
-        """
+        """Make one request, for the bytes from `offset` on, and yield the answer with its body unread."""
         import httpx2
         from huggingface_hub import get_session
 
@@ -384,10 +372,11 @@ class Hub:
             "Check HF_ENDPOINT, and whether a proxy or a login page stands between."
         )
 
-    def _read_entry(self, entry: dict[str, Any]) -> RemoteFile:
+    def _read_entry(self, entry: Any) -> RemoteFile:
         stated = entry["lfs"] if isinstance(entry.get("lfs"), dict) else entry
-        path, size, checksum = entry.get("path"), stated.get("size"), stated.get("oid")
-        if not (isinstance(path, str) and isinstance(size, int) and size >= 0 and CHECKSUM.fullmatch(str(checksum))):
-            raise self._not_a_hub("it lists a file without path, size or checksum")
-        self.repository.check_path(path)
-        return RemoteFile(path, size, str(checksum))
+        try:
+            file = RemoteFile(entry.get("path"), stated.get("size"), stated.get("oid"))
+        except ValueError:
+            raise self._not_a_hub("it lists a file without path, size or checksum") from None
+        self.repository.check_path(file.path)
+        return file

@@ -28,12 +28,7 @@ class Snapshot:
 
     The hub is asked what a branch stands for. What it answered last holds offline, and when it does not answer. The
     list of files of a commit is kept too (in `mslt/listings` of HF_HOME), so that the hub is asked nothing about a
-    commit whose files are all in the cache.
-
-    Args:
-        progress: is told about waits, and about the bytes as they arrive.
-        workers: files in transfer at once.
-        again: the command line that the user should run again if this fails.
+    commit whose files are all in the cache. `workers` files are in transfer at once; `again` is as in `Hub`.
 
     Raises:
         FetchError: the repository or revision cannot be had, or lists a path that leads out of the cache.

@@ -69,7 +69,7 @@ MODELS: dict[str, KnownModel] = {
 
 
 def resolve_head(model: str, kind: str, wanted: Head) -> Head:
-    """The state that classifies a sentence in a kind of task, with "auto" replaced by what the model was made for."""
+    """The state that classifies a sentence, with "auto" replaced by what the model was made for; "auto" for words."""
     if kind == "token-classification":
         return "auto"
     if wanted != "auto":

@@ -46,12 +46,7 @@ class Adapter:
 
 
 def add_adapter(network: Any, adapter: Adapter, folder: Path) -> Any:
-    """Put an adapter beside the weights of a model; it alone is trained, in float32.
-
-    Raises:
-        MissingPackageError: peft is not installed.
-        ModelError: the model in `folder` has no such layers.
-    """
+    """Put an adapter beside a model's weights; it alone is trained, in float32. Raises: ModelError: no such layers."""
     with needs("Training an adapter", "peft", "train"):
         import peft
     config = peft.LoraConfig(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,32 +22,25 @@ def batch_tokens(device: torch.device) -> int:
     return BATCH_TOKENS.get(device.type, BATCH_TOKENS["cpu"])
 
 
-def length_batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Put texts of like length together, longest first, ties in the order of the texts; yield their positions.
-
-    A batch has at most `most` tokens once all of it is padded to its longest; a longer text is a batch of its own.
-    """
-    batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > most:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
-
-
 def compute_batches(
-    batches: Iterable[list[int]], compute: Callable[[list[int]], Result], lengths: Sequence[int]
+    compute: Callable[[list[int]], Result], lengths: Sequence[int], most: int, sizes: Sequence[float] | None = None
 ) -> Iterator[tuple[list[int], Result]]:
-    """Compute batch after batch, as `length_batches` yields them; one that does not fit into memory is halved.
+    """Compute texts in batches of like size, largest first, ties in their order; yield their positions and the result.
 
-    Raises:
-        ModelError: a single text does not fit into memory.
+    A batch has at most `most` tokens once all of it is padded to its largest text; a larger text is a batch of its
+    own, and a batch that does not fit into memory is halved. `sizes` are in tokens; None = the lengths. Raises
+    ModelError where a single text does not fit into memory.
     """
     import torch
 
-    waiting = [*batches][::-1]
+    sizes = lengths if sizes is None else sizes
+    batches: list[list[int]] = []
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        if batches and (len(batches[-1]) + 1) * sizes[batches[-1][0]] <= most:
+            batches[-1].append(i)
+        else:
+            batches.append([i])
+    waiting = batches[::-1]
     while waiting:
         batch = waiting.pop()
         try:

@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from mslt_cli.errors import ModelError
-from mslt_cli.models import Head, resolve_head
+from mslt_cli.models import Head
 from mslt_cli.models.folder import MEAN_HEAD
 from mslt_cli.models.learner import Learner
 from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, quiet
 
-Unit = Literal["words", "cls", "mean"]
-"""What is classified: every token; the first one, as the model's own class for it does; the mean over all tokens."""
-SUFFIXES = {"words": "ForTokenClassification", "cls": "ForSequenceClassification"}
-"""Of the names of transformers' classes that have such a head."""
+SUFFIXES = {"auto": "ForTokenClassification", "cls": "ForSequenceClassification"}
+"""Of the names of transformers' classes that have such a head; "auto" is that of words."""
 
 
 @dataclass(kw_only=True)
@@ -22,7 +20,6 @@ class Classifier(Learner):
     """A model with a head, and what its training starts from."""
 
     trains_vocabulary: ClassVar[bool] = True
-    head: Unit
     labels: tuple[str, ...]
     pretrained: dict[str, Any] | None = None
     """Copies of all pretrained parameters, on the CPU; None before the first `restart`."""
@@ -110,20 +107,12 @@ class Classifier(Learner):
         copy_tokenizer(tokenizer_folder, folder)
 
 
-def choose_head(model: str, kind: str, wanted: Head) -> Unit:
-    """What the head for a kind of task classifies, as `resolve_head` says."""
-    head = resolve_head(model, kind, wanted)
-    return "words" if head == "auto" else head
-
-
 def load_classifier(
-    folder: Path, head: Unit, labels: Sequence[str], *, device: str | None = None, compiled: bool = False
+    folder: Path, head: Head, labels: Sequence[str], *, device: str | None = None, compiled: bool = False
 ) -> Classifier:
     """Load a pretrained encoder in float32 and put a new head on it; call `restart` before training.
 
-    Raises:
-        MissingPackageError: torch or transformers is not installed.
-        ModelError: the folder, its weights or the device cannot be used, or it has no such head.
+    The head is what `resolve_head` gives. Raises ModelError where the model cannot be used, or can have no such head.
     """
     import torch
 
@@ -139,38 +128,35 @@ def load_classifier(
         network, new = load_network(folder, auto_class, dtype=torch.float32, device=where, labels=labels)
     if compiled:
         network.compile(dynamic=True)
-    return Classifier(network=network, device=where, head_parameters=tuple(new), head=head, labels=tuple(labels))
+    return Classifier(network=network, device=where, head_parameters=tuple(new), labels=tuple(labels))
 
 
 def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str | None = None) -> Classifier:
     """Load a model that was trained for a kind of task: one that `Classifier.save` wrote, or any of transformers' own.
 
-    Its labels have to be `labels`, in any order and case.
-
-    Raises:
-        MissingPackageError: torch or transformers is not installed.
-        ModelError: the folder cannot be used, or what it holds has no head for such a task or other labels.
+    Its labels have to be `labels`, in any order and case. Raises ModelError where they are not, where it has no head
+    for such a task, or where the folder or the device cannot be used.
     """
     import torch
 
     files, where = check_loadable(folder, device)
-    head: Unit = "words" if kind == "token-classification" else "cls"
     if (folder / MEAN_HEAD).is_file():
         from mslt_cli.models.mean_pooled import MeanPooled
 
-        head = "mean"
         encoder, _ = load_network(folder, "AutoModel", dtype=torch.float32, device=where)
         network: Any = MeanPooled.load(folder, encoder).to(where)
         theirs = network.labels
     else:
-        if not any(str(name).endswith(SUFFIXES[head]) for name in files.config.get("architectures") or ()):
-            what = f"{folder} was not trained to classify {'words' if head == 'words' else 'sentences'}"
+        words = kind == "token-classification"
+        suffix = SUFFIXES["auto" if words else "cls"]
+        if not any(str(name).endswith(suffix) for name in files.config.get("architectures") or ()):
+            what = f"{folder} was not trained to classify {'words' if words else 'sentences'}"
             raise ModelError(f"{what}: it has no head. Train it first: `mslt train`.")
-        network, _ = load_network(folder, f"AutoModel{SUFFIXES[head]}", dtype=torch.float32, device=where)
+        network, _ = load_network(folder, f"AutoModel{suffix}", dtype=torch.float32, device=where)
         theirs = [str(network.config.id2label[i]) for i in range(network.config.num_labels)]
     ours = {label.casefold(): label for label in labels}
     folded = [label.casefold() for label in theirs]
     if sorted(folded) != sorted(ours):
         what = f"{folder} knows the labels {', '.join(theirs)}, and the task has {', '.join(labels)}"
         raise ModelError(f"{what}: they have to be the same. Name them in the model's config.json (id2label).")
-    return Classifier(network=network, device=where, head=head, labels=tuple(ours[label] for label in folded))
+    return Classifier(network=network, device=where, labels=tuple(ours[label] for label in folded))

@@ -119,16 +119,11 @@ def load_decoder(
     """Load a language model, with a new adapter beside its weights or without one; call `restart` before training.
 
     Args:
-        folder: a model's, see `check_model_folder`.
-        adapter: its own `four_bit` counts then.
-        four_bit: whether the weights are held in 4 bits (NF4).
-        precision: fp32 or bf16: of the weights that are not, and of what is computed; "stored" = as the file has them.
-        device: as torch writes it; None = the GPU if there is one.
+        four_bit: whether the weights are held in 4 bits (NF4); with an adapter its own `four_bit` counts.
+        precision: fp32 or bf16: of the other weights, and of what is computed; "stored" = as the file has them.
 
-    Raises:
-        MissingPackageError: torch, transformers, peft or bitsandbytes is not installed.
-        ModelError: the folder, its weights or the device cannot be used, it is no decoder, or it has no layers that
-            the adapter could be put beside.
+    Raises ModelError where the model or the device cannot be used, or has no layers for the adapter, and
+    MissingPackageError without torch, transformers, peft or bitsandbytes.
     """
     files, where = check_loadable(folder, device)
     require_decoder(files)
@@ -138,8 +133,7 @@ def load_decoder(
     dtype: Any = {"bf16": torch.bfloat16, "fp32": torch.float32, "stored": "auto"}[precision]
     with without_hub_kernels():
         quantization = _quantize_to_four_bits(where, dtype) if four_bit else None
-    auto_class = "AutoModelForCausalLM"
-    network, _ = load_network(folder, auto_class, dtype=dtype, device=where, quantization=quantization)
+    network, _ = load_network(folder, "AutoModelForCausalLM", dtype=dtype, device=where, quantization=quantization)
     for module in network.modules():
         # On some CPUs the first inference in 4 bits would pack the weights for products in bfloat16 that have no
         # gradient, and a training after it would go wrong without a word.
@@ -202,17 +196,14 @@ def find_eos_id(files: ModelFiles) -> int | None:
 
 def max_tokens(files: ModelFiles) -> int | None:
     """The longest text that a model was made for, in tokens; None where its config states no number."""
-    for name in POSITIONS:
-        if isinstance(value := files.config.get(name), int) and value > 0:
-            return value
-    return None
+    stated = map(files.config.get, POSITIONS)
+    return next((value for value in stated if isinstance(value, int) and value > 0), None)
 
 
 def write_merged(folder: Path, base: Path, adapter: Adapter, adapter_folder: Path) -> None:
-    """Write the model in `base` with its adapter merged into the weights, which needs neither peft nor this program.
+    """Write the model in `base` with the adapter of `Decoder.save` merged into its weights, to be used without peft.
 
-    The weights are those that were published, not their rounding to 4 bits. `adapter_folder` is what `Decoder.save`
-    wrote. Raises ModelError where either folder cannot be used.
+    The weights are those that were published, not their rounding to 4 bits.
     """
     decoder = load_decoder(base, adapter=replace(adapter, four_bit=False), precision="stored", device="cpu")
     decoder.load(adapter_folder)

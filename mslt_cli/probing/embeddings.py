@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, ModelError, UsageError
-from mslt_cli.models.batching import batch_tokens, compute_batches, inference, length_batches
+from mslt_cli.models.batching import batch_tokens, compute_batches, inference
 from mslt_cli.models.tokenizer import glues_words
 from mslt_cli.progress import QUIET, Progress, Step
 
@@ -142,8 +142,8 @@ def embedding_batches(
         return pooled
 
     lengths = [len(ids) for ids, _ in encoded]
-    batches = length_batches(lengths, options.batch_tokens or batch_tokens(model.device))
-    for places, pooled in compute_batches(batches, embed, lengths):
+    most = options.batch_tokens or batch_tokens(model.device)
+    for places, pooled in compute_batches(embed, lengths, most):
         for layer, rows in pooled.items():
             if len(bad := np.flatnonzero(~np.isfinite(rows).all(axis=1))):
                 raise ModelError(

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mslt_cli.data.encoding import Encoded, RowEncoder
 from mslt_cli.data.prepared import Record, load, require_record
+from mslt_cli.models import resolve_head
 from mslt_cli.models.adapter import Adapter
-from mslt_cli.models.classifier import Classifier, choose_head, load_classifier, load_trained
+from mslt_cli.models.classifier import Classifier, load_classifier, load_trained
 from mslt_cli.models.decoder import Decoder, find_eos_id, load_decoder, max_tokens
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import tokenizer_sha256
@@ -71,7 +72,7 @@ class Session:
         """The model with a head for the task, or a decoder with an adapter; to be restarted before each training."""
         if settings.adapter is not None:
             return self.decoder(settings.adapter, settings.precision)
-        head, folder = choose_head(self.model.name, task.kind, settings.head), self.model.folder
+        head, folder = resolve_head(self.model.name, task.kind, settings.head), self.model.folder
         load = partial(load_classifier, folder, head, task.labels, device=self.device, compiled=settings.compile)
         return cast(Classifier, self._load((head, task.labels, settings.compile), load))
 

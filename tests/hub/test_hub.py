@@ -319,9 +319,11 @@ def test_a_list_of_files_that_was_tampered_with_in_the_cache_is_refused_too(hub,
     kept.write_text(json.dumps([["../../../x", 4, "0" * 40]]))
     (refused,) = client.run(hub, ["download", [*XNLI, commit], ["../../../x"]])
     assert refused["error"].startswith("'../../../x' of the data set facebook/xnli is not a path that mslt accepts")
-    kept.write_text("{")
-    (mended,) = client.run(hub, ["files", [*XNLI, commit]])
-    assert [file["path"] for file in mended["value"]] == ["good.txt"]
+    rows = [7, 4, "0" * 40], [None, 4, "0" * 40], ["a", "4", "0" * 40], ["a", 4, "../x"], ["a", 4, 7], "abc", 7
+    for damaged in ("{", "7", *(json.dumps([row]) for row in rows)):
+        kept.write_text(damaged)
+        (mended,) = client.run(hub, ["files", [*XNLI, commit]])
+        assert [file["path"] for file in mended["value"]] == ["good.txt"]
 
 
 def test_names_and_revisions_that_can_not_be_are_refused_unasked(hub, client):
