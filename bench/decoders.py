@@ -158,7 +158,7 @@ def _ours(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     from mslt_cli.data.examples import next_token_examples
     from mslt_cli.models.adapter import Adapter
     from mslt_cli.models.decoder import load_decoder
-    from mslt_cli.models.tokenizer import read_tokenizer
+    from mslt_cli.models.folder import read_tokenizer
     from mslt_cli.tasks import find_task
     from mslt_cli.training.loop import Training
     from mslt_cli.training.settings import override, preset
@@ -234,7 +234,7 @@ def _asked(scoring: str, *, plain: bool) -> Any:
         from mslt_cli.evaluation.choices import Speaker, answer, numbered_texts, text_of_parts
         from mslt_cli.evaluation.reading import Reading
         from mslt_cli.models.decoder import load_decoder
-        from mslt_cli.models.tokenizer import read_tokenizer
+        from mslt_cli.models.folder import read_tokenizer
         from mslt_cli.tasks import find_task
         from mslt_cli.tasks.prompts import choice_prompt, choice_texts
 

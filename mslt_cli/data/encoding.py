@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mslt_cli.data.prepared import Record
 from mslt_cli.errors import FetchError, UsageError
 from mslt_cli.files import cache_home, new_file
-from mslt_cli.models.tokenizer import glues_words
+from mslt_cli.models.folder import glues_words
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.prompts import Spacing, instruction_prompt
 from mslt_cli.tasks.task import Task

@@ -28,10 +28,8 @@ class Snapshot:
 
     The hub is asked what a branch stands for. What it answered last holds offline, and when it does not answer. The
     list of files of a commit is kept too (in `mslt/listings` of HF_HOME), so that the hub is asked nothing about a
-    commit whose files are all in the cache. `workers` files are in transfer at once; `again` is as in `Hub`.
-
-    Raises:
-        FetchError: the repository or revision cannot be had, or lists a path that leads out of the cache.
+    commit whose files are all in the cache. `workers` files are in transfer at once; `again` is as in `Hub`. Raises
+    FetchError where the repository or revision cannot be had, or lists a path that leads out of the cache.
     """
 
     def __init__(
@@ -52,10 +50,8 @@ class Snapshot:
         """Bring files into the hub cache and return where they lie, by path, in the order of `paths`.
 
         Every file is hashed, at each call: before a new one can be seen in the cache, and to replace a damaged one.
-        Whatever ends the process, the next call goes on with the bytes that have arrived.
-
-        Raises:
-            FetchError: a file does not exist, cannot be had, or arrives damaged; or the cache cannot be written.
+        Whatever ends the process, the next call goes on with the bytes that have arrived. Raises FetchError where a
+        file does not exist, cannot be had, or arrives damaged, or the cache cannot be written.
         """
         for path in paths:
             if path not in self.files:
@@ -134,8 +130,8 @@ class Snapshot:
                 if digest != file.checksum:
                     partial.unlink()
                     kind = "SHA-256" if len(file.checksum) == 64 else "git SHA-1"
-                    stated = file.checksum
-                    raise self._hub.damaged(file, f"its {kind} is {digest[:12]}…, and the hub states {stated[:12]}…")
+                    how = f"its {kind} is {digest[:12]}…, and the hub states {file.checksum[:12]}…"
+                    raise self._hub.damaged(file, how)
                 with partial.open("rb") as written:
                     os.fsync(written.fileno())
                 os.replace(partial, blob)

@@ -17,9 +17,8 @@ from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.measuring.sentence_vectors import count_layers
 from mslt_cli.models.find import Model
-from mslt_cli.models.folder import tokenizer_sha256, weights_sha256
+from mslt_cli.models.folder import glues_words, read_tokenizer, tokenizer_sha256, unknown_id, weights_sha256
 from mslt_cli.models.loading import load_encoder
-from mslt_cli.models.tokenizer import glues_words, read_tokenizer, unknown_id
 from mslt_cli.probing.embeddings import EmbeddingOptions, embedding_batches, mean_embeddings
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.store.db import Store

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import MODELS
 from mslt_cli.models.adapter import ADAPTER, Adapter, add_adapter
-from mslt_cli.models.folder import ModelFiles
+from mslt_cli.models.folder import ModelFiles, read_tokenizer
 from mslt_cli.models.learner import Learner
 from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, quiet, without_hub_kernels
-from mslt_cli.models.tokenizer import read_tokenizer
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.files import cache_home, new_folder, recall, remember
 from mslt_cli.hub.requests import Repository
 from mslt_cli.hub.snapshot import Snapshot
-from mslt_cli.models import MODELS
+from mslt_cli.models import MODELS, KnownModel
 from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files
 from mslt_cli.progress import QUIET, Progress
 
@@ -55,9 +55,8 @@ def fetch_model(
     is_path = name.startswith((".", "/", "~")) or Path(name).is_dir()
     if row is None and "/" not in name and not is_path:
         raise UnknownNameError("model", name, [*MODELS, "org/name of the hub", "./folder"])
-    known_as = row.name if row is not None else name
-    repo_id = row.repo_id if row is not None else None if is_path else name
-    if repo_id is None:
+    model = row or KnownModel(name, summary="", repo_id=None if is_path else name)
+    if model.repo_id is None:
         if revision is not None:
             raise UsageError("--revision is for models on the hub, and this one is not from there. Leave it out.")
         folder, version = Path(name).expanduser(), ""
@@ -69,15 +68,15 @@ def fetch_model(
             if force or not folder.exists():
                 with new_folder(folder, replace=force) as part:
                     build_e5_small(part, progress=progress)
-        return Model(known_as, check_model_folder(folder, tokenizer_only=tokenizer_only), version)
+        return Model(model.name, check_model_folder(folder, tokenizer_only=tokenizer_only), version)
 
     # The commit of the first fetch is kept, so that a model stays the same until the user says otherwise.
     commits = cache_home() / "models" / "revisions.json"
-    wanted = revision or (row.revision if row is not None else None) or recall(commits, repo_id) or "main"
-    repository = Repository("model", repo_id, wanted)
-    snapshot = Snapshot(repository, progress=progress, workers=workers, again=f"mslt fetch model {known_as}")
-    chosen = choose_files(list(snapshot.files), tokenizer_only=tokenizer_only, name=repo_id)
+    wanted = revision or model.revision or recall(commits, model.repo_id) or "main"
+    repository = Repository("model", model.repo_id, wanted)
+    snapshot = Snapshot(repository, progress=progress, workers=workers, again=f"mslt fetch model {model.name}")
+    chosen = choose_files(list(snapshot.files), tokenizer_only=tokenizer_only, name=model.repo_id)
     files = snapshot.download(chosen)
     checked = check_model_folder(files[chosen[0]].parent, tokenizer_only=tokenizer_only)
-    remember(commits, repo_id, snapshot.commit)
-    return Model(known_as, checked, snapshot.commit)
+    remember(commits, model.repo_id, snapshot.commit)
+    return Model(model.name, checked, snapshot.commit)

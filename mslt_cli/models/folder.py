@@ -1,7 +1,9 @@
-"""What a model's folder must hold before anything of it is loaded, and which files of a hub repository make one.
+"""What a model's folder must hold before its weights are loaded, its tokenizer, and which files of the hub make one.
 
 Safetensors and JSON only: nothing that is unpickled, and no code that comes with a model.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
@@ -10,10 +12,13 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mslt_cli.errors import ModelError
+from mslt_cli.errors import ModelError, needs
 from mslt_cli.files import cache_home, recall, remember, sha256_of
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
@@ -51,8 +56,8 @@ class ModelFiles:
 def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFiles:
     """Check that a folder holds a model that can be loaded safely; reads JSON and the headers of the weights.
 
-    With `tokenizer_only` the weights may be absent, and are not looked at. Raises ModelError where something is missing,
-    damaged, pickled, or needs code of its own; it says which, and what to do.
+    With `tokenizer_only` the weights may be absent, and are not looked at. Raises ModelError where something is
+    missing, damaged, pickled, or needs code of its own; it says which, and what to do.
     """
     if not folder.is_dir():
         raise ModelError(f"{folder} is a file, not a model's folder." if folder.exists() else f"There is no {folder}.")
@@ -115,6 +120,35 @@ def weights_checksum(folder: Path) -> str:
         checksum = weights_sha256(folder)
         remember(notes, key, checksum)
     return checksum
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Read a model's tokenizer; it neither cuts nor pads. Raises: ModelError: the file is damaged."""
+    with needs("Reading text with a tokenizer", "tokenizers", "offline"):
+        from tokenizers import Tokenizer
+    path = folder / TOKENIZER
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises Exception itself
+        raise ModelError(f"{path} is not a tokenizer ({str(error)[:80]}). Fetch it again.") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def glues_words(tokenizer: Tokenizer) -> bool:
+    """Whether words given one by one come out as one (byte-level tokenizers, as BLOOM's): then blanks join them."""
+    ids = tokenizer.encode(["a", "b"], is_pretokenized=True, add_special_tokens=False).ids
+    return tokenizer.decode(ids).strip() == "ab"
+
+
+def unknown_id(tokenizer: Tokenizer) -> int | None:
+    """The id that stands for what the vocabulary cannot spell; None where there is none (byte-level ones)."""
+    model = json.loads(tokenizer.to_str())["model"]
+    if model.get("unk_id") is not None:
+        return int(model["unk_id"])
+    token = model.get("unk_token")
+    return tokenizer.token_to_id(token) if token else None
 
 
 def _combined_sha256(paths: Sequence[Path]) -> str:

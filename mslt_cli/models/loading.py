@@ -90,11 +90,8 @@ def load_network(
         labels: of a new head; none = as the config has them.
         quantization: arguments of `from_pretrained` that hold the weights in fewer bits, and place them.
 
-    Returns:
-        The model, and the names of the parameters of its new head.
-
-    Raises:
-        ModelError: it cannot be loaded, does not fit into memory, or lacks weights besides a new head's.
+    Returns the model, and the names of the parameters of its new head. Raises ModelError where it cannot be loaded,
+    does not fit into memory, or lacks weights besides a new head's.
     """
     import torch
     import transformers

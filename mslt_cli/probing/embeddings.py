@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, ModelError, UsageError
 from mslt_cli.models.batching import batch_tokens, compute_batches, inference
-from mslt_cli.models.tokenizer import glues_words
+from mslt_cli.models.folder import glues_words
 from mslt_cli.progress import QUIET, Progress, Step
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from mslt_cli.models.adapter import Adapter
 from mslt_cli.models.classifier import Classifier, load_classifier, load_trained
 from mslt_cli.models.decoder import Decoder, find_eos_id, load_decoder, max_tokens
 from mslt_cli.models.find import Model
-from mslt_cli.models.folder import tokenizer_sha256
-from mslt_cli.models.tokenizer import read_tokenizer
+from mslt_cli.models.folder import read_tokenizer, tokenizer_sha256
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.settings import Settings

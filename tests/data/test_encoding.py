@@ -7,7 +7,7 @@ import pytest
 from mslt_cli.data.encoding import RowEncoder
 from mslt_cli.data.prepared import Record
 from mslt_cli.errors import UsageError
-from mslt_cli.models.tokenizer import read_tokenizer
+from mslt_cli.models.folder import read_tokenizer
 from mslt_cli.tasks import find_task
 
 tokenizers = pytest.importorskip("tokenizers")

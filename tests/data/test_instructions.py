@@ -7,7 +7,7 @@ import pytest
 from mslt_cli.data.encoding import RowEncoder
 from mslt_cli.data.examples import IGNORED, collate, next_token_examples
 from mslt_cli.data.prepared import Record
-from mslt_cli.models.tokenizer import read_tokenizer
+from mslt_cli.models.folder import read_tokenizer
 from mslt_cli.tasks import find_task
 from mslt_cli.tasks.prompts import instruction_prompt
 

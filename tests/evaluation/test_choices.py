@@ -17,7 +17,7 @@ from mslt_cli.evaluation.choices import (
 from mslt_cli.evaluation.likelihood import Text, log_likelihoods
 from mslt_cli.evaluation.reading import Reading
 from mslt_cli.models.decoder import load_decoder
-from mslt_cli.models.tokenizer import read_tokenizer
+from mslt_cli.models.folder import read_tokenizer
 from mslt_cli.runs.answering import bias_tables
 from mslt_cli.tasks import find_task
 from mslt_cli.tasks.prompts import choice_prompt

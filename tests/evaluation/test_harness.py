@@ -28,7 +28,7 @@ def test_texts_scores_and_answers_are_the_harness_s_item_by_item(name, bloom):
     from mslt_cli.evaluation.choices import Speaker, answer
     from mslt_cli.evaluation.reading import Reading
     from mslt_cli.models.decoder import load_decoder
-    from mslt_cli.models.tokenizer import read_tokenizer
+    from mslt_cli.models.folder import read_tokenizer
 
     task, rows = rows_of(name)
     code = name.split("_")[1]

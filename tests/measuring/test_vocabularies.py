@@ -7,7 +7,7 @@ from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import ModelError
 from mslt_cli.measuring.per_language import count_tokens, fetch_vocabularies
 from mslt_cli.models.find import fetch_model
-from mslt_cli.models.tokenizer import read_tokenizer, unknown_id
+from mslt_cli.models.folder import read_tokenizer, unknown_id
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import read_vocabularies, vocabulary_sets
 from mslt_cli.tasks import find_task
