@@ -42,7 +42,7 @@ def metric_value(sums: NDArray[Any]) -> Floats:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MetricValue:
     """A metric, 0..1, with the ends of its 95 % interval."""
 
     metric: str
@@ -52,7 +52,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Score(Estimate):
+class Score(MetricValue):
     """A metric on one target."""
 
     counts: dict[str, int]
@@ -62,7 +62,7 @@ class Score(Estimate):
 
 
 @dataclass(frozen=True)
-class Macro(Estimate):
+class Macro(MetricValue):
     """The unweighted mean of a metric over targets."""
 
     targets: int

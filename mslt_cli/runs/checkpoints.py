@@ -16,7 +16,7 @@ KEPT = 2
 TENSORS, VALUES = "state.safetensors", "state.json"
 
 
-def save(directory: Path, tensors: dict[str, Any], values: dict[str, Any]) -> None:
+def save_checkpoint(directory: Path, tensors: dict[str, Any], values: dict[str, Any]) -> None:
     """Write a training's state, and drop all but the newest two; the values are JSON, with "step".
 
     Raises: RunError: it cannot be written; the earlier ones stay.
@@ -36,7 +36,7 @@ def last_step(directory: Path) -> int:
     return max((int(path.name) for path in _checkpoints(directory)), default=0)
 
 
-def load(directory: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def load_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The newest state that can be read; None if there is none."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -134,7 +134,7 @@ class Work:
             world=self.world,
             progress=self.progress,
         )
-        saved = checkpoints.load(self.directory)
+        saved = checkpoints.load_checkpoint(self.directory)
         if saved is not None:
             training.resume(*saved)
             self.progress.note(f"{spec.title} goes on after step {training.step:,} of {training.total:,}")
@@ -243,7 +243,7 @@ class Work:
 
     def _save_checkpoint(self, training: Training) -> None:
         try:
-            checkpoints.save(self.directory, *training.state())
+            checkpoints.save_checkpoint(self.directory, *training.state())
         except RunError as error:  # a full disk may be emptied before the training ends
             kept = checkpoints.last_step(self.directory)
             self.progress.note(
