@@ -3,16 +3,19 @@
 
 import ast
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from pathlib import PurePath
 
 import polars as pl
 
 from mslt_cli.data.archives import DataFile
-from mslt_cli.data.formats import read_rows
-from mslt_cli.errors import DataError
+from mslt_cli.data.formats import AGAIN, read_rows
+from mslt_cli.errors import DataError, MsltError
 from mslt_cli.tasks.task import RowError, Task
 
 USUAL: dict[str, tuple[str, ...]] = {
@@ -25,9 +28,15 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 """Usual names of columns; a task's own names come first."""
 
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+"""A name of a label that is a number."""
+LETTER = r"^\(?([A-Za-z])[.):]?$"
+"""An answer that is the letter of its choice: B, b, (b), B."""
 MISSING_LABELS = ("", "-1")
 """How data sets mark a row without a label."""
 MOST_CHOICES = 100
+OUTSIDE = "O"
+"""The label of words outside of all entities, the most frequent one of its task."""
 TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)  # a column without any value is Null
 
 
@@ -39,14 +48,49 @@ def spellings(task: Task, column: str) -> tuple[str, ...]:
 
 def languages_in(task: Task, rows: pl.DataFrame) -> list[str] | None:
     """The languages (ISO 639-3) that a column of the rows names; None if no column does."""
-    if (column := _language_column(task, rows)) is None:
+    if (column := _stated(rows, task.language_column)) is None:
         return None
-    there = set(column.unique())
-    return [iso for iso, codes in task.languages.items() if there & {iso, *codes}]
+    there = set(_languages(task, column))
+    return [iso for iso in task.languages if iso in there]
 
 
-def _language_column(task: Task, rows: pl.DataFrame) -> pl.Series | None:
-    return next((rows[name] for name in task.language_column if rows.schema.get(name) == pl.String), None)
+def rows_of_split(task: Task, rows: pl.DataFrame, split: str, origin: str) -> pl.DataFrame:
+    """The rows of one split, by the column that the task names for it; all if it names none.
+
+    Raises:
+        DataError: the column is not there, or empty.
+    """
+    if not task.split_column:
+        return rows
+    if (column := _stated(rows, (task.split_column,))) is None:
+        there = ", ".join(rows.columns).replace(AGAIN, "")
+        raise DataError(f"{origin} has no column {task.split_column} that names splits of {task.name}; it has {there}.")
+    return rows.filter((_splits(task, column) == split).fill_null(False))
+
+
+def _splits(task: Task, column: pl.Series) -> pl.Series:
+    """The task's split that each spelling means; null = none."""
+    meanings = {word.casefold(): split for split in task.splits for word in task.spellings_of(split)}
+    return column.str.to_lowercase().replace_strict(meanings, default=None, return_dtype=pl.String)
+
+
+def _stated(rows: pl.DataFrame, names: Iterable[str]) -> pl.Series | None:
+    """The first of some columns that holds text, without blanks around it; null where it is empty."""
+    for name in names:
+        if isinstance(rows.schema.get(name), TEXT_TYPES):
+            text = rows[name].cast(pl.String).str.strip_chars()
+            if (text != "").any():
+                return text.replace("", None)
+    return None
+
+
+def _languages(task: Task, column: pl.Series) -> pl.Series:
+    """The task's language (ISO 639-3) that each spelling means; null = none."""
+    meanings: dict[str, str] = {}
+    for spelling in column.drop_nulls().unique():
+        with suppress(MsltError):  # no language, or none of the task's
+            meanings[spelling] = task.language(spelling)
+    return column.replace_strict(meanings, default=None, return_dtype=pl.String)
 
 
 def read_file(task: Task, file: DataFile) -> pl.DataFrame:
@@ -57,21 +101,38 @@ def read_file(task: Task, file: DataFile) -> pl.DataFrame:
 
 
 def to_one_frame(
-    task: Task, files: Iterable[DataFile], language: str, read: Callable[[DataFile], pl.DataFrame]
+    task: Task,
+    files: Iterable[DataFile],
+    place: tuple[str, str],
+    read: Callable[[DataFile], pl.DataFrame],
+    notes: list[str],
+    *,
+    published: bool = False,
 ) -> pl.DataFrame:
-    """The rows of a language in some files, in the task's columns, one file after the other."""
-    frames = [to_columns(task, read(file), file.name, language) for file in files]
+    """The rows of a language and split in some files, in the task's columns, one file after the other."""
+    frames = [to_columns(task, read(file), file.name, *place, notes, published=published) for file in files]
     if len(frames) > 1 and all(frame["id"].to_list() == [str(i) for i in range(frame.height)] for frame in frames):
         # Row numbers of several files (shards) go on from one to the next.
         return pl.concat(frames).with_columns(pl.int_range(pl.len()).cast(pl.String).alias("id"))
     return pl.concat(frames)
 
 
-def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl.DataFrame:
+def to_columns(
+    task: Task,
+    rows: pl.DataFrame,
+    origin: str,
+    language: str,
+    split: str,
+    notes: list[str],
+    *,
+    published: bool = False,
+) -> pl.DataFrame:
     """The rows of a file (`origin`, for messages) in one language (ISO 639-3), in the columns of the task's kind.
 
-    A column of the rows may say which language each is in. `id` is text, and the row's number from 0 if the data have
-    none. Texts and labels are null only if a repair of the task drops such rows.
+    Columns of the rows may say which language and split each is in. Pairs with an empty side are read only if the data
+    are `published`, so that nobody could put them right. `id` is text, and the row's number from 0 if the data have
+    none. Texts and labels are null only if a repair of the task drops such rows. What the user should know of how the
+    rows were read is added to the notes.
 
     Raises:
         DataError: there are no rows, a column is missing, a label is unknown or out of range, a value is missing or of
@@ -80,13 +141,21 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
     if not rows.height:
         raise DataError(f"{origin} has no rows.")
     numbers = pl.int_range(1, rows.height + 1, eager=True)
-    if (column := _language_column(task, rows)) is not None:
-        mine = column.is_in([language, *task.languages[language]]).fill_null(False)
+    mine = pl.repeat(True, rows.height, eager=True)
+    by_split = (task.split_column or "split",) if task.split_column or len(task.splits) > 1 else ()
+    for names, means, wanted, place in (
+        (task.language_column, _languages, language, f"in {task.code(language)}"),
+        (by_split, _splits, split, f"of {split}"),
+    ):
+        if (column := _stated(rows, names)) is None or (meanings := means(task, column)).is_null().all():
+            continue
+        notes += _left_out(origin, column, meanings, f"{column.name} of {task.name}")
+        mine &= (meanings == wanted).fill_null(False)
         if not mine.any():
-            others = sorted(map(str, column.drop_nulls().unique()))
-            raise DataError(f"{origin} has no rows in {task.code(language)}; it has {', '.join(others[:20])}.")
-        rows, numbers = rows.filter(mine), numbers.filter(mine)
-    raw = _RawRows(task, origin, rows, numbers)
+            others = sorted(column.drop_nulls().unique())
+            raise DataError(f"{origin} has no rows {place}; it has {', '.join(others[:20])}.")
+    rows, numbers = rows.filter(mine), numbers.filter(mine)
+    raw = _RawRows(task, origin, rows, numbers, notes, published)
     if task.parse is not None:
         try:
             raw = replace(raw, rows=task.parse(rows))
@@ -100,10 +169,24 @@ def to_columns(task: Task, rows: pl.DataFrame, origin: str, language: str) -> pl
         if not frame.height:
             raise DataError(f"{origin} has no words: they are withheld, or it is empty.")
     elif task.kind == "multiple-choice":
-        choices, label = frame["choices"].list.len(), frame["label"]
-        is_choice = (choices > 1) & (label < choices)
-        raw.require(is_choice, lambda row: f"has {choices[row]} choices, and the label {label[row] + task.first_label}")
+        choices, given = frame["choices"].list.len(), raw.find("label")
+        assert given is not None  # else the frame would have no label
+        is_choice = (choices > 1) & (frame["label"] < choices)
+        raw.require(is_choice, lambda row: f"has {choices[row]} choices, and the label {given[row]}")
     return frame
+
+
+def _left_out(origin: str, column: pl.Series, meanings: pl.Series, what: str) -> list[str]:
+    """A note on the rows whose value in a column means nothing, if there are any: how many, with examples."""
+    if not len(rows := meanings.is_null().arg_true()):
+        return []
+    counts = Counter("nothing" if value is None else value for value in column.gather(rows))
+    examples = ", ".join(f"{value} ({number:,})" for value, number in counts.most_common(5))
+    more = ", …" if len(counts) > 5 else ""
+    return [
+        f"{origin}: {len(rows):,} rows are left out, the first of them row {rows[0] + 1}, for {column.name} names no "
+        f"{what} there: {examples}{more}."
+    ]
 
 
 def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -124,10 +207,14 @@ class _RawRows:
     origin: str
     rows: pl.DataFrame
     numbers: pl.Series
+    notes: list[str]
+    published: bool
 
     def find(self, name: str) -> pl.Series | None:
         for spelling in spellings(self.task, name):
             if spelling in self.rows.columns:
+                if spelling + AGAIN in self.rows.columns:
+                    raise DataError(f"{self.origin} has two columns called {spelling}. Rename or remove one.")
                 return self.rows[spelling]
         if name == "choices" and self.task.choices and {*self.task.choices} <= {*self.rows.columns}:
             texts = [_texts(self, choice, self.rows[choice]) for choice in self.task.choices]
@@ -141,7 +228,8 @@ class _RawRows:
             return CONVERTERS[kind](self, name, given).alias(name)
         if kind.endswith("?"):
             return pl.Series(name, [None] * self.rows.height, dtype=pl.String)
-        places = f"looked for {', '.join(spellings(self.task, name))}; it has {', '.join(self.rows.columns)}"
+        there = ", ".join(self.rows.columns).replace(AGAIN, "")
+        places = f"looked for {', '.join(spellings(self.task, name))}; it has {there}"
         raise DataError(f"{self.origin} has no column for {name} of {self.task.name} ({places}).")
 
     def require(self, is_right: pl.Series, wrong: Callable[[int], str]) -> None:
@@ -156,8 +244,26 @@ class _RawRows:
         first, labels = self.task.first_label, self.task.labels
         if not labels:
             return f"has the label {given!r}, which is the number of no choice"
-        has = f"{self.task.name} has {', '.join(labels)} ({first} to {first + len(labels) - 1})"
-        return f"has the label {given!r}; {has}"
+        numbers = "" if self.named_numbers else f" ({first} to {first + len(labels) - 1})"
+        return f"has the label {given!r}; {self.task.name} has {', '.join(labels)}{numbers}"
+
+    @cached_property
+    def names(self) -> dict[str, int]:
+        """The position of each label, from 0, by its name and its other spellings."""
+        places = {name: i for i, name in enumerate(self.task.labels)}
+        return places | {spelling: places[name] for spelling, name in self.task.label_spellings.items()}
+
+    @cached_property
+    def named_numbers(self) -> dict[float, int]:
+        """Those of the names that are numbers. If there are any, a number is such a name, and no position."""
+        return {float(name): place for name, place in self.names.items() if NUMBER.fullmatch(name)}
+
+    def note_numbers(self) -> None:
+        """Say which labels numbers were taken for."""
+        if self.task.labels and not self.named_numbers:
+            taken = ", ".join(f"{i} = {name}" for i, name in enumerate(self.task.labels, self.task.first_label))
+            kind = PurePath(self.origin.lower().removesuffix(".gz")).suffix
+            self.notes.append(f"{self.task.name}: labels in {kind} files are numbers without names, taken as {taken}.")
 
     def require_type(self, column: pl.Series, is_right: bool, wanted: str) -> None:
         if not is_right:
@@ -183,8 +289,13 @@ def _texts(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     texts = column.cast(pl.String)
     if raw.task.column_kinds.get(name) != "text?":
         raw.require_value(name, texts.is_not_null())
+        if name == "text_pair" and not raw.published and not any(r.drops_incomplete for r in raw.task.repairs):
+            raw.require(texts.str.strip_chars() != "", lambda _: f"has an empty {name} ({column.name}): half a pair")
         if (texts.fill_null("").str.strip_chars() == "").all() and name != "output":
             raise DataError(f"Column {column.name} of {raw.origin} is empty in every row.")
+    elif name == "text_pair" and 0 < (missing := int((texts.fill_null("").str.strip_chars() == "").sum())) < len(texts):
+        singles = f"{missing:,} of {len(texts):,} rows have no {column.name} and are read as single texts"
+        raw.notes.append(f"{raw.origin}: {singles}. If all are pairs, name the column: columns.text_pair.")
     return texts
 
 
@@ -198,7 +309,7 @@ def _text_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
 def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     if isinstance(column.dtype, TEXT_TYPES):
         column = column.cast(pl.String)
-    numbers = column.to_frame().select(_label_number(raw, column, column.dtype, pl.col(column.name))).to_series()
+    numbers = column.to_frame().select(_label_number(raw, column, column, pl.col(column.name))).to_series()
     unknown = numbers.is_null()
     if raw.task.drops_incomplete:
         unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
@@ -210,9 +321,18 @@ def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     lists = _lists(raw, column, spaced=True)
     raw.require_type(lists, lists.dtype == pl.List, "lists of labels")
     raw.require_value(name, lists.is_not_null())
-    numbers = lists.list.eval(_label_number(raw, lists, lists.explode().dtype, pl.element()))
+    values = lists.explode(empty_as_null=False, keep_nulls=False)
+    numbers = lists.list.eval(_label_number(raw, lists, values, pl.element()))
     has_unknown = numbers.list.contains(None, nulls_equal=True)
     raw.require(~has_unknown, lambda row: raw.unknown_label(lists[row].filter(numbers[row].is_null())[0]))
+    if OUTSIDE in raw.names and not (values.dtype == pl.String and values.is_in(list(raw.names)).any()):
+        counts = Counter(raw.task.labels[i] for i in numbers.explode(empty_as_null=False, keep_nulls=False))
+        (most, number), *_ = counts.most_common(1) or [(OUTSIDE, 0)]
+        if number > counts[OUTSIDE]:
+            raw.notes.append(
+                f"{raw.origin}: the numbers of its labels seem to be in another order than those of {raw.task.name}: "
+                f"{most} ({number:,}) would be more frequent than {OUTSIDE} ({counts[OUTSIDE]:,}). Write names instead."
+            )
     return numbers
 
 
@@ -226,19 +346,40 @@ CONVERTERS: dict[str, Callable[[_RawRows, str, pl.Series], pl.Series]] = {
 """By the kinds of COLUMNS."""
 
 
-def _label_number(raw: _RawRows, column: pl.Series, dtype: Any, given: pl.Expr) -> pl.Expr:
-    """The position of a label from 0, null if there is no such label: names are looked up, numbers shifted."""
+def _label_number(raw: _RawRows, column: pl.Series, values: pl.Series, given: pl.Expr) -> pl.Expr:
+    """The position of a label from 0, null if there is no such label: names are looked up, numbers shifted.
+
+    `values` are the single values of the column, all rows together.
+    """
     first, number_of_labels = raw.task.first_label, len(raw.task.labels) or MOST_CHOICES
-    if dtype == pl.String:
-        places = {str(first + i): i for i in range(number_of_labels)}  # in text files numbers are text
-        places |= {name: i for i, name in enumerate(raw.task.labels)}  # names come before numbers
-        places |= {spelling: places[name] for spelling, name in raw.task.label_spellings.items()}
-        return given.str.strip_chars().replace_strict(places, default=None, return_dtype=pl.Int32)
-    raw.require_type(column, dtype.is_float() or dtype.is_integer(), "labels")
-    if dtype.is_float():  # whole numbers beside missing ones, as pandas has them
+    if values.dtype == pl.String:
+        values, given = values.str.strip_chars(), given.str.strip_chars()
+        places = dict(raw.names)
+        if not raw.named_numbers:  # in text files numbers are text
+            numbers = {f"{first + i}{end}": i for i in range(number_of_labels) for end in ("", ".0")}
+            places = numbers | places
+            if values.is_in(list(numbers.keys() - raw.names.keys())).any():
+                raw.note_numbers()
+        if not raw.task.labels and values.drop_nulls().str.contains(LETTER).all():
+            places, given = {chr(ord("a") + i): i for i in range(26)}, given.str.extract(LETTER).str.to_lowercase()
+        named = given.replace_strict(places, default=None, return_dtype=pl.Int32)
+        if not raw.named_numbers:
+            return named
+        return pl.coalesce(named, _named_number(raw, given))
+    raw.require_type(column, values.dtype.is_float() or values.dtype.is_integer(), "labels")
+    if raw.named_numbers:
+        return _named_number(raw, given)
+    raw.note_numbers()
+    if values.dtype.is_float():  # whole numbers beside missing ones, as pandas has them
         given = pl.when(given == given.floor()).then(given)
     number = given.cast(pl.Int64, strict=False) - first
     return pl.when(number.is_between(0, number_of_labels - 1)).then(number).cast(pl.Int32)
+
+
+def _named_number(raw: _RawRows, given: pl.Expr) -> pl.Expr:
+    """The position of the label that is called by a number: 1, 1.0 and "1" are one."""
+    numbers = given.cast(pl.Float64, strict=False)
+    return numbers.replace_strict(raw.named_numbers, default=None, return_dtype=pl.Int32)
 
 
 def _lists(raw: _RawRows, column: pl.Series, *, spaced: bool) -> pl.Series:

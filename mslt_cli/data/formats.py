@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -22,6 +23,8 @@ JSON_KINDS = {bool: "true or false", int: "a number", float: "a number", str: "t
 TEXT, TEXTS = pl.String(), pl.List(pl.String())
 """Types of columns."""
 CONLLU_FIELDS = 10
+AGAIN = "\0"
+"""Ends the name of a column whose name an earlier one has already: no text of ours holds it."""
 
 
 def read_rows(file: DataFile, table: TableFormat | None = None, *, tagged: Collection[str] = ()) -> pl.DataFrame:
@@ -69,16 +72,46 @@ def read_text(file: DataFile) -> str:
 
 
 def read_parquet(file: DataFile) -> pl.DataFrame:
-    """Read a parquet file as it is."""
+    """Read a parquet file. Numbers of labels become names if its metadata name them, as `datasets` writes them."""
     data = file.read()
     if data[:4] != b"PAR1" or data[-4:] != b"PAR1":
         what = "truncated" if data[:4] == b"PAR1" else "not a parquet file, whatever its name says"
         raise DataError(f"{file.name} is {what}. Get it again.")
     try:
-        return pl.read_parquet(io.BytesIO(data))
+        rows, about = pl.read_parquet(io.BytesIO(data)), pl.read_parquet_metadata(io.BytesIO(data))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).split("\n")[0][:120]
         raise DataError(f"{file.name} is a damaged parquet file ({reason}). Get it again.") from error
+    features: dict[str, Any] = {}
+    with suppress(ValueError, KeyError, TypeError):
+        features = dict(json.loads(about["huggingface"])["info"]["features"])
+    for column, feature in features.items():
+        if column in rows.columns and (names := _class_names(feature)):
+            rows = rows.with_columns(_name_labels(file, rows[column], names))
+    return rows
+
+
+def _class_names(feature: Any) -> list[str] | None:
+    """The names of a ClassLabel of `datasets`, or of a list of such labels, in the order of their numbers."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return _class_names(feature[0])
+    if not isinstance(feature, dict):
+        return None
+    return feature.get("names") if feature.get("_type") == "ClassLabel" else _class_names(feature.get("feature"))
+
+
+def _name_labels(file: DataFile, column: pl.Series, names: list[str]) -> pl.Series:
+    """Numbers from 0, or lists of them, as names; -1 is a label that is missing."""
+    is_list = column.dtype == pl.List
+    numbers = column.explode(empty_as_null=False, keep_nulls=False) if is_list else column
+    if not numbers.dtype.is_integer():
+        return column
+    if len(wrong := numbers.filter(~numbers.is_between(-1, len(names) - 1))):
+        known = f"names only 0 to {len(names) - 1}"
+        raise DataError(f"{file.name} has the number {wrong[0]} for {column.name}, and {known}.")
+    name = pl.element() if is_list else pl.col(column.name)
+    name = name.replace_strict(dict(enumerate(names)), default=None, return_dtype=TEXT)
+    return column.to_frame().select(pl.col(column.name).list.eval(name) if is_list else name).to_series()
 
 
 def read_json(file: DataFile) -> pl.DataFrame:
@@ -110,7 +143,8 @@ def _json_values(file: DataFile) -> Iterator[tuple[str, object]]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line, parse_constant=lambda _: None)  # NaN, as Python writes what is missing
+            # NaN is what Python writes for a missing value.
+            value = json.loads(line, parse_constant=lambda _: None, object_pairs_hook=_object)
         except json.JSONDecodeError as error:
             raise DataError(f"Line {before + error.lineno} of {file.name} is not JSON ({error.msg}).") from error
         except RecursionError:
@@ -119,6 +153,14 @@ def _json_values(file: DataFile) -> Iterator[tuple[str, object]]:
             yield from ((f"Row {number}", row) for number, row in enumerate(value, start=1))
         else:
             yield f"Line {before + 1}", value
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object; a name that it has twice is marked."""
+    fields: dict[str, object] = {}
+    for name, value in pairs:
+        fields[name + AGAIN if name in fields else name] = value
+    return fields
 
 
 def read_conllu(file: DataFile) -> pl.DataFrame:
@@ -197,11 +239,12 @@ def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> p
         rows.pop()
     first = rows.pop(0)[1] if table.header and rows else []
     header = list(table.columns) or [cell.strip() for cell in first]
+    header = [name + AGAIN if name in header[:i] else name for i, name in enumerate(header)]
     if len(header) > 1:  # of a single column, an empty line is a row
         rows = [(number, row) for number, row in rows if row != [""]]
     for number, row in rows:
         if len(row) != len(header):
-            expected = f"{len(header)} are expected ({', '.join(header)})"
+            expected = f"{len(header)} are expected ({', '.join(header).replace(AGAIN, '')})"
             raise DataError(f"Line {number} of {file.name} has {len(row)} fields where {expected}.")
     columns = {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, TEXT))

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mslt_cli.data.archives import DataFile, files_in
-from mslt_cli.data.columns import languages_in, read_file, to_one_frame
+from mslt_cli.data.columns import languages_in, read_file, rows_of_split, to_one_frame
 from mslt_cli.data.formats import READABLE, is_readable
 from mslt_cli.errors import DataError
 from mslt_cli.files import sha256_of
@@ -43,6 +43,7 @@ class FromFolder:
         self, task: Task, path: Path | None, languages: Sequence[str] = (), splits: Sequence[str] = ()
     ) -> None:
         self.task, self.place = task, "the data set" if path is None else str(path)
+        self.notes: list[str] = []
         given = f"--from {path}" if path is not None else f"{task.file}: {task.folder}"
         path = path if path is not None else Path(task.folder)
         if not path.exists():
@@ -79,8 +80,9 @@ class FromFolder:
         return bool(self._holding(language, split))
 
     def rows(self, language: str, split: str) -> Rows:
-        read = partial(read_file, self.task) if self.find(language, split) else self._read
-        return to_one_frame(self.task, self._holding(language, split), language, read)
+        of_one = self.find(language, split) and not self.task.split_column
+        read = partial(read_file, self.task) if of_one else self._read
+        return to_one_frame(self.task, self._holding(language, split), (language, split), read, self.notes)
 
     def about(self, language: str, split: str) -> dict[str, Any]:
         files = [{"path": f.name, "sha256": self._sha256(f.path)} for f in self._holding(language, split)]
@@ -104,12 +106,18 @@ class FromFolder:
         return [iso for iso in self.task.languages if any(self.find(iso, split) for split in self.task.splits)]
 
     def _find_holding(self, language: str, split: str) -> list[DataFile]:
-        """The files that hold a language and split, by their paths or by a column."""
-        return self.find(language, split) or [f for f in self.find(None, split) if self._holds(f, language)]
+        """The files that hold a language and split, by their paths or by columns."""
+        named = self.find(language, split)
+        if self.task.split_column:
+            named = [file for file in named if rows_of_split(self.task, self._read(file), split, file.name).height]
+        return named or [file for file in self.find(None, split) if self._holds(file, language, split)]
 
-    def _holds(self, file: DataFile, language: str) -> bool:
+    def _holds(self, file: DataFile, language: str, split: str) -> bool:
         """Whether a file whose path names no language has rows in this one."""
-        languages = languages_in(self.task, self._read(file))
+        rows = rows_of_split(self.task, self._read(file), split, file.name)
+        if not rows.height and self.task.split_column:
+            return False
+        languages = languages_in(self.task, rows)
         if languages is not None:
             return language in languages
         if self.languages_in_paths:  # then it is a file beside the data
@@ -152,8 +160,9 @@ class FromFolder:
             if match := pattern.search(path):
                 named = {group: word.casefold() for group, word in match.groupdict().items()}
                 language = self._codes[named["lang"]] if "lang" in named else None
-                split = self._words[named["split"]] if "split" in named else self.task.splits[0]
-                files[language, split].append(file)
+                of_all = self.task.splits if self.task.split_column else self.task.splits[:1]
+                for split in [self._words[named["split"]]] if "split" in named else of_all:
+                    files[language, split].append(file)
         return files
 
 

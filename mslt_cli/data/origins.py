@@ -1,6 +1,7 @@
 """Where raw rows come from: a package, the user's files, the hub.
 
-Each origin has a name for messages (`place`) and tells, for a language (ISO 639-3) and split, whether there are rows
+Each origin has a name for messages (`place`), notes for the user on how rows were read (`notes`), and tells, for a
+language (ISO 639-3) and split, whether there are rows
 (`has`), the rows in the task's columns (`rows`), and what their record says about the origin (`about`).
 """
 
@@ -29,6 +30,7 @@ class FromPackage:
 
     def __init__(self, task: Task) -> None:
         self.task, self.place = task, task.package
+        self.notes: list[str] = []
 
     def has(self, language: str, split: str) -> bool:
         return True
@@ -36,7 +38,7 @@ class FromPackage:
     def rows(self, language: str, split: str) -> Rows:
         assert self.task.build is not None
         rows = self.task.build(self.task.code(language), split)
-        return to_columns(self.task, rows, self.task.package, language)
+        return to_columns(self.task, rows, self.task.package, language, split, [])
 
     def about(self, language: str, split: str) -> dict[str, Any]:
         from importlib import metadata
@@ -61,6 +63,7 @@ class FromHub:
         repository = Repository("dataset", task.hub.repository, wanted)
         self.snapshot = Snapshot(repository, progress=progress, workers=workers, again=again)
         self.files: dict[str, Path] = {}
+        self.notes: list[str] = []
 
     def has(self, language: str, split: str) -> bool:
         return bool(self._paths(language, split))
@@ -74,7 +77,9 @@ class FromHub:
     def rows(self, language: str, split: str) -> Rows:
         self.download([(language, split)])  # if it is another language, for a repair
         files = [DataFile(self.files[path]) for path in self._paths(language, split)]
-        return to_one_frame(self.task, files, language, partial(read_file, self.task))
+        return to_one_frame(
+            self.task, files, (language, split), partial(read_file, self.task), self.notes, published=True
+        )
 
     def about(self, language: str, split: str) -> dict[str, Any]:
         return {

@@ -90,6 +90,7 @@ def fetch_data(
             for job in jobs:
                 done[job] = _prepare(origin, *job, notes)
                 step.advance()
+        notes += dict.fromkeys(origin.notes)
         notes += _note_sizes(task, [done[job] for job in jobs])
     in_order = tuple(done[job] for job in asked if job in done)
     return FetchReport(task, in_order, frozenset(jobs), tuple(notes))

@@ -29,6 +29,8 @@ AS_GIVEN = ("name", "kind", "licence", "citation", "label_spellings", "first_lab
 """Keys that are fields of the task as they are."""
 
 TYPES = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a whole number"}
+PLACES = ("language", "split")
+"""Columns that say which language and split a row is in."""
 METRICS = {"token-classification": ("accuracy", "entity-f1"), "instruction": ("loss",), "parallel": ("cka",)}
 """The metrics of each kind, the first of them the default; of the other kinds accuracy alone."""
 
@@ -63,7 +65,7 @@ def read_task(path: str | Path) -> Task:
         file.check("context", column not in ("id", *COLUMNS[kind]), f"holds {column!r}, which {kind} has anyway")
     languages = _languages(file)
     spellings = {code: iso for iso, codes in languages.items() for code in (*codes, iso)}
-    file.require("columns", given["columns"], ("id", "language", *COLUMNS[kind], *context))
+    file.require("columns", given["columns"], ("id", *PLACES, *COLUMNS[kind], *context))
     columns = {column: _column_names(file, column, names) for column, names in given["columns"].items()}
     can_tell = header or columns or kind == "token-classification"
     file.check("header", can_tell, "is false, so columns has to name the columns in their order")
@@ -77,7 +79,7 @@ def read_task(path: str | Path) -> Task:
         evaluation=evaluation,
         metric=metric,
         labels=labels,
-        columns={column: names for column, names in columns.items() if len(names) == 1 and column != "language"},
+        columns={column: names for column, names in columns.items() if len(names) == 1 and column not in PLACES},
         choices=columns["choices"] if len(columns.get("choices", ())) > 1 else (),
         context=context,
         question=_prompt(file, context),
@@ -86,6 +88,7 @@ def read_task(path: str | Path) -> Task:
         hub=hub,
         layouts=layout,
         language_column=columns.get("language", Task.language_column),
+        split_column=columns.get("split", ("",))[0],
         table=TableFormat(() if header else in_order, header=header, quoting=given["quoting"], commas=not header),
         folder=folder,
         definition=file.sha256,
@@ -193,7 +196,10 @@ def _location(
         raise DataError(f"{file.path}: {what}.")
     key, pattern = ("hub.path", hub["path"]) if hub else ("path", path)
     file.require(key, re.findall(r"\{[^}]*\}?", pattern), ("{lang}", "{split}"))
-    file.check(key, len(splits) == 1 or "{split}" in pattern, "has to hold {split}, for there are several")
+    in_column = "split" in file.given["columns"]
+    what = "has to hold {split}, for there are several, or columns.split has to name the column that tells them apart"
+    file.check(key, len(splits) == 1 or in_column or "{split}" in pattern, what)
+    file.check(key, not (in_column and "{split}" in pattern), "holds {split}, and columns.split is there; keep one")
     if hub:
         file.check(key, len(languages) == 1 or "{lang}" in pattern, "has to hold {lang}, for there are several")
         return HubFiles(**hub), "", ()

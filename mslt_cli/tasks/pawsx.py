@@ -20,6 +20,7 @@ TASK = Task(
     kind="sequence-classification",
     summary="paraphrases, two sentences",
     labels=("0", "1"),  # 0 = not a paraphrase, 1 = paraphrase; named as the data set names them
+    columns={"text_pair": ("sentence2",)},
     languages=language_table("deu=de eng=en spa=es fra=fr jpn=ja kor=ko zho=zh"),
     sources=("deu", "eng", "fra", "spa", "zho"),
     targets=("jpn", "kor"),

@@ -36,6 +36,10 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 """How files spell a split; other splits are spelt as they are named."""
 
 
+def _split_words(split: str) -> tuple[str, ...]:
+    return SPELLINGS.get(split) or next((words for words in SPELLINGS.values() if split in words), ())
+
+
 def is_archive(name: str) -> bool:
     """Whether a file is an archive, by its name; data files are looked for in it."""
     return name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"))
@@ -142,6 +146,8 @@ class Task:
     """Codes of the data set that name no language of the task: files in them are skipped."""
     language_column: tuple[str, ...] = ("language", "lang")
     """Names of the column that says which language a row is in, for files that hold several."""
+    split_column: str = ""
+    """The column that says which split a row is in, for files that hold all splits."""
     table: TableFormat = TableFormat()
     parse: Callable[[Rows], Rows] | None = None
     """Converts rows in the data set's original format into its columns, one to one; may raise RowError."""
@@ -178,8 +184,12 @@ class Task:
 
     @property
     def column_kinds(self) -> dict[str, str]:
-        """Its data's columns beside `id` and what they hold: those of its kind (COLUMNS) and its context."""
-        return COLUMNS[self.kind] | dict.fromkeys(self.context, "text")
+        """Its data's columns beside `id` and what they hold: those of its kind (COLUMNS) and its context.
+
+        A second text is needed in every row if the task says what files call it.
+        """
+        kinds = COLUMNS[self.kind] | dict.fromkeys(self.context, "text")
+        return kinds | {"text_pair": "text"} if "text_pair" in self.columns else kinds
 
     def code(self, language: str) -> str:
         """The data set's own code of a language (ISO 639-3)."""
@@ -215,8 +225,8 @@ class Task:
 
     def spellings_of(self, split: str) -> tuple[str, ...]:
         """How files may spell a split; a word that could mean two splits of the task means neither."""
-        others = {word for other in self.splits if other != split for word in (other, *SPELLINGS.get(other, ()))}
-        return (split, *(word for word in SPELLINGS.get(split, ()) if word != split and word not in others))
+        others = {word for other in self.splits if other != split for word in (other, *_split_words(other))}
+        return (split, *(word for word in _split_words(split) if word != split and word not in others))
 
     def expected_rows(self, split: str, language: str) -> int | None:
         """Number of rows that a split should have in a language, before repairs; None = unknown."""

@@ -15,7 +15,7 @@ COPA = {"premise": ["p"], "choice1": ["a"], "choice2": ["b"], "question": ["caus
 
 
 def columns(task, data, language="deu", **schema):
-    return to_columns(find_task(task), pl.DataFrame(data, schema_overrides=schema), "x.file", language)
+    return to_columns(find_task(task), pl.DataFrame(data, schema_overrides=schema), "x.file", language, "test", [])
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,14 @@ def test_what_is_wrong_is_named_with_file_and_row(task, data, says):
 
 def test_a_column_that_is_not_there_is_named_with_what_was_looked_for_and_what_there_is():
     with pytest.raises(DataError) as error:
-        columns("xnli", {"premise": ["p"], "gold": [0]})
-    looked = "hypothesis, hypo, sentence2, text_pair"
-    assert "has no column for label of xnli (looked for label, gold_label; it has premise, gold)." in str(error.value)
+        columns("xnli", {"premise": ["p"], "hypo": ["h"], "gold": [0]})
+    assert "has no column for label of xnli (looked for label, gold_label; it has premise, hypo, gold)." in str(
+        error.value
+    )
     with pytest.raises(DataError, match="looked for choices, choice1.choice2; it has premise, question, label"):
         columns("xcopa", {name: COPA[name] for name in ("premise", "question", "label")}, "est")
-    assert columns("xnli", {"premise": ["p"], "label": [0]})["text_pair"].to_list() == [None], looked
+    with pytest.raises(DataError, match="looked for hypothesis, hypo, sentence2, text_pair; it has premise, label"):
+        columns("xnli", {"premise": ["p"], "label": [0]})
     with pytest.raises(DataError, match="x.file has no rows"):
         columns("xnli", {"premise": [], "label": []})
 
