@@ -110,11 +110,15 @@ def to_one_frame(
     published: bool = False,
 ) -> pl.DataFrame:
     """The rows of a language and split in some files, in the task's columns, one file after the other."""
-    frames = [to_columns(task, read(file), file.name, *place, notes, published=published) for file in files]
-    if len(frames) > 1 and all(frame["id"].to_list() == [str(i) for i in range(frame.height)] for frame in frames):
-        # Row numbers of several files (shards) go on from one to the next.
-        return pl.concat(frames).with_columns(pl.int_range(pl.len()).cast(pl.String).alias("id"))
-    return pl.concat(frames)
+    language, _ = place
+    frames = {file: to_columns(task, read(file), file.name, *place, notes, published=published) for file in files}
+    rows = pl.concat(frames.values())
+    if task.aligned and rows["id"].null_count() not in (0, rows.height):  # row numbers could be ids of other rows
+        nameless = ", ".join(file.name for file, frame in frames.items() if frame["id"].null_count())
+        notes.append(f"{nameless} has no ids, as others have: its rows are taken for translations of none.")
+        own = pl.lit(f"{language}-") + pl.int_range(pl.len()).cast(pl.String)
+        rows = rows.with_columns(pl.col("id").fill_null(own))
+    return rows
 
 
 def to_columns(
@@ -130,9 +134,9 @@ def to_columns(
     """The rows of a file (`origin`, for messages) in one language (ISO 639-3), in the columns of the task's kind.
 
     Columns of the rows may say which language and split each is in. Pairs with an empty side are read only if the data
-    are `published`, so that nobody could put them right. `id` is text, and the row's number from 0 if the data have
-    none. Texts and labels are null only if a repair of the task drops such rows. What the user should know of how the
-    rows were read is added to the notes.
+    are `published`, so that nobody could put them right. `id` is text, and null in all rows if not
+    all have one. Texts and labels are null only if a repair of the task drops such rows. What the user should know of
+    how the rows were read is added to the notes.
 
     Raises:
         DataError: there are no rows, a column is missing, a label is unknown or out of range, a value is missing or of
@@ -190,7 +194,11 @@ def _left_out(origin: str, column: pl.Series, meanings: pl.Series, what: str) ->
 
 
 def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Give rows with the same id ids of their own ("7", "7#2", "7#3"); also return how many were renamed."""
+    """Give rows without an id their number from 0, and rows with the same id ids of their own ("7", "7#2", "7#3").
+
+    Also returns how many were renamed.
+    """
+    frame = frame.with_columns(pl.col("id").fill_null(pl.int_range(pl.len()).cast(pl.String)))
     place = pl.int_range(pl.len()).over("id")
     distinct = pl.when(place > 0).then(pl.col("id") + "#" + (place + 1).cast(pl.String)).otherwise(pl.col("id"))
     renamed = frame
@@ -277,11 +285,14 @@ class _RawRows:
 
 def _ids(raw: _RawRows) -> pl.Series:
     column = raw.find("id")
-    if column is not None:
-        raw.require_type(column, column.dtype in (pl.String, pl.Null) or column.dtype.is_integer(), "ids")
-    if column is None or column.null_count() or (column.cast(pl.String) == "").any():
-        return pl.Series("id", map(str, range(raw.rows.height)), dtype=pl.String)
-    return column.cast(pl.String).alias("id")
+    if column is None:
+        return pl.Series("id", [None] * raw.rows.height, dtype=pl.String)
+    raw.require_type(column, column.dtype in (pl.String, pl.Null) or column.dtype.is_integer(), "ids")
+    ids = column.cast(pl.String).alias("id")
+    there = (ids.str.strip_chars() != "").fill_null(False)
+    if raw.task.aligned and there.any():
+        raw.require(there, lambda _: f"has nothing in column {column.name}, by which it is paired: give each row an id")
+    return ids if there.all() else ids.clear(raw.rows.height)
 
 
 def _texts(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:

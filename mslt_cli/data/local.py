@@ -2,18 +2,18 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache, cached_property, partial
-from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from mslt_cli.data.archives import DataFile, files_in
 from mslt_cli.data.columns import languages_in, read_file, rows_of_split, to_one_frame
 from mslt_cli.data.formats import READABLE, is_readable
+from mslt_cli.data.paths import WORDS, PathReader
 from mslt_cli.errors import DataError
 from mslt_cli.files import sha256_of
-from mslt_cli.tasks.task import SPELLINGS, Rows, Task
+from mslt_cli.tasks.task import Rows, Task
 
 NOT_DATA = re.compile(
     r"(.*/)?licen[cs]es?/.*"
@@ -61,10 +61,14 @@ class FromFolder:
             raise DataError(f"{given} has no data file: none ends in {', '.join(READABLE)}.")
         # A folder whose name is a language's code holds that language, whatever is asked for.
         named = [iso for iso, codes in task.languages.items() if around.name in (iso, *codes)]
+        self._may_be_word = bool(named) and around.name in WORDS
+        named = [] if self._may_be_word and languages else named
         self.only_language = _only(named) or _only(task.languages) or _only(languages)
         self.only_split = _only(task.splits) or _only(splits)
         self._codes = {word.casefold(): iso for iso, codes in task.languages.items() for word in (iso, *codes)}
         self._words = {word.casefold(): split for split in task.splits for word in task.spellings_of(split)}
+        asked = languages if len(languages) < len(task.languages) else ()
+        self._paths = PathReader(task, [path for path, _ in self.files], asked)
         self._placed = self._place_files()
         self._read = cache(partial(read_file, task))
         """The raw rows of files that may hold several languages, which are read once."""
@@ -121,12 +125,18 @@ class FromFolder:
         if languages is not None:
             return language in languages
         if self.languages_in_paths:  # then it is a file beside the data
+            self.notes.append(f"{file.name} was left out: its path names no language for certain, as others do.")
             return False
         if self.only_language is None:
+            words = self._paths.unsure(next(path for path, one in self.files if one == file))
+            unsure = f" ({' or '.join(words)} may be a mere word)" if words else ""
             raise DataError(
-                f"{file.name} does not say which language it holds: neither its path nor a column called "
+                f"{file.name} does not say which language it holds: neither its path{unsure} nor a column called "
                 f"{' or '.join(self.task.language_column)} does. Name the language with --langs."
             )
+        if language == self.only_language and self._may_be_word:
+            code = self.task.code(language)
+            self.notes.append(f"{file.name} was taken for {code}, for its folder is called so. If not, give --langs.")
         return language == self.only_language
 
     def _place_files(self) -> dict[Place, list[DataFile]]:
@@ -134,12 +144,10 @@ class FromFolder:
         layouts = self.task.layouts if self.task.hub is None else (*self.task.layouts, self.task.hub.path)
         ways = [self._match(layout) for layout in layouts]
         if not self.task.folder:
-            codes = self._codes | dict.fromkeys(self.task.left_out, "")
-            words = dict.fromkeys(chain.from_iterable(SPELLINGS.values()), "") | self._words
             of_split: dict[Place, list[DataFile]] = defaultdict(list)
             of_only_split: dict[Place, list[DataFile]] = defaultdict(list)
             for path, file in self.files:
-                language, split = _nearest(path, codes), _nearest(path, words)
+                language, split = self._paths.language(path), self._paths.split(path)
                 if split:
                     of_split[language, split].append(file)
                 if self.only_split and (split is None or len(self.task.splits) == 1):
@@ -169,17 +177,3 @@ class FromFolder:
 def _only(names: Collection[str]) -> str | None:
     """The only one of some names; None if there are none or several."""
     return next(iter(names)) if len(names) == 1 else None
-
-
-def _nearest(path: str, meanings: Mapping[str, str]) -> str | None:
-    """The meaning of the word in the part nearest to the file's name; None if that part has several, or none has one.
-
-    A word has no letter or digit before it and no letter after it. The longest reading counts: zh-yue is not zh.
-    """
-    *folders, name = path.casefold().removesuffix(".gz").split("/")
-    for part in (PurePosixPath(name).stem, *reversed(folders)):
-        words = [w for w in meanings if w in part and re.search(rf"(?<![a-z0-9]){re.escape(w)}(?![a-z])", part)]
-        longest = [word for word in words if not any(word != other and word in other for other in words)]
-        if longest:
-            return meanings[longest[0]] if len(longest) == 1 else None
-    return None

@@ -49,6 +49,8 @@ class Record:
     prepared_at: str = ""
     version: str = __version__
     format: int = FORMAT
+    numbered: bool | None = None
+    """Whether the ids are row numbers, for the data have none; None = unknown."""
 
     @property
     def is_imported(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mslt_cli.data.alignment import Alignment, require_alike
 from mslt_cli.data.columns import with_distinct_ids
 from mslt_cli.data.local import FromFolder
 from mslt_cli.data.origins import FromHub, FromPackage, Origin
@@ -86,11 +87,13 @@ def fetch_data(
         notes += _note_missing(origin, asked, {*done, *jobs}, languages, splits)
         if isinstance(origin, FromHub):
             origin.download(jobs)
+        alignment = Alignment(task, _cached_beside(origin, jobs) if task.aligned else ())
         with progress.step(f"prepare {task.name}", len(jobs), "files") as step:
             for job in jobs:
-                done[job] = _prepare(origin, *job, notes)
+                done[job] = _prepare(origin, *job, alignment, notes)
                 step.advance()
         notes += dict.fromkeys(origin.notes)
+        notes += alignment.notes()
         notes += _note_sizes(task, [done[job] for job in jobs])
     in_order = tuple(done[job] for job in asked if job in done)
     return FetchReport(task, in_order, frozenset(jobs), tuple(notes))
@@ -107,6 +110,7 @@ def ensure_data(task: Task, languages: Sequence[str], split: str, *, progress: P
         cached = [record for record in records(task) if not languages or record.language in languages]
         of_split = [record for record in cached if record.split == split]
         if of_split and not languages:
+            require_alike(task, of_split)
             return of_split
         there = {record.language for record in of_split}
         imported = [record for record in cached if record.is_imported and record.language not in there]
@@ -120,6 +124,7 @@ def ensure_data(task: Task, languages: Sequence[str], split: str, *, progress: P
         raise DataError(f"There is no {split} data of {task.name}; it has {', '.join(task.splits)}.")
     for note in report.notes:
         progress.note(note)
+    require_alike(task, of_split)
     return of_split
 
 
@@ -148,11 +153,20 @@ def _lacking(task: Task, folders: Mapping[str, str], jobs: Sequence[Job]) -> Ite
         yield what, fetch_command(task, languages, (split,))
 
 
-def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Record:
+def _cached_beside(origin: Origin, jobs: Collection[Job]) -> list[Record]:
+    """What the cache has beside these jobs, unless it is of files that have changed since."""
+    cached = [record for record in records(origin.task) if (record.language, record.split) not in jobs]
+    if not origin.task.folder:
+        return cached
+    return [r for r in cached if origin.has(r.language, r.split) and origin.about(r.language, r.split) == r.origin]
+
+
+def _prepare(origin: Origin, language: str, split: str, alignment: Alignment, notes: list[str]) -> Record:
     """Read, repair and save one language and split; add what the user should know to the notes."""
     task = origin.task
     name = f"{task.name} {split} in {task.code(language)}"
-    frame, renamed = with_distinct_ids(origin.rows(language, split))
+    rows = origin.rows(language, split)
+    frame, renamed = with_distinct_ids(rows)
 
     def read_other(code: str) -> "Rows | None":
         iso = task.language(code)
@@ -178,11 +192,13 @@ def _prepare(origin: Origin, language: str, split: str, notes: list[str]) -> Rec
         split=split,
         rows=frame.height,
         raw_rows=raw_rows,
+        numbered=bool(rows["id"].null_count()),
         origin=origin.about(language, split),
         repaired=repaired,
         expected_rows=task.expected_rows(split, language),
         prepared_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    alignment.add(record, frame)
     return save(task, frame, record)
 
 

@@ -15,7 +15,8 @@ COPA = {"premise": ["p"], "choice1": ["a"], "choice2": ["b"], "question": ["caus
 
 
 def columns(task, data, language="deu", **schema):
-    return to_columns(find_task(task), pl.DataFrame(data, schema_overrides=schema), "x.file", language, "test", [])
+    frame = to_columns(find_task(task), pl.DataFrame(data, schema_overrides=schema), "x.file", language, "test", [])
+    return with_distinct_ids(frame)[0]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,8 @@ def test_lists_are_lists_however_they_are_written(tokens, labels):
         ("xnli", {"premise": ["", " "]}, "Column premise of x.file is empty in every row."),
         ("xnli", {"premise": [{"de": "p"}] * 2}, "Column premise of x.file holds Struct({'de': String}), not text."),
         ("xnli", {"id": [[1], [2]]}, "Column id of x.file holds List(Int64), not ids."),
+        ("xnli", {"id": [1, None]}, "Row 2 of x.file has nothing in column id, by which it is paired: give each row"),
+        ("xnli", {"pairID": [" ", "7"]}, "Row 1 of x.file has nothing in column pairID, by which it is paired"),
         ("wikiann", {"ner_tags": [[0, 1], [7]]}, "Row 2 of x.file has the label 7; wikiann has O, B-PER, "),
         ("wikiann", {"ner_tags": [["O", "B-MISC"], ["O"]]}, "Row 1 of x.file has the label 'B-MISC'; "),
         ("wikiann", {"ner_tags": [[0, None], [0]]}, "Row 1 of x.file has the label None; "),
@@ -133,8 +136,10 @@ def test_the_column_of_languages_chooses_rows_and_messages_count_all_of_the_file
 
 def test_rows_without_ids_are_numbered_and_ids_that_occur_twice_get_their_own():
     for ids in (None, [None, "a"], ["a", ""]):
-        data = XNLI if ids is None else XNLI | {"id": ids}
-        assert columns("xnli", data)["id"].to_list() == ["0", "1"]
+        data = NER if ids is None else NER | {"id": ids}
+        assert columns("wikiann", data)["id"].to_list() == ["0", "1"]
+    assert columns("xnli", XNLI)["id"].to_list() == ["0", "1"]
+    assert columns("xnli", XNLI | {"id": [None, ""]})["id"].to_list() == ["0", "1"]
     assert columns("xnli", XNLI | {"pairID": [5, 3]})["id"].to_list() == ["5", "3"]
     frame, renamed = with_distinct_ids(pl.DataFrame({"id": ["7", "7", "8", "7#2", "7"]}))
     assert (frame["id"].to_list(), renamed) == (["7", "7#2", "8", "7#2#2", "7#3"], 3)

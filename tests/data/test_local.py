@@ -77,6 +77,75 @@ def test_a_path_that_names_none_or_several_is_not_guessed(tmp_path, path):
     assert FromFolder(find_task("wikiann"), tmp_path).languages_in_paths == ["fra"]
 
 
+@pytest.mark.parametrize(
+    ("task", "language", "path"),
+    [
+        *(
+            ("wikiann", "deu", path)
+            for path in ("de.train.txt", "de_train.csv", "deu-train-2.jsonl", "train/de.txt.gz")
+        ),
+        *(
+            ("wikiann", "deu", path)
+            for path in ("wikiann-de/train.csv", "wikiann_de_train.tsv", "train/data-de-v2.jsonl")
+        ),
+        *(("wikiann", "deu", path) for path in ("de-DE/train.csv", "train/de-at.csv", "train/de_deu.csv")),
+        *(("wikiann", "por", path) for path in ("pt-BR/train.csv", "train/pt_BR.csv")),  # br is Breton
+        *(("wikiann", "zho", path) for path in ("zh-Hans/train.csv", "zh_hant/train.csv", "train/zho_Hans-CN.csv")),
+        *(
+            ("wikiann", "hin", path)
+            for path in ("hi/train.txt", "train.hi.txt", "wikiann-hi-train.txt", "train/hi.csv")
+        ),
+        *(("wikiann", "deu", path) for path in ("de/no-dup/train.txt", "de/my_train.txt", "de/so-far/my-train.txt")),
+        ("wikiann", "deu", "de/train_fr_final.txt"),
+        ("xnli", "hin", "XNLI/hi/my-train.csv"),
+    ],
+)
+def test_a_code_that_stands_for_itself_is_a_language(tmp_path, task, language, path):
+    assert FromFolder(find_task(task), lay_out(tmp_path, {path: b""})).languages_in_paths == [language]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("my_train.tsv", "no-train.tsv", "so-far-train.tsv", "id_test.csv", "is-it-test.tsv", "my-data-train.tsv"),
+        *("no-dup/train.txt", "train/no-go.txt", "data-as-train.txt", "train-in-it.txt", "el-nino-train.tsv"),
+        *("de-dup/train.tsv", "train_en_final.tsv", "ext-test.tsv", "en-de/train.tsv"),
+    ],
+)
+def test_a_code_that_may_be_a_word_is_not_taken_for_a_language(tmp_path, path):
+    root = lay_out(tmp_path / "data", {path: b"a\tO\n"})
+    assert FromFolder(find_task("wikiann"), root).languages_in_paths == []
+    with pytest.raises(DataError, match=r"does not say which language.*may be a mere word.*--langs"):
+        FromFolder(find_task("wikiann"), root).languages  # noqa: B018
+    asked = FromFolder(find_task("wikiann"), root, ["sqi"])
+    assert asked.languages == ["sqi"]
+    assert FromFolder(find_task("wikiann"), lay_out(root, {"fr/train.tsv": b""})).languages == ["fra"]
+
+
+def test_files_that_are_called_alike_but_for_a_code_are_in_these_languages(tmp_path):
+    names = ["my_train.tsv", "de_test.tsv", "train_fr_final.tsv", "test_it_final.tsv", "en-dup/train.tsv"]
+    folder = FromFolder(find_task("wikiann"), lay_out(tmp_path, dict.fromkeys([*names, "no-dup/train.tsv"], b"")))
+    assert folder.languages_in_paths == ["deu", "fra", "ita", "mya"]
+
+
+def test_a_code_that_may_be_a_word_is_a_language_if_it_is_asked_for(tmp_path):
+    root = lay_out(tmp_path, {"my_train.tsv": b"a\tO\n", "de/train.tsv": b"a\tO\n", "de/is-it-test.tsv": b"a\tO\n"})
+    both = FromFolder(find_task("wikiann"), root, ["mya", "deu"])
+    assert both.languages_in_paths == ["deu", "mya"]
+    assert both.has("mya", "train")
+    one = FromFolder(find_task("wikiann"), root)
+    assert not one.has("mya", "train")
+    assert one.notes == [f"{root}/my_train.tsv was left out: its path names no language for certain, as others do."]
+
+
+def test_a_folder_above_whose_name_may_be_a_word_gives_way_to_what_is_asked_for(tmp_path):
+    root = lay_out(tmp_path / "my", {"train.tsv": b"a\tO\n"})
+    assert FromFolder(find_task("wikiann"), root, ["deu"]).languages == ["deu"]
+    folder = FromFolder(find_task("wikiann"), root)
+    assert folder.languages == ["mya"]
+    assert folder.notes[0] == f"{root}/train.tsv was taken for my, for its folder is called so. If not, give --langs."
+
+
 def test_one_file_without_a_split_in_its_name_serves_the_only_split_that_is_asked_for(tmp_path):
     lay_out(tmp_path, {"de/all.tsv": b"", "fr/train.tsv": b""})
     assert found(tmp_path, "xnli", "deu", "test") == []

@@ -39,7 +39,7 @@ UPSTREAM_XNLI = ("language", "gold_label", "sentence1_binary_parse", "sentence1"
 
 
 def xnli_split(split):
-    rows = [("ar", "neutral", "( )", f"ar {split} '\"", "h", 1, 7), ("de", "entailment", "( )", "p", 'h "', 1, 7)]
+    rows = [("ar", "entailment", "( )", f"ar {split} '\"", "h", 1, 7), ("de", "entailment", "( )", "p", 'h "', 1, 7)]
     return tsv(UPSTREAM_XNLI, *rows, ("de", "contradiction", "( )", "q", "i", 2, 8))
 
 
@@ -73,8 +73,8 @@ def test_xnli_as_upstream_ships_it(tmp_path):
     }
     lay_out(tmp_path / "data", {"XNLI-1.0.zip": zipped(one), "XNLI-MT-1.0.zip": zipped(two)})
     assert fetch("xnli", tmp_path / "data" / "XNLI-1.0.zip", "id", "text", "label") == {
-        "ar validation": [("7", "ar dev '\"", 1)],
-        "ar test": [("7", "ar test '\"", 1)],
+        "ar validation": [("7", "ar dev '\"", 0)],
+        "ar test": [("7", "ar test '\"", 0)],
         "de validation": [("7", "p", 0), ("8", "q", 2)],
         "de test": [("7", "p", 0), ("8", "q", 2)],
     }
@@ -82,7 +82,7 @@ def test_xnli_as_upstream_ships_it(tmp_path):
     assert [note for note in notes if "bg" in note] == []  # languages that the column lacks are not asked for
     both = fetch("xnli", tmp_path / "data", "text", "label")
     assert both["de train"] == [('"de', 2)]
-    assert both["ar test"] == [("ar test '\"", 1)]
+    assert both["ar test"] == [("ar test '\"", 0)]
     assert len(both) == 6
 
 
@@ -298,7 +298,7 @@ def test_instructions_in_several_files_of_one_language_are_put_together(tmp_path
         },
     )
     assert fetch("bactrian", path, "id", "input", "output") == {
-        "de train": [("a", "", "o"), ("b", "", ""), ("c", "", "o"), ("0", None, ""), ("1", None, "z")],
+        "de train": [("a", "", "o"), ("b", "", ""), ("c", "", "o"), ("deu-3", None, ""), ("deu-4", None, "z")],
         "fr train": [("a", "", "o")],
     }
 
