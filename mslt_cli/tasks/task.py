@@ -36,10 +36,6 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 """How files spell a split; other splits are spelt as they are named."""
 
 
-def _split_words(split: str) -> tuple[str, ...]:
-    return SPELLINGS.get(split) or next((words for words in SPELLINGS.values() if split in words), ())
-
-
 def is_archive(name: str) -> bool:
     """Whether a file is an archive, by its name; data files are looked for in it."""
     return name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"))
@@ -225,8 +221,14 @@ class Task:
 
     def spellings_of(self, split: str) -> tuple[str, ...]:
         """How files may spell a split; a word that could mean two splits of the task means neither."""
-        others = {word for other in self.splits if other != split for word in (other, *_split_words(other))}
-        return (split, *(word for word in _split_words(split) if word != split and word not in others))
+        others = {word for other in self.splits if other != split for word in (other, *self._split_words(other))}
+        return (split, *(word for word in self._split_words(split) if word != split and word not in others))
+
+    def _split_words(self, split: str) -> tuple[str, ...]:
+        """SPELLINGS of a split; of one that is called by another spelling (val), if no other split of the task is."""
+        if split in SPELLINGS:
+            return SPELLINGS[split]
+        return next((words for words in SPELLINGS.values() if [s for s in self.splits if s in words] == [split]), ())
 
     def expected_rows(self, split: str, language: str) -> int | None:
         """Number of rows that a split should have in a language, before repairs; None = unknown."""
