@@ -15,6 +15,8 @@ import polars as pl
 
 from mslt_cli.data.archives import DataFile
 from mslt_cli.data.formats import AGAIN, read_rows
+from mslt_cli.data.tag_schemes import all_schemes, from_iob1, from_other_scheme
+from mslt_cli.data.token_lines import Tagging
 from mslt_cli.errors import DataError, MsltError
 from mslt_cli.tasks.task import RowError, Task
 
@@ -95,9 +97,22 @@ def _languages(task: Task, column: pl.Series) -> pl.Series:
 
 def read_file(task: Task, file: DataFile) -> pl.DataFrame:
     """The rows of a file as it has them, read as the task says."""
-    is_tagged = task.kind == "token-classification"
-    names = (*spellings(task, "tokens"), *spellings(task, "labels")) if is_tagged else ()
-    return read_rows(file, task.table, tagged=names)
+    return read_rows(file, task.table, tagging=_tagging(task))
+
+
+def _tagging(task: Task) -> Tagging | None:
+    """What the task says of lines of tokens and tags."""
+    if task.kind != "token-classification":
+        return None
+    numbers = (str(task.first_label + i) for i in range(len(task.labels)))
+    return Tagging(
+        spellings(task, "tokens"),
+        spellings(task, "labels"),
+        names=frozenset(all_schemes([*task.labels, *task.label_spellings])),
+        numbers=frozenset(numbers),
+        token=task.table.token,
+        tag=task.table.tag,
+    )
 
 
 def to_one_frame(
@@ -169,6 +184,8 @@ def to_columns(
     if task.kind == "token-classification":
         tokens, labels = frame["tokens"].list.len(), frame["labels"].list.len()
         raw.require(tokens == labels, lambda row: f"has {tokens[row]} tokens and {labels[row]} labels")
+        if withheld := int((tokens == 0).sum()):
+            notes.append(f"{origin}: {withheld:,} sentences without words (withheld, or empty) are left out.")
         frame = frame.filter(tokens > 0)
         if not frame.height:
             raise DataError(f"{origin} has no words: they are withheld, or it is empty.")
@@ -332,6 +349,9 @@ def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     lists = _lists(raw, column, spaced=True)
     raw.require_type(lists, lists.dtype == pl.List, "lists of labels")
     raw.require_value(name, lists.is_not_null())
+    scheme = ""
+    if lists.dtype == pl.List(pl.String):
+        lists, scheme = from_other_scheme(lists, list(raw.names))
     values = lists.explode(empty_as_null=False, keep_nulls=False)
     numbers = lists.list.eval(_label_number(raw, lists, values, pl.element()))
     has_unknown = numbers.list.contains(None, nulls_equal=True)
@@ -344,6 +364,9 @@ def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
                 f"{raw.origin}: the numbers of its labels seem to be in another order than those of {raw.task.name}: "
                 f"{most} ({number:,}) would be more frequent than {OUTSIDE} ({counts[OUTSIDE]:,}). Write names instead."
             )
+    numbers, is_iob1 = from_iob1(numbers, raw.task.labels)
+    if scheme := "IOB1" if is_iob1 else scheme:
+        raw.notes.append(f"{raw.origin}: its tags are in {scheme}; read as IOB2, where each entity begins with B-.")
     return numbers
 
 

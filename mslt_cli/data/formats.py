@@ -4,14 +4,14 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import groupby
 from typing import Any
 
 import polars as pl
 
 from mslt_cli.data.archives import DataFile
+from mslt_cli.data.token_lines import Tagging, read_token_lines, read_token_table, sentence_lines
 from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import TableFormat
 
@@ -27,22 +27,22 @@ AGAIN = "\0"
 """Ends the name of a column whose name an earlier one has already: no text of ours holds it."""
 
 
-def read_rows(file: DataFile, table: TableFormat | None = None, *, tagged: Collection[str] = ()) -> pl.DataFrame:
+def read_rows(file: DataFile, table: TableFormat | None = None, *, tagging: Tagging | None = None) -> pl.DataFrame:
     """Read one file: a row for each example, columns as the file names them; text stays text.
 
     CoNLL-U gives `sent_id`, `text`, `tokens`, `upos`; lines of a token and its tag give `tokens`, `tags`.
 
     Args:
         table: how tab-separated files are written; None = with a header and without quoting.
-        tagged: token classification: the names that columns of tokens and labels may have. A text file whose first line
-            does not name them has one token and its tag in each line.
+        tagging: of token classification: a text file whose first line does not name the columns of tokens and labels
+            has one token and its tag in each line.
 
     Raises:
         DataError: the file is truncated, mislabelled or not UTF-8; names the file, and the line where there is one.
     """
     if file.unzipped.suffix in FORMATS:
         return FORMATS[file.unzipped.suffix](file)
-    return read_table(file, table or TableFormat(), tagged)
+    return read_table(file, table or TableFormat(), tagging)
 
 
 def is_readable(file: DataFile) -> bool:
@@ -164,9 +164,12 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def read_conllu(file: DataFile) -> pl.DataFrame:
-    """Read the sentences of CoNLL-U: syntactic words without ranges, empty nodes and withheld words (`_`)."""
+    """Read the sentences of CoNLL-U: syntactic words without ranges and empty nodes.
+
+    A sentence whose words are all `_` is withheld text; beside other words it is a word if it has a part of speech.
+    """
     rows: list[dict[str, Any]] = []
-    for block in _blocks(read_text(file)):
+    for block in sentence_lines(read_text(file)):
         comments: dict[str, str] = {}
         tokens, tags = [], []
         for number, line in block:
@@ -176,9 +179,11 @@ def read_conllu(file: DataFile) -> pl.DataFrame:
                 comments[key.strip()] = value.strip()
             elif len(cells) != CONLLU_FIELDS:
                 raise DataError(f"Line {number} of {file.name} has {len(cells)} fields; CoNLL-U has {CONLLU_FIELDS}.")
-            elif cells[0].isdigit() and cells[1] != "_" and cells[3] != "_":
+            elif cells[0].isdigit() and not cells[1] == cells[3] == "_":
                 tokens.append(cells[1])
                 tags.append(cells[3])
+        if set(tokens) <= {"_"}:
+            tokens, tags = [], []
         if tokens or comments.get("text"):
             rows.append(comments | {"tokens": tokens, "upos": tags})
     return pl.DataFrame(rows, {"sent_id": TEXT, "text": TEXT, "tokens": TEXTS, "upos": TEXTS})
@@ -191,47 +196,16 @@ def _looks_like_conllu(text: str) -> bool:
     return len(cells) == CONLLU_FIELDS and cells[0].split("-")[0] == "1"
 
 
-def _read_token_lines(file: DataFile, text: str) -> pl.DataFrame:
-    """Read lines of a token and its tag, with an empty line between sentences; a token without a tag is O.
-
-    A tab separates the two, for a token may hold blanks; blanks do in a file without tabs (CoNLL-2003's format).
-    """
-    separator = "\t" if "\t" in text else " "
-    rows, has_tags = [], False
-    for block in _blocks(text):
-        tokens, tags = [], []
-        for number, line in block:
-            token, *others = line.split(separator)
-            if not token:
-                raise DataError(f"Line {number} of {file.name} has a tag and no token.")
-            tag = others[-1].strip() if others else ""
-            has_tags |= bool(tag)
-            tokens.append(token)
-            tags.append(tag or "O")
-        rows.append((tokens, tags))
-    if rows and not has_tags:
-        raise DataError(f"{file.name} has tokens and no tags: its labels were taken out (XTREME does so for test).")
-    return pl.DataFrame(rows, {"tokens": TEXTS, "tags": TEXTS}, orient="row")
-
-
-def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
-    """The numbered lines of each sentence; an empty line ends it, and so does a new document (CoNLL-2003)."""
-    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1)]
-    for ends, block in groupby(lines, lambda line: not line[1].strip() or line[1].startswith("-DOCSTART-")):
-        if not ends:
-            yield list(block)
-
-
-def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> pl.DataFrame:
+def read_table(file: DataFile, table: TableFormat, tagging: Tagging | None) -> pl.DataFrame:
     """Read a table with commas (.csv) or tabs; also CoNLL-U and lines of tokens and tags under such a name."""
     text = read_text(file)
     if _looks_like_conllu(text):
         return read_conllu(file)
     commas = file.unzipped.suffix == ".csv"
-    if tagged and not commas and not table.columns:
+    if tagging and not commas and not table.columns:
         cells = [cell.strip() for cell in text.split("\n", 1)[0].split("\t")]
-        if sum(cell in tagged for cell in cells) < 2:
-            return _read_token_lines(file, text)
+        if tagging.tag or not tagging.is_header(cells):
+            return read_token_lines(file.name, text, tagging)
     if commas and not table.commas:
         table = TableFormat(quoting=True)
     rows = list(_numbered_rows(file, text, "," if commas else "\t", quoting=table.quoting))
@@ -240,6 +214,8 @@ def read_table(file: DataFile, table: TableFormat, tagged: Collection[str]) -> p
     first = rows.pop(0)[1] if table.header and rows else []
     header = list(table.columns) or [cell.strip() for cell in first]
     header = [name + AGAIN if name in header[:i] else name for i, name in enumerate(header)]
+    if tagging and (sentences := read_token_table(file.name, rows, header, tagging)) is not None:
+        return sentences
     if len(header) > 1:  # of a single column, an empty line is a row
         rows = [(number, row) for number, row in rows if row != [""]]
     for number, row in rows:
@@ -272,5 +248,5 @@ FORMATS: dict[str, Callable[[DataFile], pl.DataFrame]] = {
     ".conllu": read_conllu,
 }
 """By suffix, the formats that need nothing but the file; `read_table` reads the others."""
-TABLES = (".csv", ".tsv", ".conll", ".txt")
+TABLES = (".csv", ".tsv", ".conll", ".iob", ".iob2", ".bio", ".txt")
 READABLE = (*FORMATS, *TABLES)

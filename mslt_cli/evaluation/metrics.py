@@ -18,6 +18,9 @@ Z = 1.959963984540054
 TEMPORARY_BYTES = 64_000_000
 """Most memory that the weights of some resamples take."""
 
+INSIDE, LAST = ("I", "M", "E", "L"), ("E", "L", "S", "U", "W")
+"""First letters of tags: within an entity, and of its last word."""
+
 METRICS = {
     "accuracy": ("correct", "n"),
     "entity-f1": ("true_positives", "predicted", "gold"),
@@ -84,9 +87,10 @@ def accuracy_table(gold: Sequence[Any], predicted: Sequence[Any]) -> Table:
 
 
 def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-    """The entities in a sequence of IOB2 tags ("O", "B-PER", "I-PER", …): (kind, first word, last word), from 0.
+    """The entities in a sequence of tags ("O", "B-PER", "I-PER", …): (kind, first word, last word), from 0.
 
-    An I- that follows nothing of its own kind begins an entity, as a B- would.
+    An I- that follows nothing of its own kind begins an entity, as a B- would. In BIOES and BILOU, E- and L- end one,
+    and S- and U- are one.
 
     Source:
         The rule is conlleval's; seqeval's default mode gives the same (a test compares them).
@@ -95,11 +99,13 @@ def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     kind, start = "", 0
     for i, tag in enumerate([*tags, "O"]):
         prefix, _, tag_kind = tag.partition("-")
-        if prefix == "I" and tag_kind == kind:
-            continue
-        if kind:
-            spans.add((kind, start, i - 1))
-        kind, start = ("" if prefix == "O" else tag_kind), i
+        if prefix not in INSIDE or tag_kind != kind:
+            if kind:
+                spans.add((kind, start, i - 1))
+            kind, start = ("" if prefix == "O" else tag_kind), i
+        if prefix in LAST and kind:
+            spans.add((kind, start, i))
+            kind = ""
     return spans
 
 

@@ -81,11 +81,11 @@ def unite_evaluations(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
 
 
 def tables_of(task: Task, gold: list[Any], answers: list[Any]) -> dict[str, Table]:
-    """The counts of each metric that the task has, by row; see `evaluation.metrics`."""
+    """The counts of each metric that the task has, its own first, by row; see `evaluation.metrics`."""
     tables = {"accuracy": accuracy_table(gold, answers)}
-    if "entity-f1" in task.further_metrics:
+    if "entity-f1" in (task.metric, *task.further_metrics):
         tables["entity-f1"] = entity_table(task.labels, gold, answers)
-    return tables
+    return dict(sorted(tables.items(), key=lambda item: item[0] != task.metric))
 
 
 def bias_tables(reading: Reading, gold: list[Any], answers: list[Any]) -> dict[str, Table]:

@@ -84,8 +84,9 @@ def compare_runs(
         runs_of_group = " and ".join(dict.fromkeys(str(run.record["name"]) for run in group))
         seeds = f", {len(group)} seeds" if len(group) > 1 else ""
         described.append(f"{called.get(name, name)} is {runs_of_group}{seeds}")
+    metric = f", {next(iter(tables))}" if len(tables) == 1 else ""
     footer = (
-        f"{what}, %: the other less the first, with 95 % intervals; {'; '.join(described)}.",
+        f"{what}{metric}, %: the other less the first, with 95 % intervals; {'; '.join(described)}.",
         f"p is two-sided; Holm's correction is over the {len(singles)} tests in single languages, and over those of"
         " means.",
     )

@@ -115,14 +115,17 @@ def _row(row: ScoreRow, evaluation: Evaluation, codes: Sequence[str]) -> dict[st
 
 def _footer(rows: Sequence[ScoreRow], evaluation: Evaluation) -> list[str]:
     task, reading = evaluation.task, evaluation.reading
-    scores = [score for row in rows if row.metric == task.metric for score in row.scores.values()]
+    metrics = [*dict.fromkeys(row.metric for row in rows)]
+    shown = task.metric if task.metric in metrics else metrics[0]
+    scores = [score for row in rows if row.metric == shown for score in row.scores.values()]
     halves = [50 * (score.high - score.low) for score in scores if score.low is not None and score.high is not None]
     narrow, wide = min(halves), max(halves)
     about = f"±{narrow:.1f}" + (f" to ±{wide:.1f}" if wide - narrow >= 0.05 else "")
-    how = f", {evaluation.scoring}" if evaluation.scoring else ""
+    about += f" of {shown}" if len(metrics) > 1 else ""
+    how = ", ".join(filter(None, [evaluation.scoring, shown if len(metrics) == 1 else ""]))
     lines = [
-        f"{task.name} {evaluation.split}{how}, %; mean over {plural(len(evaluation.targets), 'target')} with its"
-        f" 95 % interval, which is {about} in one language.",
+        f"{task.name} {evaluation.split}{how and f', {how}'}, %; mean over"
+        f" {plural(len(evaluation.targets), 'target')} with its 95 % interval, which is {about} in one language.",
     ]
     if reading is not None and len(task.choices) == 2:
         lines.append("A guess is right in 50 %: two choices.")

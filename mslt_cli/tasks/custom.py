@@ -32,7 +32,8 @@ TYPES = {str: "text", list: "a list", dict: "a table", bool: "true or false", in
 PLACES = ("language", "split")
 """Columns that say which language and split a row is in."""
 METRICS = {"token-classification": ("accuracy", "entity-f1"), "instruction": ("loss",), "parallel": ("cka",)}
-"""The metrics of each kind, the first of them the default; of the other kinds accuracy alone."""
+"""The metrics of each kind, the first of them the default; of the other kinds accuracy alone. Words whose labels name
+no entities have accuracy alone as well."""
 
 NAME = re.compile(r"[\w-]{1,60}")
 """Names of tasks and splits: they name files in the cache."""
@@ -53,6 +54,8 @@ def read_task(path: str | Path) -> Task:
     evaluation = given["evaluation"] or ("test" if "test" in splits else splits[-1])
     file.require("evaluation", [evaluation], splits)
     metrics = METRICS.get(kind, ("accuracy",))
+    if not any(label.startswith(("B-", "I-")) for label in labels):
+        metrics = metrics[:1]
     metric = given["metric"] or metrics[0]
     file.require("metric", [metric], metrics)
     enough = len(labels) > 1 or not kind.endswith("classification")
@@ -65,8 +68,10 @@ def read_task(path: str | Path) -> Task:
         file.check("context", column not in ("id", *COLUMNS[kind]), f"holds {column!r}, which {kind} has anyway")
     languages = _languages(file)
     spellings = {code: iso for iso, codes in languages.items() for code in (*codes, iso)}
-    file.require("columns", given["columns"], ("id", *PLACES, *COLUMNS[kind], *context))
-    columns = {column: _column_names(file, column, names) for column, names in given["columns"].items()}
+    places = _places(file)
+    named = {column: names for column, names in given["columns"].items() if column not in places}
+    file.require("columns", named, ("id", *PLACES, *COLUMNS[kind], *context))
+    columns = {column: _column_names(file, column, names) for column, names in named.items()}
     can_tell = header or columns or kind == "token-classification"
     file.check("header", can_tell, "is false, so columns has to name the columns in their order")
     in_order = tuple(chain.from_iterable(columns.values()))
@@ -78,6 +83,7 @@ def read_task(path: str | Path) -> Task:
         splits=splits,
         evaluation=evaluation,
         metric=metric,
+        further_metrics=tuple(other for other in metrics if other != metric),
         labels=labels,
         columns={column: names for column, names in columns.items() if len(names) == 1 and column not in PLACES},
         choices=columns["choices"] if len(columns.get("choices", ())) > 1 else (),
@@ -89,7 +95,9 @@ def read_task(path: str | Path) -> Task:
         layouts=layout,
         language_column=columns.get("language", Task.language_column),
         split_column=columns.get("split", ("",))[0],
-        table=TableFormat(() if header else in_order, header=header, quoting=given["quoting"], commas=not header),
+        table=TableFormat(
+            () if header else in_order, header=header, quoting=given["quoting"], commas=not header, **places
+        ),
         folder=folder,
         definition=file.sha256,
         file=str(path),
@@ -171,6 +179,18 @@ def _column_names(file: _TaskFile, column: str, names: Any) -> tuple[str, ...]:
     several = " or the names of two or more" if column == "choices" else ""
     file.check(f"columns.{column}", names and isinstance(names, str), f"has to be the name of a column{several}")
     return (names,)
+
+
+def _places(file: _TaskFile) -> dict[str, int]:
+    """The columns, from 1, that hold the token and the tag of each line; none = the content tells."""
+    places = {key: file.given["columns"][key] for key in ("token", "tag") if key in file.given["columns"]}
+    if places:
+        kind = file.given["kind"]
+        file.check("columns", kind == "token-classification", f"holds {next(iter(places))!r}, and kind is {kind}")
+        numbers = [place for place in places.values() if type(place) is int and place > 0]
+        what = "has to hold two numbers of columns, from 1: token = 2, tag = 3"
+        file.check("columns", len(numbers) == len(set(numbers)) == 2, what)
+    return places
 
 
 def _prompt(file: _TaskFile, context: tuple[str, ...]) -> str:

@@ -75,6 +75,9 @@ class TableFormat:
     """Whether double quotes are quoting; otherwise they are text."""
     commas: bool = False
     """Whether .csv files are written like this as well; otherwise they have a header and quoting."""
+    token: int = 0
+    tag: int = 0
+    """Lines of tokens and tags: the columns of both, from 1; 0 = the content tells."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from made_files import gz, jsonl, lay_out, lines, parquet, tarred, tsv, zipped
 
 from mslt_cli.data.archives import DataFile, files_in
 from mslt_cli.data.formats import is_readable, read_rows
+from mslt_cli.data.token_lines import Tagging
 from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import TableFormat
 
@@ -67,6 +68,7 @@ CONLLU = lines(
     "3\tHaus\tHaus\tNOUN\t_\t_\t0\t_\t_\t_",
     "3.1\tist\tsein\tAUX\t_\t_\t_\t_\t0:x\t_",
     "4\t_\t_\tPUNCT\t_\t_\t0\t_\t_\t_",
+    "5\t_\t_\t_\t_\t_\t0\t_\t_\t_",
     "",
     "",
     "# text = withheld",
@@ -80,23 +82,15 @@ CONLLU = lines(
 def test_conllu_gives_syntactic_words_and_the_raw_sentence(tmp_path, name):
     rows = read(tmp_path, name, gz(CONLLU) if name.endswith("gz") else CONLLU.replace(b"\n", b"\r\n"))
     assert rows == [
-        {"sent_id": "d1", "text": "Im Haus = gut", "tokens": ["in", "dem", "Haus"], "upos": ["ADP", "DET", "NOUN"]},
+        {
+            "sent_id": "d1",
+            "text": "Im Haus = gut",
+            "tokens": ["in", "dem", "Haus", "_"],
+            "upos": ["ADP", "DET", "NOUN", "PUNCT"],
+        },
         {"sent_id": None, "text": "withheld", "tokens": [], "upos": []},
         {"sent_id": None, "text": None, "tokens": ["#"], "upos": ["SYM"]},
     ]
-
-
-def test_a_token_a_line_is_split_at_the_tab_and_what_has_no_tag_is_outside(tmp_path):
-    tagged = {"tagged": ("tokens", "ner_tags")}
-    data = "en:a\xa0b c\tB-PER\nen:no tag here\n\n\nen::)\tO\nen:x\t\tI-PER\r\n".encode()
-    assert read(tmp_path, "train", data, **tagged) == [
-        {"tokens": ["en:a\xa0b c", "en:no tag here"], "tags": ["B-PER", "O"]},
-        {"tokens": ["en::)", "en:x"], "tags": ["O", "I-PER"]},
-    ]
-    conll2003 = b"-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\nwords VBZ B-VP O\n"
-    assert read(tmp_path, "x.txt", conll2003, **tagged) == [{"tokens": ["EU", "words"], "tags": ["B-ORG", "O"]}]
-    header = tsv(("tokens", "ner_tags"), ('["a", "b"]', "[0, 1]"))
-    assert read(tmp_path, "x.tsv", header, **tagged) == [{"tokens": '["a", "b"]', "ner_tags": "[0, 1]"}]
 
 
 @pytest.mark.parametrize(
@@ -157,21 +151,12 @@ def test_only_line_feeds_end_lines(tmp_path, name):
         "x.conllu": tsv((1, odd, "_", "NOUN", *"______")),
         "train": tsv((odd, "O")),
     }[name]
-    [row] = read(tmp_path, name, data, tagged=("tokens", "tags") if name == "train" else ())
+    [row] = read(tmp_path, name, data, tagging=Tagging(("tokens",), ("tags",)) if name == "train" else None)
     assert odd in (row.get("a"), *row.get("tokens", []))
 
 
 def test_not_a_number_counts_as_missing(tmp_path):
     assert read(tmp_path, "x.jsonl", b'{"a": "x"}\n{"a": NaN}\n') == [{"a": "x"}, {"a": None}]
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [(b"\tO\n", "Line 1 of .* has a tag and no token"), (b"a\nb\n\nc\n", "has tokens and no tags")],
-)
-def test_tagged_lines_that_lack_something_are_refused(tmp_path, data, says):
-    with pytest.raises(DataError, match=says):
-        read(tmp_path, "test", data, tagged=("tokens",))
 
 
 # -- archives --------------------------------------------------------------------------------------

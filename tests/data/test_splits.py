@@ -86,7 +86,7 @@ def test_xnli_as_upstream_ships_it(tmp_path):
     assert len(both) == 6
 
 
-WIKIANN = b"en:The\tO\nen:R.H.:x\tB-PER\nen:1 1/2\n\nen:en:a\tB-LOC\n\n"
+WIKIANN = b"en:The\tO\nen:R.H.:x\tB-PER\nen:1 1/2\tO\n\nen:en:a\tB-LOC\n\n"
 TOKENS = [(["The", "R.H.:x", "1 1/2"], [0, 1, 0]), (["en:a"], [5])]
 
 

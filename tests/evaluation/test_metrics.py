@@ -26,6 +26,14 @@ def test_an_entity_goes_on_while_its_kind_does():
     assert entities([]) == set()
 
 
+def test_entities_of_other_schemes_are_told_by_their_ends():
+    # Of BIOES: PER 0-1, PER 2, LOC 3, LOC 4-5. Of BILOU the same with L and U.
+    bioes = ["B-PER", "E-PER", "S-PER", "S-LOC", "B-LOC", "E-LOC", "O"]
+    expected = {("PER", 0, 1), ("PER", 2, 2), ("LOC", 3, 3), ("LOC", 4, 5)}
+    assert entities(bioes) == expected
+    assert entities([tag.replace("E-", "L-").replace("S-", "U-") for tag in bioes]) == expected
+
+
 def test_entities_are_those_of_seqeval():
     seqeval = pytest.importorskip("seqeval.metrics.sequence_labeling")
     rng = np.random.default_rng(0)

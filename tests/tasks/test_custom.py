@@ -100,7 +100,21 @@ HEAD = 'name = "mine"\nlanguages = {in = "Indonesian", en = "en"}\nsplits = ["de
     [
         (  # tokens and tags a line
             'kind = "token-classification"\nlabels = ["O", "B"]\npath = "{split}.{lang}.txt"\n',
-            {"dev_dot_in_dot_txt": "a\tB\nb\n\nc\tO\n"},
+            {"dev_dot_in_dot_txt": "a\tB\nb\tO\n\nc\tO\n"},
+            ("tokens", "labels"),
+            {"in dev": [(["a", "b"], [1, 0]), (["c"], [0])]},
+        ),
+        (  # the same in columns that the task numbers: the second tag counts
+            'kind = "token-classification"\nlabels = ["O", "B"]\npath = "{split}.{lang}.txt"\n'
+            "columns = {token = 2, tag = 4}\n",
+            {"dev_dot_in_dot_txt": "x a B O\nx b O O\n\nx c O B\n"},
+            ("tokens", "labels"),
+            {"in dev": [(["a", "b"], [0, 0]), (["c"], [1])]},
+        ),
+        (  # the same in columns that the task names
+            'kind = "token-classification"\nlabels = ["O", "B"]\npath = "{split}.{lang}.txt"\nheader = false\n'
+            'columns = {labels = "t", tokens = "w"}\n',
+            {"dev_dot_in_dot_txt": "B\ta\nO\tb\n\nO\tc\n"},
             ("tokens", "labels"),
             {"in dev": [(["a", "b"], [1, 0]), (["c"], [0])]},
         ),
@@ -147,7 +161,17 @@ HEAD = 'name = "mine"\nlanguages = {in = "Indonesian", en = "en"}\nsplits = ["de
             {"in dev": [("0", "satu"), ("1", "dua, tiga")], "en dev": [("0", "one"), ("1", "two, three")]},
         ),
     ],
-    ids=["tokens", "one file", "commas", "choices", "list of choices", "instruction", "parallel"],
+    ids=[
+        "tokens",
+        "tokens in numbered columns",
+        "tokens in named columns",
+        "one file",
+        "commas",
+        "choices",
+        "list of choices",
+        "instruction",
+        "parallel",
+    ],
 )
 def test_every_kind_has_its_own_task(task, text, files, columns, expected):
     assert rows(task(HEAD + text, **files), *columns) == expected
@@ -260,6 +284,31 @@ def test_what_is_wrong_with_a_file_is_named_with_file_and_key(task, tmp_path, ol
     assert says in message
     assert f"{tmp_path}/mine/task.toml" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("labels", "metric", "metrics"),
+    [
+        ('"O", "B-X", "I-X"', "", ("accuracy", "entity-f1")),
+        ('"O", "B-X", "I-X"', "entity-f1", ("entity-f1", "accuracy")),
+        ('"NOUN", "VERB"', "", ("accuracy",)),
+    ],
+)
+def test_words_with_entities_are_measured_by_both_metrics_the_chosen_one_first(task, labels, metric, metrics):
+    of_words = f'{HEAD}kind = "token-classification"\npath = "{{split}}.{{lang}}.txt"\nlabels = [{labels}]\n'
+    read = task(of_words + (f'metric = "{metric}"\n' if metric else ""))
+    assert (read.metric, *read.further_metrics) == metrics
+
+
+def test_columns_of_token_and_tag_are_two_numbers_of_a_task_of_words(task):
+    of_words = f'{HEAD}kind = "token-classification"\npath = "{{split}}.{{lang}}.txt"\nlabels = ["NOUN", "VERB"]\n'
+    for columns in ("{token = 2}", "{token = 2, tag = 2}", '{token = 1, tag = "3"}', "{token = 0, tag = 1}"):
+        with pytest.raises(DataError, match="key columns has to hold two numbers of columns, from 1: token = 2"):
+            task(f"{of_words}columns = {columns}\n")
+    with pytest.raises(DataError, match="key columns holds 'tag', and kind is sequence-classification"):
+        task(REVIEWS.replace("[columns]", "[columns]\ntag = 2"))
+    with pytest.raises(DataError, match="key metric holds 'entity-f1'; it may hold accuracy"):
+        task(of_words + 'metric = "entity-f1"\n')
 
 
 def test_without_a_header_the_columns_have_to_be_named_and_a_file_has_to_be_there(task, tmp_path):
