@@ -68,7 +68,7 @@ def read_task(path: str | Path) -> Task:
         file.check("context", column not in ("id", *COLUMNS[kind]), f"holds {column!r}, which {kind} has anyway")
     languages = _languages(file)
     spellings = {code: iso for iso, codes in languages.items() for code in (*codes, iso)}
-    places = _places(file)
+    places = _token_and_tag(file)
     named = {column: names for column, names in given["columns"].items() if column not in places}
     file.require("columns", named, ("id", *PLACES, *COLUMNS[kind], *context))
     columns = {column: _column_names(file, column, names) for column, names in named.items()}
@@ -181,7 +181,7 @@ def _column_names(file: _TaskFile, column: str, names: Any) -> tuple[str, ...]:
     return (names,)
 
 
-def _places(file: _TaskFile) -> dict[str, int]:
+def _token_and_tag(file: _TaskFile) -> dict[str, int]:
     """The columns, from 1, that hold the token and the tag of each line; none = the content tells."""
     places = {key: file.given["columns"][key] for key in ("token", "tag") if key in file.given["columns"]}
     if places:

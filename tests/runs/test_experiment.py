@@ -20,6 +20,7 @@ from mslt_cli.runs.experiment import train
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import find_run, index_runs
 from mslt_cli.runs.plan import PAPER_LITERAL
+from mslt_cli.show.scored_runs import show_runs
 from mslt_cli.store.db import open_store
 from mslt_cli.store.runs import find_runs
 from mslt_cli.training.loop import Training
@@ -271,9 +272,21 @@ def test_two_processes_with_one_plan_do_each_run_once(moods, own_store, home, ti
 def test_words_are_scored_by_accuracy_and_by_entities(run, names):
     outcome = only(run(names, [(EN, DE)]))
     metrics = [s["metric"] for s in outcome.run.scores if s["target"] == "fin"]
-    assert metrics[0] == "accuracy"
+    assert metrics == ["accuracy", "entity-f1"]
     frame = outcome.run.predictions(outcome.run.scores[0])
     assert [len(labels) for labels in frame["predicted"]] == [len(labels) for labels in frame["gold"]]
+
+
+def test_the_metric_that_a_task_asks_for_comes_first_and_every_table_names_its_metrics(run, names, moods, capsys):
+    task = replace(names, metric="entity-f1", further_metrics=("accuracy",))
+    outcome = only(run(task, [(EN, DE)]))
+    assert [s["metric"] for s in outcome.run.scores if s["target"] == "fin"] == ["entity-f1", "accuracy"]
+    for of_task, ran in ((task, outcome.run), (moods, only(run(moods, [(EN,)])).run)):
+        show_runs([ran], [Evaluation(of_task, "test", (FI, TR))], "table", ["trained"])
+    words, sentences = capsys.readouterr().out.split("names test, %; mean over 2 targets")
+    assert [line.split()[1] for line in words.splitlines()[2:4]] == ["entity-f1", "accuracy"]
+    assert "of entity-f1 in one language" in sentences
+    assert "moods test, accuracy, %; mean over 2 targets" in sentences
 
 
 def test_targets_that_are_trained_on_are_said_and_marked(run, moods, heard):
