@@ -20,6 +20,7 @@ from mslt_cli.search.covers import Nearest
 from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, enumerate_all, percent_beaten, rank_by_mean_rank
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
+from mslt_cli.store.own_vectors import own_vector_names
 
 MOST_ROWS = 10_000
 """Rows that can be asked for where combinations are not enumerated: a search for nearly all leaves nothing out."""
@@ -140,14 +141,14 @@ def select(
         raise UsageError(f"--maximize is {maximize!r}; it can be sum or min.")
     if not time_limit > 0:
         raise UsageError(f"--time-limit is {time_limit:g}; it has to be more than 0 seconds.")
-    language = resolver(store)
+    language, measured = resolver(store), measured or Measured()
     own_vectors = None
     if vectors is not None:
-        from mslt_cli.criteria.own_vectors import OwnVectorReader
+        from mslt_cli.criteria.own_vectors import OwnVectorsReader
+        from mslt_cli.criteria.vector_files import read_vector_file
 
-        own_vectors = OwnVectorReader(vectors, language)
-    criteria = read_criteria(by, own_vectors is not None)
-    measured = measured or Measured()
+        own_vectors = OwnVectorsReader(store, OWN_VECTORS, measured, own=read_vector_file(vectors, language))
+    criteria = read_criteria(by, own_vectors is not None, own_vector_names(store) if by else ())
     if measured.model is not None and not {row.kind for row in criteria} & {"vocabulary", "embedding"}:
         from mslt_cli.criteria.pretraining import find_table
 
@@ -155,6 +156,7 @@ def select(
     aim = read_aim(names_in(target), language, objective=objective, share=cover_share, smallest=maximize == "min")
     members = own_vectors.members if own_vectors is not None and pool == "paper" else members_of(store, pool)
     candidates = Candidates(members)
+    candidates.notes += own_vectors.held.notes if own_vectors else ()
     candidates.exclude(names_in(exclude), language)
     candidates.leave_out_targets(aim)
     quotas = read_quotas(max_per_family, distinct_scripts_only)
@@ -162,7 +164,7 @@ def select(
         unknown = [i for i, member in enumerate(candidates.pool.members) if not quota.label_of(member.language)]
         candidates.leave_out(unknown, f"no known {quota.what}")
     readers = [
-        own_vectors if own_vectors and row is OWN_VECTORS else open_reader(store, row, measured) for row in criteria
+        own_vectors if own_vectors and row == OWN_VECTORS else open_reader(store, row, measured) for row in criteria
     ]
     _require_facts(readers, candidates, aim)
     chosen_from = candidates.pool

@@ -4,6 +4,7 @@ The `kind` of a criterion is the file beside this one that says what it reads, w
 combination is valued. How the best combination is found is in `mslt_cli.search`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mslt_cli.errors import UnknownNameError
@@ -50,14 +51,14 @@ CRITERIA: dict[str, Criterion] = {
 DEFAULT = "l2v-syntax"
 """Among the published criteria, syntax vectors chose well most evenly: ranks 3, 3, 4, 7 and 2 of 35 (Table 1)."""
 
-OWN_VECTORS = Criterion("vectors", "own_vectors", "your own vectors or distances", "sum over pairs", "--vectors")
-"""What `--vectors FILE` ranks by."""
+OWN_VECTORS = Criterion("vectors", "own_vectors", "your own vectors or distances", DIVERSITY, "--vectors")
+"""What `--vectors FILE` ranks by, and, under a name of its own, each set that `mslt fetch vectors` keeps."""
 
 
-def find_criterion(name: str) -> Criterion:
-    """Return the criterion of that name or short name; UnknownNameError: there is none."""
+def find_criterion(name: str, others: Sequence[str] = ()) -> Criterion:
+    """Return the criterion of that name or short name; UnknownNameError: there is none, nor one of the `others`."""
     wanted = name.strip().casefold()
     for row in CRITERIA.values():
         if wanted in (row.name, row.short) and wanted:
             return row
-    raise UnknownNameError("criterion", name, list(CRITERIA))
+    raise UnknownNameError("criterion", name, [*CRITERIA, *others])

@@ -79,5 +79,5 @@ class Reader:
 def open_reader(store: Store, criterion: Criterion, measured: Measured) -> Reader:
     """Open the facts of a criterion; only its own file is imported."""
     home = import_module(f"mslt_cli.criteria.{criterion.kind}")
-    reader: Reader = getattr(home, f"{criterion.kind.title()}Reader")(store, criterion, measured)
+    reader: Reader = getattr(home, f"{criterion.kind.title().replace('_', '')}Reader")(store, criterion, measured)
     return reader

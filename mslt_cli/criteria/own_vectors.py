@@ -1,87 +1,95 @@
-"""The user's own vectors or distances, `--vectors FILE`."""
+"""The user's own vectors or distances: of a file (`--vectors FILE`), or kept under a name (`mslt fetch vectors`)."""
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import OWN_VECTORS
+from mslt_cli.criteria import DIVERSITY
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
 from mslt_cli.criteria.typology import distance_evidence, vector_evidence
-from mslt_cli.errors import MissingFactsError, UsageError
+from mslt_cli.errors import MissingFactsError
 from mslt_cli.languages.pools import Member
-from mslt_cli.languages.resolver import Language, Resolver
+from mslt_cli.languages.resolver import Language
 from mslt_cli.search.objective import PairSum
+from mslt_cli.store.languages import resolver
+from mslt_cli.store.own_vectors import OwnVectors, read_own_vectors
+
+DISTANCES = "sum of the distances of pairs"
 
 
-class OwnVectorReader(Reader):
-    """Reads a file of vectors, shape (n, d), or of distances, shape (n, n); a header, and a first column of names.
+@dataclass
+class OwnVectorsReader(Reader):
+    """Reads vectors, shape (n, d), or distances, shape (n, n)."""
 
-    Raises:
-        UsageError: the file cannot be read, or a row is not numbers; names file and line.
-        UnknownNameError: a name means no language.
-    """
+    own: OwnVectors | None = None
+    """What the file holds; None = what is kept under the criterion's name."""
 
-    def __init__(self, path: Path, resolver: Resolver) -> None:
-        self.path, self.criterion, self.lack = path, OWN_VECTORS, "no row in the --vectors file"
-        header, labels, self.matrix = _read_numbers(path)
-        self.members = [Member(label, resolver.resolve(label)) for label in labels]
-        self.row_of: dict[str, int] = {}
-        for i, member in enumerate(self.members):
-            code = member.language.iso639_3
-            if code in self.row_of:
-                raise UsageError(f"--vectors {path} has two rows for {member.label!r} ({code}).")
-            self.row_of[code] = i
-        self.square = header == labels
-        if self.square and not _are_distances(self.matrix):
-            raise UsageError(
-                f"--vectors {path} names the same languages in rows and columns, so it holds distances; "
-                "these must be symmetric, zero on the diagonal and not negative."
-            )
+    def __post_init__(self) -> None:
+        name = self.criterion.name
+        self.held = self.own or read_own_vectors(self.store, name)
+        self.lack = f"no row in {self.held.origin}" if self.own else f"no row in the set {name!r} of own vectors"
+        spellings = resolver(self.store)
+        self.members = [Member(label, spellings.resolve(label)) for label in self.held.languages]
+        self.row_of = {member.language.iso639_3: i for i, member in enumerate(self.members)}
+        self.criterion = self.criterion._replace(unit=DIVERSITY if self.held.kind == "vectors" else DISTANCES)
+        self.known = ~np.isnan(self.held.matrix)
 
     def knows(self, language: Language) -> bool:
-        return language.iso639_3 in self.row_of
+        row = self.row_of.get(language.iso639_3)
+        return row is not None and bool(self.known[row].any())
 
     def evidence(self, question: Question) -> Evidence:
-        aim = question.aim
-        rows, columns = self._rows(question.pool.members), self._rows(aim.targets)
-        if self.square:
-            pairs = PairSum(self.matrix[np.ix_(rows, rows)], np.arange(len(rows)), smallest=aim.smallest)
-            similarity = 1.0 - self.matrix[np.ix_(rows, columns)] if columns else None
-            return distance_evidence(self.criterion, aim, pairs, similarity, str(self.path))
-        zero = [question.pool.labels[i] for i in np.flatnonzero(~self.matrix[rows].any(axis=1))]
+        aim, held = question.aim, self.held
+        sources, targets = self._rows(question.pool.members), self._rows(aim.targets)
+        facts = f"{held.kind} of {held.origin}"
+        if held.kind == "vectors":
+            facts += f" ({held.matrix.shape[1]:,} features)"
+            self._refuse_zeros(question.pool.members)
+            if self.known[sources + targets].all():
+                return vector_evidence(self.criterion, aim, held.matrix[sources], held.matrix[targets], facts)
+            labels = [member.label for member in (*question.pool.members, *aim.targets)]
+            facts += ", each pair by the features that are known of both"
+            distance = 1.0 - _cosines_of_known(held.matrix[sources + targets], labels, held.origin)
+            n = len(sources)
+            pairs, toward = distance[:n, :n], distance[:n, n:]
+        else:
+            pairs, toward = held.matrix[np.ix_(sources, sources)], held.matrix[np.ix_(sources, targets)]
+        objective = PairSum(pairs, np.arange(len(sources)), smallest=aim.smallest)
+        evidence = distance_evidence(self.criterion, aim, objective, 1.0 - toward if targets else None, facts)
+        if held.kind == "distances":
+            unit = evidence.unit.replace("mean cosine of each target with", "mean of 1 − distance of each target to")
+            evidence = evidence._replace(unit="smallest distance of a pair" if aim.smallest else unit)
+        return evidence
+
+    def _refuse_zeros(self, members: Sequence[Member]) -> None:
+        matrix = self.held.matrix[self._rows(members)]
+        zero = [members[i].label for i in np.flatnonzero(~np.nan_to_num(matrix).any(axis=1))]
         if zero:
-            raise MissingFactsError(f"{', '.join(zero[:5])} have no vector in {self.path}: all its values are 0.")
-        return vector_evidence(self.criterion, aim, self.matrix[rows], self.matrix[columns], str(self.path))
+            raise MissingFactsError(
+                f"{', '.join(zero[:5])} have no vector in {self.held.origin}: all its values are 0."
+            )
 
     def _rows(self, members: Sequence[Member]) -> list[int]:
         return [self.row_of[member.language.iso639_3] for member in members]
 
 
-def _are_distances(matrix: NDArray[np.float64]) -> bool:
-    return np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 0) and bool((matrix >= 0).all())
+def _cosines_of_known(matrix: NDArray[np.float64], labels: Sequence[str], origin: str) -> NDArray[np.float64]:
+    """Cosine of each pair of n vectors over the features that are known (not NaN) of both, shape (n, d) → (n, n).
 
-
-def _read_numbers(path: Path) -> tuple[list[str], list[str], NDArray[np.float64]]:
-    """The names of the columns, those of the rows, and the numbers."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not CSV in UTF-8"
-        raise UsageError(f"--vectors {path} cannot be read: {reason}.") from error
-    if len(rows) < 2 or len(rows[0]) < 2:
-        raise UsageError(f"--vectors {path} needs a header, and a row for each language: its name, then numbers.")
-    header, body = [cell.strip() for cell in rows[0][1:]], rows[1:]
-    values: list[list[float]] = []
-    for line, row in enumerate(body, start=2):
-        try:
-            numbers = [float(cell) for cell in row[1:]]
-        except ValueError:
-            numbers = []
-        if len(numbers) != len(header) or not np.isfinite(numbers).all():
-            raise UsageError(f"Row {line} of --vectors {path} needs {len(header)} numbers after the language.")
-        values.append(numbers)
-    return header, [row[0].strip() for row in body], np.array(values)
+    Raises:
+        MissingFactsError: a pair shares none, or one of them is zero there.
+    """
+    known, values = (~np.isnan(matrix)).astype(np.float64), np.nan_to_num(matrix)
+    length = values**2 @ known.T  # (n, n): of i over what j knows as well
+    length = np.sqrt(length * length.T)
+    if (length == 0).any():
+        i, j = map(int, np.argwhere(length == 0)[0])
+        raise MissingFactsError(
+            f"{labels[i]} and {labels[j]} share no feature in {origin} that is known of both and not 0. "
+            "Drop one of them from the pool."
+        )
+    cosine: NDArray[np.float64] = np.clip(values @ values.T / length, -1.0, 1.0)
+    np.fill_diagonal(cosine, 1.0)
+    return cosine

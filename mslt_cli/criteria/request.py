@@ -148,12 +148,18 @@ def find_positions(pool: Pool, include: Sequence[str], resolver: Resolver) -> tu
     return tuple(sorted(fixed))
 
 
-def read_criteria(by: Sequence[str], own_vectors: bool) -> list[Criterion]:
-    """The criteria that are named, else the default; UsageError: one is named twice, or `vectors` without a file."""
+def read_criteria(by: Sequence[str], own_vectors: bool, kept: Sequence[str] = ()) -> list[Criterion]:
+    """The criteria that are named, else the default; UsageError: one is named twice, or `vectors` without a file.
+
+    `kept` are the names of the user's own sets of vectors.
+    """
     criteria: list[Criterion] = []
     for name in names_in(by) or [OWN_VECTORS.name if own_vectors else DEFAULT]:
-        criterion = OWN_VECTORS if name == OWN_VECTORS.name else find_criterion(name)
-        if criterion is OWN_VECTORS and not own_vectors:
+        if name == OWN_VECTORS.name or name in kept:
+            criterion = OWN_VECTORS._replace(name=name)
+        else:
+            criterion = find_criterion(name, kept)
+        if criterion == OWN_VECTORS and not own_vectors:
             raise UsageError("--by vectors needs --vectors FILE.")
         if criterion in criteria:
             raise UsageError(f"--by names {criterion.name} twice. Give it once.")

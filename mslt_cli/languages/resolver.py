@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mslt_cli.errors import UnknownNameError
 from mslt_cli.languages.facts import all_spellings, read_facts
+from mslt_cli.languages.glottocodes import iso_of_glottocode
 
 NEAR = 0.75
 """Likeness (difflib, 0..1) from which a well-known language is taken for what a user meant."""
@@ -80,6 +81,7 @@ class Resolver:
             UnknownNameError: there is no such language; names the nearest ones.
         """
         folded = fold(spelling)
+        folded = iso_of_glottocode(folded) or folded
         if language := self.find(folded) or self.find(folded.replace("_", "-")):  # zh_min_nan as well
             return replace(language, given=spelling)
         tag = parse_tag(spelling)
