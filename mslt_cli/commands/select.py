@@ -104,7 +104,7 @@ def select_command(
         Path | None,
         option(
             "FILE",
-            "Your own vectors: CSV of languages × features, or a square distance matrix. Default: none.",
+            "Your own vectors: CSV or TSV of languages × features, or of distances between languages. Default: none.",
             panel=_SCORE,
         ),
     ] = None,

@@ -31,7 +31,7 @@ class OwnVectorsReader(Reader):
         self.held = self.own or read_own_vectors(self.store, name)
         self.lack = f"no row in {self.held.origin}" if self.own else f"no row in the set {name!r} of own vectors"
         spellings = resolver(self.store)
-        self.members = [Member(label, spellings.resolve(label)) for label in self.held.languages]
+        self.members = [Member(label, spellings.resolve(label), named=True) for label in self.held.languages]
         self.row_of = {member.language.iso639_3: i for i, member in enumerate(self.members)}
         self.criterion = self.criterion._replace(unit=DIVERSITY if self.held.kind == "vectors" else DISTANCES)
         self.known = ~np.isnan(self.held.matrix)
@@ -65,7 +65,7 @@ class OwnVectorsReader(Reader):
 
     def _refuse_zeros(self, members: Sequence[Member]) -> None:
         matrix = self.held.matrix[self._rows(members)]
-        zero = [members[i].label for i in np.flatnonzero(~np.nan_to_num(matrix).any(axis=1))]
+        zero = [members[i].label for i in np.flatnonzero(~np.nan_to_num(matrix).any(axis=1)).tolist()]
         if zero:
             raise MissingFactsError(
                 f"{', '.join(zero[:5])} have no vector in {self.held.origin}: all its values are 0."

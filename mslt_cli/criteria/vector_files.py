@@ -155,9 +155,8 @@ def _read_minus_one(table: _Table, notes: list[str]) -> None:
     if len(outside) == 1 and outside[0] in UNKNOWN and (matrix[inside] < 1).any():
         wrong = matrix == outside[0]
         matrix[wrong] = np.nan
-        notes.append(
-            f"{path}: {outside[0]:g} is read as missing, {wrong.mean():.1%} of the values; the others are 0 to 1."
-        )
+        share = f"{100 * wrong.mean():.1f} % of the values"
+        notes.append(f"{path}: {outside[0]:g} is read as missing, {share}; the others are 0 to 1.")
         return
     minus_one = matrix == UNKNOWN[0]
     mixed = (minus_one | inside | np.isnan(matrix)).all(axis=0) & minus_one.any(axis=0)  # (d,)

@@ -170,6 +170,44 @@ def test_own_vectors_and_own_distances_rank(found, tmp_path):
     assert [r["scores"]["vectors"] for r in found("--vectors", str(square), "-k", "2")["results"]] == [3, 2, 1]
 
 
+def test_a_pair_is_compared_by_the_features_that_are_known_of_both(found, tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("x,a,b,c\nen,1,0,1\nde,1,,0\nfr,0,1,-1\n")
+    # en-de over a and c: cos((1,1), (1,0)) = 1/√2; en-fr over a and b: 0; de-fr over a alone, where fr is 0
+    pair = ["--pool", "en,de", "--vectors", str(path), "-k", "2"]
+    answer = found(*pair)
+    assert answer["results"][0]["scores"]["vectors"] == pytest.approx(1 - 2**-0.5)
+    assert answer["notes"] == [f"{path}: -1 is read as missing, 11.1 % of the values; the others are 0 to 1."]
+    facts = f"vectors of {path} (3 features), each pair by the features that are known of both"
+    assert answer["criteria"]["vectors"]["facts"] == facts
+    path.write_text("x,a,b,c\nen,1,0,1\nde,1,,0\nfr,1,1,-1\n")
+    near = found("--pool", "en,de", "--target", "fr", "--vectors", str(path), "-k", "1", "--objective", "cover")
+    # de-fr over a: 1; en-fr over a and b: cos((1,0), (1,1)) = 1/√2
+    assert [r["toward"]["vectors"]["fr"]["value"] for r in near["results"]] == pytest.approx([1, 2**-0.5])
+
+
+def test_languages_that_share_no_known_feature_are_refused(run, tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("x,a,b\nen,1,\nde,,1\n")
+    done = run("--vectors", str(path), "-k", "2")
+    assert done.returncode == 1
+    assert "de and en share no feature" in done.stderr
+
+
+def test_the_footer_says_whether_a_file_held_vectors_or_distances(run, found, tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("x,fr,en,de\nen,0.2,0,0.5\nde,0.7,0.5,0\nfr,0,0.2,0.7\n")
+    assert f"(sum of the distances of pairs) first; distances of {path}; exact" in run("--vectors", str(path)).stdout
+    smallest = found("--vectors", str(path), "--maximize", "min")["criteria"]["vectors"]
+    assert smallest["unit"] == "smallest distance of a pair"
+    cover = found("--vectors", str(path), "-k", "1", "--target", "fr", "--objective", "cover")
+    assert cover["criteria"]["vectors"]["unit"] == "mean of 1 − distance of each target to its nearest source"
+    assert [r["scores"]["vectors"] for r in cover["results"]] == pytest.approx([0.8, 0.3])
+    path.write_text("x,a,b\nen,1,0\nde,0,1\n")
+    text = run("--vectors", str(path), "-k", "2").stdout
+    assert f"(sum of 1 − cosine over pairs) first; vectors of {path} (2 features); exact" in text
+
+
 @pytest.mark.parametrize("extra", [[], ["--least"], ["--combine", "borda", "--by", "l2v-syn,l2v-geo"], ["--explain"]])
 def test_the_json_has_every_key_of_the_contract_and_the_same_bytes_again(run, extra):
     done = run("--json", *extra)
@@ -499,7 +537,7 @@ def test_the_program_itself_ends_with_a_sentence_and_exit_code_1(filled_store):
         (["--top", "0"], "--top is 0; it has to be at least 1."),
         (["--time-limit", "0"], "--time-limit is 0; it has to be more than 0 seconds."),
         (["--pool", "@/nowhere"], "The list of languages /nowhere cannot be read: No such file or directory."),
-        (["--vectors", "/nowhere"], "--vectors /nowhere cannot be read: No such file or directory."),
+        (["--vectors", "/nowhere"], "/nowhere cannot be read: No such file or directory."),
         (["--by", "vectors"], "--by vectors needs --vectors FILE."),
     ],
 )
@@ -523,8 +561,8 @@ def test_a_command_line_that_does_not_parse_is_exit_code_2(run, arguments):
     ("content", "said"),
     [
         ("x\n1", "needs a header"),
-        ("x,a\nen,one\nde,2", "Row 2 of --vectors"),
-        ("x,a\nen,1\neng,2", "has two rows for 'eng' (eng)"),
+        ("x,a\nen,one\nde,2", "column 'a': 'one' is not a number."),
+        ("x,a\nen,1\neng,2", "has two rows for one language, eng"),
         ("x,en,de\nen,0,1\nde,2,0", "must be symmetric"),
         ("x,a,b\nen,0,0\nde,2,0", "all its values are 0"),
     ],
