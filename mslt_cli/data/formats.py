@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from mslt_cli.data.archives import DataFile
-from mslt_cli.data.token_lines import Tagging, read_token_lines, read_token_table, sentence_lines
+from mslt_cli.data.token_lines import PART, Tagging, read_token_lines, read_token_table, sentence_lines
 from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import TableFormat
 
@@ -171,20 +171,29 @@ def read_conllu(file: DataFile) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for block in sentence_lines(read_text(file)):
         comments: dict[str, str] = {}
-        tokens, tags = [], []
+        tokens, tags, last = [], [], 0
         for number, line in block:
-            cells = line.split("\t")
+            cells = [cell.strip(" ") for cell in line.split("\t")]
+            while len(cells) > CONLLU_FIELDS and not cells[-1]:
+                cells.pop()
             if line.startswith("#"):
                 key, _, value = line[1:].partition("=")
                 comments[key.strip()] = value.strip()
             elif len(cells) != CONLLU_FIELDS:
                 raise DataError(f"Line {number} of {file.name} has {len(cells)} fields; CoNLL-U has {CONLLU_FIELDS}.")
-            elif cells[0].isdigit() and not cells[1] == cells[3] == "_":
-                tokens.append(cells[1])
-                tags.append(cells[3])
+            elif cells[0].isdecimal():
+                if int(cells[0]) <= last:
+                    what = f"has the number {cells[0]} after {last}: an empty line before it is missing"
+                    raise DataError(f"Line {number} of {file.name} {what}.")
+                last = int(cells[0])
+                if not cells[1] == cells[3] == "_":
+                    tokens.append(cells[1])
+                    tags.append(cells[3])
+            elif not PART.fullmatch(cells[0]):
+                raise DataError(f"Line {number} of {file.name} begins with {cells[0][:40]!r}, not with a number.")
         if set(tokens) <= {"_"}:
             tokens, tags = [], []
-        if tokens or comments.get("text"):
+        if last or comments.get("text"):
             rows.append(comments | {"tokens": tokens, "upos": tags})
     return pl.DataFrame(rows, {"sent_id": TEXT, "text": TEXT, "tokens": TEXTS, "upos": TEXTS})
 

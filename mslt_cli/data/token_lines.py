@@ -112,7 +112,12 @@ class _Reader:
         widths = Counter(map(len, rows)).most_common() or [(0, 0)]
         self.width = next((width for width, _ in widths if width > 1 or not tagged), 1)
         self.columns = list(zip(*(cells for cells in rows if len(cells) == self.width), strict=True))
-        self.is_numbered = self.width > 2 and self._counts_words()
+        self.first = 0
+        """The first column that neither counts the words nor names the sentence or document."""
+        self.number: int | None = None
+        while self.first < self.width - 2 and (steps := self._steps(self.first)) != "words":
+            self.number = self.first if steps == "numbers" else self.number
+            self.first += 1
         self.token, self.tag = tagging.token - 1, tagging.tag - 1
         if not tagging.tag and self.width > 1:
             self.token, self.tag = self._find_columns()
@@ -131,14 +136,15 @@ class _Reader:
                     continue
                 if cells is None or not cells[self.token] or not cells[self.tag].strip():
                     raise DataError(f"Line {number} of {self.name} {self._what_is_wrong(line)}.")
-                if self.is_numbered:
-                    if PART.fullmatch(cells[0]):
+                if self.number is not None:
+                    place = cells[self.number]
+                    if PART.fullmatch(place):
                         continue
-                    if tokens and int(cells[0]) != last + 1:
-                        what = f"has the number {cells[0]} after {last}: a line is missing, perhaps an empty one"
+                    if tokens and int(place) != last + 1:
+                        what = f"has the number {place} after {last}: a line is missing, perhaps an empty one"
                         raise DataError(f"Line {number} of {self.name} {what}.")
-                    last = int(cells[0])
-                tokens.append(cells[self.token])
+                    last = int(place)
+                tokens.append(cells[self.token].strip(" ") or cells[self.token])
                 tags.append(cells[self.tag].strip())
             if tokens:
                 sentences.append((tokens, tags))
@@ -148,9 +154,10 @@ class _Reader:
         """The columns of a line; None if it does not fit the file."""
         cells = self.separator.split(line)
         if line.startswith("#"):
-            fits = len(cells) == self.width and self.tagging.knows(cells[self.tag]) and not self.is_numbered
+            fits = len(cells) == self.width and self.tagging.knows(cells[self.tag]) and self.number is None
             return cells if fits else None
-        if self.is_numbered and not (cells[0].isdecimal() or PART.fullmatch(cells[0])):
+        place = cells[self.number] if self.number is not None and len(cells) > self.number else "1"
+        if not place.isdecimal() and not PART.fullmatch(place):
             return None
         if len(cells) == self.width and max(self.token, self.tag) < self.width:
             return cells
@@ -169,6 +176,8 @@ class _Reader:
 
     def _what_is_wrong(self, line: str) -> str:
         cells = self.separator.split(line)
+        if COMMENT.match(line):
+            return "is a comment between the words of a sentence"
         if not cells[0]:
             return "has a tag and no token"
         if len(cells) == 1 or (len(cells) > self.tag and not cells[self.tag].strip()):
@@ -184,27 +193,29 @@ class _Reader:
             )
         return f"begins with {cells[0][:40]!r} where other lines have the number of the word"
 
-    def _counts_words(self) -> bool:
-        """Whether the first column numbers the words of each sentence."""
-        lines = [[self.separator.split(line)[0] for _, line in block if line[0] != "#"] for block in self.blocks]
-        numbers = [[int(cell) for cell in block if cell.isdecimal()] for block in lines]
-        steps = [after - before for block in numbers for before, after in pairwise(block)]
-        share = sum(map(len, numbers)) / max(1, sum(not PART.fullmatch(cell) for block in lines for cell in block))
-        if not steps:  # every sentence is one word
-            return share > 0.9 and {number for block in numbers for number in block} == {1}
-        return share > 0.9 and sum(step == 1 for step in steps) > 0.9 * len(steps)
+    def _steps(self, place: int) -> str:
+        """What a column holds from line to line: the numbers of the words, one and the same name, or words."""
+        rows = [[self.separator.split(line) for _, line in block if line[0] != "#"] for block in self.blocks]
+        columns = [[cells[place] for cells in block if len(cells) > place] for block in rows]
+        pairs = [pair for column in columns for pair in pairwise(cell for cell in column if not PART.fullmatch(cell))]
+        counts = [before.isdecimal() and after.isdecimal() and int(after) == int(before) + 1 for before, after in pairs]
+        if not pairs:  # every sentence is one word
+            return "numbers" if {cell for column in columns for cell in column} == {"1"} else "words"
+        if sum(counts) > 0.9 * len(pairs):
+            return "numbers"
+        return "names" if sum(before == after for before, after in pairs) > 0.9 * len(pairs) else "words"
 
     def _find_columns(self) -> tuple[int, int]:
         """Where the token and its tag stand, from 0."""
-        token, last = int(self.is_numbered), self.width - 1
+        token, last, is_numbered = self.first, self.width - 1, self.number is not None
         places = range(token + 1, self.width)
         for known in (self.tagging.names, self.tagging.numbers):
             hits = [sum(cell.strip() in known for cell in column) / len(column) for column in self.columns]
             likely = [i for i in places if hits[i] >= 0.5]
             telling = [i for i in likely if {cell.strip() for cell in self.columns[i]} & {*known} - {"O", "0"}]
             if not telling and likely:
-                return token, likely[0] if self.is_numbered else max(likely, key=lambda i: (hits[i], i))
-            if telling and (self.is_numbered or len({self.columns[i] for i in telling}) == 1):
+                return token, likely[0] if is_numbered else max(likely, key=lambda i: (hits[i], i))
+            if telling and (is_numbered or len({self.columns[i] for i in telling}) == 1):
                 return token, telling[0]
             if telling:
                 several = " and ".join(str(i + 1) for i in telling)

@@ -130,6 +130,8 @@ def test_conllu_gives_syntactic_words_and_the_raw_sentence(tmp_path, name):
         ("x.jsonl", b'{"a": ["x", 1]}\n', "mixes kinds of values"),
         ("x.json", b"[" * 100_000, "is nested too deeply"),
         ("x.conllu", CONLLU.replace(b"ADP\t", b""), "Line 5 of x.conllu has 9 fields; CoNLL-U has 10"),
+        ("x.conllu", CONLLU.replace(b"2\tdem", b"b\tdem"), "Line 6 of x.conllu begins with 'b', not with a number"),
+        ("x.conllu", CONLLU.replace(b"3\tHaus", b"1\tHaus"), "Line 7 of x.conllu has the number 1 after 2: an empty"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_place(tmp_path, name, data, says):
@@ -139,6 +141,12 @@ def test_what_cannot_be_read_is_named_with_its_place(tmp_path, name, data, says)
     assert says in message
     assert name in message
     assert len(message) < 250
+
+
+def test_stray_blanks_and_tabs_of_conllu_are_no_text_and_withheld_sentences_stay_rows_without_words(tmp_path):
+    stray = b"1\tSun\tsun\tNOUN\t_\t_\t0\t_\t_\t_\t\n2 \tsets \tset\tVERB\t_\t_\t0\t_\t_\t_\n \t\n"
+    rows = read(tmp_path, "x.conllu", stray + b"1\t_\t_\tNOUN\t_\t_\t0\t_\t_\t_\n")
+    assert [(row["tokens"], row["upos"]) for row in rows] == [(["Sun", "sets"], ["NOUN", "VERB"]), ([], [])]
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.tsv", "x.conllu", "train"])

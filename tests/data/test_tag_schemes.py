@@ -53,3 +53,7 @@ def test_the_end_of_a_sentence_ends_its_entity_and_sentences_may_be_empty():
     found, is_iob1 = from_iob1(rows, ("O", "I-X", "B-X"))
     assert (found.to_list(), is_iob1) == ([[], [2], [2, 1], [], [2]], True)
     assert not from_iob1(rows, ("O", "I-X"))[1]  # the task has no B- to begin with
+
+
+def test_sentences_without_words_are_left_out_and_counted():
+    assert read(["O"], [], []) == ([["O"]], "x.json: 2 sentences without words (withheld, or empty) are left out.")

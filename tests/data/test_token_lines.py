@@ -51,6 +51,10 @@ FORMS = {
         *(("1-2", "Mianaps", "_"), ("1", "Mia", "B-PER"), ("2", "naps", "O"), ("2.1", "x", "O"), ()),
         ("1", "Oslo", "B-LOC"),
     ),
+    "a name of each sentence": tsv(
+        ("s1", "1", "Mia", "B-PER"), ("s1", "2", "naps", "O"), (), ("s2", "1", "Oslo", "B-LOC")
+    ),
+    "blanks around tabs": b"Mia \tB-PER\nnaps\t O\n\n Oslo\tB-LOC\n",
     "an empty last column": tsv(("Mia", "B-PER", "seen"), ("naps", "O", ""), (), ("Oslo", "B-LOC", "seen")),
     "the tag first": tsv(("B-PER", "Mia"), ("O", "naps"), (), ("B-LOC", "Oslo")),
 }
@@ -83,6 +87,7 @@ WRONG = {
     "a glued tag": (b"Mia O\nOsloB-LOC\nin O\n", "Line 2 of x.txt has 'OsloB-LOC' and no tag (B-LOC seems to be glued"),
     "an empty tag": (b"1\tMia\tO\tx\n2\tnaps\t\tx\n3\tin\tO\tx\n", "Line 2 of x.txt has 'naps' and no tag"),
     "no token": (b"Mia\tO\n\tB-LOC\n", "Line 2 of x.txt has a tag and no token"),
+    "a comment within": (b"Mia O\n# that is all\nin O\n", "Line 2 of x.txt is a comment between the words"),
     "a word with a blank": (b"Mia O\nNew York B-LOC\nin O\n", "Line 2 of x.txt has 3 fields where most lines have 2"),
     "two lines in one": (b"Mia\tO\nin\tO Oslo\tB-LOC\nin\tO\n", "Line 2 of x.txt has 3 fields"),
     "a lost empty line": (
