@@ -136,7 +136,7 @@ def select_command(
 
       mslt select --pool all -k 3 --distinct-scripts --max-per-family 1
 
-      mslt select --pool task:xnli --least --format lines --top 5
+      mslt select --pool paper --least --format lines --top 5
 
       mslt select --pool xlm-r -k 3 --target id,ko --objective cover
 

@@ -139,7 +139,7 @@ def train_command(
 
       mslt train --task bactrian --model bloom-7b1 --sources ar,de,zh --evaluate xcopa,xwinograd,xstorycloze
 
-      mslt select --pool task:wikiann -k 3 --top 5 --format lines | mslt train --task wikiann --model xlm-r-base -s -
+      mslt select --pool paper -k 3 --top 5 --format lines | mslt train --task wikiann --model xlm-r-base -s -
     """
     from contextlib import nullcontext
 

@@ -94,11 +94,11 @@ def members_of(store: Store, pool: str | Sequence[str]) -> list[Member]:
     pools, resolver = facts.pool_names(store), facts.resolver(store)
     members: list[Member] = []
     for name in names:
-        if name.casefold() in pools:
+        if name.startswith("task:"):
+            members += _task_members(name.removeprefix("task:"), pools, resolver)
+        elif name.casefold() in pools:
             languages = facts.pool(store, name.casefold())
             members += [Member(row.iso639_1 or row.iso639_3, row, named=True) for row in languages]
-        elif name.startswith("task:"):
-            members += _task_members(store, name.removeprefix("task:"), pools)
         elif name.casefold() in TASKS and not resolver.find(fold(name)):  # pud is a language as well
             raise UnknownNameError("pool or language", name, [f"task:{name.casefold()}"])
         else:
@@ -106,13 +106,16 @@ def members_of(store: Store, pool: str | Sequence[str]) -> list[Member]:
     return members
 
 
-def _task_members(store: Store, name: str, pools: Sequence[str]) -> list[Member]:
-    """The sources of a user's own task, or all its languages."""
-    if not name.endswith(".toml"):
-        raise UnknownNameError("pool", f"task:{name}", pools)
-    task = find_task(name)
-    languages = {language.iso639_3: language for language in facts.pool(store, "all")}
-    return [Member(task.code(iso), languages[iso], named=True) for iso in task.sources or task.languages]
+def _task_members(name: str, pools: Sequence[str], resolver: Resolver) -> list[Member]:
+    """All languages of a task, by its own codes where they mean the same elsewhere."""
+    try:
+        task = find_task(name)
+    except UnknownNameError as error:
+        raise UnknownNameError("pool", f"task:{name}", pools) from error
+    languages = {iso: resolver.resolve(iso) for iso in task.languages}
+    meant = {iso: resolver.find(fold(task.code(iso))) for iso in languages}
+    labels = {iso: task.code(iso) if meant[iso] == row else row.iso639_1 or iso for iso, row in languages.items()}
+    return [Member(labels[iso], row, named=True) for iso, row in languages.items()]
 
 
 def read_aim(

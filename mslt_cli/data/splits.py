@@ -13,6 +13,7 @@ from mslt_cli.data.origins import FromHub, FromPackage, Origin
 from mslt_cli.data.prepared import Record, fetch_command, load, read_record, records, require_record, save
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.progress import QUIET, Progress
+from mslt_cli.tasks.custom import remember_own
 from mslt_cli.tasks.task import Rows, Task
 
 Job = tuple[str, str]
@@ -95,6 +96,8 @@ def fetch_data(
         notes += dict.fromkeys(origin.notes)
         notes += alignment.notes()
         notes += _note_sizes(task, [done[job] for job in jobs])
+    if task.file:
+        remember_own(task)
     in_order = tuple(done[job] for job in asked if job in done)
     return FetchReport(task, in_order, frozenset(jobs), tuple(notes))
 

@@ -15,18 +15,20 @@ TASKS = ("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze
 
 
 def find_task(name: str) -> Task:
-    """The task of that name, or the one that a TOML file defines.
+    """The task of that name, one of a user's own by its name if it was fetched, or the one that a TOML file defines.
 
     Raises:
         UnknownNameError: there is none.
         DataError: the file is not a task's; names the key.
     """
-    if name.endswith(".toml"):
-        from mslt_cli.tasks.custom import read_task
-
-        return read_task(name)
     folded = name.strip().casefold().replace("-", "")
     if folded not in TASKS:
+        from mslt_cli.tasks.custom import find_own, read_task
+
+        if name.endswith(".toml"):
+            return read_task(name)
+        if own := find_own(name):
+            return own
         raise UnknownNameError("task", name, (*TASKS, "./yours.toml"))
     task: Task = import_module(f"mslt_cli.tasks.{folded}").TASK
     return task

@@ -2,6 +2,8 @@
 
 import difflib
 import hashlib
+import json
+import os
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
@@ -11,6 +13,7 @@ from string import Formatter
 from typing import Any, get_args
 
 from mslt_cli.errors import DataError, UnknownNameError
+from mslt_cli.files import cache_home, new_file
 from mslt_cli.languages.resolver import shipped
 from mslt_cli.tasks import TASKS
 from mslt_cli.tasks.task import COLUMNS, HubFiles, Kind, TableFormat, Task, is_archive
@@ -102,6 +105,32 @@ def read_task(path: str | Path) -> Task:
         definition=file.sha256,
         file=str(path),
     )
+
+
+def remember_own(task: Task) -> None:
+    """Keep where the file of a user's own task is, so that the task is found by its name."""
+    known, path = _known_files(task.name), str(Path(task.file).resolve())
+    if path not in known:
+        with new_file(cache_home() / "tasks" / f"{task.name}.json") as part:
+            part.write_text(json.dumps([*known, path]), encoding="utf-8")
+
+
+def find_own(name: str) -> Task | None:
+    """The user's own task of that name; DataError: its file is gone, or there are several of that name."""
+    known = _known_files(name) if NAME.fullmatch(name) else []
+    there = [task for task in map(read_task, filter(os.path.exists, known)) if task.name == name]
+    if known and len(there) != 1:
+        what = f"was fetched from {' and '.join(known)}, and " + ("both are there" if there else "is not there now")
+        raise DataError(f"The task {name} {what}. Name the file: --task FILE.toml.")
+    return there[0] if there else None
+
+
+def _known_files(name: str) -> list[str]:
+    """The files of a user's own tasks of that name that were fetched; none if nothing is known of it."""
+    try:
+        return list(json.loads((cache_home() / "tasks" / f"{name}.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return []
 
 
 class _TaskFile:

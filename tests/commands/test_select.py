@@ -18,6 +18,8 @@ import pytest
 from rich.cells import cell_len
 
 from mslt_cli.cli import main
+from mslt_cli.data.splits import fetch_data
+from mslt_cli.tasks import find_task
 
 MSLT = [sys.executable, "-m", "mslt_cli"]
 PAPER = "ar,de,en,es,fr,ru,zh"
@@ -152,8 +154,7 @@ def test_pools_come_from_files_and_standard_input_and_names(found, run, tmp_path
     listed.write_text("# sources\nالعربية\n中文, German\n", encoding="utf-8")
     assert languages(found("--pool", f"@{listed}"))[0] == ["German", "العربية", "中文"]
     assert languages(found("--pool", "-", stdin="en\nfr\nHaitian Creole\n"))[0] == ["Haitian Creole", "en", "fr"]
-    assert found("--pool", "task:pawsx", "-k", "2")["combinations"] == 10
-    assert found("--pool", "task:xnli")["pool"] == PAPER.split(",")
+    assert found("--pool", "paper")["pool"] == PAPER.split(",")
     lines = run("--format", "lines", "--top", "1").stdout
     assert languages(found("--pool", "-", stdin=lines)) == [["ar", "de", "zh"]]
 
@@ -309,6 +310,20 @@ def test_all_of_uriel_is_a_pool(found):
     assert len(answer["pool"]) == 7970
     assert answer["combinations"] == 7970 * 7969 * 7968 // 6
     assert (answer["exact"], answer["proof"], answer["gap"]) == (True, "branch-and-bound", 0)
+
+
+def test_the_pool_of_a_task_is_all_its_languages(found, tmp_path, monkeypatch):
+    assert found("--pool", "task:pawsx", "-k", "2")["pool"] == ["de", "en", "es", "fr", "ja", "ko", "zh"]
+    wikiann = found("--pool", "task:wikiann", "-k", "2", "--by", "random")["pool"]
+    assert len(wikiann) == 173
+    assert {"gsw", "sgs", "de"} < set(wikiann)  # not als, which is Albanian elsewhere, nor bat-smg
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    own = 'name = "mine"\nkind = "parallel"\npath = "{lang}.csv"\nsplits = ["test"]\nsources = ["id"]\n'
+    (tmp_path / "mine.toml").write_text(own + 'languages = {id = "id", xx = "Javanese", su = "su"}\n')
+    assert found("--pool", f"task:{tmp_path}/mine.toml", "-k", "2")["pool"] == ["id", "jv", "su"]
+    (tmp_path / "id.csv").write_text("text\nsatu\n")
+    fetch_data(find_task(f"{tmp_path}/mine.toml"))
+    assert found("--pool", "task:mine", "-k", "2")["pool"] == ["id", "jv", "su"]
 
 
 def test_a_named_pool_and_a_language_beside_it_are_one_pool(found):

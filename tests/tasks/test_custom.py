@@ -6,7 +6,7 @@ import pytest
 
 from mslt_cli.data.prepared import load
 from mslt_cli.data.splits import ensure_data, fetch_data
-from mslt_cli.errors import DataError
+from mslt_cli.errors import DataError, UnknownNameError
 from mslt_cli.tasks import find_task
 
 REVIEWS = """
@@ -320,3 +320,22 @@ def test_without_a_header_the_columns_have_to_be_named_and_a_file_has_to_be_ther
     (tmp_path / "latin.toml").write_bytes('name = "ü"'.encode("latin1"))
     with pytest.raises(DataError, match="cannot be read: it is not UTF-8 text."):
         find_task(str(tmp_path / "latin.toml"))
+
+
+def test_a_task_is_known_by_its_name_once_it_was_fetched(task, tmp_path):
+    own = task(REVIEWS.replace('"reviews"', '"opinions"'), data__id__train_dot_csv="review,sentiment\na,neg\nb,neg\n")
+    with pytest.raises(UnknownNameError, match="There is no task 'opinions'"):
+        find_task("opinions")
+    fetch_data(own, ["id"], ["train"])
+    assert find_task("opinions").definition == own.definition
+    assert find_task("opinions").file == f"{tmp_path}/mine/task.toml"
+    other = tmp_path / "other.toml"
+    other.write_text((tmp_path / "mine" / "task.toml").read_text().replace("data/", "mine/data/"))
+    fetch_data(find_task(str(other)), ["id"], ["train"])
+    with pytest.raises(DataError, match="opinions was fetched from .*mine/task.toml and .*other.toml, and both are"):
+        find_task("opinions")
+    other.unlink()
+    assert find_task("opinions").definition == own.definition
+    (tmp_path / "mine" / "task.toml").unlink()
+    with pytest.raises(DataError, match="opinions was fetched from .*, and is not there now. Name the file: --task"):
+        find_task("opinions")
