@@ -12,7 +12,8 @@ from mslt_cli.show.bars import progress
 from mslt_cli.show.terminal import note
 
 fetch_commands = typer.Typer(
-    help="Fill the store and the cache: languages, data sets, models, vocabularies, embeddings.", no_args_is_help=True
+    help="Fill the store and the cache: languages, data sets, models, vocabularies, embeddings.",
+    no_args_is_help=True,
 )
 
 MODEL_HELP = "Model: a name (e5-small, xlm-r-base, bloom-560m, …), a name on the hub (org/name), or a folder."
@@ -220,6 +221,32 @@ def fetch_embeddings_command(
             opened, network, chosen, languages, split=split, limit=limit, options=embedding, force=force, progress=bars
         )
     show_embeddings(report, chosen, (options.Format.json if json_ else format_).value)
+
+
+@fetch_commands.command("vectors")
+def fetch_vectors_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or TSV, as `mslt select --vectors` reads it.")],
+    name: Annotated[str, option("NAME", "Name of the set, for `mslt select --by NAME`.", "--name")],
+    store: options.StoreOption = None,
+    format_: options.FormatOption = options.Format.table,
+    json_: options.JsonOption = False,
+) -> None:
+    """Keep your own vectors of languages, or distances, under a name. `mslt select --by NAME` ranks by them.
+
+    Examples:
+
+      mslt fetch vectors urielplus-syntax.csv --name uriel-plus
+
+      mslt fetch vectors lexical-distances.tsv --name lexical
+    """
+    from mslt_cli.criteria.own_vectors import fetch_vectors
+    from mslt_cli.show.fetched import show_own_vectors
+
+    with filled_store(store, write=True) as opened:
+        own = fetch_vectors(opened, file.expanduser(), name)
+    for line in own.notes:
+        note(line)
+    show_own_vectors(name, own, (options.Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("runs")

@@ -1,5 +1,6 @@
 """Option types that several commands share, and what the shell completes them with."""
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,10 +53,16 @@ def complete_pool(incomplete: str) -> list[tuple[str, str]]:
 
 
 def complete_criteria(incomplete: str) -> list[tuple[str, str]]:
-    """Names of criteria."""
+    """Names of criteria, and of the sets of own vectors that the store keeps."""
     from mslt_cli.criteria import CRITERIA
+    from mslt_cli.errors import StoreError
+    from mslt_cli.store.db import open_store
+    from mslt_cli.store.own_vectors import own_vector_names
 
-    return _complete_last([(row.name, row.summary) for row in CRITERIA.values()], incomplete)
+    names = [(row.name, row.summary) for row in CRITERIA.values()]
+    with suppress(StoreError), open_store() as store:
+        names += [(name, "your own vectors") for name in own_vector_names(store)]
+    return _complete_last(names, incomplete)
 
 
 def complete_models(incomplete: str) -> list[str]:

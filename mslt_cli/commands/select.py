@@ -31,7 +31,8 @@ def select_command(
         option(
             "NAME",
             "Criterion: l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, vocab, embedding, "
-            "scripts, random or vectors. Repeat it: the first ranks, the others stand beside it. Default: l2v-syntax.",
+            "scripts, random, vectors, or a set of `mslt fetch vectors`. Repeat it: the first ranks, the others stand "
+            "beside it. Default: l2v-syntax.",
             complete=options.complete_criteria,
         ),
     ] = None,

@@ -1,22 +1,44 @@
 """The user's own vectors or distances: of a file (`--vectors FILE`), or kept under a name (`mslt fetch vectors`)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import DIVERSITY
+from mslt_cli.criteria import CRITERIA, DIVERSITY, OWN_VECTORS
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
 from mslt_cli.criteria.typology import distance_evidence, vector_evidence
-from mslt_cli.errors import MissingFactsError
+from mslt_cli.criteria.vector_files import read_vector_file
+from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.languages.resolver import Language
 from mslt_cli.search.objective import PairSum
+from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
-from mslt_cli.store.own_vectors import OwnVectors, read_own_vectors
+from mslt_cli.store.own_vectors import OwnVectors, keep_own_vectors, read_own_vectors
 
+NAME = re.compile(r"\w[\w.-]*")
 DISTANCES = "sum of the distances of pairs"
+
+
+def fetch_vectors(store: Store, path: Path, name: str) -> OwnVectors:
+    """Keep what a file of vectors or distances holds under a name, by which `select` then ranks (`by=[name]`).
+
+    Raises:
+        UsageError: the file cannot be read, or another criterion has that name.
+    """
+    taken = {OWN_VECTORS.name, *(used for row in CRITERIA.values() for used in (row.name, row.short))}
+    if not NAME.fullmatch(name):
+        raise UsageError(f"--name is {name!r}; it can have letters, digits and . _ - in it.")
+    if name.casefold() in taken:
+        raise UsageError(f"--name {name}: there is a criterion of that name. Choose another name.")
+    own = read_vector_file(path, resolver(store))
+    if keep_own_vectors(store, name, own):
+        own = own._replace(notes=(*own.notes, f"the set {name!r} that was in the store is replaced."))
+    return own
 
 
 @dataclass

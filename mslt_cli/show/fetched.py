@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mslt_cli.reports.cells import Column, columns_of, percent, plural
 from mslt_cli.show.rows import Output, show, show_rows
 from mslt_cli.show.scored_runs import run_as_dict
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from mslt_cli.runs.index import Indexed
     from mslt_cli.store.fill import FillReport
     from mslt_cli.store.measured import Embedding, Vocabulary
+    from mslt_cli.store.own_vectors import OwnVectors
     from mslt_cli.tasks.task import Task
 
 PLACES = {"hub": "{repository} at {revision:.12}", "package": "{package} {revision}", "folder": "{path}"}
@@ -188,6 +191,17 @@ def show_embeddings(report: Measurements[Embedding], corpus: Task, form: str) ->
     about += f" {report.sentences_per_s:,.0f} sentences/s." if report.sentences_per_s else ""
     footer = [f"{about} `mslt select --by embedding` ranks by the last."]
     show_rows(columns, rows, form, key="embeddings", footer=footer)
+
+
+def show_own_vectors(name: str, own: OwnVectors, form: str) -> None:
+    """Print what is kept of a user's own vectors or distances; lines are the name alone."""
+    n, columns = own.matrix.shape
+    missing = float(np.isnan(own.matrix).mean())
+    row = {"name": name, "kind": own.kind, "languages": n, "columns": columns, "missing": missing, "from": own.origin}
+    shown = [*columns_of("name", "kind"), *columns_of("languages", "columns", right=True)]
+    shown += [Column("missing", lambda share: f"{100 * share:.1f} %", right=True), Column("from", spare=True)]
+    footer = [f"`mslt select --by {name}` ranks by them."]
+    show(Output(shown, [row], row | {"notes": own.notes}, footer=footer), form)
 
 
 def show_index(indexed: Indexed, form: str) -> None:
