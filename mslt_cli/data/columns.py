@@ -3,7 +3,6 @@
 
 import ast
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,10 +14,11 @@ import polars as pl
 
 from mslt_cli.data.archives import DataFile
 from mslt_cli.data.formats import AGAIN, read_rows
+from mslt_cli.data.places import TEXT_TYPES, rows_at, single_column
 from mslt_cli.data.tag_schemes import all_schemes, from_iob1, from_other_scheme
 from mslt_cli.data.token_lines import Tagging
-from mslt_cli.errors import DataError, MsltError
-from mslt_cli.tasks.task import RowError, Task
+from mslt_cli.errors import DataError
+from mslt_cli.tasks.task import NUMBER, RowError, Task
 
 USUAL: dict[str, tuple[str, ...]] = {
     "id": ("id", "idx", "sent_id", "pairID", "pair_id", "story_id"),
@@ -30,8 +30,6 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 """Usual names of columns; a task's own names come first."""
 
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-"""A name of a label that is a number."""
 LETTER = r"^\(?([A-Za-z])[.):]?$"
 """An answer that is the letter of its choice: B, b, (b), B."""
 MISSING_LABELS = ("", "-1")
@@ -39,60 +37,17 @@ MISSING_LABELS = ("", "-1")
 MOST_CHOICES = 100
 OUTSIDE = "O"
 """The label of words outside of all entities, the most frequent one of its task."""
-TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)  # a column without any value is Null
 
 
 def spellings(task: Task, column: str) -> tuple[str, ...]:
-    """The names that one of the task's columns may have in files; the first that is there is read."""
+    """The names that one of the task's columns may have in files; the first that is there is read.
+
+    A user's own task that names a column means that one.
+    """
+    if task.file and column in task.columns:
+        return task.columns[column]
     together = ["+".join(task.choices)] if column == "choices" and task.choices else []
     return tuple(dict.fromkeys((*task.columns.get(column, ()), column, *USUAL.get(column, ()), *together)))
-
-
-def languages_in(task: Task, rows: pl.DataFrame) -> list[str] | None:
-    """The languages (ISO 639-3) that a column of the rows names; None if no column does."""
-    if (column := _stated(rows, task.language_column)) is None:
-        return None
-    there = set(_languages(task, column))
-    return [iso for iso in task.languages if iso in there]
-
-
-def rows_of_split(task: Task, rows: pl.DataFrame, split: str, origin: str) -> pl.DataFrame:
-    """The rows of one split, by the column that the task names for it; all if it names none.
-
-    Raises:
-        DataError: the column is not there, or empty.
-    """
-    if not task.split_column:
-        return rows
-    if (column := _stated(rows, (task.split_column,))) is None:
-        there = ", ".join(rows.columns).replace(AGAIN, "")
-        raise DataError(f"{origin} has no column {task.split_column} that names splits of {task.name}; it has {there}.")
-    return rows.filter((_splits(task, column) == split).fill_null(False))
-
-
-def _splits(task: Task, column: pl.Series) -> pl.Series:
-    """The task's split that each spelling means; null = none."""
-    meanings = {word.casefold(): split for split in task.splits for word in task.spellings_of(split)}
-    return column.str.to_lowercase().replace_strict(meanings, default=None, return_dtype=pl.String)
-
-
-def _stated(rows: pl.DataFrame, names: Iterable[str]) -> pl.Series | None:
-    """The first of some columns that holds text, without blanks around it; null where it is empty."""
-    for name in names:
-        if isinstance(rows.schema.get(name), TEXT_TYPES):
-            text = rows[name].cast(pl.String).str.strip_chars()
-            if (text != "").any():
-                return text.replace("", None)
-    return None
-
-
-def _languages(task: Task, column: pl.Series) -> pl.Series:
-    """The task's language (ISO 639-3) that each spelling means; null = none."""
-    meanings: dict[str, str] = {}
-    for spelling in column.drop_nulls().unique():
-        with suppress(MsltError):  # no language, or none of the task's
-            meanings[spelling] = task.language(spelling)
-    return column.replace_strict(meanings, default=None, return_dtype=pl.String)
 
 
 def read_file(task: Task, file: DataFile) -> pl.DataFrame:
@@ -160,19 +115,7 @@ def to_columns(
     if not rows.height:
         raise DataError(f"{origin} has no rows.")
     numbers = pl.int_range(1, rows.height + 1, eager=True)
-    mine = pl.repeat(True, rows.height, eager=True)
-    by_split = (task.split_column or "split",) if task.split_column or len(task.splits) > 1 else ()
-    for names, means, wanted, place in (
-        (task.language_column, _languages, language, f"in {task.code(language)}"),
-        (by_split, _splits, split, f"of {split}"),
-    ):
-        if (column := _stated(rows, names)) is None or (meanings := means(task, column)).is_null().all():
-            continue
-        notes += _left_out(origin, column, meanings, f"{column.name} of {task.name}")
-        mine &= (meanings == wanted).fill_null(False)
-        if not mine.any():
-            others = sorted(column.drop_nulls().unique())
-            raise DataError(f"{origin} has no rows {place}; it has {', '.join(others[:20])}.")
+    mine = rows_at(task, rows, language, split, origin, notes)
     rows, numbers = rows.filter(mine), numbers.filter(mine)
     raw = _RawRows(task, origin, rows, numbers, notes, published)
     if task.parse is not None:
@@ -195,19 +138,6 @@ def to_columns(
         is_choice = (choices > 1) & (frame["label"] < choices)
         raw.require(is_choice, lambda row: f"has {choices[row]} choices, and the label {given[row]}")
     return frame
-
-
-def _left_out(origin: str, column: pl.Series, meanings: pl.Series, what: str) -> list[str]:
-    """A note on the rows whose value in a column means nothing, if there are any: how many, with examples."""
-    if not len(rows := meanings.is_null().arg_true()):
-        return []
-    counts = Counter("nothing" if value is None else value for value in column.gather(rows))
-    examples = ", ".join(f"{value} ({number:,})" for value, number in counts.most_common(5))
-    more = ", …" if len(counts) > 5 else ""
-    return [
-        f"{origin}: {len(rows):,} rows are left out, the first of them row {rows[0] + 1}, for {column.name} names no "
-        f"{what} there: {examples}{more}."
-    ]
 
 
 def with_distinct_ids(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -236,13 +166,19 @@ class _RawRows:
     published: bool
 
     def find(self, name: str) -> pl.Series | None:
-        for spelling in spellings(self.task, name):
-            if spelling in self.rows.columns:
-                if spelling + AGAIN in self.rows.columns:
-                    raise DataError(f"{self.origin} has two columns called {spelling}. Rename or remove one.")
-                return self.rows[spelling]
+        there = [spelling for spelling in spellings(self.task, name) if spelling in self.rows.columns]
+        if there:
+            column = single_column(self.rows, there[0], self.origin)
+            usual = () if name == "id" or there[0] in self.task.columns.get(name, ()) else there[1:]
+            if other := next((other for other in usual if not self.rows[other].equals(column)), None):
+                own = f": columns.{name} in {self.task.file} says it" if self.task.file else ""
+                what = f"{self.origin} has columns called {column.name} and {other}, and either could be its {name}"
+                raise DataError(f"{what}. Name the one that is meant{own}, or remove the other.")
+            return column
         if name == "choices" and self.task.choices and {*self.task.choices} <= {*self.rows.columns}:
-            texts = [_texts(self, choice, self.rows[choice]) for choice in self.task.choices]
+            texts = [
+                _texts(self, choice, single_column(self.rows, choice, self.origin)) for choice in self.task.choices
+            ]
             return pl.select(pl.concat_list(texts).alias("choices")).to_series()
         return None
 
@@ -337,12 +273,29 @@ def _text_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
 def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     if isinstance(column.dtype, TEXT_TYPES):
         column = column.cast(pl.String)
+    if not raw.task.labels and column.dtype == pl.String and (texts := _chosen_texts(raw, column)) is not None:
+        return texts
     numbers = column.to_frame().select(_label_number(raw, column, column, pl.col(column.name))).to_series()
     unknown = numbers.is_null()
     if raw.task.drops_incomplete:
         unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
     raw.require(~unknown, lambda row: raw.unknown_label(column[row]))
     return numbers
+
+
+def _chosen_texts(raw: _RawRows, column: pl.Series) -> pl.Series | None:
+    """The place of each answer that is the text of a choice; None if not all are. DataError: all are numbers, too."""
+    choices = raw.read("choices", "texts")
+    places = [
+        texts.index(answer) if answer in texts else None
+        for answer, texts in zip(column.str.strip_chars(), choices.to_list(), strict=True)
+    ]
+    if None in places:
+        return None
+    if column.str.strip_chars().str.contains(r"^(\d+|[A-Za-z])$").all():
+        either = "the number or letter of a choice and the text of one"
+        raise DataError(f"{raw.origin}: in all rows, {column.name} could be {either}. Rewrite its texts.")
+    return pl.Series(column.name, places, dtype=pl.Int32)
 
 
 def _label_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:

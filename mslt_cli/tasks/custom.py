@@ -16,7 +16,7 @@ from mslt_cli.errors import DataError, UnknownNameError
 from mslt_cli.files import cache_home, new_file
 from mslt_cli.languages.resolver import shipped
 from mslt_cli.tasks import TASKS
-from mslt_cli.tasks.task import COLUMNS, HubFiles, Kind, TableFormat, Task, is_archive
+from mslt_cli.tasks.task import COLUMNS, NUMBER, HubFiles, Kind, TableFormat, Task, is_archive
 
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("name", "kind", "summary", "path", "evaluation", "metric", "prompt", "licence", "citation"), ""),
@@ -63,6 +63,9 @@ def read_task(path: str | Path) -> Task:
     file.require("metric", [metric], metrics)
     enough = len(labels) > 1 or not kind.endswith("classification")
     file.check("labels", enough, f"has to name at least two labels for {kind}")
+    counted = [str(i) for i, _ in enumerate(labels, given["first_label"])]
+    by_name = given["first_label"] and any(map(NUMBER.fullmatch, labels)) and list(labels) != counted
+    file.check("first_label", not by_name, "is there, and labels that are numbers count by their names; leave it out")
     file.require("label_spellings", given["label_spellings"].values(), labels)
     file.require("sizes", given["sizes"], splits)
     for split, rows in given["sizes"].items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -34,6 +35,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "test": ("test",),
 }
 """How files spell a split; other splits are spelt as they are named."""
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+"""The name of a label that is a number: in files, numbers then are such names."""
 
 
 def is_archive(name: str) -> bool:

@@ -15,6 +15,7 @@ TASK = Task(
     kind="token-classification",
     summary="parts of speech (17 UD tags)",
     labels=TAGS,
+    columns={"labels": ("labels", "upos", "pos_tags")},
     languages=language_table(
         "afr=af|Afrikaans ara=ar|Arabic eus=eu|Basque bul=bg|Bulgarian zho=zh|Chinese nld=nl|Dutch eng=en|English "
         "est=et|Estonian fin=fi|Finnish fra=fr|French deu=de|German ell=el|Greek heb=he|Hebrew hin=hi|Hindi "

@@ -21,6 +21,7 @@ TASK = Task(
     name="wikiann",
     kind="token-classification",
     summary="named entities (PER, ORG, LOC) in Wikipedia",
+    columns={"labels": ("labels", "ner_tags")},
     labels=("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"),
     # als is Alemannic here (a Wikipedia code), not Albanian.
     languages=language_table(

@@ -118,6 +118,37 @@ def test_answers_are_letters_or_numbers(fetch, answers):
         fetch(QUIZ, {"en.csv": lines("a,b,c,answer", "x,y,z,B", "x,y,z,1")}, "label")
 
 
+def test_an_answer_may_be_the_text_of_its_choice_unless_it_could_be_a_number(fetch):
+    rows = ["stone,crow,3,crow", "rain,4,sand,rain", "1,2,3,3"]
+    assert fetch(QUIZ, {"en.csv": lines("a,b,c,answer", *rows)}, "label")[0] == {"en test": [1, 0, 2]}
+    with pytest.raises(
+        DataError, match="en.csv: in all rows, answer could be the number or letter of a choice and the"
+    ):
+        fetch(QUIZ, {"en.csv": lines("a,b,c,answer", "0,1,2,1", "2,1,0,2")}, "label")
+    assert fetch(QUIZ, {"en.csv": lines("a,b,c,answer", "0,1,2,1", "5,6,7,2")}, "label")[0] == {"en test": [1, 2]}
+
+
+def test_where_two_columns_could_be_meant_the_task_has_to_name_one(fetch):
+    files = {"test.csv": lines("lang,text,label,gold_label", "en,a,good,bad")}
+    either = "test.csv has columns called label and gold_label, and either could be its label. Name the one"
+    with pytest.raises(DataError, match=either + ".* columns.label in .*task.toml says it, or remove the other"):
+        fetch(TWO, files)
+    assert fetch(TWO + '[columns]\nlabel = "gold_label"\n', files, "label")[0] == {"en test": [0]}
+    same = {"test.csv": lines("lang,text,label,gold_label", "en,a,good,good")}
+    assert fetch(TWO, same, "label")[0] == {"en test": [1]}
+
+
+def test_the_tags_of_a_task_are_those_that_its_columns_are_called_by(fetch):
+    both = jsonl({"tokens": ["a"], "ner_tags": [1], "pos_tags": [7]})
+    assert fetch("udpos", {"de/test.jsonl": both}, "labels")[0] == {"de test": [[7]]}
+    assert fetch("wikiann", {"de/test.jsonl": both}, "labels")[0] == {"de test": [[1]]}
+
+
+def test_a_column_that_ones_own_task_names_is_needed_under_that_name(fetch):
+    with pytest.raises(DataError, match=r"has no column for text of moods \(looked for review; it has lang, text"):
+        fetch(TWO + '[columns]\ntext = "review"\n', {"test.csv": lines("lang,text,label", "en,a,good")})
+
+
 @pytest.mark.parametrize("task", ["xnli", "pawsx"])
 def test_a_task_of_pairs_needs_its_second_texts(fetch, task):
     label = 1
@@ -149,6 +180,9 @@ def test_languages_in_a_column_may_be_spelt_in_any_way_and_what_is_left_out_is_s
     left_out = "test.csv: 3 rows are left out, the first of them row 7, for lang names no lang of moods there: "
     assert notes.count(left_out + "nl (1), nothing (1), xx (1).") == 1
     assert fetch(TWO, {"test.csv": lines("lang,text,label", "en,a,good", "de,b,bad")}, "text")[1] == ""
+    with pytest.raises(DataError, match="de/test.jsonl has no rows in de; it has fr, python"):
+        rows = [{"lang": code, "premise": "p", "hypothesis": "h", "label": "neutral"} for code in ("python", "fr")]
+        fetch("xnli", {"de/test.jsonl": jsonl(*rows)})
 
 
 def test_one_file_may_hold_all_splits(fetch):

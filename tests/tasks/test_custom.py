@@ -263,6 +263,11 @@ def test_a_path_may_lead_anywhere_and_is_followed_to_the_letter(task, tmp_path):
         ('path = "data/{lang}/{split}.csv"', 'path = ""', "key path is missing, or hub."),
         ("{lang}", "{language}", "key path holds '{language}'; it may hold {lang}, {split}."),
         ("{split}", "train", "key path has to hold {split}, for there are several, or columns.split has to name"),
+        (
+            'labels = ["negative", "positive"]',
+            'labels = ["0", "1"]\nfirst_label = 1',
+            "key first_label is there",
+        ),
         ('text = "review"', 'split = "part"', "key path holds {split}, and columns.split is there; keep one."),
         ("sizes = {train = 2}", 'hub = {repository = "a/b", path = "x"}', "both path and hub are there; keep one."),
         ('path = "data/{lang}/{split}.csv"', 'hub = {repository = "a/b"}', "key hub.path is missing."),
