@@ -44,7 +44,7 @@ def spellings(task: Task, column: str) -> tuple[str, ...]:
 
     A user's own task that names a column means that one.
     """
-    if task.file and column in task.columns:
+    if task.file and column in task.columns and task.kind != "token-classification":  # token lines have no header
         return task.columns[column]
     together = ["+".join(task.choices)] if column == "choices" and task.choices else []
     return tuple(dict.fromkeys((*task.columns.get(column, ()), column, *USUAL.get(column, ()), *together)))
