@@ -137,7 +137,7 @@ def eval_command(
     evaluate = partial(evaluate_model, path, root=runs_root(runs, path), settings=settings, force=force)
     done, shown = [], []
     for text, (run,) in groups.items():
-        session = open_session(text if run is None else run.identity["model"]["name"])
+        session = open_session(text if run is None else run.model)
         if not choices:
             sources = tuple(run.identity.get("shares") or {}) if run is not None else ()
             # A run answers with what it has, unless other targets are named.

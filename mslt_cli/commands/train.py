@@ -146,7 +146,7 @@ def train_command(
     from mslt_cli.commands.arguments import filled_store, numbers_in, task_of, tasks_of
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.evaluation.reading import Reading
-    from mslt_cli.fields import values_given
+    from mslt_cli.fields import values_given, words_for
     from mslt_cli.languages.pools import names_in
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
@@ -181,9 +181,13 @@ def train_command(
             opened, chosen, sources or (), pool=pool if all_combinations else None, ks=numbers_in(k, "-k")
         )
 
+    how = How(device=device, **values_given(How, context.params))
+    places = {"--device": device, "--runs": runs, "--store": store}
+    how_words = words_for(how, How()) + [str(w) for place in places.items() if place[1] is not None for w in place]
+
     def announce(plan: list[tuple[Planned, State]], session: Session) -> bool:
         if dry_run:
-            show_plan(plan, forecast_runs(plan, session, path), form)
+            show_plan(plan, forecast_runs(plan, session, path, how_words), form)
         elif talks:
             left = [planned for planned, state in plan if state != "done"]
             announce_plan(plan, expected_seconds(left, session, path))
@@ -203,7 +207,7 @@ def train_command(
             targets=names_in(targets),
             evaluation_split=evaluation_split,
             evaluations=plan_choices(tasks_of(evaluate, None), (), Reading(), progress=bars),
-            how=How(device=device, **values_given(How, context.params)),
+            how=how,
             progress=bars,
             announce=announce,
             first=first_run,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
-from mslt_cli.models import MODELS
+from mslt_cli.models import MODELS, canonical_name
 from mslt_cli.store.measured import MeasuredSet
 
 FIRST_SPLIT = "train"
@@ -26,6 +26,8 @@ def choose_set(
     """
     model, split, limit = measured.model, measured.split, measured.limit
     models = [*MODELS, *(item.model for item in sets)]
+    if model is not None and model not in models:
+        model = canonical_name(model)
     if model is not None and model not in models and "/" not in model:
         raise UnknownNameError("model", model, models)
     same_way = (measured.prefix, measured.special_tokens)

@@ -70,14 +70,15 @@ def task_folder(task: Task) -> Path:
 
 
 def read_record(task: Task, language: str, split: str) -> Record | None:
-    """The record of prepared data; None if there is none, or it is damaged or of another format."""
+    """The record of prepared data; None if there is none, or it is damaged, or of another format or spelling."""
     folder = task_folder(task) / language
     try:
         record = Record(**json.loads((folder / f"{split}.json").read_text(encoding="utf-8")))
         whole = (folder / record.file).stat().st_size == record.size_bytes
     except (ValueError, TypeError, OSError):
         return None
-    return record if whole and record.format == FORMAT else None
+    same = record.code in task.languages.get(language, ()) and record.format == FORMAT
+    return record if whole and same else None
 
 
 def require_record(task: Task, language: str, split: str) -> Record:

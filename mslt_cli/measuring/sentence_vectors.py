@@ -119,7 +119,7 @@ def make_embedder(source: Model | Run, *, progress: Progress = QUIET) -> Embedde
     if isinstance(source, Model):
         model = source
     else:
-        model = fetch_model(str(source.identity["model"]["name"]), progress=progress)
+        model = fetch_model(source.model, progress=progress)
         if source.identity["kind"] != "eval":
             return _of_run(source, model)
     weights = weights_checksum(model.folder)
@@ -161,7 +161,7 @@ def _of_run(run: Run, model: Model) -> Embedder:
     seed = run.identity.get("seed")
     return Embedder(
         label=str(run.record["name"]) + (f" seed {seed}" if seed else ""),
-        model=str(run.identity["model"]["name"]),
+        model=run.model,
         run_id=run.run_id,
         weights_sha256=weights,
         cache=run.directory / "cache" / weights[:12],

@@ -5,6 +5,7 @@ looking up which revision and which table of pretraining data belong to it.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Head = Literal["auto", "cls", "mean"]
@@ -66,6 +67,18 @@ MODELS: dict[str, KnownModel] = {
     )
 }
 """In the order of listings; licence and citation (ACL Anthology or arXiv) stand beside each name."""
+
+
+def canonical_name(model: str) -> str:
+    """How a model is known: its row of MODELS, or its name on the hub; a folder by its whole path, however spelt."""
+    name = model.strip().casefold()
+    return name if name in MODELS else str(Path(model).expanduser().resolve()) if is_folder(model) else model
+
+
+def is_folder(model: str) -> bool:
+    """Whether a model's name is meant as a folder: `./x`, `/x`, `~/x`, or one that is there and no row of MODELS."""
+    is_path = model.startswith((".", "/", "~")) or Path(model).is_dir()
+    return is_path and model.strip().casefold() not in MODELS
 
 
 def resolve_head(model: str, kind: str, wanted: Head) -> Head:

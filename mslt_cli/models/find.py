@@ -7,7 +7,7 @@ from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.files import cache_home, new_folder, recall, remember
 from mslt_cli.hub.requests import Repository
 from mslt_cli.hub.snapshot import Snapshot
-from mslt_cli.models import MODELS, KnownModel
+from mslt_cli.models import MODELS, KnownModel, canonical_name, is_folder
 from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files
 from mslt_cli.progress import QUIET, Progress
 
@@ -17,7 +17,7 @@ class Model:
     """A model that is on this machine."""
 
     name: str
-    """Its row of MODELS, its name on the hub, or the path of its folder; the store knows it by this."""
+    """What `canonical_name` gives; the store knows it by this."""
     files: ModelFiles
     revision: str
     """Commit on the hub, or version of the package; empty for the user's own folder."""
@@ -52,10 +52,9 @@ def fetch_model(
         MissingPackageError: the package that carries the weights is not installed.
     """
     row = MODELS.get(name.strip().casefold())
-    is_path = name.startswith((".", "/", "~")) or Path(name).is_dir()
-    if row is None and "/" not in name and not is_path:
+    if row is None and "/" not in name and not is_folder(name):
         raise UnknownNameError("model", name, [*MODELS, "org/name of the hub", "./folder"])
-    model = row or KnownModel(name, summary="", repo_id=None if is_path else name)
+    model = row or KnownModel(canonical_name(name), summary="", repo_id=None if is_folder(name) else name)
     if model.repo_id is None:
         if revision is not None:
             raise UsageError("--revision is for models on the hub, and this one is not from there. Leave it out.")

@@ -9,6 +9,7 @@ import numpy as np
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
+from mslt_cli.models import canonical_name
 from mslt_cli.reports.cells import Cell, Column, ReportTable, percent
 from mslt_cli.reports.comparable import Request, make_grid, name_grids
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
@@ -58,7 +59,7 @@ class Material:
 
     def _evaluations(self, metric: str | None) -> list[StoredEvaluation]:
         """The evaluations that are asked for, one metric each: this one, or each task's own."""
-        tasks, models = self.request.tasks, self.request.models
+        tasks, models = self.request.tasks, {*self.request.models, *map(canonical_name, self.request.models)}
         groups: dict[tuple[str, str, str, str], dict[str, StoredEvaluation]] = {}
         for row in self.available:
             if (not tasks or row.task in tasks) and (not models or row.model in models):

@@ -66,6 +66,11 @@ class Run:
         return cast(Mapping[str, Any], self.record["identity"])
 
     @property
+    def model(self) -> str:
+        """The name of the model that it was trained from, or of the one that it evaluated."""
+        return str(self.record.get("model") or self.identity["model"]["name"])
+
+    @property
     def scores(self) -> Sequence[Mapping[str, Any]]:
         """One for each task, split, target and metric."""
         return cast(Sequence[Mapping[str, Any]], self.record["scores"])

@@ -1,5 +1,6 @@
 """`evaluate_run` and `evaluate_model`: what was not evaluated yet, on targets and tasks of the user's choice."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -121,7 +122,7 @@ def evaluate_model(
     choices = task.kind == "multiple-choice"
     counting = {"precision": settings.precision, "four_bit": four_bit} if choices else settings.as_json()
     name = model.name + (" in 4 bits" if four_bit else "")
-    description = describe_run("eval", name, task, describe_model(model), settings=counting)
+    description = describe_run("eval", name, task, model.name, model=describe_model(model), settings=counting)
     directory = root / f"eval_{task.name}_{stem_of(model)}_{description['run_id']}"
     with locked(directory, wait=True):
         before = None if force else read_run(directory)
@@ -153,7 +154,7 @@ def _command(model: Model, evaluation: Evaluation, four_bit: bool) -> str:
     """A command line that does this evaluation of a model as it is."""
     task = evaluation.task
     codes = ",".join(map(task.code, evaluation.targets))
-    words = f"mslt eval {model.name} {task.options} --targets {codes} --split {evaluation.split}"
+    words = f"mslt eval {shlex.quote(model.name)} {task.options} --targets {codes} --split {evaluation.split}"
     words += f" {evaluation.reading.options}" if evaluation.reading and evaluation.reading.options else ""
     return words + (" --4bit" if four_bit else "")
 

@@ -152,8 +152,10 @@ def _carry_out(works: Sequence[Work], first: int, index: Index) -> list[Finished
     return [finished[i] for i in range(len(works))]
 
 
-def forecast_runs(plan: Sequence[tuple[Planned, State]], session: Session, store: Path) -> list[dict[str, Any]]:
-    """Say of each planned run what it is and what it takes, as rows for JSON.
+def forecast_runs(
+    plan: Sequence[tuple[Planned, State]], session: Session, store: Path, how: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Say of each planned run what it is and what it takes, as rows for JSON; its command has the words of `how`.
 
     `tokens` are of the whole training, without padding; `padding_share` is the padding among all tokens of the batches,
     0..1; `seconds` are still to train, None = there was no earlier run of the model.
@@ -176,7 +178,7 @@ def forecast_runs(plan: Sequence[tuple[Planned, State]], session: Session, store
                 "seconds": None if seconds is None else round(seconds, 1),
                 "targets": [e.task.code(target) for e in planned.evaluations for target in e.targets],
                 "run_id": spec.run_id,
-                "command": spec.command(planned.targets if spec.settings.adapter is None else ()),
+                "command": planned.command(how),
             }
         )
     return rows

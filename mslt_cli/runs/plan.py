@@ -1,5 +1,6 @@
 """Plan many runs: which combinations and seeds, with what of each, all checked before the first step."""
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -61,6 +62,17 @@ class Planned:
     def targets(self) -> tuple[str, ...]:
         """All languages that it is evaluated on."""
         return tuple(dict.fromkeys(target for evaluation in self.evaluations for target in evaluation.targets))
+
+    def command(self, how: Sequence[str] = ()) -> str:
+        """A command line that does this run alone; `how` are the words that say how it is done."""
+        task, words = self.spec.task, self.spec.words
+        for evaluation in self.evaluations:
+            if evaluation.task.kind == "multiple-choice":
+                words += ["--evaluate", evaluation.task.file or evaluation.task.name]
+                continue
+            words += ["--targets", ",".join(map(task.code, evaluation.targets))]
+            words += ["--evaluation-split", evaluation.split] if evaluation.split != task.evaluation else []
+        return shlex.join([*words, *how])
 
 
 def combinations_of(

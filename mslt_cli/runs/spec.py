@@ -13,11 +13,12 @@ from typing import Any, Literal
 
 from mslt_cli import __version__
 from mslt_cli.fields import words_for
+from mslt_cli.files import sha256_of
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
-from mslt_cli.models.folder import tokenizer_sha256, weights_checksum
-from mslt_cli.runs.directory import id_of
+from mslt_cli.models.folder import MEAN_HEAD, tokenizer_sha256, weights_checksum
+from mslt_cli.runs.directory import id_of, sha256_of_json
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
 from mslt_cli.training.settings import Settings, preset
@@ -26,29 +27,43 @@ FORMAT = 1
 """Raised when the same settings come to mean another training."""
 
 
+WITHOUT_EFFECT = ("_name_or_path", "transformers_version")
+"""Keys of a model's config.json that say where it is from."""
+
+
 def describe_model(model: Model) -> dict[str, str]:
-    """A model as identities hold it. Raises: ModelError: there are no weights that can be loaded."""
-    checksums = {"weights_sha256": weights_checksum(model.folder), "tokenizer_sha256": tokenizer_sha256(model.folder)}
-    return {"name": model.name, "revision": model.revision, **checksums}
+    """A model as identities hold it; one in a folder of the user's by what is in it, and not by where that is.
+
+    Raises: ModelError: there are no weights that can be loaded.
+    """
+    folder = model.folder
+    checksums = {"weights_sha256": weights_checksum(folder), "tokenizer_sha256": tokenizer_sha256(folder)}
+    if model.revision:
+        return {"name": model.name, "revision": model.revision, **checksums}
+    config = {key: value for key, value in model.files.config.items() if key not in WITHOUT_EFFECT}
+    checksums["config_sha256"] = sha256_of_json(config)
+    if (folder / MEAN_HEAD).is_file():
+        checksums["head_sha256"] = sha256_of(folder / MEAN_HEAD)
+    return {"name": "", "revision": "", **checksums}
 
 
 def describe_run(
-    kind: Literal["train", "eval"], name: str, task: Task, model: Mapping[str, str], **details: Any
+    kind: Literal["train", "eval"], name: str, task: Task, known_as: str, **details: Any
 ) -> dict[str, Any]:
     """The part of run.json that says which run it is. Two runs of the same identity have the same result.
 
-    Its name is that in tables; details are what determines the result beside task and model, as JSON.
+    Its name is that in tables, and its model is known as so; details are what determines the result, as JSON.
     """
     identity = {
         "format": FORMAT,
         "kind": kind,
         "task": {"name": task.variant, "definition": task.definition, "labels": list(task.labels)},
-        "model": dict(model),
         **details,
     }
     return {
         "run_id": id_of(identity),
         "name": name,
+        "model": known_as,
         "task": {"name": task.file or task.name, "without": list(task.without)},  # as a user names it
         "identity": identity,
     }
@@ -117,7 +132,8 @@ class TrainSpec:
             "train",
             self.label,
             self.task,
-            self.described_model,
+            self.model.name,
+            model=dict(self.described_model),
             shares=dict(self.shares),
             unequal=self.unequal,
             pairing=self.pairing,
@@ -139,10 +155,19 @@ class TrainSpec:
         languages = "-".join(self.sources) if len(self.sources) <= 6 else f"{len(self.sources)}langs"
         return f"{self.task.name}_{stem_of(self.model)}_{languages}_{self.examples}_s{self.seed}_{self.run_id}"
 
-    def command(self, targets: tuple[str, ...] = (), *, keep_model: bool = False) -> str:
-        """A command line that does this run alone."""
+    @property
+    def words(self) -> list[str]:
+        """The words of a command line that trains this run alone."""
         task, settings = self.task, self.settings
-        words = ["mslt", "train", *task.options.split(), "--model", self.model.name, "--sources", ",".join(self.codes)]
+        words = [
+            "mslt",
+            "train",
+            *shlex.split(task.options),
+            "--model",
+            self.model.name,
+            "--sources",
+            ",".join(self.codes),
+        ]
         if self.unequal:
             words += ["--split", ",".join(f"{task.code(iso)}={n}" for iso, n in self.shares.items())]
         else:
@@ -154,9 +179,7 @@ class TrainSpec:
         default = preset("default", task.name, self.model.name, kind=task.kind)
         words += words_for(settings, default)
         words += words_for(settings.adapter, default.adapter) if settings.adapter and default.adapter else []
-        words += ["--targets", ",".join(map(task.code, targets))] if targets else []
-        words += ["--keep-model"] if keep_model else []
-        return shlex.join(words)
+        return words
 
 
 def describe_environment(learner: Classifier | Decoder, processes: int = 1) -> dict[str, Any]:

@@ -159,10 +159,9 @@ class Work:
                 learner.save(part, session.model.folder)
         os.replace(checkpoints.metrics_file(self.directory), self.directory / METRICS)
         files = {name: sha256_of(self.directory / name) for name in (MANIFEST, METRICS)}
-        own = next((e.targets for e in self.evaluations if e.task == spec.task), ())
         record = {
             **spec.description,
-            "command": spec.command(own, keep_model=self.how.keep_model),
+            "command": self.planned.command(["--keep-model"] if self.how.keep_model else []),
             "environment": describe_environment(learner, self.world.size),
             "training": {
                 "steps": training.total,
@@ -191,7 +190,7 @@ class Work:
         import polars as pl
 
         spec, directory = self.spec, self.directory
-        config = {name: spec.description[name] for name in ("run_id", "identity")} | {"command": spec.command()}
+        config = {name: spec.description[name] for name in ("run_id", "identity")} | {"command": self.planned.command()}
         write_json(directory / CONFIG, config)
         rows = [(source, id_) for source, chosen in ids.items() for id_ in chosen]
         schema = {"language": pl.String, "id": pl.String}

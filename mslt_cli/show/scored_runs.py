@@ -33,7 +33,7 @@ def run_as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, A
         "examples": examples,
         "unequal": bool(run.identity.get("unequal")),
         "seed": run.identity.get("seed"),
-        "model": run.identity["model"]["name"],
+        "model": run.model,
         "task": own,
         "means": [
             {**mean, "scoring": mean.get("scoring", ""), "targets": [code(mean["task"], t) for t in mean["targets"]]}

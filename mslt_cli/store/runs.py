@@ -74,7 +74,7 @@ def save_run(store: Store, directory: Path, record: Mapping[str, Any]) -> None:
         kind=identity["kind"],
         name=record["name"],
         task=identity["task"]["name"],
-        model=identity["model"]["name"],
+        model=record.get("model") or identity["model"]["name"],  # a folder is not in the identity
         sources=tuple(sorted(shares)),
         examples=sum(shares.values()) or None,
         seed=identity.get("seed"),

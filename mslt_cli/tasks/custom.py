@@ -31,6 +31,9 @@ HUB_DEFAULTS = dict.fromkeys(("repository", "path", "revision", "branch"), "")
 AS_GIVEN = ("name", "kind", "licence", "citation", "label_spellings", "first_label", "sizes", "aligned")
 """Keys that are fields of the task as they are."""
 
+DESCRIPTION = ("summary", "licence", "citation", "languages", "sources", "targets", "evaluation", "metric", "sizes")
+"""Keys that do not say how a language's data are read: what is edited in them leaves data and runs what they are."""
+
 TYPES = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a whole number"}
 PLACES = ("language", "split")
 """Columns that say which language and split a row is in."""
@@ -105,7 +108,7 @@ def read_task(path: str | Path) -> Task:
             () if header else in_order, header=header, quoting=given["quoting"], commas=not header, **places
         ),
         folder=folder,
-        definition=file.sha256,
+        definition=file.definition,
         file=str(path),
     )
 
@@ -142,17 +145,21 @@ class _TaskFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            text = path.read_text(encoding="utf-8")
-            given = tomllib.loads(text)
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
             raise DataError(f"The task {path} is not TOML: {error}.") from error
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise DataError(f"The task {path} cannot be read: {reason}.") from error
-        self.sha256 = hashlib.sha256(text.encode()).hexdigest()
         self.given = DEFAULTS | given
         self._check_keys("", given, DEFAULTS, ("name", "kind", "languages", "splits"))
         self._check_keys("hub.", self.given["hub"], HUB_DEFAULTS, ("repository", "path") if "hub" in given else ())
+
+    @property
+    def definition(self) -> str:
+        """SHA-256 of what determines the data: all that the file sets but DESCRIPTION."""
+        stated = {key: value for key, value in self.given.items() if key not in DESCRIPTION and value != DEFAULTS[key]}
+        return hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()
 
     def _check_keys(
         self, table: str, given: Mapping[str, Any], defaults: Mapping[str, Any], needed: tuple[str, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -162,7 +163,8 @@ class Task:
     file: str = ""
     definition: str = ""
     folder: str = ""
-    """A user's own task: the path of its file as written, the file's SHA-256, and where its `layouts` begin."""
+    """A user's own task: the path of its file as written, the SHA-256 of what determines its data, and where its
+    `layouts` begin."""
 
     @property
     def variant(self) -> str:
@@ -177,7 +179,9 @@ class Task:
     @property
     def options(self) -> str:
         """The options that name this task on a command line: `--task xcopa --no-repair question`."""
-        return " ".join([f"--task {self.file or self.name}", *(f"--no-repair {name}" for name in self.without)])
+        return " ".join(
+            [f"--task {shlex.quote(self.file or self.name)}", *(f"--no-repair {name}" for name in self.without)]
+        )
 
     @property
     def training(self) -> str:
