@@ -29,6 +29,10 @@ def eval_command(
     ] = None,
     targets: options.TargetsOption = None,
     split: options.EvaluationSplitOption = None,
+    limit: Annotated[
+        int | None,
+        option("N", "Evaluate on the first N rows of each target alone. Default: all.", panel=options.DATA, min=1),
+    ] = None,
     no_repair: options.RepairOption = None,
     compare: Annotated[
         bool,
@@ -81,6 +85,7 @@ def eval_command(
 
       mslt eval ./my-xlm-r-on-xnli --task xnli --split validation
     """
+    from dataclasses import replace
     from functools import lru_cache, partial
 
     from mslt_cli.commands.arguments import filled_store, tasks_of
@@ -118,6 +123,7 @@ def eval_command(
     if len(tasks) > 1 and not choices:
         raise UsageError("Several tasks at once are for decoders. Name one.")
     evaluations = plan_choices(tasks, names, reading, split=split, progress=bars) if choices else []
+    evaluations = [replace(evaluation, limit=limit) for evaluation in evaluations]
     split = split or chosen.evaluation
     chosen.require_split(split)
     wanted = evaluations[0].targets if choices else resolve_targets(chosen, names)
@@ -128,7 +134,7 @@ def eval_command(
             raise UsageError(f"--compare takes runs, and {missing[0]!r} is none that the store knows.")
         compared = {text: [run for run in group if run is not None] for text, group in groups.items()}
         common = () if not names or names == [PAPER_LITERAL] else wanted
-        evaluation = Evaluation(chosen, split, common, reading if choices else None)
+        evaluation = Evaluation(chosen, split, common, reading if choices else None, limit)
         show_comparison(compare_runs(compared, evaluation, resamples=resamples, seed=seed), form)
         return
     open_session = lru_cache(maxsize=1)(  # one model at a time is in memory
@@ -142,7 +148,7 @@ def eval_command(
             sources = tuple(run.identity.get("shares") or {}) if run is not None else ()
             # A run answers with what it has, unless other targets are named.
             before = Evaluation(chosen, split, ()).targets_in(run) if run is not None else ()
-            evaluations = [Evaluation(chosen, split, targets_of(chosen, wanted or before, sources))]
+            evaluations = [Evaluation(chosen, split, targets_of(chosen, wanted or before, sources), limit=limit)]
         for evaluation in evaluations:
             if run is not None and run.identity["kind"] == "train":
                 run = evaluate_run(path, run, session.model, evaluation, session=session)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
     from tokenizers import Encoding, Tokenizer
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the meaning of the arrays changes."""
 BATCH = 2_000
 """Rows that the tokenizer gets at once; its threads share them."""
@@ -59,7 +59,7 @@ class Encoded:
     words: NDArray[np.int32]
     """The word of the row at each of these positions, or the token of the answer, from 0."""
     word_starts: NDArray[np.int64]
-    cut: int
+    cut: NDArray[np.int32]
     """Rows that are longer than the model takes: texts lose their end, words continue in a further segment."""
 
     @property
@@ -82,7 +82,7 @@ class Encoded:
         s = int(np.searchsorted(self.row, rows))
         tokens, words = self.starts[s], self.word_starts[s]
         ends = {"ids": tokens, "types": tokens, "positions": words, "words": words}
-        ends |= {"row": s, "starts": s + 1, "word_starts": s + 1}
+        ends |= {"row": s, "starts": s + 1, "word_starts": s + 1, "cut": int(np.searchsorted(self.cut, rows))}
         return replace(self, **{name: getattr(self, name)[:end] for name, end in ends.items()})
 
 
@@ -149,7 +149,7 @@ class RowEncoder:
             positions=np.fromiter(chain.from_iterable(s.positions for s in segments), np.int32),
             words=np.fromiter(chain.from_iterable(s.words for s in segments), np.int32),
             word_starts=np.cumsum([0, *(len(s.words) for s in segments)], dtype=np.int64),
-            cut=sum(s.cut for s in segments),
+            cut=np.flatnonzero([any(s.cut for s in row) for row in by_row]).astype(np.int32),
         )
 
     def _encode_texts(self, rows: pl.DataFrame) -> Iterator[list[_Segment]]:
@@ -239,8 +239,7 @@ def _read(path: Path, rows: int) -> Encoded | None:
         with np.load(path, allow_pickle=False) as file:
             if int(file["format"]) != FORMAT:
                 return None
-            arrays = {field.name: file[field.name] for field in fields(Encoded)}
-            encoded = Encoded(**arrays | {"cut": int(arrays["cut"])})
+            encoded = Encoded(**{field.name: file[field.name] for field in fields(Encoded)})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     whole = len(encoded.ids) == encoded.starts[-1] and (not rows or encoded.row[-1] == rows - 1)

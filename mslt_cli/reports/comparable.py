@@ -61,7 +61,8 @@ def name_grids(evaluations: Sequence[StoredEvaluation]) -> dict[StoredEvaluation
     alike = Counter(last_parts.values())
     names = {}
     for about in evaluations:
-        split = about.split if splits[about.task, about.scoring, about.model] > 1 else ""
+        several = splits[about.task, about.scoring, about.model] > 1
+        split = about.split if several or about.split.endswith("]") else ""  # "test[:100]" = its first rows alone
         last_part = last_parts[about.model]
         model = last_part if alike[last_part] == 1 else about.model
         scoring = f"({about.scoring})" if about.scoring else ""

@@ -41,6 +41,13 @@ class Evaluation:
     targets: tuple[str, ...]
     """ISO 639-3 codes; at the library's doors any spelling."""
     reading: Reading | None = None
+    limit: int | None = None
+    """Only so many rows of each target, the first ones; None = all."""
+
+    @property
+    def part(self) -> str:
+        """The rows, as scores name them in the place of their split: "test", or "test[:100]" for the first 100."""
+        return f"{self.split}[:{self.limit}]" if self.limit else self.split
 
     @property
     def scoring(self) -> str:
@@ -52,9 +59,9 @@ class Evaluation:
         return replace(self, targets=tuple(dict.fromkeys(self.task.language(target) for target in self.targets)))
 
     def covers(self, score: Mapping[str, Any]) -> bool:
-        """Whether a score or a mean in run.json is of this task, split and reading."""
+        """Whether a score or a mean in run.json is of this task, these rows and this reading."""
         found = (score["task"], score["split"], score.get("scoring", ""))
-        return found == (self.task.variant, self.split, self.scoring)
+        return found == (self.task.variant, self.part, self.scoring)
 
     def scores_in(self, run: Run) -> list[Mapping[str, Any]]:
         """The scores that a run has in this task, split and reading, on any target."""
@@ -72,10 +79,10 @@ class Evaluation:
 
 
 def unite_evaluations(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """The evaluations of several runs: each task, split and reading once, with all its targets."""
+    """The evaluations of several runs: each task, rows and reading once, with all its targets."""
     groups: dict[tuple[str, str, str], list[Evaluation]] = {}
     for evaluation in evaluations:
-        groups.setdefault((evaluation.task.variant, evaluation.split, evaluation.scoring), []).append(evaluation)
+        groups.setdefault((evaluation.task.variant, evaluation.part, evaluation.scoring), []).append(evaluation)
     targets = [tuple(dict.fromkeys(chain.from_iterable(e.targets for e in group))) for group in groups.values()]
     return [replace(group[0], targets=united) for group, united in zip(groups.values(), targets, strict=True)]
 
@@ -135,15 +142,22 @@ class Evaluator:
         """
         task, split = evaluation.task, evaluation.split
         scoring = [evaluation.scoring] if evaluation.scoring else []
-        about = {"task": task.variant, "split": split, "scoring": evaluation.scoring}
+        about: dict[str, Any] = {"task": task.variant, "split": evaluation.part, "scoring": evaluation.scoring}
+        about |= {"limit": evaluation.limit} if evaluation.limit else {}
         scores: list[dict[str, Any]] = []
         files, ids = {}, {}
         tables: dict[str, dict[str, Table]] = {}
-        total = sum(require_record(task, target, split).rows for target in evaluation.targets)
-        with self.session.progress.step(", ".join([f"evaluate {task.name}", *scoring]), total, "rows") as step:
+        rows = {target: require_record(task, target, split).rows for target in evaluation.targets}
+        rows = {target: min(n, evaluation.limit or n) for target, n in rows.items()}
+        cut: dict[str, tuple[int, int]] = {}
+        with self.session.progress.step(
+            ", ".join([f"evaluate {task.name}", *scoring]), sum(rows.values()), "rows"
+        ) as step:
             for target in evaluation.targets:
-                frame = self._answer(evaluation, target, step)
-                name = f"{PREDICTIONS}/{'-'.join([task.variant, *scoring, split, target])}.parquet"
+                frame, lost = self._answer(evaluation, target, step)
+                cut[target] = lost, rows[target]
+                first = [f"first-{evaluation.limit}"] if evaluation.limit else []
+                name = f"{PREDICTIONS}/{'-'.join([task.variant, *scoring, split, *first, target])}.parquet"
                 write_parquet(self.directory / name, frame)
                 files[name] = sha256_of(self.directory / name)
                 ids[target] = frame["id"].to_list()
@@ -155,10 +169,13 @@ class Evaluator:
                     "unseen": target not in self.sources,
                     "data_sha256": require_record(task, target, split).content_sha256,
                     "predictions": name,
+                    "cut": lost,
                 }
                 for metric, table in by_metric.items():
                     tables.setdefault(metric, {})[target] = table
                     scores.append(of_target | asdict(score(metric, table)))
+        if task.kind == "sequence-classification":
+            self.session.note_cut(f"{task.name} {evaluation.part}", task, split, cut, self.settings)
         means = [*before["means"]]
         means += [
             about
@@ -169,25 +186,30 @@ class Evaluator:
         kept = [old for old in before["scores"] if not (evaluation.covers(old) and old["target"] in ids)]
         return {"scores": [*kept, *scores], "means": means, "files": before["files"] | files}
 
-    def _answer(self, evaluation: Evaluation, target: str, step: Step) -> pl.DataFrame:
-        """The answers for a target: columns id, gold, predicted; of choices also scores, or what a decoder wrote.
+    def _answer(self, evaluation: Evaluation, target: str, step: Step) -> tuple[pl.DataFrame, int]:
+        """The answers for a target, and how many rows the model did not see wholly.
 
+        They have the columns id, gold, predicted; of choices also scores, or what a decoder wrote.
         Gold and predicted hold a number, or a list: of each word, or with both orders of the choice in either.
         """
         import polars as pl
 
         task, split, reading = evaluation.task, evaluation.split, evaluation.reading
-        frame = self.session.rows(task, target, split)
+        frame, lost = self.session.rows(task, target, split), 0
+        frame = frame.head(evaluation.limit) if evaluation.limit else frame
         columns: dict[str, Any] = {"id": frame["id"]}
         if task.kind == "multiple-choice":
             assert reading is not None
             several = reading.swap
-            columns |= self._choices(task, target, frame, reading, step)
+            choices, lost = self._choices(task, target, frame, reading, step)
+            columns |= choices
         else:
             several = task.kind == "token-classification"
-            columns["gold"], columns["predicted"] = self.predict_labels(task, target, split, step)
+            columns["gold"], columns["predicted"] = self.predict_labels(task, target, split, step, evaluation.limit)
+            if not several:  # words continue in a further segment
+                lost = len(self.session.encoded(task, target, split, self.settings).head(frame.height).cut)
         type_ = pl.List(pl.Int16) if several else pl.Int16
-        return pl.DataFrame(columns, schema_overrides={"gold": type_, "predicted": type_})
+        return pl.DataFrame(columns, schema_overrides={"gold": type_, "predicted": type_}), lost
 
     def predict_labels(
         self, task: Task, language: str, split: str, step: Step, most: int | None = None
@@ -204,8 +226,9 @@ class Evaluator:
 
     def _choices(
         self, task: Task, target: str, frame: pl.DataFrame, reading: Reading, step: Step
-    ) -> dict[str, list[Any] | None]:
-        """The choice that a decoder takes for each row, by its number in the data, with the right one beside it."""
+    ) -> tuple[dict[str, list[Any] | None], int]:
+        """The choice that a decoder takes for each row, by its number in the data, with the right one beside it; and
+        how many rows lost their beginning."""
         session, code = self.session, task.code(target)
         assert isinstance(self.learner, Decoder)
         speaker = Speaker(self.learner, session.tokenizer, max_tokens(session.model.files), self.settings.precision)
@@ -216,5 +239,5 @@ class Evaluator:
         gold, predicted = frame["label"].to_list(), answers.chosen
         further = {"scores": answers.scores} if answers.scores is not None else {"text": answers.texts}
         if reading.swap:
-            return {"gold": [[label, label] for label in gold], "predicted": predicted, **further}
-        return {"gold": gold, "predicted": [chosen[0] for chosen in predicted], **further}
+            return {"gold": [[label, label] for label in gold], "predicted": predicted, **further}, len(answers.cut)
+        return {"gold": gold, "predicted": [chosen[0] for chosen in predicted], **further}, len(answers.cut)

@@ -50,7 +50,7 @@ def compare_runs(
     evaluated = [set(evaluation.targets_in(run)) for group in groups.values() for run in group]
     common = sorted(set.intersection(*evaluated), key=task.code)
     chosen = evaluation.targets or common
-    what = " ".join(filter(None, [task.name, evaluation.split, evaluation.scoring]))
+    what = " ".join(filter(None, [task.name, evaluation.part, evaluation.scoring]))
     if missing := [task.code(target) for target in chosen if target not in common]:
         raise UsageError(f"Not all of the runs were evaluated on {', '.join(missing)} ({what}).")
     if not chosen:

@@ -49,8 +49,9 @@ def evaluate_run(store: Path, run: Run, model: Model, evaluation: Evaluation, *,
         return run
     if run.model_folder is None:
         codes = ", ".join(evaluation.task.code(target) for target in missing)
+        first = f"the first {evaluation.limit} rows of " if evaluation.limit else ""
         raise RunError(
-            f"Run {run.run_id} was not evaluated on {codes}, and its weights were not kept. Train it again with:"
+            f"Run {run.run_id} was not evaluated on {first}{codes}, and its weights were not kept. Train it again with:"
             f" {run.record['command']} --keep-model"
         )
     with locked(run.directory, wait=True):
@@ -156,6 +157,7 @@ def _command(model: Model, evaluation: Evaluation, four_bit: bool) -> str:
     codes = ",".join(map(task.code, evaluation.targets))
     words = f"mslt eval {shlex.quote(model.name)} {task.options} --targets {codes} --split {evaluation.split}"
     words += f" {evaluation.reading.options}" if evaluation.reading and evaluation.reading.options else ""
+    words += f" --limit {evaluation.limit}" if evaluation.limit else ""
     return words + (" --4bit" if four_bit else "")
 
 

@@ -16,7 +16,7 @@ from mslt_cli.runs.directory import BusyError
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.plan import Experiment, Planned, plan
-from mslt_cli.runs.samples import check_samples, planned_tokens
+from mslt_cli.runs.samples import check_samples, choose_ids, count_cut, planned_tokens
 from mslt_cli.runs.session import Session
 from mslt_cli.runs.work import Outcome, State, Work
 from mslt_cli.store.db import open_store, store_exists
@@ -175,6 +175,7 @@ def forecast_runs(
                 "steps": spec.settings.total_steps(spec.examples),
                 "tokens": tokens,
                 "padding_share": round(padding_share, 4),
+                "cut": {spec.task.code(x): n for x, n in count_cut(spec, choose_ids(spec, session), session).items()},
                 "seconds": None if seconds is None else round(seconds, 1),
                 "targets": [e.task.code(target) for e in planned.evaluations for target in e.targets],
                 "run_id": spec.run_id,

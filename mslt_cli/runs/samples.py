@@ -41,6 +41,17 @@ def encode_examples(spec: TrainSpec, ids: Mapping[str, Sequence[str]], session: 
     return examples
 
 
+def count_cut(spec: TrainSpec, ids: Mapping[str, Sequence[str]], session: Session) -> dict[str, int]:
+    """The examples of a sample that lose their end, by source; sources without any are left out."""
+    counts = {}
+    for source, chosen in ids.items():
+        encoded = session.encoded(spec.task, source, spec.task.training, spec.settings)
+        every = _ids(spec, source, session) if len(encoded.cut) else []
+        cut = {every[row] for row in encoded.cut}
+        counts[source] = sum(id_ in cut for id_ in chosen)
+    return {source: n for source, n in counts.items() if n}
+
+
 def planned_tokens(spec: TrainSpec, session: Session) -> tuple[int, float]:
     """The tokens of a whole training, padding not counted; and the share of padding beside them, 0..1."""
     examples = encode_examples(spec, choose_ids(spec, session), session)

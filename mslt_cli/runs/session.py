@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -36,6 +36,7 @@ class Session:
         self._frames: dict[tuple[str, str, str], tuple[Record, pl.DataFrame]] = {}
         self._encoded: dict[tuple[Any, ...], Encoded] = {}
         self._learners: dict[tuple[Any, ...], Any] = {}
+        self._told: set[object] = set()
 
     def rows(self, task: Task, language: str, split: str) -> pl.DataFrame:
         """The rows of a split."""
@@ -59,6 +60,10 @@ class Session:
     def encoded(self, task: Task, language: str, split: str, settings: Settings) -> Encoded:
         """The token ids of a split."""
         most = longest_example(self.model, settings)
+        if most < settings.max_length and "length" not in self._told:
+            self._told.add("length")
+            what = f"{self.model.name} takes {most:,} tokens, and --max-length is {settings.max_length:,}"
+            self.progress.note(f"{what}: examples are cut at {most:,}")
         key = (task.key, language, split, most, settings.spacing)
         if key not in self._encoded:
             record, frame = self._read(task, language, split)
@@ -66,6 +71,17 @@ class Session:
             encoder = RowEncoder(self.tokenizer, most, end, settings.spacing, self.progress)
             self._encoded[key] = encoder.encode_split(task, record, frame, tokenizer_sha256(self.model.folder))
         return self._encoded[key]
+
+    def note_cut(
+        self, what: str, task: Task, split: str, cut: Mapping[str, tuple[int, int]], settings: Settings
+    ) -> None:
+        """Say how many rows of how many lost their end, by language; of each language and split once."""
+        new = {language: n for language, n in cut.items() if n[0] and (task.key, split, language) not in self._told}
+        self._told |= {(task.key, split, language) for language in new}
+        if new:
+            parts = ", ".join(f"{lost:,} of {rows:,} rows in {task.code(x)}" for x, (lost, rows) in new.items())
+            most = longest_example(self.model, settings)
+            self.progress.note(f"{what}: {parts} are longer than {most:,} tokens and were cut")
 
     def learner(self, task: Task, settings: Settings) -> Classifier | Decoder:
         """The model with a head for the task, or a decoder with an adapter; to be restarted before each training."""

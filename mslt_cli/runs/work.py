@@ -41,7 +41,7 @@ from mslt_cli.runs.directory import (
 from mslt_cli.runs.evaluate import evaluate_further
 from mslt_cli.runs.how import How
 from mslt_cli.runs.plan import Planned
-from mslt_cli.runs.samples import choose_ids, encode_examples
+from mslt_cli.runs.samples import choose_ids, count_cut, encode_examples
 from mslt_cli.runs.session import Session
 from mslt_cli.runs.spec import Stopwatch, describe_environment
 from mslt_cli.training.distributed import ALONE, World
@@ -134,6 +134,9 @@ class Work:
             world=self.world,
             progress=self.progress,
         )
+        cut = count_cut(spec, ids, session)
+        of_all = {source: (n, len(ids[source])) for source, n in cut.items()}
+        session.note_cut(spec.title, spec.task, spec.task.training, of_all, spec.settings)
         saved = checkpoints.load_checkpoint(self.directory)
         if saved is not None:
             training.resume(*saved)
@@ -166,6 +169,7 @@ class Work:
             "training": {
                 "steps": training.total,
                 "examples": spec.examples,
+                "cut": cut,
                 **counts,
                 "best_validation": None if training.best < 0 else training.best,
                 "micro_batch": training.micro_batch,

@@ -25,6 +25,9 @@ def run_as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, A
 
     own = run.identity["task"]["name"]
     examples = {code(own, source): n for source, n in (run.identity.get("shares") or {}).items()}
+    training = run.record.get("training")
+    if training and "cut" in training:
+        training = {**training, "cut": {code(own, source): n for source, n in training["cut"].items()}}
     return {
         "run_id": run.run_id,
         "name": run.record["name"],
@@ -40,10 +43,11 @@ def run_as_dict(run: Run, status: str, tasks: Mapping[str, Task]) -> dict[str, A
             for mean in run.means
         ],
         "scores": [
-            {name: score.get(name, "") for name in SCORE} | {"target": code(score["task"], score["target"])}
+            {name: score.get(name, "") for name in SCORE}
+            | {"target": code(score["task"], score["target"]), "limit": score.get("limit"), "cut": score.get("cut")}
             for score in run.scores
         ],
-        "training": run.record.get("training"),
+        "training": training,
         "wall_s": run.record["wall_s"],
         "directory": str(run.directory),
         "command": run.record["command"],
@@ -63,6 +67,7 @@ def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str,
     elif form == "csv":
         codes = dict.fromkeys(e.task.code(target) for e in evaluations for target in e.targets)
         names = ["task", "scoring"] if any(e.scoring for e in evaluations) or len(evaluations) > 1 else []
+        names += ["limit"] if any(e.limit for e in evaluations) else []
         names += ["sources", "seed", "metric", "mean", *codes, "run_id"]
         rows = [_row(row, e, [*codes]) for e in evaluations for row in score_rows(runs, e)]
         show_rows(columns_of(*names), rows, form, key="runs")
@@ -109,7 +114,7 @@ def _row(row: ScoreRow, evaluation: Evaluation, codes: Sequence[str]) -> dict[st
         task.code(target): Cell(score.value, f"{100 * score.value:.1f}" + ("" if score.unseen else "*"))
         for target, score in row.scores.items()
     }
-    values = vars(row) | {"task": task.variant, "scoring": evaluation.scoring}
+    values = vars(row) | {"task": task.variant, "scoring": evaluation.scoring, "limit": evaluation.limit}
     return values | {"mean": Cell(mean.value, percent(mean.value) + ends), **dict.fromkeys(codes), **cells}
 
 
@@ -122,7 +127,8 @@ def _footer(rows: Sequence[ScoreRow], evaluation: Evaluation) -> list[str]:
     narrow, wide = min(halves), max(halves)
     about = f"±{narrow:.1f}" + (f" to ±{wide:.1f}" if wide - narrow >= 0.05 else "")
     about += f" of {shown}" if len(metrics) > 1 else ""
-    how = ", ".join(filter(None, [evaluation.scoring, shown if len(metrics) == 1 else ""]))
+    first = f"only the first {plural(evaluation.limit, 'row')} of each target" if evaluation.limit else ""
+    how = ", ".join(filter(None, [evaluation.scoring, first, shown if len(metrics) == 1 else ""]))
     lines = [
         f"{task.name} {evaluation.split}{how and f', {how}'}, %; mean over"
         f" {plural(len(evaluation.targets), 'target')} with its 95 % interval, which is {about} in one language.",

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -71,6 +72,40 @@ def test_a_grid_is_planned_carried_out_and_answered_again(mslt, train):
     again = mslt(*grid, "--dry-run", "--format", "csv")
     assert again.stdout.count(",done,") == 12
     assert {run["status"] for run in json.loads(mslt(*grid, "--json").stdout)["runs"]} == {"done"}
+
+
+def test_a_planned_command_says_how_the_run_is_done(mslt, train, own_store, home):  # noqa: F811
+    how = ["--keep-model", "--checkpoint-every", "2", "--micro-batch", "3", "--device", "cpu"]
+    how += ["--runs", str(home / "there, too"), "--store", str(own_store)]
+    words = [*train, "-s", "en", "--targets", "es,fi", "--evaluation-split", "validation", *how]
+    (row,) = json.loads(mslt(*words, "--dry-run", "--json").stdout)["plan"]
+    assert row["command"].endswith("--evaluation-split validation " + shlex.join(how))
+    assert row["cut"] == {}
+    (run,) = json.loads(mslt(*shlex.split(row["command"])[1:], "--json").stdout)["runs"]
+    assert run["run_id"] == row["run_id"]
+    assert Path(run["directory"]).parent == home / "there, too"
+    assert Path(run["directory"], "model").is_dir()
+    assert run["training"]["micro_batch"] == 3
+    assert [(score["target"], score["split"]) for score in run["scores"]] == [
+        ("es", "validation"),
+        ("fi", "validation"),
+    ]
+    assert json.loads(mslt(*words, "--dry-run", "--json").stdout)["plan"][0]["state"] == "done"
+
+
+def test_the_first_rows_of_each_target_are_said_and_kept_apart(mslt, train):
+    (run,) = mslt(*train, "-s", "en", "--keep-model", "--format", "lines").stdout.split()
+    whole = mslt("eval", run)
+    first = mslt("eval", run, "--limit", "3")
+    assert "moods test, only the first 3 rows of each target, %" in first.stdout
+    scores = json.loads(mslt("eval", run, "--limit", "3", "--json").stdout)["runs"][0]["scores"]
+    said = [(score["target"], score["split"], score["limit"], score["rows"]) for score in scores]
+    assert said == [(t, *of) for of in (("test", None, 14), ("test[:3]", 3, 3)) for t in ("fi", "tr")]
+    assert mslt("eval", run).stdout == whole.stdout
+    assert mslt("eval", run, "--limit", "3", "--format", "csv").stdout.startswith("limit,sources,")
+    other = mslt(*train, "-s", "de", "--format", "lines").stdout.strip()
+    refused = mslt("eval", "--compare", run, other, "--limit", "3", code=1).stderr
+    assert "no target of moods test[:3] in common" in refused
 
 
 def test_combinations_come_from_a_pipe_and_run_ids_go_into_one(mslt, train):

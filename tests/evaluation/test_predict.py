@@ -24,7 +24,7 @@ def encoded(segments, rows=None, words=None):
         positions=np.array([i for some in carried for i, _ in some], np.int32),
         words=np.array([w for some in carried for _, w in some], np.int32),
         word_starts=np.cumsum([0, *map(len, carried)]).astype(np.int64),
-        cut=0,
+        cut=np.empty(0, np.int32),
     )
 
 

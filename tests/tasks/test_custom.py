@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mslt_cli.data.prepared import load
+from mslt_cli.data.prepared import load, read_record
 from mslt_cli.data.splits import ensure_data, fetch_data
 from mslt_cli.errors import DataError, UnknownNameError
 from mslt_cli.tasks import find_task
@@ -63,7 +63,6 @@ def test_a_file_says_what_the_task_is(task, tmp_path):
     assert (read.sources, read.targets, read.labels) == (("ind",), ("jav", "zho"), ("negative", "positive"))
     assert read.options == f"--task {tmp_path / 'mine' / 'task.toml'}"
     assert read.key == f"reviews-{read.definition[:8]}"
-    assert task(REVIEWS + "# changed").key != read.key
 
 
 def test_its_data_are_read_with_its_columns_and_follow_changes_of_the_files(task):
@@ -344,3 +343,37 @@ def test_a_task_is_known_by_its_name_once_it_was_fetched(task, tmp_path):
     (tmp_path / "mine" / "task.toml").unlink()
     with pytest.raises(DataError, match="opinions was fetched from .*, and is not there now. Name the file: --task"):
         find_task("opinions")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ('sources = ["id"]', 'sources = ["id"] # more later\nsummary = "Of a shop."\nlicence = "MIT"', True),
+        ('targets = ["jav", "zh-Hans"]', 'targets = ["jav"]', True),
+        ('"jv", "zh-Hans"]\nsplits', '"jv", "zh-Hans", "su"]\nsplits', True),
+        ("sizes = {train = 2}", "sizes = {train = 3}\nquoting = false", True),
+        ('labels = ["negative", "positive"]', 'labels = ["positive", "negative"]', False),
+        ('text = "review"', 'text = "title"', False),
+        ("data/{lang}", "dato/{lang}", False),
+        ('{neg = "negative"}', '{neg = "positive"}', False),
+        ('["train", "test"]', '["train", "dev", "test"]', False),
+    ],
+)
+def test_what_determines_the_data_is_the_definition(task, old, new, same):
+    before = task(REVIEWS)
+    assert old in REVIEWS
+    after = task(REVIEWS.replace(old, new))
+    assert (after.definition == before.definition) is same
+    assert (after.key == before.key) is same
+
+
+def test_data_of_a_code_that_now_means_another_language_are_read_anew(task):
+    files = dict.fromkeys(("data__id__train_dot_csv", "data__in__train_dot_csv"), "review,sentiment\na,negative\n")
+    text = REVIEWS.replace('["train", "test"]', '["train"]').replace('"zh-Hans"]\nsplits', "SU]\nsplits")
+    text = text.replace('["id", "jv", SU]', '{id = "Indonesian", jv = "jv"}').replace('["jav", "zh-Hans"]', "[]")
+    before = task(text, **files)
+    ensure_data(before, ["ind"], "train")
+    assert read_record(before, "ind", "train").code == "id"
+    after = task(text.replace('{id = "Indo', '{in = "Indo').replace('["id"]', '["in"]'))
+    assert after.key == before.key
+    assert read_record(after, "ind", "train") is None
