@@ -207,8 +207,8 @@ def test_a_disk_that_is_full_at_a_checkpoint_does_not_stop_the_training(run, moo
 def test_a_diverged_run_fails_with_the_step_and_the_others_go_on(run, moods, heard, monkeypatch):
     original = Training._backward
 
-    def poisoned(self, examples, labels, multiple):
-        loss, padded = original(self, examples, labels, multiple)
+    def poisoned(self, examples, labels):
+        loss, padded = original(self, examples, labels)
         return (loss * float("nan") if self.seed == 1 and self.step == 3 else loss), padded
 
     monkeypatch.setattr(Training, "_backward", poisoned)
