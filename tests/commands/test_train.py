@@ -97,7 +97,7 @@ def test_the_first_rows_of_each_target_are_said_and_kept_apart(mslt, train):
     (run,) = mslt(*train, "-s", "en", "--keep-model", "--format", "lines").stdout.split()
     whole = mslt("eval", run)
     first = mslt("eval", run, "--limit", "3")
-    assert "moods test, only the first 3 rows of each target, %" in first.stdout
+    assert "moods test, only the first 3 rows of each target, accuracy, %" in first.stdout
     scores = json.loads(mslt("eval", run, "--limit", "3", "--json").stdout)["runs"][0]["scores"]
     said = [(score["target"], score["split"], score["limit"], score["rows"]) for score in scores]
     assert said == [(t, *of) for of in (("test", None, 14), ("test[:3]", 3, 3)) for t in ("fi", "tr")]

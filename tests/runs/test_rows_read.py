@@ -108,7 +108,7 @@ def test_the_first_rows_alone_are_other_results(run, moods, own_store, tiny):
         assert [row.split for row in stored_evaluations(store)] == ["test", "test[:5]"]
     same = compare_runs({"a": [both], "b": [both]}, first)
     assert [row["difference"] for row in same.rows] == [0, 0, 0]
-    assert same.footer[0].startswith("moods test[:5], %")
+    assert same.footer[0].startswith("moods test[:5], accuracy, %")
 
 
 def test_a_model_as_it_is_is_evaluated_on_the_first_rows(run, moods, own_store, home):
