@@ -19,6 +19,8 @@ TAB, BLANKS = re.compile("\t"), re.compile("[ \t]+")
 """What separates columns. With tabs a token may hold blanks."""
 COMMENT = re.compile(r"#(\s|.*[\s=])")
 """How comments above a sentence begin: `# text = …`, `#id=4`; a hashtag without its tag is none."""
+HEADER = ({"token", "word", "form"}, {"tag", "label", "ner", "ner_tag", "pos", "upos", "iob", "bio"})
+"""The words, in singular, that a first line without a tag of the task's names its columns by."""
 PART = re.compile(r"\d+[-.]\d+")
 """The number of a range of words (1-2), or of a word that is not in the text (3.1)."""
 
@@ -104,6 +106,8 @@ class _Reader:
     def __init__(self, name: str, blocks: list[list[Line]], tagging: Tagging) -> None:
         self.name, self.tagging = name, tagging
         self.blocks = [[(number, line.rstrip(" \t")) for number, line in block] for block in blocks]
+        if self.blocks and self._is_header(self.blocks[0][0][1]):
+            del self.blocks[0][0]
         lines = [line for block in self.blocks for _, line in block]
         words = [line for line in lines if not line.startswith("#")] or lines
         self.separator = TAB if 2 * sum("\t" in line for line in words) >= len(words) else BLANKS
@@ -149,6 +153,11 @@ class _Reader:
             if tokens:
                 sentences.append((tokens, tags))
         return pl.DataFrame(sentences, COLUMNS, orient="row")
+
+    def _is_header(self, line: str) -> bool:
+        cells = BLANKS.split(line)
+        words = {cell.lower().removesuffix("s") for cell in cells}
+        return all(words & names for names in HEADER) and not any(map(self.tagging.knows, cells))
 
     def _cells(self, line: str) -> list[str] | None:
         """The columns of a line; None if it does not fit the file."""

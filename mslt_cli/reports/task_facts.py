@@ -1,8 +1,10 @@
 """What a report says of a task by itself: its metric, its pool, the size of its test data, and what a guess scores."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 
+from mslt_cli.errors import MsltError
 from mslt_cli.tasks import TASKS, find_task
 from mslt_cli.tasks.task import Task
 
@@ -18,9 +20,10 @@ def _task_of(variant: str) -> Task | None:
 
 
 def own_metric(variant: str, metrics: Sequence[str]) -> str:
-    """Which of these metrics a task is reported by."""
-    task = _task_of(variant)
-    preferred = (*([task.metric] if task else []), *FALLBACK_METRICS)
+    """Which of these metrics a task is reported by; a user's own task says it while its file is there."""
+    preferred: tuple[str, ...] = FALLBACK_METRICS
+    with suppress(MsltError):
+        preferred = (find_task(variant.split("-no-")[0]).metric, *preferred)
     return next((name for name in preferred if name in metrics), metrics[0])
 
 

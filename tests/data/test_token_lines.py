@@ -55,6 +55,7 @@ FORMS = {
         ("s1", "1", "Mia", "B-PER"), ("s1", "2", "naps", "O"), (), ("s2", "1", "Oslo", "B-LOC")
     ),
     "blanks around tabs": b"Mia \tB-PER\nnaps\t O\n\n Oslo\tB-LOC\n",
+    "a header": tsv(("Word", "Tags"), ("Mia", "B-PER"), ("naps", "O"), (), ("Oslo", "B-LOC")),
     "an empty last column": tsv(("Mia", "B-PER", "seen"), ("naps", "O", ""), (), ("Oslo", "B-LOC", "seen")),
     "the tag first": tsv(("B-PER", "Mia"), ("O", "naps"), (), ("B-LOC", "Oslo")),
 }
