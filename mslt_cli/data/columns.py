@@ -35,6 +35,8 @@ LETTER = r"^\(?([A-Za-z])[.):]?$"
 MISSING_LABELS = ("", "-1")
 """How data sets mark a row without a label."""
 MOST_CHOICES = 100
+ENOUGH = 20
+"""Answers among which each choice should occur."""
 OUTSIDE = "O"
 """The label of words outside of all entities, the most frequent one of its task."""
 
@@ -136,6 +138,11 @@ def to_columns(
         choices, given = frame["choices"].list.len(), raw.find("label")
         assert given is not None  # else the frame would have no label
         is_choice = (choices > 1) & (frame["label"] < choices)
+        if task.file and not task.first_label and frame.height >= ENOUGH and 0 not in frame["label"]:
+            notes.append(
+                f"{origin}: of {frame.height:,} answers none is the first choice. If numbers of choices begin with 1, "
+                f"{task.file} has to say so: first_label = 1."
+            )
         raw.require(is_choice, lambda row: f"has {choices[row]} choices, and the label {given[row]}")
     return frame
 
@@ -206,7 +213,8 @@ class _RawRows:
         if not labels:
             return f"has the label {given!r}, which is the number of no choice"
         numbers = "" if self.named_numbers else f" ({first} to {first + len(labels) - 1})"
-        return f"has the label {given!r}; {self.task.name} has {', '.join(labels)}{numbers}"
+        hint = f"; first_label or label_spellings in {self.task.file} may say which that is" if self.task.file else ""
+        return f"has the label {given!r}; {self.task.name} has {', '.join(labels)}{numbers}{hint}"
 
     @cached_property
     def names(self) -> dict[str, int]:
@@ -272,6 +280,8 @@ def _text_lists(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
 
 def _labels(raw: _RawRows, name: str, column: pl.Series) -> pl.Series:
     if isinstance(column.dtype, TEXT_TYPES):
+        column = column.cast(pl.String)
+    if column.dtype == pl.Boolean and {"true", "false"} <= raw.names.keys():
         column = column.cast(pl.String)
     if not raw.task.labels and column.dtype == pl.String and (texts := _chosen_texts(raw, column)) is not None:
         return texts

@@ -43,8 +43,12 @@ def _splits(task: Task, column: pl.Series) -> pl.Series:
 
 
 def _stated(rows: pl.DataFrame, names: Iterable[str], origin: str) -> pl.Series | None:
-    """The first of some columns that holds text, without blanks around it; null where it is empty."""
-    for name in names:
+    """The first of some columns that holds text, without blanks around it; null where it is empty.
+
+    A header may write a name in capitals.
+    """
+    there = [column for name in names for column in rows.columns if column == name or column.casefold() == name]
+    for name in there:
         if isinstance(rows.schema.get(name), TEXT_TYPES):
             text = single_column(rows, name, origin).cast(pl.String).str.strip_chars()
             if (text != "").any():

@@ -91,6 +91,12 @@ def test_a_number_among_the_other_spellings_is_one_in_json_too(fetch):
         fetch(task, {"en.jsonl": jsonl({"text": "x", "label": 0})}, "label")
 
 
+def test_true_and_false_may_be_labels(fetch):
+    task = STARS.replace('"1", "2", "3"', '"false", "true"')
+    rows = [{"text": "x", "label": label} for label in (True, False)]
+    assert fetch(task, {"en.jsonl": jsonl(*rows)}, "label")[0] == {"en test": [1, 0]}
+
+
 def test_numbers_without_names_are_said_once_a_task_and_kind_of_file(fetch):
     row = {"premise": "p", "hypothesis": "h"}
     files = {f"{code}/test.jsonl": jsonl(row | {"label": 2}) for code in ("de", "fr")}
@@ -183,6 +189,20 @@ def test_languages_in_a_column_may_be_spelt_in_any_way_and_what_is_left_out_is_s
     with pytest.raises(DataError, match="de/test.jsonl has no rows in de; it has fr, python"):
         rows = [{"lang": code, "premise": "p", "hypothesis": "h", "label": "neutral"} for code in ("python", "fr")]
         fetch("xnli", {"de/test.jsonl": jsonl(*rows)})
+
+
+def test_a_header_may_write_language_with_a_capital_letter_and_only_once(fetch):
+    files = {"test.csv": lines("Language,text,label", "en,a,good", "German,b,bad")}
+    assert fetch(TWO, files, "text")[0] == {"en test": ["a"], "de test": ["b"]}
+    with pytest.raises(DataError, match="test.csv has two columns called lang"):
+        fetch(TWO, {"test.csv": lines("lang,text,label,lang", "en,a,good,de")})
+
+
+def test_answers_of_which_none_is_the_first_choice_are_doubted(fetch):
+    note = "en.csv: of 20 answers none is the first choice. If numbers of choices begin with 1"
+    for first, doubtful in ((1, True), (0, False)):
+        rows = [f"x,y,z,{answer}" for answer in [first, *[1, 2] * 10][:20]]
+        assert (note in fetch(QUIZ, {"en.csv": lines("a,b,c,answer", *rows)}, "label")[1]) == doubtful
 
 
 def test_one_file_may_hold_all_splits(fetch):
