@@ -30,6 +30,9 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 """Usual names of columns; a task's own names come first."""
 
+ALIGNED_IDS = ("id", "index_id", "sentence_id", "item_id", "example_id", "uid", "guid")
+"""Further names of ids, in any case, by which aligned data are paired."""
+MISSING_IDS = ("", "nan", "none", "null")
 LETTER = r"^\(?([A-Za-z])[.):]?$"
 """An answer that is the letter of its choice: B, b, (b), B."""
 MISSING_LABELS = ("", "-1")
@@ -246,11 +249,13 @@ class _RawRows:
 
 def _ids(raw: _RawRows) -> pl.Series:
     column = raw.find("id")
+    if column is None and raw.task.aligned:
+        column = next((raw.rows[name] for name in raw.rows.columns if name.casefold() in ALIGNED_IDS), None)
     if column is None:
         return pl.Series("id", [None] * raw.rows.height, dtype=pl.String)
     raw.require_type(column, column.dtype in (pl.String, pl.Null) or column.dtype.is_integer(), "ids")
     ids = column.cast(pl.String).alias("id")
-    there = (ids.str.strip_chars() != "").fill_null(False)
+    there = ~ids.str.strip_chars().str.to_lowercase().is_in(MISSING_IDS).fill_null(True)
     if raw.task.aligned and there.any():
         raw.require(there, lambda _: f"has nothing in column {column.name}, by which it is paired: give each row an id")
     return ids if there.all() else ids.clear(raw.rows.height)

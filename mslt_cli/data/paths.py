@@ -16,8 +16,9 @@ WORDS = {
     "not", "or", "pan", "per", "san", "sin", "so", "sun", "tam", "tel", "to", "top", "vol", "war",
 }  # fmt: skip
 """Codes of languages that are words of file names as well: my_train.tsv need not be Burmese."""
-NEUTRAL = frozenset(("data", "dataset", "corpus", "part", "shard", "of"))
+NEUTRAL = frozenset(("data", "dataset", "corpus", "part", "shard", "of", "ner", "pos", "nli", "panx", "ud"))
 """Words of file names that say nothing beside a language."""
+ARCHIVE = re.compile(r"\.(zip|tgz|tar(\.(gz|bz2|xz))?)$", re.IGNORECASE)
 TAG = re.compile(
     r"([-_](?i:arab|beng|cyrl|deva|ethi|geor|grek|gujr|guru|hang|hani|hans|hant|hebr|jpan|khmr|knda|kore|laoo|latn|mlym|"
     r"mymr|orya|sinh|taml|telu|thai|tibt))?([-_](?P<region>[a-zA-Z]{2}|[0-9]{3}))?"
@@ -148,7 +149,7 @@ def _parts(path: str) -> Iterator[tuple[str, str, str]]:
     *folders, name = path.split("/")
     yield "/".join(folders), "", PurePosixPath(name).stem
     for i in reversed(range(len(folders))):
-        yield "/".join(folders[:i]), "/".join([*folders[i + 1 :], name]), folders[i]
+        yield "/".join(folders[:i]), "/".join([*folders[i + 1 :], name]), ARCHIVE.sub("", folders[i])
 
 
 def _as_word(word: str) -> str:

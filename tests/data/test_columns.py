@@ -81,6 +81,7 @@ def test_lists_are_lists_however_they_are_written(tokens, labels):
         ("xnli", {"premise": [{"de": "p"}] * 2}, "Column premise of x.file holds Struct({'de': String}), not text."),
         ("xnli", {"id": [[1], [2]]}, "Column id of x.file holds List(Int64), not ids."),
         ("xnli", {"id": [1, None]}, "Row 2 of x.file has nothing in column id, by which it is paired: give each row"),
+        ("xnli", {"ID": ["7", "NaN"]}, "Row 2 of x.file has nothing in column ID, by which it is paired"),
         ("xnli", {"pairID": [" ", "7"]}, "Row 1 of x.file has nothing in column pairID, by which it is paired"),
         ("wikiann", {"ner_tags": [[0, 1], [7]]}, "Row 2 of x.file has the label 7; wikiann has O, B-PER, "),
         ("wikiann", {"ner_tags": [["O", "B-MISC"], ["O"]]}, "Row 1 of x.file has the label 'B-MISC'; "),
@@ -141,6 +142,8 @@ def test_rows_without_ids_are_numbered_and_ids_that_occur_twice_get_their_own():
         assert columns("wikiann", data)["id"].to_list() == ["0", "1"]
     assert columns("xnli", XNLI)["id"].to_list() == ["0", "1"]
     assert columns("xnli", XNLI | {"id": [None, ""]})["id"].to_list() == ["0", "1"]
+    for name in ("ID", "Sentence_id", "guid"):
+        assert columns("xnli", XNLI | {name: [5, 3]})["id"].to_list() == ["5", "3"]
     assert columns("xnli", XNLI | {"pairID": [5, 3]})["id"].to_list() == ["5", "3"]
     frame, renamed = with_distinct_ids(pl.DataFrame({"id": ["7", "7", "8", "7#2", "7"]}))
     assert (frame["id"].to_list(), renamed) == (["7", "7#2", "8", "7#2#2", "7#3"], 3)

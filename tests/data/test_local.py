@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from made_files import lay_out
+from made_files import lay_out, zipped
 
 from mslt_cli.data.local import FromFolder
 from mslt_cli.errors import DataError
@@ -97,6 +97,7 @@ def test_a_path_that_names_none_or_several_is_not_guessed(tmp_path, path):
         ),
         *(("wikiann", "deu", path) for path in ("de/no-dup/train.txt", "de/my_train.txt", "de/so-far/my-train.txt")),
         ("wikiann", "deu", "de/train_fr_final.txt"),
+        *(("xnli", "hin", path) for path in ("my-data/hi/train.csv", "nli_train_hi.csv")),
         ("xnli", "hin", "XNLI/hi/my-train.csv"),
     ],
 )
@@ -120,6 +121,12 @@ def test_a_code_that_may_be_a_word_is_not_taken_for_a_language(tmp_path, path):
     asked = FromFolder(find_task("wikiann"), root, ["sqi"])
     assert asked.languages == ["sqi"]
     assert FromFolder(find_task("wikiann"), lay_out(root, {"fr/train.tsv": b""})).languages == ["fra"]
+
+
+def test_the_name_of_an_archive_may_be_a_language(tmp_path):
+    for name in ("hi.zip", "DE.ZIP"):
+        lay_out(tmp_path, {name: zipped({"train.csv": b""})})
+    assert FromFolder(find_task("xnli"), tmp_path).languages_in_paths == ["deu", "hin"]
 
 
 def test_files_that_are_called_alike_but_for_a_code_are_in_these_languages(tmp_path):
