@@ -1,7 +1,7 @@
 """Every failure that a user is meant to read. main() shows it in one or two lines and exits with code 1."""
 
 import difflib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 MAX_SUGGESTIONS = 3
@@ -27,6 +27,13 @@ class UnknownNameError(MsltError):
         elif 0 < len(known) <= MAX_LISTED:
             hint = f"Known: {', '.join(known)}."
         super().__init__(f"There is no {kind} {given!r}. {hint}".rstrip())
+
+    @classmethod
+    def of(cls, errors: Sequence["UnknownNameError"]) -> "UnknownNameError":
+        """One error that says what several do."""
+        whole = errors[0]
+        whole.args = (" ".join(dict.fromkeys(map(str, errors))),)
+        return whole
 
 
 class MissingFactsError(MsltError):

@@ -13,7 +13,7 @@ from mslt_cli.criteria.evidence import Evidence, Question, Reader, open_reader
 from mslt_cli.criteria.quotas import read_quotas
 from mslt_cli.criteria.request import Aim, Candidates, Measured, find_positions, members_of, read_aim, read_criteria
 from mslt_cli.errors import MissingFactsError, UsageError
-from mslt_cli.languages.pools import Pool, names_in
+from mslt_cli.languages.pools import Pool, languages_in
 from mslt_cli.search.best import Ranking, competition_ranks
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
@@ -104,6 +104,7 @@ def select(
     seed: int = 0,
     top: int = 10,
     time_limit: float = 8.0,
+    min_measured: float | None = None,
 ) -> Selection:
     """Rank the k-language combinations of a pool by one or more criteria.
 
@@ -127,6 +128,7 @@ def select(
         seed: of `random`, and of the random combinations that the best is compared with.
         top: how many combinations to return.
         time_limit: seconds after which a search returns the best found, with the proven gap.
+        min_measured: leave out languages of whose vector less than this share (0..1) was measured.
 
     Raises:
         UnknownNameError: an unknown language, pool, criterion or model.
@@ -153,12 +155,14 @@ def select(
         from mslt_cli.criteria.pretraining import find_table
 
         find_table(store, measured.model)
-    aim = read_aim(names_in(target), language, objective=objective, share=cover_share, smallest=maximize == "min")
+    aim = read_aim(languages_in(target), language, objective=objective, share=cover_share, smallest=maximize == "min")
     members = own_vectors.members if own_vectors is not None and pool == "paper" else members_of(store, pool)
     candidates = Candidates(members)
     candidates.notes += own_vectors.held.notes if own_vectors else ()
-    candidates.exclude(names_in(exclude), language)
+    excluded = languages_in(exclude)
+    candidates.exclude(excluded, language)
     candidates.leave_out_targets(aim)
+    candidates.note_readings(aim)
     quotas = read_quotas(max_per_family, distinct_scripts_only)
     for quota in quotas:
         unknown = [i for i, member in enumerate(candidates.pool.members) if not quota.label_of(member.language)]
@@ -167,8 +171,10 @@ def select(
         own_vectors if own_vectors and row == OWN_VECTORS else open_reader(store, row, measured) for row in criteria
     ]
     _require_facts(readers, candidates, aim)
+    if min_measured is not None:
+        _leave_out_imputed(readers, candidates, min_measured)
     chosen_from = candidates.pool
-    fixed = find_positions(chosen_from, names_in(include), language)
+    fixed = find_positions(chosen_from, languages_in(include), language)
     _check_sizes(chosen_from, k, fixed)
     wanted = Wanted(len(chosen_from), k, fixed, tuple(quota.caps(chosen_from) for quota in quotas))
     if wanted.total > ENUMERATE_UP_TO and top > MOST_ROWS:
@@ -198,7 +204,7 @@ def select(
         pool=chosen_from,
         k=k,
         include=tuple(sorted(chosen_from.labels[i] for i in fixed)),
-        exclude=tuple(names_in(exclude)),
+        exclude=tuple(excluded),
         by=tuple(row.name for row in criteria),
         least=least,
         maximize=maximize,
@@ -227,6 +233,19 @@ def _require_facts(readers: Sequence[Reader], candidates: Candidates, aim: Aim) 
             raise MissingFactsError(f"{names} of --target {has} {reader.lack}. Choose other targets.")
     if not len(candidates.pool):
         raise UsageError("No language is left in the pool.")
+
+
+def _leave_out_imputed(readers: Sequence[Reader], candidates: Candidates, least: float) -> None:
+    """Leave out the languages of whose vector too little was measured, also those that the user named."""
+    if not 0 <= least <= 1:
+        raise UsageError(f"--min-measured is {least:g}; it has to be between 0 and 1.")
+    low = [reader.mostly_imputed(candidates.pool.members, least) for reader in readers]
+    if all(positions is None for positions in low):
+        raise UsageError("--min-measured is about the vectors of URIEL, and none of these criteria reads them.")
+    left_out = sorted({i for positions in low for i in positions or ()})
+    candidates.drop(left_out, f"less than {100 * least:g} % of their vector measured")
+    if not len(candidates.pool):
+        raise UsageError(f"No language is left in the pool: --min-measured {least:g} left all out.")
 
 
 def _notes_on_unread(criteria: Sequence[Criterion], aim: Aim, measured: Measured) -> list[str]:

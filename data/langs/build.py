@@ -1,4 +1,4 @@
-"""Rebuild languages.csv and spellings.csv, and check the tables beside them that are kept by hand.
+"""Rebuild languages.csv, spellings.csv and subtags.csv, and check the tables beside them that are kept by hand.
 
 The raw material is three npm packages and the data folder of the Python package lang2vec 1.1.2:
 
@@ -39,6 +39,7 @@ CURATED = "curated"
 IANA = "iana-2025-08-25"
 LANG2VEC = "lang2vec-1.1.2"
 REFERENCE = "reference"
+WIKIPEDIA = "wikipedia"
 UNKNOWN = "-"
 
 N_URIEL = 7970
@@ -47,6 +48,7 @@ N_CURATED = 205
 CURATED_COLUMNS = ["iso639_3", "iso639_1", "name", "script", "family_override", "spellings"]
 LANGUAGE_COLUMNS = ["iso639_3", "iso639_1", "name", "script", "family", "source"]
 SPELLING_COLUMNS = ["spelling", "iso639_3", "source"]
+SUBTAG_COLUMNS = ["kind", "subtag", "prefix", "means", "source"]
 POOL_COLUMNS = ["pool", "iso639_3", "source"]
 SIZE_COLUMNS = [
     *("model", "iso639_3", "script", "label"),
@@ -60,6 +62,26 @@ SPELLINGS_BY_HAND = {"Kurmanji": "kmr", "Mandarin": "cmn"}
 NOT_A_NAME = {"العامية"}
 # A language outside curated.csv whose URIEL family vector is empty and whose family we know.
 FAMILY_BY_HAND = {"nob": "Indo-European"}
+
+# Codes of Wikipedia's editions that are no tags, and those that ISO 639-3 gives to another language.
+WIKIPEDIA_CODES = {
+    "bat-smg": "sgs",
+    "be-tarask": "bel",
+    "be-x-old": "bel",
+    "cbk-zam": "cbk",
+    "fiu-vro": "vro",
+    "nds-nl": "nds",
+    "roa-rup": "rup",
+    "simple": "eng",
+    "zh-classical": "lzh",
+}
+WIKIPEDIA_DIFFERS = {"als": "gsw", "nrm": "nrf"}
+# Further pairs of codes for the same language: what is written under the first is nearly always the second.
+SAME_BY_HAND = {"fil": "tgl", "nob": "nor"}
+# Chinese regions whose script is the default, which likely subtags therefore do not list.
+SCRIPTS_BY_HAND = {"CN": "Hans", "MY": "Hans", "SG": "Hans"}
+# Codes that stay in use for what is several languages today.
+SPLIT_BY_HAND = {"bh": "bho, mag, mai", "sh": "bs, hr, sr"}
 
 # Ranks of claims to a spelling, see settle().
 BY_HAND, REGISTERED, ENDONYM, BARE = range(4)
@@ -122,6 +144,10 @@ class Raw:
     """CLDR tag to the tag with its likely script and region: "aaa" to "aaa-Latn-NG"."""
     aliases: dict[str, str]
     """CLDR tag to the tag that replaces it."""
+    standards: dict[str, str]
+    """CLDR tag of a macrolanguage's standard member to that of the macrolanguage."""
+    regions: dict[str, str]
+    """Region code of three letters (ISO 3166-1 alpha-3) to that of two."""
 
     def resolve(self, subtag: str) -> str | None:
         """Return the URIEL code of a language subtag, None where URIEL has no such language."""
@@ -131,6 +157,11 @@ class Raw:
 def key_of(spelling: str) -> str:
     """Return what two spellings share if they count as the same."""
     return unicodedata.normalize("NFC", spelling).casefold()
+
+
+def is_country(region: str) -> bool:
+    """Return whether a region code has two letters and is not reserved for private use."""
+    return bool(re.fullmatch("(?!AA|Q[M-Z]|X[A-JL-Z]|ZZ)[A-Z]{2}", region))
 
 
 # Reading
@@ -210,6 +241,7 @@ def read_raw(cldr_core: Path, cldr_names: Path, registry: Path, lang2vec: Path) 
         raise BuildError(f"{registry} is the registry of {date}, expected {IANA}.")
     supplemental = cldr_core / "supplemental"
     aliases = read_json(supplemental / "aliases.json")["supplemental"]["metadata"]["alias"]
+    regions = read_json(supplemental / "codeMappings.json")["supplemental"]["codeMappings"]
     english = read_json(cldr_names / "main/en/languages.json")["main"]["en"]
     records = read_json(registry / "data/json/registry.json")
     records = [record for record in records if ".." not in record.get("Subtag", "")]
@@ -226,6 +258,12 @@ def read_raw(cldr_core: Path, cldr_names: Path, registry: Path, lang2vec: Path) 
         endonyms=list(read_endonyms(cldr_names)),
         likely=read_json(supplemental / "likelySubtags.json")["supplemental"]["likelySubtags"],
         aliases={tag: row["_replacement"] for tag, row in aliases["languageAlias"].items()},
+        standards={
+            tag: row["_replacement"]
+            for tag, row in aliases["languageAlias"].items()
+            if row["_reason"] == "macrolanguage"
+        },
+        regions={row["_alpha3"]: region for region, row in regions.items() if "_alpha3" in row and is_country(region)},
     )
 
 
@@ -337,6 +375,7 @@ def alternative_codes(raw: Raw) -> dict[str, Fact]:
     means anything else than it does there. Any other URIEL code means itself and is left out.
     """
     found = {short: Fact(code, LANG2VEC) for short, code in raw.letter_codes.items()}
+    found |= {code: Fact(language, WIKIPEDIA) for code, language in WIKIPEDIA_CODES.items()}
 
     def add(spelling: str, code: str | None, source: str) -> None:
         key = spelling.lower()
@@ -441,6 +480,47 @@ def spelling_rows(raw: Raw, curated: Mapping[str, Curated], languages: Sequence[
     return sorted(rows, key=lambda row: (key_of(row[0]), row[0]))
 
 
+# subtags.csv
+
+
+def subtag_rows(raw: Raw) -> list[list[str]]:
+    """Return the rows of subtags.csv, sorted; each kind answers one question about a code or a part of a tag."""
+    rows = [["region", three, "", two, CLDR] for three, two in raw.regions.items()]
+    rows += [["elsewhere", code, "", language, WIKIPEDIA] for code, language in WIKIPEDIA_DIFFERS.items()]
+    rows += [["replaced", code, "", languages, CURATED] for code, languages in SPLIT_BY_HAND.items()]
+    rows += [["same", code, "", language, CURATED] for code, language in SAME_BY_HAND.items()]
+    rows += [["script", region, "zho", script, CURATED] for region, script in SCRIPTS_BY_HAND.items()]
+    for record in raw.registry:
+        if record["Type"] == "extlang":
+            for prefix in record["Prefix"]:
+                for written in {prefix, raw.resolve(prefix) or prefix}:  # zh-yue, zho-yue
+                    rows.append(["extlang", record["Subtag"], written, record["Preferred-Value"], IANA])
+    for subtag, record in raw.records.items():
+        language, macro = raw.resolve(subtag), raw.resolve(record.get("Macrolanguage", ""))
+        if language and macro:
+            rows.append(["member", language, "", macro, IANA])
+        if "Deprecated" in record and (now := replacement_of(record)):
+            rows.append(["replaced", subtag, "", now, IANA])
+    for tag in ("scc", "scr"):  # ISO 639-2's old codes of Serbian and Croatian
+        rows.append(["replaced", tag, "", raw.aliases[tag], CLDR])
+    for tag, macro_tag in raw.standards.items():
+        language, macro = raw.resolve(tag), raw.resolve(macro_tag)
+        if language and macro and is_macrolanguage(macro, raw):
+            rows.append(["same", language, "", macro, CLDR])
+    for tag, likely in raw.likely.items():
+        parts = tag.split("-")
+        language = raw.resolve(parts[0]) if len(parts) == 2 and is_country(parts[1]) else None
+        if language and language != "und":
+            rows.append(["script", parts[1], language, likely.split("-")[1], CLDR])
+    return sorted(rows)
+
+
+def replacement_of(record: Mapping[str, Any]) -> str:
+    """Return the codes that a retired language subtag was replaced by, "" where the registry names none."""
+    comment = " ".join(record.get("Comments", []))
+    return record.get("Preferred-Value") or (comment.removeprefix("see ") if comment.startswith("see ") else "")
+
+
 # Checking and writing
 
 
@@ -527,7 +607,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]
 
 
 def main() -> None:
-    """Read the raw folders, write the two built tables, check all of them."""
+    """Read the raw folders, write the three built tables, check all of them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cldr-core", type=Path, required=True)
     parser.add_argument("--cldr-names", type=Path, required=True)
@@ -541,6 +621,8 @@ def main() -> None:
     check_descriptions(HERE)
     languages = language_rows(raw, curated)
     spellings = spelling_rows(raw, curated, languages)
+    subtags = subtag_rows(raw)
+    require(len({tuple(row[:3]) for row in subtags}) == len(subtags), "subtags.csv repeats a key.")
     check_languages(languages)
     check_spellings(spellings, languages, alternative_codes(raw))
     codes = {row[0] for row in languages}
@@ -550,7 +632,8 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     write_table(args.out / "languages.csv", LANGUAGE_COLUMNS, languages)
     write_table(args.out / "spellings.csv", SPELLING_COLUMNS, spellings)
-    print(f"wrote {len(languages)} languages, {len(spellings)} spellings to {args.out}")
+    write_table(args.out / "subtags.csv", SUBTAG_COLUMNS, subtags)
+    print(f"wrote {len(languages)} languages, {len(spellings)} spellings, {len(subtags)} subtags to {args.out}")
     print(f"checked {sizes} pretraining sizes, {pools} pool rows, {len(curated)} curated rows")
 
 

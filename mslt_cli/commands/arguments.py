@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mslt_cli.errors import UsageError
-from mslt_cli.languages.pools import names_in
+from mslt_cli.languages.pools import languages_in, names_in
 
 if TYPE_CHECKING:
     from mslt_cli.store.db import Store
@@ -70,9 +70,11 @@ def languages_of(store: Store, task: Task, langs: Sequence[str] | None) -> tuple
         UnknownNameError: a spelling means no language.
         DataError: the task lacks a language; says which it has.
     """
+    from mslt_cli.show.terminal import note
     from mslt_cli.store.languages import resolver
 
-    chosen: list[str] = []
-    for name in names_in(langs):
-        chosen += task.languages if name == "all" else [task.language(name, resolver(store))]
-    return tuple(dict.fromkeys(chosen))
+    names = languages_in(langs)
+    chosen = dict.fromkeys(task.languages_named([name for name in names if name != "all"], resolver(store)))
+    for text in filter(None, map(task.note_on, names)):
+        note(text)
+    return tuple(dict.fromkeys([*chosen, *(task.languages if "all" in names else ())]))

@@ -91,14 +91,21 @@ def eval_command(
     from mslt_cli.commands.arguments import filled_store, tasks_of
     from mslt_cli.errors import UsageError
     from mslt_cli.fields import values_given
-    from mslt_cli.languages.pools import names_in
+    from mslt_cli.languages.pools import languages_in
     from mslt_cli.models.find import fetch_model
     from mslt_cli.runs.answering import Evaluation, unite_evaluations
     from mslt_cli.runs.compare import compare_runs
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
     from mslt_cli.runs.index import find_run
-    from mslt_cli.runs.plan import PAPER_LITERAL, plan_choices, require_evaluated, resolve_targets, targets_of
+    from mslt_cli.runs.plan import (
+        PAPER_LITERAL,
+        note_readings,
+        plan_choices,
+        require_evaluated,
+        resolve_targets,
+        targets_of,
+    )
     from mslt_cli.runs.session import Session
     from mslt_cli.show.bars import progress
     from mslt_cli.show.scored_runs import show_comparison, show_runs
@@ -117,7 +124,8 @@ def eval_command(
         if first is None:
             raise UsageError(f"{what[0]} is no run that the store knows. For a model, say --task.")
         tasks = tasks_of([first.record["task"]["name"]], [*first.record["task"]["without"], *(no_repair or ())])
-    chosen, names = tasks[0], names_in(targets)
+    chosen, names = tasks[0], languages_in(targets)
+    note_readings(chosen, names, bars)
     require_evaluated(chosen)
     choices = chosen.kind == "multiple-choice"
     if len(tasks) > 1 and not choices:

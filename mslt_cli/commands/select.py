@@ -118,6 +118,14 @@ def select_command(
             "--explain",
         ),
     ] = False,
+    min_measured: Annotated[
+        float | None,
+        option(
+            "0..1",
+            "Leave out languages of whose vector less than this share was measured. Default: none.",
+            panel=_SCORE,
+        ),
+    ] = None,
     time_limit: Annotated[
         float,
         option("X", "Seconds after which the search stops, with the best found and the proven gap.", panel=_SCORE),
@@ -175,6 +183,7 @@ def select_command(
             seed=seed,
             top=top,
             time_limit=time_limit,
+            min_measured=min_measured,
         )
     for line in selection.notes:
         note(line)

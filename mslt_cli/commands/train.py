@@ -147,7 +147,7 @@ def train_command(
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.evaluation.reading import Reading
     from mslt_cli.fields import values_given, words_for
-    from mslt_cli.languages.pools import names_in
+    from mslt_cli.languages.pools import languages_in
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
     from mslt_cli.runs.answering import unite_evaluations
@@ -204,7 +204,7 @@ def train_command(
             seeds=tuple(n for text in seed or ("0",) for n in numbers_in(text, "--seed")),
             sampling=Sampling(**values_given(Sampling, context.params)),
             settings=settings,
-            targets=names_in(targets),
+            targets=languages_in(targets),
             evaluation_split=evaluation_split,
             evaluations=plan_choices(tasks_of(evaluate, None), (), Reading(), progress=bars),
             how=how,

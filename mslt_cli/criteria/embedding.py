@@ -45,7 +45,7 @@ class EmbeddingReader(Reader):
             f" ({range_text([row.sentences for row in rows])} sentences a language, weights {weights[0][:8]})"
         )
         sources, targets = self._matrix(question.pool.members), self._matrix(question.aim.targets)
-        return vector_evidence(self.criterion, question.aim, sources, targets, provenance)
+        return vector_evidence(self.criterion, question, sources, targets, provenance)
 
     def _matrix(self, members: Sequence[Member]) -> NDArray[np.float64]:
         return np.array([self.rows[member.language.iso639_3].vector for member in members], dtype=np.float64)

@@ -13,6 +13,7 @@ from mslt_cli.criteria.request import Aim, Measured
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Member, Pool
 from mslt_cli.languages.resolver import Language
+from mslt_cli.languages.subtags import standard
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest, TargetCoverage
 from mslt_cli.search.objective import Objective
@@ -27,6 +28,15 @@ class Question(NamedTuple):
     wanted: Wanted
     seed: int
 
+    @property
+    def one_language(self) -> NDArray[np.bool_]:
+        """Whether a source is a target under another code (arb and ar), shape (n, T): such a source is not near."""
+        targets = np.array([standard(target.language.iso639_3) for target in self.aim.targets], dtype=str)
+        if not len(targets):
+            return np.zeros((len(self.pool), 0), dtype=np.bool_)
+        same: NDArray[np.bool_] = np.array([standard(code) for code in self.pool.codes])[:, None] == targets
+        return same
+
 
 class Evidence(NamedTuple):
     """What one criterion knows about the pool."""
@@ -38,6 +48,8 @@ class Evidence(NamedTuple):
     """Where its facts are from, with versions."""
     measured_share: NDArray[np.float64] | None = None
     """Share of each language's vector that was observed, 0..1, shape (n,); None if it reads no such vectors."""
+    measured_targets: NDArray[np.float64] = np.empty(0)
+    """The same of the targets, shape (T,)."""
     toward: Nearest | TargetCoverage | None = None
     """How the pool's languages stand to the targets, if there are any and the criterion can tell."""
 
@@ -62,6 +74,10 @@ class Reader:
     def lacking(self, members: Sequence[Member]) -> list[int]:
         """Positions of the languages without facts."""
         return [i for i, member in enumerate(members) if not self.knows(member.language)]
+
+    def mostly_imputed(self, members: Sequence[Member], least: float) -> list[int] | None:
+        """Positions of the languages of which less than a share (0..1) was measured; None: it is known of none."""
+        return None
 
     def evidence(self, question: Question) -> Evidence:
         """What is known of the pool, all of whose languages have facts; UsageError: it cannot do what the aim asks."""

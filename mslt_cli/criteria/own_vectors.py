@@ -70,7 +70,7 @@ class OwnVectorsReader(Reader):
             facts += f" ({held.matrix.shape[1]:,} features)"
             self._refuse_zeros(question.pool.members)
             if self.known[sources + targets].all():
-                return vector_evidence(self.criterion, aim, held.matrix[sources], held.matrix[targets], facts)
+                return vector_evidence(self.criterion, question, held.matrix[sources], held.matrix[targets], facts)
             labels = [member.label for member in (*question.pool.members, *aim.targets)]
             facts += ", each pair by the features that are known of both"
             distance = 1.0 - _cosines_of_known(held.matrix[sources + targets], labels, held.origin)
@@ -79,7 +79,7 @@ class OwnVectorsReader(Reader):
         else:
             pairs, toward = held.matrix[np.ix_(sources, sources)], held.matrix[np.ix_(sources, targets)]
         objective = PairSum(pairs, np.arange(len(sources)), smallest=aim.smallest)
-        evidence = distance_evidence(self.criterion, aim, objective, 1.0 - toward if targets else None, facts)
+        evidence = distance_evidence(self.criterion, question, objective, 1.0 - toward if targets else None, facts)
         if held.kind == "distances":
             unit = evidence.unit.replace("mean cosine of each target with", "mean of 1 − distance of each target to")
             evidence = evidence._replace(unit="smallest distance of a pair" if aim.smallest else unit)

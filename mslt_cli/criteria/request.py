@@ -1,12 +1,14 @@
 """What the user names: a pool, languages that must or must not be in, targets, quotas, criteria, measurements."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, find_criterion
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
-from mslt_cli.languages.pools import Member, Pool, expand_files, names_in
-from mslt_cli.languages.resolver import Resolver, fold
+from mslt_cli.languages.pools import Member, Pool, languages_in, names_in
+from mslt_cli.languages.resolver import NEAR, Resolver, fold
+from mslt_cli.languages.subtags import macrolanguage, standard
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.tasks import TASKS, find_task
@@ -56,21 +58,55 @@ class Candidates:
     def exclude(self, names: Sequence[str], resolver: Resolver) -> None:
         """Leave out the languages of --exclude."""
         positions = {code: i for i, code in enumerate(self.pool.codes)}
-        given = [(name, positions.get(resolver.resolve(name).iso639_3)) for name in names]
+        languages = resolver.resolve_all(names)
+        given = [(name, positions.get(row.iso639_3)) for name, row in zip(names, languages, strict=True)]
         self.notes += [f"{name!r} of --exclude is not in the pool anyway." for name, i in given if i is None]
         self.pool = self.pool.without([i for _, i in given if i is not None])
 
     def leave_out_targets(self, aim: Aim) -> None:
-        """Leave out the targets, on which nothing is trained; UsageError: the user named one as a source as well."""
+        """Leave out the targets, on which nothing is trained; UsageError: the user named one as a source as well.
+
+        A target under another code (arb for ar) is left out of named pools alone; see `note_readings`.
+        """
         codes = {target.language.iso639_3 for target in aim.targets}
-        both = [i for i, code in enumerate(self.pool.codes) if code in codes]
-        if named := [self.pool.labels[i] for i in both if not self.pool.members[i].named]:
+        languages = {standard(code) for code in codes}
+        members = self.pool.members
+        if named := [m.label for m in members if not m.named and m.language.iso639_3 in codes]:
             raise UsageError(
                 f"{', '.join(named)} cannot be source and target at once. Name it in --pool or in --target."
             )
+        both = [i for i, m in enumerate(members) if m.named and standard(m.language.iso639_3) in languages]
         if both:
             self.notes.append(f"left the targets {', '.join(self.pool.labels[i] for i in both)} out of the pool.")
         self.pool = self.pool.without(both)
+
+    def note_readings(self, aim: Aim) -> None:
+        """Say which spellings are old codes or mean something else elsewhere, and what is one language twice."""
+        sources = self.pool.members
+        asked = [member for member in sources if not member.named]
+        self.notes += [member.language.note for member in (*asked, *aim.targets) if member.language.note]
+        seen: dict[str, Member] = {}
+        for member in asked:
+            if (first := seen.setdefault(standard(member.language.iso639_3), member)) is not member:
+                self.notes.append(
+                    f"{first.label} and {member.label} are codes of one language: it is in the pool twice."
+                )
+        for target in aim.targets:
+            code = target.language.iso639_3
+            codes = {member.label: member.language.iso639_3 for member in sources}
+            twice = [label for label, other in codes.items() if standard(other) == standard(code)]
+            if twice:
+                self.notes.append(
+                    f"the source {listed(twice)} and the target {target.label} are codes of one language: it does not "
+                    "count as near to that target, which is no unseen language."
+                )
+            parts = [label for label, other in codes.items() if macrolanguage(other) == code and label not in twice]
+            wholes = [label for label, other in codes.items() if macrolanguage(code) == other and label not in twice]
+            if whole := target.label if parts else "".join(wholes):
+                self.notes.append(
+                    f"{whole} is the macrolanguage of {listed(parts or [target.label])}: "
+                    f"data that are labelled {whole} may hold either."
+                )
 
     def leave_out(self, lacking: Sequence[int], lack: str) -> None:
         """Leave out languages of named pools; MissingFactsError: the user asked for one of them in particular."""
@@ -80,19 +116,29 @@ class Candidates:
             more = f" and {len(asked) - MOST_NAMED} more" if len(asked) > MOST_NAMED else ""
             has, them = ("has", "it") if len(asked) == 1 else ("have", "them")
             raise MissingFactsError(f"{', '.join(asked[:MOST_NAMED])}{more} {has} {lack}. Drop {them} from the pool.")
-        if lacking:
-            labels = ", ".join([m.label for m in members[:MOST_NAMED]] + ["..."] * (len(members) > MOST_NAMED))
-            self.notes.append(f"left out {len(members)} of {len(self.pool)} languages with {lack}: {labels}")
-        self.pool = self.pool.without(lacking)
+        self.drop(lacking, lack)
+
+    def drop(self, positions: Sequence[int], why: str) -> None:
+        """Leave out languages with a note, whether or not the user asked for them."""
+        if positions:
+            named = listed([self.pool.labels[i] for i in positions])
+            self.notes.append(f"left out {len(positions)} of {len(self.pool)} languages with {why}: {named}")
+        self.pool = self.pool.without(positions)
+
+
+def listed(labels: Sequence[str]) -> str:
+    """The first of some labels, by comma."""
+    return ", ".join([*labels[:MOST_NAMED], *(["..."] if len(labels) > MOST_NAMED else [])])
 
 
 def members_of(store: Store, pool: str | Sequence[str]) -> list[Member]:
     """The languages that a pool names: spellings, named pools, `@file`, `-`; an error names what there is not."""
-    names = expand_files(names_in(pool))
+    names = languages_in(pool)
     if not names:
         raise UsageError("The pool is empty. Give languages by comma (--pool ar,de,en), a pool's name, @file or -.")
     pools, resolver = facts.pool_names(store), facts.resolver(store)
     members: list[Member] = []
+    unknown: list[UnknownNameError] = []
     for name in names:
         if name.startswith("task:"):
             members += _task_members(name.removeprefix("task:"), pools, resolver)
@@ -102,7 +148,13 @@ def members_of(store: Store, pool: str | Sequence[str]) -> list[Member]:
         elif name.casefold() in TASKS and not resolver.find(fold(name)):  # pud is a language as well
             raise UnknownNameError("pool or language", name, [f"task:{name.casefold()}"])
         else:
-            members.append(Member(name, resolver.resolve(name)))
+            try:
+                members.append(Member(name, resolver.resolve(name)))
+            except UnknownNameError as error:
+                near = get_close_matches(name.casefold(), pools, n=1, cutoff=NEAR)
+                unknown.append(UnknownNameError("pool or language", name, near) if near else error)
+    if unknown:
+        raise UnknownNameError.of(unknown)
     return members
 
 
@@ -130,9 +182,8 @@ def read_aim(
         raise UsageError(f"--lambda is {share:g}; it has to be between 0 (diverse) and 1 (cover).")
     cover = share if share is not None else float(objective == "cover")
     targets: dict[str, Member] = {}
-    for name in target:
-        member = Member(name, resolver.resolve(name))
-        targets.setdefault(member.language.iso639_3, member)
+    for name, language in zip(target, resolver.resolve_all(target), strict=True):
+        targets.setdefault(language.iso639_3, Member(name, language))
     if not targets and (share is not None or objective == "cover"):
         raise UsageError("Covering needs targets: --target id,ko.")
     return Aim(tuple(targets.values()), cover, smallest)
@@ -141,8 +192,7 @@ def read_aim(
 def find_positions(pool: Pool, include: Sequence[str], resolver: Resolver) -> tuple[int, ...]:
     """Where the languages of --include stand in the pool; UsageError: one is not in it, or is named twice."""
     fixed: list[int] = []
-    for name in include:
-        language = resolver.resolve(name)
+    for name, language in zip(include, resolver.resolve_all(include), strict=True):
         if language.iso639_3 not in pool.codes:
             raise UsageError(f"{name!r} of --include ({language.name}) is not in the pool. Add it to --pool.")
         if (position := pool.codes.index(language.iso639_3)) in fixed:

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from mslt_cli.criteria import Criterion
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
-from mslt_cli.criteria.request import Aim
 from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.objective import Mixed, Objective, PairSum
-from mslt_cli.store.language_vectors import read_vectors, vector_set_info, without_vector
+from mslt_cli.store.language_vectors import imputed, read_vectors, vector_set_info, without_vector
 
 
 def diversity(vectors: NDArray[Any], *, smallest: bool = False) -> PairSum:
@@ -70,22 +69,25 @@ def _distinct_rows(vectors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int6
 
 
 def vector_evidence(
-    criterion: Criterion, aim: Aim, sources: NDArray[Any], targets: NDArray[Any], provenance: str
+    criterion: Criterion, question: Question, sources: NDArray[Any], targets: NDArray[Any], provenance: str
 ) -> Evidence:
     """What the directions of vectors say, of n sources (n, d) and T targets (T, d), T may be 0; see below."""
     similarity = cosines(sources, targets) if len(targets) else None
-    return distance_evidence(criterion, aim, diversity(sources, smallest=aim.smallest), similarity, provenance)
+    pairs = diversity(sources, smallest=question.aim.smallest)
+    return distance_evidence(criterion, question, pairs, similarity, provenance)
 
 
 def distance_evidence(
-    criterion: Criterion, aim: Aim, pairs: PairSum, similarity: NDArray[np.float64] | None, provenance: str
+    criterion: Criterion, question: Question, pairs: PairSum, similarity: NDArray[np.float64] | None, provenance: str
 ) -> Evidence:
     """What distances between sources say, their similarity to targets, shape (n, T), or a mix of both, by the aim.
 
     Raises:
         UsageError: the aim asks for two things that do not go together.
     """
-    toward = None if similarity is None else Nearest(similarity)
+    aim, toward = question.aim, None
+    if similarity is not None:
+        toward = Nearest(np.where(question.one_language, min(0.0, similarity.min()), similarity))
     objective: Objective = pairs
     unit = "smallest 1 − cosine" if aim.smallest and criterion.unit.startswith("sum of 1") else criterion.unit
     if toward is not None and aim.cover == 1:
@@ -111,10 +113,15 @@ class TypologyReader(Reader):
         missing = set(without_vector(self.store, self.criterion.vector_set, codes))
         return [i for i, code in enumerate(codes) if code in missing]
 
+    def mostly_imputed(self, members: Sequence[Member], least: float) -> list[int]:
+        codes = [member.language.iso639_3 for member in members]
+        low = set(imputed(self.store, self.criterion.vector_set, codes, least))
+        return [i for i, code in enumerate(codes) if code in low]
+
     def evidence(self, question: Question) -> Evidence:
         info = vector_set_info(self.store, self.criterion.vector_set)
         sources = read_vectors(self.store, info.name, question.pool.codes)
         targets = read_vectors(self.store, info.name, [target.language.iso639_3 for target in question.aim.targets])
         provenance = f"{info.name} ({info.provider} {info.provider_version})"
-        evidence = vector_evidence(self.criterion, question.aim, sources.matrix, targets.matrix, provenance)
-        return evidence._replace(measured_share=sources.measured_share)
+        evidence = vector_evidence(self.criterion, question, sources.matrix, targets.matrix, provenance)
+        return evidence._replace(measured_share=sources.measured_share, measured_targets=targets.measured_share)

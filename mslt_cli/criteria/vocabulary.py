@@ -42,7 +42,7 @@ class VocabularyReader(Reader):
         tokenizers = [row.tokenizer_sha256 for row in rows]
         require_one_version(tokenizers, "vocabularies", self.fetch)
         ids = self._token_ids(question.pool.members)
-        toward = TargetCoverage(ids, self._token_ids(aim.targets)) if aim.targets else None
+        toward = TargetCoverage(ids, self._token_ids(aim.targets), question.one_language) if aim.targets else None
         objective: Objective = Coverage(ids)
         unit = self.criterion.unit
         if aim.cover and toward is not None:

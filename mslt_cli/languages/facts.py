@@ -57,8 +57,18 @@ class PoolMember(NamedTuple):
     source: str
 
 
+class SubtagFact(NamedTuple):
+    """One row of subtags.csv, which is not stored: languages/subtags.py reads it where it is needed."""
+
+    kind: str
+    subtag: str
+    prefix: str
+    means: str
+    source: str
+
+
 class Facts(NamedTuple):
-    """All of data/langs."""
+    """What the store has of data/langs."""
 
     languages: list[LanguageFact]
     spellings: list[SpellingFact]
@@ -69,10 +79,10 @@ class Facts(NamedTuple):
 def read_facts() -> Facts:
     """Read the four tables."""
     return Facts(
-        _read(LanguageFact, "languages.csv"),
-        _read(SpellingFact, "spellings.csv"),
-        _read(PretrainingSize, "pretraining_sizes.csv"),
-        _read(PoolMember, "pools.csv"),
+        read_table(LanguageFact, "languages.csv"),
+        read_table(SpellingFact, "spellings.csv"),
+        read_table(PretrainingSize, "pretraining_sizes.csv"),
+        read_table(PoolMember, "pools.csv"),
     )
 
 
@@ -88,7 +98,8 @@ def facts_sha256() -> str:
     return hashlib.sha256(b"".join(data_path("langs", table).read_bytes() for table in TABLES)).hexdigest()
 
 
-def _read(record: type[Row], table: str) -> list[Row]:
+def read_table(record: type[Row], table: str) -> list[Row]:
+    """Read a table of data/langs, whose columns are the fields of the record."""
     with data_path("langs", table).open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         if (header := tuple(next(rows))) != record._fields:

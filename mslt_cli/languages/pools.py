@@ -72,6 +72,11 @@ def names_in(given: str | Sequence[str] | None) -> list[str]:
     return [name for text in ([given] if isinstance(given, str) else given or ()) for name in split_names(text)]
 
 
+def languages_in(given: str | Sequence[str] | None) -> list[str]:
+    """Names of languages out of lists by comma, `@file` and `-`."""
+    return expand_files(names_in(given))
+
+
 def expand_files(names: Iterable[str]) -> list[str]:
     """Replace `@file` by the names in it, and `-` by those on standard input; UsageError: a file cannot be read."""
     out: list[str] = []

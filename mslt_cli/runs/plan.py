@@ -139,7 +139,14 @@ def resolve_targets(task: Task, names: Sequence[str]) -> tuple[str, ...]:
     """
     if list(names) == [PAPER_LITERAL]:
         return (PAPER_LITERAL,)
-    return tuple(dict.fromkeys(c for name in names for c in (task.languages if name == ALL else [task.language(name)])))
+    named = task.languages_named(name for name in names if name != ALL)
+    return tuple(dict.fromkeys([*named, *(task.languages if ALL in names else ())]))
+
+
+def note_readings(task: Task, names: Sequence[str], progress: Progress) -> None:
+    """Say which spellings were read otherwise than elsewhere."""
+    for text in filter(None, map(task.note_on, dict.fromkeys(names))):
+        progress.note(text)
 
 
 def targets_of(task: Task, wanted: Sequence[str], sources: Sequence[str]) -> tuple[str, ...]:
@@ -213,6 +220,7 @@ def plan(experiment: Experiment, *, device: str | None = None, progress: Progres
     task, sampling = experiment.task, experiment.sampling
     _require_sense(experiment)
     sources = _resolve_sources(task, experiment.sources)
+    note_readings(task, [*chain.from_iterable(experiment.sources), *experiment.targets], progress)
     settings = _decide_settings(experiment, device)
     evaluations = _plan_evaluations(experiment, sources, progress)
     everyone = tuple(sorted(set(chain.from_iterable(sources))))
@@ -263,6 +271,7 @@ def _require_sense(experiment: Experiment) -> None:
 def _resolve_sources(task: Task, sources: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     """The combinations as sorted ISO 639-3 codes, each combination once."""
     resolved: dict[tuple[str, ...], None] = {}
+    task.languages_named(chain.from_iterable(sources))  # all that are misspelt, at once
     for names in sources:
         codes = [task.language(name) for name in names]
         if not codes:

@@ -124,11 +124,20 @@ class Coverage(_Shares):
 class TargetCoverage(_Shares):
     """Mean over the targets of the share of a target's token ids that a set has: `|V_t ∩ ∪_{L∈C} V_L| / |V_t|`.
 
+    Args:
+        ids, targets: token ids of each of n languages and T targets.
+        ignored: whether a language does not count for a target, shape (n, T); None = all do.
+
     Raises:
         ValueError: there is no target, a target has no ids, or an id is negative.
     """
 
-    def __init__(self, ids: Sequence[NDArray[Any]], targets: Sequence[NDArray[Any]]) -> None:
+    def __init__(
+        self,
+        ids: Sequence[NDArray[Any]],
+        targets: Sequence[NDArray[Any]],
+        ignored: NDArray[np.bool_] | None = None,
+    ) -> None:
         _union(ids)  # for its check
         lists = [_union([target]) for target in targets]
         if not lists:
@@ -137,6 +146,8 @@ class TargetCoverage(_Shares):
             if not len(wanted):
                 raise ValueError(f"Target {number} has no token id.")
         super().__init__(ids, lists)
+        for language, target in np.argwhere(ignored) if ignored is not None else ():
+            self.rows[language, self.starts[target] : self.starts[target + 1]] = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -176,13 +176,17 @@ def _imputed(selection: Selection) -> list[str]:
 
 
 def _measured_shares(selection: Selection) -> dict[str, dict[str, float]]:
-    """By criterion that has imputed vectors: the share of each shown language's vector that was measured."""
+    """By criterion that has imputed vectors: the measured share of the vector of each shown language and target."""
     shown = {label for result in selection.results for label in result.languages}
     shares = {}
     for evidence in selection.evidence:
         if evidence.measured_share is not None:
-            all_shares = zip(selection.pool.labels, evidence.measured_share.tolist(), strict=True)
-            shares[evidence.criterion.name] = {label: share for label, share in all_shares if label in shown}
+            of_sources = dict(zip(selection.pool.labels, evidence.measured_share.tolist(), strict=True))
+            targets = [target.label for target in selection.aim.targets]
+            shares[evidence.criterion.name] = {
+                **{label: share for label, share in of_sources.items() if label in shown},
+                **dict(zip(targets, evidence.measured_targets.tolist(), strict=True)),
+            }
     return shares
 
 

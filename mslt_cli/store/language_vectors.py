@@ -70,6 +70,16 @@ def without_vector(store: Store, vector_set: str, codes: Sequence[str]) -> list[
     return [code for (code,) in rows]
 
 
+def imputed(store: Store, vector_set: str, codes: Sequence[str], least: float) -> list[str]:
+    """Return those of the codes of whose vector less than a share (0..1) was observed."""
+    rows = store.query(
+        "SELECT iso639_3 FROM vectors WHERE vector_set = ? AND measured_share < ?"
+        " AND iso639_3 IN (SELECT value FROM json_each(?))",
+        (vector_set, least, json.dumps(list(codes))),
+    )
+    return [code for (code,) in rows]
+
+
 def vector_set_info(store: Store, name: str) -> VectorSetInfo:
     """Return what is stored about a vector set; UnknownNameError: there is no such set."""
     sets = {row.name: row for row in store.read(VectorSetInfo, "vector_sets ORDER BY name")}

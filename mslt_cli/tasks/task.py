@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mslt_cli.errors import DataError, UnknownNameError
-from mslt_cli.languages.resolver import Resolver, fold, shipped
+from mslt_cli.languages.resolver import Resolver, fold, resolve_each, shipped
+from mslt_cli.languages.subtags import meaning
 
 if TYPE_CHECKING:
     import polars as pl
@@ -212,11 +213,26 @@ class Task:
         that of the tables that ship) knows other spellings. UnknownNameError: the spelling means no language.
         DataError: the task has no data in that language.
         """
-        own = {fold(code): iso for iso, codes in self.languages.items() for code in (iso, *codes)}
-        language = own.get(fold(spelling)) or (resolver or shipped()).resolve(spelling).iso639_3
+        language = self._own(spelling) or (resolver or shipped()).resolve(spelling).iso639_3
         if language not in self.languages:
             raise DataError(f"{self.name} has no data in {spelling!r}. It has {self.codes_of(self.languages)}.")
         return language
+
+    def languages_named(self, spellings: Iterable[str], resolver: Resolver | None = None) -> list[str]:
+        """The same of several spellings; an UnknownNameError names all that mean no language."""
+        return resolve_each(lambda spelling: self.language(spelling, resolver), spellings)
+
+    def note_on(self, spelling: str) -> str:
+        """What to tell whoever wrote a spelling: that it is an old code, or means another language elsewhere; or ""."""
+        code, own = fold(spelling), self._own(spelling)
+        if own and own == meaning("elsewhere", code) and (usual := shipped().find(code)):
+            return f"{spelling} is {shipped().resolve(own).name} ({own}) in {self.name}, and {usual.name} elsewhere."
+        return shipped().resolve(spelling).note if not own and meaning("replaced", code) else ""
+
+    def _own(self, spelling: str) -> str | None:
+        """The language that has this spelling in the data set."""
+        own = {fold(code): iso for iso, codes in self.languages.items() for code in (iso, *codes)}
+        return own.get(fold(spelling))
 
     def sentences(self, frame: pl.DataFrame) -> list[str] | list[list[str]]:
         """Every single text of the rows that is neither empty nor a code word; lists of words if the data are words."""

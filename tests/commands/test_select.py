@@ -316,7 +316,7 @@ def test_the_pool_of_a_task_is_all_its_languages(found, tmp_path, monkeypatch):
     assert found("--pool", "task:pawsx", "-k", "2")["pool"] == ["de", "en", "es", "fr", "ja", "ko", "zh"]
     wikiann = found("--pool", "task:wikiann", "-k", "2", "--by", "random")["pool"]
     assert len(wikiann) == 173
-    assert {"gsw", "sgs", "de"} < set(wikiann)  # not als, which is Albanian elsewhere, nor bat-smg
+    assert {"gsw", "bat-smg", "de"} < set(wikiann)  # not als, which is Albanian elsewhere
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     own = 'name = "mine"\nkind = "parallel"\npath = "{lang}.csv"\nsplits = ["test"]\nsources = ["id"]\n'
     (tmp_path / "mine.toml").write_text(own + 'languages = {id = "id", xx = "Javanese", su = "su"}\n')
@@ -375,6 +375,62 @@ def test_explain_tells_what_the_choice_consists_of(found):
 def test_a_vector_that_is_mostly_imputed_is_warned_of(run):
     done = run("--pool", "kk,ja,km", "-k", "3")
     assert "Warning: l2v-syntax is mostly imputed, not measured, for kk (12 % measured)" in done.stdout
+
+
+def test_targets_are_warned_of_as_sources_are_and_stand_in_the_json(run, found):
+    # 17 of jv's 103 syntax features were observed: 16.5 %.
+    arguments = ("--pool", "en,de,id", "-k", "2", "--target", "jv")
+    assert "for jv (17 % measured)" in run(*arguments).stdout
+    shares = found(*arguments)["measured_share"]["l2v-syntax"]
+    assert set(shares) == {"en", "de", "id", "jv"}
+    assert shares["jv"] == pytest.approx(17 / 103)
+
+
+def test_languages_of_which_little_was_measured_can_be_left_out(found, run):
+    answer = found("--pool", "en,de,jv,su", "-k", "1", "--min-measured", "0.5")
+    assert answer["pool"] == ["de", "en", "su"]
+    assert "left out 1 of 4 languages with less than 50 % of their vector measured: jv" in answer["notes"]
+    assert "it has to be between 0 and 1" in run("--min-measured", "2").stderr
+    assert "none of these criteria reads them" in run("--by", "scripts", "--min-measured", "0.5").stderr
+
+
+def test_a_source_that_is_the_target_under_another_code_is_not_near_to_it(found):
+    answer = found("--pool", "zh,ja,en", "-k", "2", "--target", "cmn", "--objective", "cover")
+    nearest = {tuple(row["languages"]): row["toward"]["l2v-syntax"]["cmn"]["nearest"] for row in answer["results"]}
+    assert nearest == {("en", "ja"): "en", ("en", "zh"): "en", ("ja", "zh"): "ja"}
+    assert any("zh and the target cmn are codes of one language" in note for note in answer["notes"])
+    # A part of a macrolanguage is a language of its own: it counts, with a note.
+    other = found("--pool", "ms,en", "-k", "1", "--target", "id", "--objective", "cover")
+    assert other["results"][0]["languages"] == ["ms"]
+    assert any(note.startswith("ms is the macrolanguage of id") for note in other["notes"])
+
+
+def test_a_named_pool_lacks_the_target_under_its_other_code_too(found):
+    answer = found("--pool", "xlm-r", "-k", "1", "--target", "pes", "--top", "1")
+    assert "fa" not in answer["pool"]
+    assert "left the targets fa out of the pool." in answer["notes"]
+
+
+def test_one_language_under_two_codes_in_a_pool_is_said(found):
+    notes = found("--pool", "sw,swh,en", "-k", "1")["notes"]
+    assert notes == ["sw and swh are codes of one language: it is in the pool twice."]
+
+
+def test_the_script_of_a_region_is_what_is_sized(found):
+    sizes = [
+        found("--pool", f"{tag},ko", "-k", "1", "--by", "size")["results"]
+        for tag in ("zh-HK", "zh-Hant", "zh-CN", "zh")
+    ]
+    chinese = [row["scores"]["size"] for rows in sizes for row in rows if row["languages"] != ["ko"]]
+    assert chinese == pytest.approx([16.6, 16.6, 46.9, 46.9 + 16.6])
+
+
+def test_files_of_languages_are_read_wherever_languages_are_named(found, tmp_path):
+    (tmp_path / "some.txt").write_text("de # German\nfr\n")
+    some = f"@{tmp_path / 'some.txt'}"
+    assert found("--pool", PAPER, "--exclude", some)["pool"] == ["ar", "en", "es", "ru", "zh"]
+    assert found("--pool", "en,es,zh", "-k", "1", "--target", some)["targets"] == ["de", "fr"]
+    assert found("--pool", PAPER, "--include", some)["include"] == ["de", "fr"]
 
 
 def test_pipes_and_no_color_get_no_escape_codes(run):
@@ -538,6 +594,8 @@ def test_the_program_itself_ends_with_a_sentence_and_exit_code_1(filled_store):
         (["--include", "en", "--exclude", "en"], "'en' of --include (English) is not in the pool."),
         (["--include", "Germn"], "There is no language 'Germn'. Did you mean German?"),
         (["--exclude", "Germn"], "There is no language 'Germn'. Did you mean German?"),
+        (["--target", "Germn,Frnch"], "Did you mean German? There is no language 'Frnch'. Did you mean French?"),
+        (["--pool", "xlmr"], "There is no pool or language 'xlmr'. Did you mean xlm-r?"),
         (["--include", "en,English"], "--include names English (eng) twice."),
         (["--combine", "mean", "--by", "l2v-syn,l2v-geo"], "--combine is 'mean'; it can be borda."),
         (["--time-limit", "nan"], "--time-limit is nan"),

@@ -8,12 +8,12 @@ from mslt_cli.languages.resolver import Tag, fold, parse_tag
     [
         ("de", Tag("de", None)),
         ("zh-Hans", Tag("zh", "Hans")),
-        ("ZH_hant_TW", Tag("zh", "Hant")),
-        ("pt-BR", Tag("pt", None)),
-        ("es-419", Tag("es", None)),
-        ("de-CH-1996", Tag("de", None)),
+        ("ZH_hant_TW", Tag("zh", "Hant", "TW")),
+        ("pt-BR", Tag("pt", None, "BR")),
+        ("es-419", Tag("es", None, "419")),
+        ("de-CH-1996", Tag("de", None, "CH")),
         ("ar-arz", Tag("arz", None)),
-        ("zh-yue-Hant-HK", Tag("yue", "Hant")),
+        ("zh-yue-Hant-HK", Tag("yue", "Hant", "HK")),
     ],
 )
 def test_a_tag_is_its_language_and_its_script(tag, expected):

@@ -115,3 +115,11 @@ def test_there_are_values_for_no_sets_at_all(ids):
 def test_what_cannot_be_covered_is_an_error(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_language_that_is_the_target_itself_does_not_count_for_it():
+    # Language 0 has all of target 0; without it there 1 has one of its two ids, and both have all of target 1.
+    ids = [np.array([1, 2, 7]), np.array([2, 7])]
+    ignored = np.array([[True, False], [False, False]])
+    cover = TargetCoverage(ids, [np.array([1, 2]), np.array([7])], ignored)
+    assert cover.shares(np.array([[0], [1]])).tolist() == [[0.0, 1.0], [0.5, 1.0]]
