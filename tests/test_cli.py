@@ -102,8 +102,13 @@ def test_what_does_not_parse_is_exit_code_2_on_stderr(words, tmp_path):
     assert done.stderr
 
 
-def test_every_criterion_completes():
+def test_every_criterion_completes_and_own_sets_of_vectors_do(own_store, tmp_path):
     environment = {"_MSLT_COMPLETE": "complete_bash", "COMP_WORDS": "mslt select --by ", "COMP_CWORD": "3"}
     code = "import sys; sys.argv[0] = 'mslt'; from mslt_cli.cli import app; app(prog_name='mslt')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment)
-    assert set(done.stdout.split()) == set(CRITERIA)
+    path = tmp_path / "mine.csv"
+    path.write_text("x,a,b\nen,1,0\nde,0,1\n")
+    run_command("fetch", "vectors", path, "--name", "mine", "--store", own_store)
+    for store, own in ((own_store, {"mine"}), (tmp_path / "none.db", set())):
+        settings = os.environ | environment | {"MSLT_STORE": str(store)}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=settings)
+        assert set(done.stdout.split()) == set(CRITERIA) | own

@@ -51,7 +51,11 @@ class OwnVectorsReader(Reader):
     def __post_init__(self) -> None:
         name = self.criterion.name
         self.held = self.own or read_own_vectors(self.store, name)
-        self.lack = f"no row in {self.held.origin}" if self.own else f"no row in the set {name!r} of own vectors"
+        where = self.held.origin if self.own else f"the set {name!r} of own vectors"
+        distances = self.held.kind == "distances"
+        self.lack = (
+            f"no row in {where}" if distances else f"no vector in {where} (no row, or all its values are 0 or missing)"
+        )
         spellings = resolver(self.store)
         self.members = [Member(label, spellings.resolve(label), named=True) for label in self.held.languages]
         self.row_of = {member.language.iso639_3: i for i, member in enumerate(self.members)}
@@ -60,7 +64,7 @@ class OwnVectorsReader(Reader):
 
     def knows(self, language: Language) -> bool:
         row = self.row_of.get(language.iso639_3)
-        return row is not None and bool(self.known[row].any())
+        return row is not None and (self.held.kind == "distances" or bool(np.nan_to_num(self.held.matrix[row]).any()))
 
     def evidence(self, question: Question) -> Evidence:
         aim, held = question.aim, self.held
@@ -68,7 +72,6 @@ class OwnVectorsReader(Reader):
         facts = f"{held.kind} of {held.origin}"
         if held.kind == "vectors":
             facts += f" ({held.matrix.shape[1]:,} features)"
-            self._refuse_zeros(question.pool.members)
             if self.known[sources + targets].all():
                 return vector_evidence(self.criterion, question, held.matrix[sources], held.matrix[targets], facts)
             labels = [member.label for member in (*question.pool.members, *aim.targets)]
@@ -85,14 +88,6 @@ class OwnVectorsReader(Reader):
             evidence = evidence._replace(unit="smallest distance of a pair" if aim.smallest else unit)
         return evidence
 
-    def _refuse_zeros(self, members: Sequence[Member]) -> None:
-        matrix = self.held.matrix[self._rows(members)]
-        zero = [members[i].label for i in np.flatnonzero(~np.nan_to_num(matrix).any(axis=1)).tolist()]
-        if zero:
-            raise MissingFactsError(
-                f"{', '.join(zero[:5])} have no vector in {self.held.origin}: all its values are 0."
-            )
-
     def _rows(self, members: Sequence[Member]) -> list[int]:
         return [self.row_of[member.language.iso639_3] for member in members]
 
@@ -107,10 +102,12 @@ def _cosines_of_known(matrix: NDArray[np.float64], labels: Sequence[str], origin
     length = values**2 @ known.T  # (n, n): of i over what j knows as well
     length = np.sqrt(length * length.T)
     if (length == 0).any():
-        i, j = map(int, np.argwhere(length == 0)[0])
+        pairs = np.argwhere(np.triu(length == 0))
+        a, b = (labels[i] for i in pairs[0].tolist())
+        more = f" ({len(pairs):,} pairs are like this)" if len(pairs) > 1 else ""
         raise MissingFactsError(
-            f"{labels[i]} and {labels[j]} share no feature in {origin} that is known of both and not 0. "
-            "Drop one of them from the pool."
+            f"{a} and {b} share no feature in {origin} that is known of both and not 0{more}. "
+            "Take a pool of languages that are better described."
         )
     cosine: NDArray[np.float64] = np.clip(values @ values.T / length, -1.0, 1.0)
     np.fill_diagonal(cosine, 1.0)

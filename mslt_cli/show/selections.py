@@ -9,8 +9,8 @@ from mslt_cli.reports.cells import Cell, Column, plural
 from mslt_cli.search.covers import Coverage
 from mslt_cli.search.exhaustive import RANDOM_SAMPLE
 from mslt_cli.selection import MOSTLY_IMPUTED, Result, Selection, Toward
-from mslt_cli.show.rows import Output, show, show_rows
-from mslt_cli.show.terminal import print_lines
+from mslt_cli.show.rows import Output, escape_markdown, show, show_rows
+from mslt_cli.show.terminal import note, print_lines
 
 if TYPE_CHECKING:
     from mslt_cli.explanation import Explanation
@@ -19,12 +19,17 @@ JSON_KEYS: tuple[str, ...] = ("pool", "k", "include", "exclude", "by", "objectiv
 JSON_KEYS += ("lambda", "combinations", "exact", "proof", "gap", "percentile", "results", "criteria", "measured_share")
 JSON_KEYS += ("notes",)
 """What JSON has of a selection."""
+WHICH = (
+    "--objective diverse is for languages that are not known in advance, cover for targets that are; shipped runs "
+    "bear out diverse by l2v-syntax (`mslt report criteria --source shipped`), but not yet cover (docs/select.md)."
+)
+"""Which objective fits which question, and the evidence."""
 MOST_NAMED = 6
 """Languages that a line names before it says "and N more"."""
 
 
 def show_selection(selection: Selection, form: str, explanation: Explanation | None = None) -> None:
-    """Print a selection on stdout; tables and JSON have its explanation with it."""
+    """Print a selection on stdout; tables, Markdown and JSON have its explanation with it."""
     first = selection.results[0]
     shown = next(iter(first.toward), "")  # people see the targets under the first criterion that has them
     columns = [
@@ -42,8 +47,11 @@ def show_selection(selection: Selection, form: str, explanation: Explanation | N
     whole = selection_as_dict(selection, explanation)
     footer = summarize(selection)
     show(Output(columns, rows, whole, whole["results"], footer=footer, line="languages", bold_first=True), form)
-    if form == "table" and explanation is not None:
-        _print_explanation(selection, explanation)
+    if explanation is not None:
+        if form in ("table", "md"):
+            _print_explanation(selection, explanation, form)
+        elif form != "json":
+            note(f"--explain has no place in --format {form}; table, md and json have it.")
 
 
 def selection_as_dict(selection: Selection, explanation: Explanation | None = None) -> dict[str, Any]:
@@ -93,7 +101,7 @@ def _row(selection: Selection, result: Result, form: str) -> dict[str, Any]:
         **{name: Cell(_rounded(value), _score_text(selection, result, name)) for name, value in result.scores.items()},
         **{f"rank_{name}": result.ranks[name] for name in selection.by},
         **{
-            f"{name}_to_{label}": Cell(_rounded(to.value), _toward_text(to))
+            f"{name}_to_{label}": _toward_cell(to)
             for name, targets in result.toward.items()
             for label, to in targets.items()
         },
@@ -110,8 +118,11 @@ def _score_text(selection: Selection, result: Result, name: str) -> str:
     return text if alone or rank is None else f"{text} ({rank})"
 
 
-def _toward_text(to: Toward) -> str:
-    return f"{100 * to.value:.1f} %" if to.nearest is None else f"{to.value:.3f} {to.nearest}"
+def _toward_cell(to: Toward) -> Cell:
+    """How near a target is; CSV has the nearest source in a column of its own."""
+    if to.nearest is None:
+        return Cell(_rounded(to.value), f"{100 * to.value:.1f} %")
+    return Cell(_rounded(to.value), f"{to.value:.3f} {to.nearest}", more={"nearest": to.nearest})
 
 
 def summarize(selection: Selection) -> list[str]:
@@ -140,7 +151,7 @@ def _about_targets(selection: Selection) -> list[str]:
         for to in targets.values():
             what = "share of the target's token ids that the sources have"
             what = what if to.nearest is None else f"{name} cosine with the nearest source"
-            return [f"→ target: {what}{'' if selection.aim.cover else '; --objective cover ranks by it'}."]
+            return [f"→ target: {what}{'' if selection.aim.cover else '; --objective cover ranks by it'}.", WHICH]
     return []
 
 
@@ -190,9 +201,12 @@ def _measured_shares(selection: Selection) -> dict[str, dict[str, float]]:
     return shares
 
 
-def _print_explanation(selection: Selection, why: Explanation) -> None:
+def _print_explanation(selection: Selection, why: Explanation, form: str) -> None:
+    def say(*lines: str) -> None:
+        print_lines(*(lines if form == "table" else (f"\n{escape_markdown(line)}" for line in lines if line)))
+
     names = (selection.pool.members[i].language.name for i in selection.best)
-    print_lines("", f"Why {', '.join(names)}:")
+    say("", f"Why {', '.join(names)}:")
     for name, matrix in why.similarities.items():
         columns = [Column("cosine", header=f"{name}: cosine")]
         columns += [Column(label, ".3f", right=True) for label in why.languages]
@@ -204,18 +218,20 @@ def _print_explanation(selection: Selection, why: Explanation) -> None:
             columns.append(Column("measured", lambda share: f"{100 * share:.0f} %", right=True))
             for line, measured in zip(lines, why.measured_share[name], strict=True):
                 line["measured"] = measured
-        show_rows(columns, lines, "table", key=name)
+        if form == "md":
+            print_lines("")
+        show_rows(columns, lines, form, key=name)
         if name in why.share_of_maximum:
             share = f"{100 * why.share_of_maximum[name]:.0f} %"
-            print_lines(f"{share} of what {selection.k} unrelated vectors would score.")
-        print_lines("")
+            say(f"{share} of what {selection.k} unrelated vectors would score.")
+        say("")
     for name, counts in why.token_ids.items():
         pairs = zip(why.languages, counts, strict=True)
         each = ", ".join(f"{label} {ids['all']:,} ({ids['alone']:,} of them alone)" for label, ids in pairs)
         share = f"{100 * why.share_of_maximum[name]:.1f} %"
-        print_lines(f"{name}: token ids of {each}; together {share} of the pool's.", "")
-    print_lines(f"Scripts: {', '.join(why.scripts)}. Families: {', '.join(why.families)}.")
+        say(f"{name}: token ids of {each}; together {share} of the pool's.", "")
+    say(f"Scripts: {', '.join(why.scripts)}. Families: {', '.join(why.families)}.")
     if why.one_more:
         more = (f"{new.language} {new.name} → {new.score:.4f} ({new.adds:+.4f})" for new in why.one_more)
         criterion = selection.evidence[0].criterion.name
-        print_lines(f"One more language (k = {selection.k + 1}), {criterion}: {'; '.join(more)}.")
+        say(f"One more language (k = {selection.k + 1}), {criterion}: {'; '.join(more)}.")

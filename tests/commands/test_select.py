@@ -195,6 +195,46 @@ def test_languages_that_share_no_known_feature_are_refused(run, tmp_path):
     assert "de and en share no feature" in done.stderr
 
 
+def test_a_language_without_a_vector_is_left_out_or_refused_where_it_was_named(run, tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("x,a,b\nen,0,0\nde,2,0\nfr,0,1\nes,,\n")
+    done = run("--vectors", str(path), "-k", "2", "--format", "lines")
+    assert done.stdout == "de,fr\n"
+    assert "left out 2 of 4 languages with no vector" in done.stderr
+    done = run("--pool", "en,de", "--vectors", str(path), "-k", "2")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"English (en) has no vector in {path} (no row, or all its values are 0 or missing)." in done.stderr
+
+
+def test_the_nearest_source_has_a_column_of_its_own_in_csv(run):
+    done = run("--pool", "en,hi,zh", "-k", "2", "--target", "id,ko", "--format", "csv", "--top", "1")
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert (row["l2v-syntax_to_id.nearest"], row["l2v-syntax_to_ko.nearest"]) == ("en", "hi")
+    assert float(row["l2v-syntax_to_ko"]) == pytest.approx(0.75, abs=5e-4)
+
+
+def test_the_footer_says_which_objective_fits_which_question(run):
+    assert "diverse is for languages that are not known in advance" in run("--target", "id").stdout
+    assert "not known in advance" not in run().stdout
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "lines"])
+def test_explain_says_where_it_has_no_place(run, form):
+    done = run("--explain", "--format", form)
+    assert done.stderr == f"mslt: --explain has no place in --format {form}; table, md and json have it.\n"
+    assert done.stdout == run("--format", form).stdout
+
+
+def test_explain_is_markdown_in_markdown(run):
+    plain, whole = run("--format", "md").stdout, run("--format", "md", "--explain").stdout
+    assert whole.startswith(plain)
+    said = whole.removeprefix(plain).split("\n\n")
+    assert said[0] == "\nWhy Arabic, German, Chinese:"
+    assert said[1].startswith("| l2v-syntax: cosine | ar | de | zh | measured |\n")
+    assert said[2] == "40 % of what 3 unrelated vectors would score."
+    assert said[3].startswith("Scripts: Arab, Latn, Hani.")
+
+
 def test_the_footer_says_whether_a_file_held_vectors_or_distances(run, found, tmp_path):
     path = tmp_path / "own.csv"
     path.write_text("x,fr,en,de\nen,0.2,0,0.5\nde,0.7,0.5,0\nfr,0,0.2,0.7\n")
@@ -637,7 +677,6 @@ def test_a_command_line_that_does_not_parse_is_exit_code_2(run, arguments):
         ("x,a\nen,one\nde,2", "column 'a': 'one' is not a number."),
         ("x,a\nen,1\neng,2", "has two rows for one language, eng"),
         ("x,en,de\nen,0,1\nde,2,0", "must be symmetric"),
-        ("x,a,b\nen,0,0\nde,2,0", "all its values are 0"),
     ],
 )
 def test_a_faulty_file_of_vectors_is_named_with_what_is_wrong(run, tmp_path, content, said):
