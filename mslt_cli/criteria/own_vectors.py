@@ -15,6 +15,7 @@ from mslt_cli.criteria.vector_files import read_vector_file
 from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.languages.resolver import Language
+from mslt_cli.languages.subtags import standard
 from mslt_cli.search.objective import PairSum
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
@@ -59,17 +60,27 @@ class OwnVectorsReader(Reader):
         spellings = resolver(self.store)
         self.members = [Member(label, spellings.resolve(label), named=True) for label in self.held.languages]
         self.row_of = {member.language.iso639_3: i for i, member in enumerate(self.members)}
+        for code, i in list(self.row_of.items()):
+            self.row_of.setdefault(standard(code), i)  # a row arb serves ar where there is no row ar
         self.criterion = self.criterion._replace(unit=DIVERSITY if self.held.kind == "vectors" else DISTANCES)
         self.known = ~np.isnan(self.held.matrix)
 
     def knows(self, language: Language) -> bool:
-        row = self.row_of.get(language.iso639_3)
+        row = self._row(language)
         return row is not None and (self.held.kind == "distances" or bool(np.nan_to_num(self.held.matrix[row]).any()))
+
+    def mostly_imputed(self, members: Sequence[Member], least: float) -> list[int] | None:
+        if self.held.kind == "distances":
+            return None
+        return np.flatnonzero(self.known[self._rows(members)].mean(axis=1) < least).tolist()
 
     def evidence(self, question: Question) -> Evidence:
         aim, held = question.aim, self.held
         sources, targets = self._rows(question.pool.members), self._rows(aim.targets)
         facts = f"{held.kind} of {held.origin}"
+        for member, row in zip((*question.pool.members, *aim.targets), sources + targets, strict=True):
+            if self.members[row].language.iso639_3 != member.language.iso639_3:
+                facts += f", {self.members[row].label} for {member.label}"
         if held.kind == "vectors":
             facts += f" ({held.matrix.shape[1]:,} features)"
             if self.known[sources + targets].all():
@@ -89,7 +100,12 @@ class OwnVectorsReader(Reader):
         return evidence
 
     def _rows(self, members: Sequence[Member]) -> list[int]:
-        return [self.row_of[member.language.iso639_3] for member in members]
+        rows = (self._row(member.language) for member in members)
+        return [row for row in rows if row is not None]
+
+    def _row(self, language: Language) -> int | None:
+        code = language.iso639_3
+        return self.row_of.get(code, self.row_of.get(standard(code)))
 
 
 def _cosines_of_known(matrix: NDArray[np.float64], labels: Sequence[str], origin: str) -> NDArray[np.float64]:
@@ -107,7 +123,7 @@ def _cosines_of_known(matrix: NDArray[np.float64], labels: Sequence[str], origin
         more = f" ({len(pairs):,} pairs are like this)" if len(pairs) > 1 else ""
         raise MissingFactsError(
             f"{a} and {b} share no feature in {origin} that is known of both and not 0{more}. "
-            "Take a pool of languages that are better described."
+            "Take languages that are better described, as with --min-measured 0.5."
         )
     cosine: NDArray[np.float64] = np.clip(values @ values.T / length, -1.0, 1.0)
     np.fill_diagonal(cosine, 1.0)

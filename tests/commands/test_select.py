@@ -195,6 +195,22 @@ def test_languages_that_share_no_known_feature_are_refused(run, tmp_path):
     assert "de and en share no feature" in done.stderr
 
 
+def test_a_row_under_the_other_code_of_a_language_serves_it_and_that_is_said(found, tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("x,a,b\nmand1415,1,0\narb,0,1\nen,1,1\n")
+    answer = found("--pool", "ar,en,zh", "--vectors", str(path), "-k", "2", "--top", "1")
+    assert (languages(answer), answer["results"][0]["scores"]) == ([["ar", "zh"]], {"vectors": 1.0})
+    assert answer["criteria"]["vectors"]["facts"] == f"vectors of {path}, arb for ar, mand1415 for zh (2 features)"
+
+
+def test_languages_of_which_little_is_known_can_be_left_out_of_own_vectors(run, tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("x,a,b,c\nen,1,,\nde,1,0,\nfr,0,1,1\nes,1,1,0\n")
+    done = run("--vectors", str(path), "-k", "3", "--min-measured", "0.5", "--format", "lines")
+    assert (done.returncode, done.stdout) == (0, "de,es,fr\n"), done.stderr
+    assert "left out 1 of 4 languages" in done.stderr
+
+
 def test_a_language_without_a_vector_is_left_out_or_refused_where_it_was_named(run, tmp_path):
     path = tmp_path / "own.csv"
     path.write_text("x,a,b\nen,0,0\nde,2,0\nfr,0,1\nes,,\n")
