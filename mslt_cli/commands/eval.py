@@ -152,6 +152,8 @@ def eval_command(
     done, shown = [], []
     for text, (run,) in groups.items():
         session = open_session(text if run is None else run.model)
+        if max_length is not None and run is None and not choices:
+            session.note_length(settings)
         if not choices:
             sources = tuple(run.identity.get("shares") or {}) if run is not None else ()
             # A run answers with what it has, unless other targets are named.

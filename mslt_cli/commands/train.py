@@ -186,6 +186,8 @@ def train_command(
     how_words = words_for(how, How()) + [str(w) for place in places.items() if place[1] is not None for w in place]
 
     def announce(plan: list[tuple[Planned, State]], session: Session) -> bool:
+        if talks and max_length is not None:
+            session.note_length(settings)
         if dry_run:
             show_plan(plan, forecast_runs(plan, session, path, how_words), form)
         elif talks:

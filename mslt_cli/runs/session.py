@@ -60,10 +60,6 @@ class Session:
     def encoded(self, task: Task, language: str, split: str, settings: Settings) -> Encoded:
         """The token ids of a split."""
         most = longest_example(self.model, settings)
-        if most < settings.max_length and "length" not in self._told:
-            self._told.add("length")
-            what = f"{self.model.name} takes {most:,} tokens, and --max-length is {settings.max_length:,}"
-            self.progress.note(f"{what}: examples are cut at {most:,}")
         key = (task.key, language, split, most, settings.spacing)
         if key not in self._encoded:
             record, frame = self._read(task, language, split)
@@ -71,6 +67,12 @@ class Session:
             encoder = RowEncoder(self.tokenizer, most, end, settings.spacing, self.progress)
             self._encoded[key] = encoder.encode_split(task, record, frame, tokenizer_sha256(self.model.folder))
         return self._encoded[key]
+
+    def note_length(self, settings: Settings) -> None:
+        """Say that the settings ask for longer examples than the model takes, if they do."""
+        if (most := longest_example(self.model, settings)) < settings.max_length:
+            what = f"{self.model.name} takes {most:,} tokens, and --max-length is {settings.max_length:,}"
+            self.progress.note(f"{what}: longer examples are cut at {most:,}")
 
     def note_cut(
         self, what: str, task: Task, split: str, cut: Mapping[str, tuple[int, int]], settings: Settings

@@ -49,6 +49,7 @@ def test_one_run_and_the_table_of_its_scores(mslt, train, own_store):
     assert head == ["sources", "mean", "fi", "tr", "run"]
     assert line[0] == "de,en"
     assert "1 run: moods with" in done.stderr
+    assert "cut" not in done.stderr  # 40 tokens, which the model takes, are enough for these rows
     (directory,) = (own_store.parent / "runs").iterdir()
     assert directory.name.endswith(line[-1])
     again = mslt(*train, "--sources", "en,German")
@@ -81,6 +82,8 @@ def test_a_planned_command_says_how_the_run_is_done(mslt, train, own_store, home
     (row,) = json.loads(mslt(*words, "--dry-run", "--json").stdout)["plan"]
     assert row["command"].endswith("--evaluation-split validation " + shlex.join(how))
     assert row["cut"] == {}
+    beyond = mslt(*words, "--dry-run", "--max-length", "512").stderr
+    assert "takes 40 tokens, and --max-length is 512: longer examples are cut at 40" in beyond
     (run,) = json.loads(mslt(*shlex.split(row["command"])[1:], "--json").stdout)["runs"]
     assert run["run_id"] == row["run_id"]
     assert Path(run["directory"]).parent == home / "there, too"

@@ -13,6 +13,7 @@ from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
 from mslt_cli.runs.experiment import train
 from mslt_cli.runs.how import How
 from mslt_cli.runs.plan import Experiment, plan
+from mslt_cli.runs.session import Session
 from mslt_cli.runs.spec import describe_model
 from mslt_cli.store.db import open_store
 from mslt_cli.store.runs import stored_evaluations
@@ -82,12 +83,12 @@ def test_of_words_the_end_is_lost_in_training_alone(run, names, home, heard):
     ]
 
 
-def test_a_max_length_beyond_the_model_is_said(run, moods, heard, tiny):
-    run(moods, (EN,), settings=Settings(epochs=1, max_length=40))
-    assert not any("--max-length" in note for note in heard.notes)
-    run(moods, (EN,), settings=Settings(epochs=1, max_length=41))
-    said = f"{tiny.name} takes 40 tokens, and --max-length is 41: examples are cut at 40"
-    assert [note for note in heard.notes if "--max-length" in note] == [said]
+def test_a_max_length_beyond_the_model_is_said(heard, tiny):
+    session = Session(tiny, progress=heard)
+    session.note_length(Settings(max_length=40))
+    assert heard.notes == []
+    session.note_length(Settings(max_length=41))
+    assert heard.notes == [f"{tiny.name} takes 40 tokens, and --max-length is 41: longer examples are cut at 40"]
 
 
 # -- the first rows alone --------------------------------------------------------------------------
