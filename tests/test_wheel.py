@@ -43,7 +43,7 @@ def test_the_wheel_states_the_licences_of_code_and_data_and_carries_their_texts(
 def test_the_wheel_carries_the_facts_and_no_tests(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    for table in ("languages", "spellings", "pretraining_sizes", "pools"):
+    for table in ("languages", "spellings", "pretraining_sizes", "pools", "glottocodes"):
         assert f"mslt_cli/shipped/data/langs/{table}.csv" in names
         assert f"mslt_cli/shipped/data/langs/{table}.json" in names
     assert not any("tests/" in name or name.startswith(("bench", "docs", "data/")) for name in names)
