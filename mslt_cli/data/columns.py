@@ -249,6 +249,8 @@ class _RawRows:
 
 def _ids(raw: _RawRows) -> pl.Series:
     column = raw.find("id")
+    if column is None and raw.task.file and "id" in raw.task.columns:
+        raw.read("id", "text")  # says that the column which the task names is not there
     if column is None and raw.task.aligned:
         column = next((raw.rows[name] for name in raw.rows.columns if name.casefold() in ALIGNED_IDS), None)
     if column is None:

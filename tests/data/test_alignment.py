@@ -120,3 +120,12 @@ def test_data_that_are_not_aligned_may_have_any_ids(tmp_path):
     task = task_of(tmp_path, toml, en=rows([1, None], ["sad", "sad"]), de=rows(["-"], ["glad"]))
     fetch_data(task)
     assert ids_of(task, "en", "de") == [["0", "1"], ["0"]]
+
+
+def test_a_column_of_ids_that_the_task_names_has_to_be_there(tmp_path):
+    task = task_of(tmp_path, f'{PARALLEL}columns = {{id = "nr"}}\n', en=rows(["-", "-"]), de=rows(["-", "-"]))
+    with pytest.raises(DataError, match=r"en.jsonl has no column for id of songs .looked for nr; it has"):
+        fetch_data(task)
+    lay_out(tmp_path, {f"{code}.jsonl": jsonl({"nr": 7, "text": "a"}) for code in ("en", "de")})
+    fetch_data(task)
+    assert ids_of(task, "en", "de") == [["7"], ["7"]]
