@@ -20,8 +20,8 @@ JSON_KEYS += ("lambda", "combinations", "exact", "proof", "gap", "percentile", "
 JSON_KEYS += ("notes",)
 """What JSON has of a selection."""
 WHICH = (
-    "--objective diverse is for languages that are not known in advance, cover for targets that are; shipped runs "
-    "bear out diverse by l2v-syntax (`mslt report criteria --source shipped`), but not yet cover (docs/select.md)."
+    "--objective diverse is for languages that are not known in advance, cover for targets that are; which of them "
+    "does better, the shipped runs cannot tell (docs/select.md)."
 )
 """Which objective fits which question, and the evidence."""
 MOST_NAMED = 6
