@@ -54,10 +54,15 @@ def cache(tmp_path_factory, filled_store):
     for name in ("xcopa", "xwinograd", "xstorycloze"):
         folder = home / name
         folder.mkdir()
-        for path in ITEMS.glob(f"{name}_*.jsonl"):
+        for number, path in enumerate(sorted(ITEMS.glob(f"{name}_*.jsonl"))):
             code = path.stem.split("_")[1]
             kept = {"xcopa": f"test.{code}.jsonl", "xwinograd": f"{code}.jsonl", "xstorycloze": f"eval.{code}.jsonl"}
-            (folder / kept[name]).write_bytes(path.read_bytes())
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            # They are no translations of each other, so no two languages have the same ids.
+            for row in rows:
+                row |= {"idx": 10 * number + row["idx"]} if "idx" in row else {}
+                row |= {"story_id": f"{code}-{row['story_id']}"} if "story_id" in row else {}
+            (folder / kept[name]).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         command("fetch", "data", "--task", name, "--from", folder, **environment)
     return home / "hf"
 
