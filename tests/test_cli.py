@@ -107,7 +107,7 @@ def test_every_criterion_completes_and_own_sets_of_vectors_do(own_store, tmp_pat
     code = "import sys; sys.argv[0] = 'mslt'; from mslt_cli.cli import app; app(prog_name='mslt')"
     path = tmp_path / "mine.csv"
     path.write_text("x,a,b\nen,1,0\nde,0,1\n")
-    run_command("fetch", "vectors", path, "--name", "mine", "--store", own_store)
+    run_command("fetch", "vectors", path, "--name", "mine", "--store", own_store, HF_HOME=str(tmp_path))
     for store, own in ((own_store, {"mine"}), (tmp_path / "none.db", set())):
         settings = os.environ | environment | {"MSLT_STORE": str(store)}
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=settings)

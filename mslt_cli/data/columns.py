@@ -260,6 +260,9 @@ def _ids(raw: _RawRows) -> pl.Series:
     there = ~ids.str.strip_chars().str.to_lowercase().is_in(MISSING_IDS).fill_null(True)
     if raw.task.aligned and there.any():
         raw.require(there, lambda _: f"has nothing in column {column.name}, by which it is paired: give each row an id")
+    if there.any() and not there.all():
+        missing = f"{int((~there).sum()):,} of {len(ids):,} rows have nothing in column {column.name}"
+        raw.notes.append(f"{raw.origin}: {missing}, so rows are numbered from 0 instead.")
     return ids if there.all() else ids.clear(raw.rows.height)
 
 

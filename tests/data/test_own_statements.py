@@ -247,3 +247,10 @@ def test_of_two_columns_of_one_name_none_is_taken(fetch, name):
         fetch(task, {name: twice[name]}, languages=["en"])
     once = {name: twice[name].replace(b"text ", b"x").replace(b'"text": "b"', b'"x": "b"')}
     assert fetch(task, once, "text", languages=["en"])[0] == {"en test": ["a"]}
+
+
+def test_ids_that_some_rows_lack_are_not_used_and_that_is_said(fetch):
+    table = lines("id,lang,text,label", "x7,en,one,good", ",en,two,bad", "x9,en,three,good")
+    ids, notes = fetch(TWO, {"test.csv": table}, "id")
+    assert ids == {"en test": ["0", "1", "2"]}
+    assert "test.csv: 1 of 3 rows have nothing in column id, so rows are numbered from 0 instead." in notes
