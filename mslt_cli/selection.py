@@ -20,7 +20,7 @@ from mslt_cli.search.covers import Nearest
 from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, enumerate_all, percent_beaten, rank_by_mean_rank
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
-from mslt_cli.store.own_vectors import own_vector_names
+from mslt_cli.store.named_vectors import own_vector_names
 
 MOST_ROWS = 10_000
 """Rows that can be asked for where combinations are not enumerated: a search for nearly all leaves nothing out."""

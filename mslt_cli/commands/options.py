@@ -57,7 +57,7 @@ def complete_criteria(incomplete: str) -> list[tuple[str, str]]:
     from mslt_cli.criteria import CRITERIA
     from mslt_cli.errors import StoreError
     from mslt_cli.store.db import open_store
-    from mslt_cli.store.own_vectors import own_vector_names
+    from mslt_cli.store.named_vectors import own_vector_names
 
     names = [(row.name, row.summary) for row in CRITERIA.values()]
     with suppress(StoreError), open_store() as store:

@@ -19,7 +19,7 @@ from mslt_cli.languages.subtags import standard
 from mslt_cli.search.objective import PairSum
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
-from mslt_cli.store.own_vectors import OwnVectors, keep_own_vectors, read_own_vectors
+from mslt_cli.store.named_vectors import OwnVectors, keep_own_vectors, read_own_vectors
 
 NAME = re.compile(r"\w[\w.-]*")
 DISTANCES = "sum of the distances of pairs"

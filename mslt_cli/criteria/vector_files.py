@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.languages.glottocodes import GLOTTOCODE, iso_of_glottocode
 from mslt_cli.languages.resolver import Resolver, fold, parse_tag
-from mslt_cli.store.own_vectors import OwnVectors
+from mslt_cli.store.named_vectors import OwnVectors
 
 DELIMITERS = ("\t", ";", ",")
 MISSING = {"", "nan", "na", "n/a", "null", "none", "--", "?"}
@@ -23,7 +23,7 @@ WRONG = (np.inf, -np.inf)
 MOST_NAMED = 5
 
 
-class _Table(NamedTuple):
+class _Matrix(NamedTuple):
     """A file as it stands."""
 
     path: Path
@@ -46,7 +46,7 @@ def read_vector_file(path: Path, resolver: Resolver) -> OwnVectors:
         UsageError: the file cannot be read, or can be read in two ways; names file, row, column and value.
     """
     notes: list[str] = []
-    table = _read_table(path, resolver)
+    table = _read_matrix(path, resolver)
     codes = [_code(label, resolver) for label in table.labels]
     other = [i for i, label in enumerate(table.labels) if not codes[i] and GLOTTOCODE.fullmatch(fold(label))]
     left_out = [table.labels[i] for i in other]
@@ -85,7 +85,7 @@ def _code(name: str, resolver: Resolver) -> str | None:
     return language.iso639_3 if language else None
 
 
-def _unknown(table: _Table, row: int, resolver: Resolver) -> UsageError:
+def _unknown(table: _Matrix, row: int, resolver: Resolver) -> UsageError:
     why = "The first column has to name the languages."
     try:
         resolver.resolve(table.labels[row])
@@ -95,7 +95,7 @@ def _unknown(table: _Table, row: int, resolver: Resolver) -> UsageError:
 
 
 def _columns_of_distances(
-    table: _Table, row_of: dict[str, int], left_out: Sequence[str], resolver: Resolver, notes: list[str]
+    table: _Matrix, row_of: dict[str, int], left_out: Sequence[str], resolver: Resolver, notes: list[str]
 ) -> list[int] | None:
     """The column of each language that has a row where the columns are languages; None where they are features."""
     codes = {i: _code(name, resolver) for i, name in enumerate(table.header) if name not in left_out}
@@ -120,7 +120,7 @@ def _columns_of_distances(
     return None
 
 
-def _distances(table: _Table, notes: list[str]) -> NDArray[np.float64]:
+def _distances(table: _Matrix, notes: list[str]) -> NDArray[np.float64]:
     """Distances, of which one triangle is enough, from distances or similarities; columns in the order of the rows."""
     matrix = np.where(np.isnan(table.matrix), table.matrix.T, table.matrix)
     diagonal = np.diag(matrix)
@@ -147,7 +147,7 @@ def _distances(table: _Table, notes: list[str]) -> NDArray[np.float64]:
     return matrix
 
 
-def _read_minus_one(table: _Table, notes: list[str]) -> None:
+def _read_minus_one(table: _Matrix, notes: list[str]) -> None:
     """Read −1 as missing among features of 0 to 1, in place; say how it is read wherever that is not plain."""
     matrix, path = table.matrix, table.path
     inside = (matrix >= 0) & (matrix <= 1)
@@ -168,7 +168,7 @@ def _read_minus_one(table: _Table, notes: list[str]) -> None:
         )
 
 
-def _read_table(path: Path, resolver: Resolver) -> _Table:
+def _read_matrix(path: Path, resolver: Resolver) -> _Matrix:
     rows, comma = _read_rows(path)
     width = max(len(row) for _, row in rows)
     header, body = rows[0][1], rows[1:]
@@ -189,7 +189,7 @@ def _read_table(path: Path, resolver: Resolver) -> _Table:
             raise UsageError(f"Row {line} of {path} needs {len(names) - 1} numbers after the language.")
         values.append(_numbers(path, line, names, row, comma))
     matrix = np.array(values, dtype=np.float64)
-    return _Table(path, names[1:], [line for line, _ in body], [row[0].strip() for _, row in body], matrix)
+    return _Matrix(path, names[1:], [line for line, _ in body], [row[0].strip() for _, row in body], matrix)
 
 
 def _numbers(path: Path, line: int, names: Sequence[str], row: Sequence[str], comma: bool) -> list[float]:

@@ -11,7 +11,7 @@ from mslt_cli.data.archives import DataFile, files_in
 from mslt_cli.data.columns import read_file, to_one_frame
 from mslt_cli.data.formats import READABLE, is_readable
 from mslt_cli.data.paths import WORDS, PathReader
-from mslt_cli.data.places import languages_in, rows_of_split
+from mslt_cli.data.places import languages_of_rows, rows_of_split
 from mslt_cli.errors import DataError
 from mslt_cli.files import sha256_of
 from mslt_cli.tasks.task import Rows, Task
@@ -122,7 +122,7 @@ class FromFolder:
         rows = rows_of_split(self.task, self._read(file), split, file.name)
         if not rows.height and self.task.split_column:
             return False
-        languages = languages_in(self.task, rows, file.name)
+        languages = languages_of_rows(self.task, rows, file.name)
         if languages is not None:
             return language in languages
         if self.languages_in_paths:  # then it is a file beside the data

@@ -14,7 +14,7 @@ from mslt_cli.tasks.task import Task
 TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)  # a column without any value is Null
 
 
-def languages_in(task: Task, rows: pl.DataFrame, origin: str) -> list[str] | None:
+def languages_of_rows(task: Task, rows: pl.DataFrame, origin: str) -> list[str] | None:
     """The languages (ISO 639-3) that a column of the rows names; None if no column does."""
     if (column := _stated(rows, task.language_column, origin)) is None:
         return None

@@ -79,10 +79,10 @@ class Facts(NamedTuple):
 def read_facts() -> Facts:
     """Read the four tables."""
     return Facts(
-        read_table(LanguageFact, "languages.csv"),
-        read_table(SpellingFact, "spellings.csv"),
-        read_table(PretrainingSize, "pretraining_sizes.csv"),
-        read_table(PoolMember, "pools.csv"),
+        read_facts_table(LanguageFact, "languages.csv"),
+        read_facts_table(SpellingFact, "spellings.csv"),
+        read_facts_table(PretrainingSize, "pretraining_sizes.csv"),
+        read_facts_table(PoolMember, "pools.csv"),
     )
 
 
@@ -98,7 +98,7 @@ def facts_sha256() -> str:
     return hashlib.sha256(b"".join(data_path("langs", table).read_bytes() for table in TABLES)).hexdigest()
 
 
-def read_table(record: type[Row], table: str) -> list[Row]:
+def read_facts_table(record: type[Row], table: str) -> list[Row]:
     """Read a table of data/langs, whose columns are the fields of the record."""
     with data_path("langs", table).open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)

@@ -2,12 +2,12 @@
 
 from functools import cache
 
-from mslt_cli.languages.facts import SubtagFact, read_table
+from mslt_cli.languages.facts import SubtagFact, read_facts_table
 
 
 @cache
 def _table() -> dict[tuple[str, str, str], str]:
-    return {(row.kind, row.subtag, row.prefix): row.means for row in read_table(SubtagFact, "subtags.csv")}
+    return {(row.kind, row.subtag, row.prefix): row.means for row in read_facts_table(SubtagFact, "subtags.csv")}
 
 
 def meaning(kind: str, subtag: str, prefix: str = "") -> str | None:

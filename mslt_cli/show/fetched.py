@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mslt_cli.runs.index import Indexed
     from mslt_cli.store.fill import FillReport
     from mslt_cli.store.measured import Embedding, Vocabulary
-    from mslt_cli.store.own_vectors import OwnVectors
+    from mslt_cli.store.named_vectors import OwnVectors
     from mslt_cli.tasks.task import Task
 
 PLACES = {"hub": "{repository} at {revision:.12}", "package": "{package} {revision}", "folder": "{path}"}

@@ -5,7 +5,7 @@ from mslt_cli.criteria.own_vectors import fetch_vectors
 from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
-from mslt_cli.store.own_vectors import own_vector_names, read_own_vectors
+from mslt_cli.store.named_vectors import own_vector_names, read_own_vectors
 
 
 @pytest.fixture

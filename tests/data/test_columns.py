@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from mslt_cli.data.columns import to_columns, with_distinct_ids
-from mslt_cli.data.places import languages_in
+from mslt_cli.data.places import languages_of_rows
 from mslt_cli.errors import DataError
 from mslt_cli.tasks import find_task
 
@@ -126,8 +126,8 @@ def test_a_column_that_is_not_there_is_named_with_what_was_looked_for_and_what_t
 
 def test_the_column_of_languages_chooses_rows_and_messages_count_all_of_the_file():
     data = XNLI | {"language": ["de", "fr"]}
-    assert languages_in(find_task("xnli"), pl.DataFrame(data), "x") == ["deu", "fra"]
-    assert languages_in(find_task("xnli"), pl.DataFrame(XNLI), "x") is None
+    assert languages_of_rows(find_task("xnli"), pl.DataFrame(data), "x") == ["deu", "fra"]
+    assert languages_of_rows(find_task("xnli"), pl.DataFrame(XNLI), "x") is None
     assert columns("xnli", data, "fra").rows() == [("0", "q", "i", 2)]
     with pytest.raises(DataError, match="Row 2 of x.file has the label 9"):
         columns("xnli", data | {"label": [0, 9]}, "fra")
