@@ -7,7 +7,7 @@ from typing import NamedTuple
 from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, find_criterion
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
 from mslt_cli.languages.pools import Member, Pool, languages_in, names_in
-from mslt_cli.languages.resolver import NEAR, Resolver, fold
+from mslt_cli.languages.resolver import NEAR, Language, Resolver, fold
 from mslt_cli.languages.subtags import macrolanguage, standard
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
@@ -159,14 +159,20 @@ def members_of(store: Store, pool: str | Sequence[str]) -> list[Member]:
 
 
 def _task_members(name: str, pools: Sequence[str], resolver: Resolver) -> list[Member]:
-    """All languages of a task, by its own codes where they mean the same elsewhere."""
+    """All languages of a task, by its own codes where they mean the same elsewhere.
+
+    A language without an ISO code of its own is under the task's, of which neither facts nor vectors are known.
+    """
     try:
         task = find_task(name)
     except UnknownNameError as error:
         raise UnknownNameError("pool", f"task:{name}", pools) from error
     languages = {iso: resolver.resolve(iso) for iso in task.languages}
+    languages |= {iso: Language(task.code(iso), None, name, None, None) for iso, name in task.without_iso.items()}
     meant = {iso: resolver.find(fold(task.code(iso))) for iso in languages}
-    labels = {iso: task.code(iso) if meant[iso] == row else row.iso639_1 or iso for iso, row in languages.items()}
+    labels = {
+        iso: task.code(iso) if meant[iso] == row else row.iso639_1 or row.iso639_3 for iso, row in languages.items()
+    }
     return [Member(labels[iso], row, named=True) for iso, row in languages.items()]
 
 

@@ -148,6 +148,9 @@ class Task:
     """Path patterns of raw upstream files, tried before the file's name is read for language and split."""
     left_out: tuple[str, ...] = ()
     """Codes of the data set that name no language of the task: files in them are skipped."""
+    without_iso: Mapping[str, str] = field(default_factory=dict)
+    """Names of languages that no ISO 639-3 code means, by the code that they stand under: facts and vectors of that
+    code are another language's."""
     language_column: tuple[str, ...] = ("language", "lang")
     """Names of the column that says which language a row is in, for files that hold several."""
     split_column: str = ""
@@ -225,6 +228,9 @@ class Task:
     def note_on(self, spelling: str) -> str:
         """What to tell whoever wrote a spelling: that it is an old code, or means another language elsewhere; or ""."""
         code, own = fold(spelling), self._own(spelling)
+        if own == code and own in self.without_iso:
+            meant = f"{self.without_iso[own]} ({self.code(own)})"
+            return f"{spelling} is {meant} in {self.name}, and {shipped().resolve(own).name} elsewhere."
         if own and own == meaning("elsewhere", code) and (usual := shipped().find(code)):
             return f"{spelling} is {shipped().resolve(own).name} ({own}) in {self.name}, and {usual.name} elsewhere."
         return shipped().resolve(spelling).note if not own and meaning("replaced", code) else ""

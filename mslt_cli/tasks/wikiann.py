@@ -51,6 +51,7 @@ TASK = Task(
     hub=HubFiles("unimelb-nlp/wikiann", "{lang}/{split}-*.parquet"),
     # The last is that of google/xtreme.
     layouts=("{split}-{lang}.tsv", "{lang}.tar.gz/{split}", "{lang}/{split}", "PAN-X.{lang}/{split}-*.parquet"),
+    without_iso={"bms": "Banyumasan"},
     left_out=("simple", "be-x-old", "zh-classical"),  # English, Belarusian and Chinese again
     parse=without_prefix,
 )

@@ -372,7 +372,10 @@ def test_the_pool_of_a_task_is_all_its_languages(found, tmp_path, monkeypatch):
     assert found("--pool", "task:pawsx", "-k", "2")["pool"] == ["de", "en", "es", "fr", "ja", "ko", "zh"]
     wikiann = found("--pool", "task:wikiann", "-k", "2", "--by", "random")["pool"]
     assert len(wikiann) == 173
-    assert {"gsw", "bat-smg", "de"} < set(wikiann)  # not als, which is Albanian elsewhere
+    assert {"gsw", "bat-smg", "de", "map-bms"} < set(wikiann)  # not als, which is Albanian elsewhere
+    by_syntax = found("--pool", "task:wikiann", "-k", "2")
+    assert not {"map-bms", "bms"} & set(by_syntax["pool"])  # Banyumasan has no code, and bms is Bilma Kanuri in URIEL
+    assert any("1 of 173" in note and "map-bms" in note for note in by_syntax["notes"])
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     own = 'name = "mine"\nkind = "parallel"\npath = "{lang}.csv"\nsplits = ["test"]\nsources = ["id"]\n'
     (tmp_path / "mine.toml").write_text(own + 'languages = {id = "id", xx = "Javanese", su = "su"}\n')

@@ -30,7 +30,7 @@ def as_tuples(found):
     return [(row.items, round(row.value, 9), row.rank, row.tied) for row in found.rows]
 
 
-def compare(seeds):
+def assert_it_ranks_as_enumeration(seeds):
     for seed in seeds:
         objective, wanted, top, least = cover_instance(seed)
         found = rank(objective, wanted, top=top, least=least, time_limit=60)
@@ -45,12 +45,12 @@ def compare(seeds):
 
 @pytest.mark.parametrize("start", range(0, 400, 100))
 def test_the_search_ranks_as_enumeration_does(searched, start):
-    compare(range(start, start + 100))
+    assert_it_ranks_as_enumeration(range(start, start + 100))
 
 
 def test_it_also_does_with_few_rows_of_a_pair_matrix_at_a_time(searched, monkeypatch):
     monkeypatch.setattr(branch_and_bound, "_CELLS", 20)
-    compare(range(1000, 1120))
+    assert_it_ranks_as_enumeration(range(1000, 1120))
 
 
 def zipf(rng, count, size, vocabulary):

@@ -192,13 +192,14 @@ def test_repairs_can_be_switched_off_by_their_names():
 def test_a_code_of_the_tasks_own_that_means_another_language_elsewhere_is_said():
     wikiann = find_task("wikiann")
     assert wikiann.note_on("als") == "als is Alemannic German (gsw) in wikiann, and Tosk Albanian elsewhere."
+    assert wikiann.note_on("bms") == "bms is Banyumasan (map-bms) in wikiann, and Bilma Kanuri elsewhere."
+    assert wikiann.note_on("map-bms") == ""
     assert wikiann.note_on("iw").startswith("iw is an old code, today it is he")
     assert [wikiann.note_on(name) for name in ("de", "gsw", "German", "all", "bat-smg")] == [""] * 5
     assert find_task("xnli").note_on("en") == ""
 
 
 def test_every_code_that_a_task_and_the_resolver_read_differently_gets_a_note():
-    # bms is Banyumasan's key in wikiann, for want of a code of its own; its data set spells it map-bms.
     for name in TASKS:
         task = find_task(name)
         for iso, codes in task.languages.items():
