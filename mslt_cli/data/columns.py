@@ -8,7 +8,7 @@ import polars as pl
 
 from mslt_cli.data.archives import DataFile
 from mslt_cli.data.formats import read_rows
-from mslt_cli.data.labels import read_label_lists, read_labels
+from mslt_cli.data.label_columns import read_label_lists, read_labels
 from mslt_cli.data.places import rows_at
 from mslt_cli.data.raw_rows import RawRows, read_text_lists, read_texts, spellings
 from mslt_cli.data.tag_schemes import all_schemes
