@@ -39,20 +39,6 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return min(1.0, 2 * math.fsum(math.exp(log) for log in logs))
 
 
-def holm(p: Sequence[float]) -> list[float]:
-    """Correct p values for their number, step by step from the smallest; keeps their order.
-
-    Source:
-        Holm 1979.
-    """
-    adjusted = [0.0] * len(p)
-    highest = 0.0
-    for smaller, i in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
-        highest = max(highest, min(1.0, (len(p) - smaller) * p[i]))
-        adjusted[i] = highest
-    return adjusted
-
-
 def paired_bootstrap(
     a: Mapping[str, Table],
     b: Mapping[str, Table],

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.reports.cells import Cell, Column, Origin, percent
-from mslt_cli.reports.statistics import ALPHA, Estimate, correct_by_holm, paired_difference
+from mslt_cli.inference.distributions import ALPHA
+from mslt_cli.reports.statistics import Estimate, correct_by_holm, paired_difference
 from mslt_cli.reports.task_facts import guess_accuracy, usual_sources
 from mslt_cli.search.best import competition_ranks
 from mslt_cli.store.runs import StoredEvaluation, StoredRun

@@ -9,7 +9,8 @@ import numpy as np
 
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.evaluation.metrics import Table, metric_value
-from mslt_cli.evaluation.significance import holm, mcnemar, paired_bootstrap
+from mslt_cli.evaluation.significance import mcnemar, paired_bootstrap
+from mslt_cli.inference.distributions import holm
 from mslt_cli.runs.answering import Evaluation, tables_of
 from mslt_cli.runs.directory import Run
 

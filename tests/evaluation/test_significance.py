@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mslt_cli.evaluation import metrics
-from mslt_cli.evaluation.significance import holm, mcnemar, paired_bootstrap
+from mslt_cli.evaluation.significance import mcnemar, paired_bootstrap
 
 
 def right(shares, rows, seed):
@@ -28,13 +28,6 @@ def test_mcnemar_is_the_binomial_test():
     stats = pytest.importorskip("scipy.stats")
     for a, b in [(0, 3), (2, 7), (40, 61), (300, 380), (2000, 2100)]:
         assert mcnemar(a, b) == pytest.approx(stats.binomtest(a, a + b).pvalue, rel=1e-9)
-
-
-def test_holm_by_hand():
-    # Sorted 0.01, 0.03, 0.04, times 3, 2, 1: 0.03, 0.06, 0.04, and never less than the one before.
-    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
 
 
 def test_a_system_does_not_differ_from_itself():

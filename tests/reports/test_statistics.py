@@ -11,12 +11,9 @@ from mslt_cli.reports.statistics import (
     average_ranks,
     correct_by_holm,
     detectable_difference,
-    incomplete_beta,
     kendall,
     paired_difference,
     spearman,
-    student_p,
-    student_quantile,
 )
 
 scipy_stats = pytest.importorskip("scipy.stats")
@@ -60,17 +57,6 @@ def test_what_is_all_alike_has_no_correlation_and_few_points_no_interval():
     assert math.isnan(kendall([1, 1, 1, 1], [1, 2, 3, 4]).value)
     assert math.isnan(spearman([1, 2, 3], [1, 3, 2]).low)
     assert (spearman([1, 2, 3, 4, 5], [2, 4, 6, 8, 9]).low, kendall(range(9), range(9)).high) == (1, 1)
-
-
-def test_students_distribution_is_scipys():
-    from scipy.special import betainc
-
-    for a, b, x in ((2, 0.5, 0.3), (4.3, 0.5, 0.9), (0.5, 0.5, 0.5), (10, 2, 0.7), (200, 0.5, 0.99), (1, 1, 0.25)):
-        assert incomplete_beta(a, b, x) == pytest.approx(betainc(a, b, x), rel=1e-10)
-    for t, freedom in ((2.1, 7.3), (0.3, 1), (-4, 2.2), (12, 150), (0, 5)):
-        assert student_p(t, freedom) == pytest.approx(2 * scipy_stats.t.sf(abs(t), freedom), rel=1e-9)
-    for share, freedom in ((0.975, 2.2), (0.975, 8), (0.995, 1), (0.9, 40.5)):
-        assert student_quantile(share, freedom) == pytest.approx(scipy_stats.t.ppf(share, freedom), rel=1e-9)
 
 
 def test_with_one_seed_it_is_the_paired_t_test_over_targets():
