@@ -17,7 +17,7 @@ from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.measuring.sentence_vectors import count_layers
 from mslt_cli.models.find import Model
-from mslt_cli.models.folder import glues_words, read_tokenizer, tokenizer_sha256, unknown_id, weights_sha256
+from mslt_cli.models.folder import glues_words, read_tokenizer, tokenizer_sha256, unknown_id, weights_checksum
 from mslt_cli.models.loading import load_encoder
 from mslt_cli.probing.embeddings import EmbeddingOptions, embedding_batches, mean_embeddings
 from mslt_cli.progress import QUIET, Progress
@@ -134,7 +134,7 @@ def fetch_embeddings(
         MissingPackageError: torch or transformers is not installed.
     """
     split, records = _data_to_measure(corpus, languages, split, limit, progress)
-    fingerprint = weights_sha256(model.folder)
+    fingerprint = weights_checksum(model.folder)
     chosen = MeasuredSet(
         model=model.name,
         data=corpus.variant,

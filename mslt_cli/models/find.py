@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.errors import ModelError, UnknownNameError, UsageError
 from mslt_cli.files import cache_home, new_folder, recall, remember
 from mslt_cli.hub.requests import Repository
 from mslt_cli.hub.snapshot import Snapshot
 from mslt_cli.models import MODELS, KnownModel, canonical_name, is_folder
-from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files
+from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files, weights_checksum
 from mslt_cli.progress import QUIET, Progress
 
 
@@ -51,21 +51,30 @@ def fetch_model(
         FetchError: the hub cannot be reached or refuses, or the cache cannot be written.
         MissingPackageError: the package that carries the weights is not installed.
     """
+    known_as = canonical_name(name)
     row = MODELS.get(name.strip().casefold())
     if row is None and "/" not in name and not is_folder(name):
         raise UnknownNameError("model", name, [*MODELS, "org/name of the hub", "./folder"])
-    model = row or KnownModel(canonical_name(name), summary="", repo_id=None if is_folder(name) else name)
+    model = row or KnownModel(known_as, summary="", repo_id=None if is_folder(name) else name)
     if model.repo_id is None:
         if revision is not None:
             raise UsageError("--revision is for models on the hub, and this one is not from there. Leave it out.")
         folder, version = Path(name).expanduser(), ""
         if row is not None:
-            from mslt_cli.models.e5_small import PACKAGE_VERSION, build_e5_small
+            from mslt_cli.models.e5_small import PACKAGE_VERSION, build_e5_small, is_as_built
 
             version = PACKAGE_VERSION
             folder = cache_home() / "models" / f"{row.name}-{version}"
-            if force or not folder.exists():
-                with new_folder(folder, replace=force) as part:
+            changed = False
+            if folder.exists() and not force:
+                try:
+                    changed = not is_as_built(folder, None if tokenizer_only else weights_checksum(folder))
+                except ModelError:
+                    changed = True
+            if changed:
+                progress.note(f"The model {row.name} was changed in the cache, and is built anew.")
+            if force or changed or not folder.exists():
+                with new_folder(folder, replace=force or changed) as part:
                     build_e5_small(part, progress=progress)
         return Model(model.name, check_model_folder(folder, tokenizer_only=tokenizer_only), version)
 

@@ -9,9 +9,12 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Collection, Sequence
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import ModelError, needs
@@ -31,6 +34,10 @@ SHARD = re.compile(r"model-(\d+)-of-(\d+)\.safetensors")
 
 TOKENIZER_FILES = (TOKENIZER, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 """All that can change the ids of a text."""
+ADAPTER_CONFIG = "adapter_config.json"
+"""Makes transformers and peft add an adapter to whatever model lies beside it."""
+REFERENCES = ("configuration_files", "fast_tokenizer_files", "transformers_weights")
+"""Keys of a config by which transformers would read other files than those that are checked."""
 SLOW_TOKENIZERS = ("sentencepiece.bpe.model", "sentencepiece.model", "spiece.model", "tokenizer.model", "vocab.txt")
 """Older forms of a tokenizer, which transformers can convert."""
 
@@ -52,6 +59,26 @@ class ModelFiles:
     weights: tuple[Path, ...]
     """Safetensors, sorted by name; none if only the tokenizer was asked for."""
 
+    @contextmanager
+    def alone(self) -> Iterator[Path]:
+        """Yield a folder of links to config, weights and tokenizer alone: what is checked, and in a run's identity.
+
+        A library that loads from there can take nothing else that the model's folder may hold: an adapter, settings
+        of generation, a second tokenizer, weights in another format, or code.
+        """
+        names = [CONFIG, *TOKENIZER_FILES, *(path.name for path in self.weights)]
+        if self.weights and self.weights[0].name != WEIGHTS:
+            names.append(INDEX)
+        with TemporaryDirectory(prefix="mslt-") as place:
+            for name in names:
+                source = (self.folder / name).absolute()
+                if source.is_file():
+                    try:
+                        os.symlink(source, Path(place, name))
+                    except OSError:  # not everybody may make links on Windows
+                        shutil.copyfile(source, Path(place, name))
+            yield Path(place)
+
 
 def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFiles:
     """Check that a folder holds a model that can be loaded safely; reads JSON and the headers of the weights.
@@ -59,16 +86,29 @@ def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFi
     With `tokenizer_only` the weights may be absent, and are not looked at. Raises ModelError where something is
     missing, damaged, pickled, or needs code of its own; it says which, and what to do.
     """
-    if not folder.is_dir():
-        raise ModelError(f"{folder} is a file, not a model's folder." if folder.exists() else f"There is no {folder}.")
+    if not os.path.isdir(folder):  # `Path.is_dir` raises where a name is too long
+        raise ModelError(
+            f"{folder} is a file, not a model's folder." if os.path.exists(folder) else f"There is no {folder}."
+        )
     if not (folder / CONFIG).is_file():
-        if (folder / "adapter_config.json").is_file():
+        if (folder / ADAPTER_CONFIG).is_file():
             raise ModelError(f"{folder} holds an adapter and no model: give the folder of the model that it adapts.")
         raise ModelError(f"{folder} is no model folder: {CONFIG} is missing.")
+    if (folder / ADAPTER_CONFIG).is_file():
+        raise ModelError(
+            f"{folder} holds a model and an adapter ({ADAPTER_CONFIG}), and it is not clear whether both are meant."
+            " Merge them (peft's merge_and_unload), or move the adapter out of the folder."
+        )
     config = _read_json(folder / CONFIG)
-    tokenizer_config = folder / "tokenizer_config.json"
-    if config.get("auto_map") or (tokenizer_config.is_file() and _read_json(tokenizer_config).get("auto_map")):
-        raise ModelError(f"{folder} needs code of its own (auto_map), and mslt never runs downloaded code.")
+    for name in (CONFIG, *TOKENIZER_FILES[1:]):
+        stated = config if name == CONFIG else _read_json(folder / name) if (folder / name).is_file() else {}
+        if stated.get("auto_map"):
+            raise ModelError(f"{folder} needs code of its own (auto_map), and mslt never runs downloaded code.")
+        if key := next((key for key in REFERENCES if stated.get(key)), None):
+            raise ModelError(
+                f"{folder / name} names other files in place of the usual ones ({key}), which mslt does not read."
+                " Load the model with transformers, and save it again with `save_pretrained`."
+            )
     _check_tokenizer(folder / TOKENIZER)
     return ModelFiles(folder, config, () if tokenizer_only else _weights(folder))
 
@@ -111,15 +151,42 @@ def weights_sha256(folder: Path) -> str:
 
 
 def weights_checksum(folder: Path) -> str:
-    """What `weights_sha256` gives, remembered by the files' places, sizes and times: it takes seconds to compute."""
-    stats = [(path.resolve(), path.stat()) for path in check_model_folder(folder).weights]
-    key = "\n".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
-    notes = cache_home() / "models" / "checksums.json"
-    checksum = recall(notes, key)
-    if checksum is None:
+    """What `weights_sha256` gives, remembered while the files' places, sizes, times and inodes stay as they are.
+
+    The time at which the system last changed a file (ctime) is among these: no copy or `touch` can set it back.
+    `check_remembered` computes the checksum anew before weights are used.
+    """
+    weights = check_model_folder(folder).weights
+    stats = [path.stat() for path in weights]
+    state = ",".join(f"{s.st_size} {s.st_mtime_ns} {s.st_ctime_ns} {s.st_ino}" for s in stats)
+    known, _, checksum = (recall(_notes(), _place(weights)) or "").rpartition(" ")
+    if known != state:
         checksum = weights_sha256(folder)
-        remember(notes, key, checksum)
+        remember(_notes(), _place(weights), f"{state} {checksum}")
     return checksum
+
+
+def check_remembered(files: ModelFiles) -> None:
+    """Hash weights that are about to be loaded. Raises: ModelError: `weights_checksum` has said something else.
+
+    So a run that starts hours after its identity was made, or after a file was changed behind the system's back,
+    does not go by a name that is not its own.
+    """
+    noted = recall(_notes(), _place(files.weights))
+    if noted and noted.rpartition(" ")[2] != weights_sha256(files.folder):
+        remember(_notes(), _place(files.weights), "")
+        raise ModelError(
+            f"The weights in {files.folder} have changed since they were last looked at. Run the same command again if"
+            " that was meant; else fetch or copy them again."
+        )
+
+
+def _notes() -> Path:
+    return cache_home() / "models" / "checksums.json"
+
+
+def _place(weights: Sequence[Path]) -> str:
+    return "\n".join(str(path.resolve()) for path in weights)
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:

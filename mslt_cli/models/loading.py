@@ -14,7 +14,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import ModelError, needs
-from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, ModelFiles, check_model_folder
+from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, ModelFiles, check_model_folder, check_remembered
 
 if TYPE_CHECKING:
     import torch
@@ -34,13 +34,18 @@ def load_encoder(folder: Path, *, device: str | None = None) -> tuple[PreTrained
     """
     _, where = check_loadable(folder, device)
     import torch
-    import transformers
 
     dtype = torch.bfloat16 if has_bfloat16(where) else torch.float32
     model, _ = load_network(folder, "AutoModel", dtype=dtype, device=where)
-    with quiet(), loading_errors(folder):
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **SAFE)
-    return tokenizer, model.eval()
+    return load_tokenizer(folder), model.eval()
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load a tokenizer as transformers has it. Raises: ModelError: it cannot be loaded."""
+    import transformers
+
+    with quiet(), loading_errors(folder), check_model_folder(folder, tokenizer_only=True).alone() as checked:
+        return transformers.AutoTokenizer.from_pretrained(checked, **SAFE)
 
 
 def find_device(name: str | None) -> torch.device:
@@ -96,8 +101,10 @@ def load_network(
     import torch
     import transformers
 
-    with quiet(), without_hub_kernels(), loading_errors(folder):
-        config = transformers.AutoConfig.from_pretrained(folder, **SAFE)
+    files = check_model_folder(folder)
+    check_remembered(files)
+    with quiet(), without_hub_kernels(), loading_errors(folder), files.alone() as checked:
+        config = transformers.AutoConfig.from_pretrained(checked, **SAFE)
         if labels:
             config.id2label = dict(enumerate(labels))
             config.label2id = {label: i for i, label in enumerate(labels)}
@@ -107,7 +114,7 @@ def load_network(
             if "add_pooling_layer" in inspect.signature(model_class).parameters:
                 options["add_pooling_layer"] = False  # most checkpoints have no pooler, and it would be random
         model, info = getattr(transformers, auto_class).from_pretrained(
-            folder,
+            checked,
             config=config,
             use_safetensors=True,
             dtype=dtype,
@@ -115,6 +122,7 @@ def load_network(
             output_loading_info=True,
             **options,
         )
+        model.config._name_or_path = model.name_or_path = str(folder)
     new = sorted(info["missing_keys"]) + sorted(key[0] for key in info["mismatched_keys"])
     body = f"{model.base_model_prefix}."
     unfit = [name for name in new if not labels or (name.startswith(body) and ".pooler." not in name)]

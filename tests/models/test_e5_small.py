@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mslt_cli.models.e5_small import KNOWN_FILES, transformers_name
+from mslt_cli.models.e5_small import KNOWN_FILES, WEIGHTS_SHA256, is_as_built, transformers_name
 from mslt_cli.models.folder import check_model_folder, weights_sha256
 from mslt_cli.probing.embeddings import EmbeddingOptions, sentence_embeddings
 
@@ -44,7 +44,16 @@ def test_rows_start_with_the_known_values(weights):
 
 def test_the_weights_are_the_same_on_every_machine(e5_small):
     # float16 times a small integer is exact in float32, so not one bit may differ.
-    assert weights_sha256(e5_small) == "8520eedb7ea5147f2345d7535bda10480394cca9f4451e415bf76a00d7eb8071"
+    assert weights_sha256(e5_small) == WEIGHTS_SHA256
+
+
+def test_a_model_that_was_changed_in_the_cache_is_noticed(e5_small, tmp_path):
+    for name in ("config.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((e5_small / name).read_bytes())
+    assert is_as_built(tmp_path, WEIGHTS_SHA256) and is_as_built(tmp_path, None)
+    assert not is_as_built(tmp_path, "0" * 64)
+    (tmp_path / "config.json").write_text((e5_small / "config.json").read_text().replace("1e-12", "1e-05"))
+    assert not is_as_built(tmp_path, None)
 
 
 def test_the_folder_passes_the_checks(e5_small):

@@ -1,10 +1,19 @@
 import json
+import os
 
 import pytest
 
 from mslt_cli.errors import ModelError
 from mslt_cli.files import sha256_of
-from mslt_cli.models.folder import check_model_folder, choose_files, tokenizer_sha256, weights_sha256
+from mslt_cli.models import canonical_name
+from mslt_cli.models.folder import (
+    check_model_folder,
+    check_remembered,
+    choose_files,
+    tokenizer_sha256,
+    weights_checksum,
+    weights_sha256,
+)
 
 
 def safetensors_bytes(floats=2, name="w"):
@@ -288,3 +297,71 @@ def test_the_identity_of_weights_in_parts_takes_in_every_part(sharded):
     path = sharded / "model-00002-of-00002.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
     assert weights_sha256(sharded) != before
+
+
+def test_an_adapter_beside_a_model_is_refused(folder):
+    (folder / "adapter_config.json").write_text("{}")
+    assert refusal(folder) == (
+        f"{folder} holds a model and an adapter (adapter_config.json), and it is not clear whether both are meant."
+        " Merge them (peft's merge_and_unload), or move the adapter out of the folder."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("config.json", "transformers_weights", "other.safetensors"),
+        ("config.json", "configuration_files", ["config.4.0.0.json"]),
+        ("tokenizer_config.json", "fast_tokenizer_files", ["tokenizer.4.0.0.json"]),
+    ],
+)
+def test_a_config_that_leads_to_other_files_is_refused(folder, name, key, value):
+    (folder / name).write_text(json.dumps({key: value}))
+    assert refusal(folder).startswith(f"{folder / name} names other files in place of the usual ones ({key})")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "added_tokens.json"])
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' + "7" * 5000 + "}"], ids=["deep", "long"])
+def test_json_that_no_parser_takes_is_told(folder, name, text):
+    (folder / name).write_text(text)
+    assert refusal(folder) == f"{folder / name} is not JSON. Fetch or copy it again."
+
+
+def test_a_library_is_shown_only_the_files_that_are_in_the_identity(folder, sharded):
+    for name in ("generation_config.json", "tokenizer.model", "vocab.txt", "pytorch_model.bin", "own.py", "x.gguf"):
+        (folder / name).write_text("")
+    (folder / "added_tokens.json").write_text("{}")
+    with check_model_folder(sharded).alone() as place:
+        shown = {path.name for path in place.iterdir()}
+    parts = {f"model-0000{i}-of-00002.safetensors" for i in (1, 2)}
+    assert shown == {"config.json", "tokenizer.json", "added_tokens.json", "model.safetensors.index.json", *parts}
+    assert not place.exists()
+
+
+def test_changed_weights_are_noticed_though_size_and_time_are_as_before(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    path, before = folder / "model.safetensors", weights_checksum(folder)
+    stat, data = path.stat(), bytearray(path.read_bytes())
+    check_remembered(check_model_folder(folder))
+    data[-1] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(ModelError, match="have changed since they were last looked at"):
+        check_remembered(check_model_folder(folder))
+    assert weights_checksum(folder) == weights_sha256(folder) != before
+    check_remembered(check_model_folder(folder))
+
+
+def test_a_checksum_is_remembered(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    before = weights_checksum(folder)
+    monkeypatch.setattr("mslt_cli.models.folder.weights_sha256", lambda folder: pytest.fail("hashed again"))
+    assert weights_checksum(folder) == before
+
+
+def test_names_that_are_no_text_or_too_long_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"is not text in UTF-8. Rename its folder"):
+        canonical_name("./caf\udce9")
+    assert canonical_name("x" * 300) == "x" * 300
+    assert refusal(tmp_path / ("x" * 300)).startswith("There is no ")

@@ -12,7 +12,7 @@ transformers = pytest.importorskip("transformers")
 tokenizers = pytest.importorskip("tokenizers")
 
 from mslt_cli.errors import ModelError  # noqa: E402
-from mslt_cli.models.loading import load_encoder  # noqa: E402
+from mslt_cli.models.loading import load_encoder, load_network  # noqa: E402
 
 SIZES = {"vocab_size": 8, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 
@@ -157,3 +157,22 @@ def test_a_tokenizer_that_is_none_is_told(xlm_r):
 def test_a_device_that_is_not_there_is_told(xlm_r, device):
     with pytest.raises(ModelError, match=f"The device '{device}' cannot be used here. Give cpu"):
         load_encoder(xlm_r, device=device)
+
+
+def test_what_else_is_in_the_folder_changes_nothing(bloom):
+    before = load_network(bloom, "AutoModelForCausalLM", dtype=torch.float32, device=torch.device("cpu"))[0]
+    (bloom / "generation_config.json").write_text('{"suppress_tokens": [4, 5], "max_length": 3}')
+    (bloom / "tokenizer.model").write_text("no model of sentencepiece")
+    (bloom / "vocab.txt").write_text("other")
+    after = load_network(bloom, "AutoModelForCausalLM", dtype=torch.float32, device=torch.device("cpu"))[0]
+    assert after.generation_config.suppress_tokens is None
+    assert after.name_or_path == before.name_or_path == str(bloom)
+    assert load_encoder(bloom, device="cpu")[0]("a").input_ids == [4]
+
+
+def test_an_adapter_is_not_applied_unseen(bloom):
+    peft = pytest.importorskip("peft")
+    adapted = peft.get_peft_model(transformers.BloomForCausalLM.from_pretrained(bloom), peft.LoraConfig(r=2))
+    adapted.save_pretrained(bloom)
+    with pytest.raises(ModelError, match="holds a model and an adapter"):
+        load_encoder(bloom, device="cpu")
