@@ -9,20 +9,23 @@ import platform
 import re
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mslt_cli.errors import FetchError, MsltError
 
-LEFT_BY = re.compile(r"~(?P<host>[^~]*)~(?P<process>\d+)~[0-9a-f]+\.part$")
-"""In the name of what is being written: which machine and process writes it."""
+MAX_NAME_BYTES = 255
+"""The longest name that a file system has for a file or folder."""
 
 FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 REASONS = FULL | {
     errno.EACCES: "it may not be written",
     errno.EPERM: "it may not be written",
     errno.EROFS: "its disk is read-only",
+    errno.EIO: "its disk reports an error",
+    errno.EFBIG: "a file is larger than the system allows",
     errno.EEXIST: "something on the way to it is a broken link or a file",
     errno.ENOENT: "it cannot be made there",
     errno.ELOOP: "something on the way to it is a link to itself",
@@ -90,26 +93,22 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     If there is a folder already, as where another process was faster, it stays and ours is dropped; with `replace`,
     ours takes its place as a whole. Raises as `writable`.
     """
-    with writable(path.parent):
-        part = _beside(path)
-        part.mkdir()
-        try:
+    with writable(path.parent), _part(path, folder=True) as part:
+        with raise_os_errors():
             yield part
-            for file in part.rglob("*"):
-                if file.is_file():
-                    _flush(file)
-            if replace and path.exists():
-                os.rename(path, old := _beside(path))
+        for file in part.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        if replace and path.exists():
+            with _part(path, folder=True) as old:
+                os.rename(path, old)  # over an empty folder
                 os.rename(part, path)
-                shutil.rmtree(old)
-                return
-            try:
-                os.rename(part, path)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+            return
+        try:
+            os.rename(part, path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
 
 
 @contextmanager
@@ -128,7 +127,7 @@ def writable(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def raise_os_errors() -> Iterator[None]:
-    """Raise an OSError, of the number in the message, for what safetensors and tokenizers, written in Rust, raise."""
+    """Raise an OSError, of the number in the message, for what safetensors, tokenizers or polars, in Rust, raise."""
     try:
         yield
     except Exception as error:
@@ -143,40 +142,78 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def cut_name(name: str, most: int = MAX_NAME_BYTES) -> str:
+    """The beginning of a file's name, of so many bytes at most; no letter is cut in two."""
+    return os.fsencode(name)[:most].decode(errors="ignore") if len(os.fsencode(name)) > most else name
+
+
+def drop(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, as far as that is possible."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
 @contextmanager
 def _replacement(path: Path) -> Iterator[Path]:
-    part = _beside(path)
-    part.touch()
-    try:
-        yield part
+    with _part(path) as part:
+        with raise_os_errors():
+            yield part
         _flush(part)
         os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
-def _beside(path: Path) -> Path:
-    """A new path for what will become `path`; what killed processes of this machine left there is removed."""
+@contextmanager
+def _part(path: Path, *, folder: bool = False) -> Iterator[Path]:
+    """Yield a new file or folder beside what it will become: locked while the block writes it, and gone after it.
+
+    What killed processes of this machine left there is removed. Nobody holds its lock; a process's number would not
+    tell, since in a container the next process has the same one, and those of other containers cannot be seen.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    host = platform.node()
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        whose = LEFT_BY.search(left.name)
-        if whose and whose["host"] == host and not _alive(int(whose["process"])):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
-    return path.parent / f".{path.name}.~{host}~{os.getpid()}~{secrets.token_hex(4)}.part"
-
-
-def _alive(process: int) -> bool:
+    start, host = cut_name(f".{path.name}", 120), f".~{platform.node()[:64]}~"
+    for left in path.parent.glob(f"{glob.escape(start)}.*.part"):
+        if host in left.name:
+            with suppress(OSError):  # it is being written, or is gone, or cannot be locked
+                lock = _lock(left)
+                drop(left)
+                os.close(lock)
+    held: int | None = None
+    while True:
+        part = path.parent / f"{start}{host}{os.getpid()}~{secrets.token_hex(4)}.part"
+        part.mkdir() if folder else part.touch()
+        try:
+            held = _lock(part)
+        except (BlockingIOError, FileNotFoundError):  # another process just took it for a leftover
+            continue
+        except OSError:  # a file system without locks, where nothing is taken for a leftover either
+            pass
+        break
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        yield part
+    finally:
+        drop(part)
+        if held is not None:
+            os.close(held)
+
+
+def _lock(path: Path) -> int:
+    """Lock a file or folder until what is returned is closed, or the process ends. OSError: it cannot be locked."""
+    if sys.platform == "win32":
+        raise OSError("there are no locks of this kind")
+    import fcntl
+
+    opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(opened).st_ino != os.stat(path).st_ino:
+            raise FileNotFoundError(path)
+    except OSError:
+        os.close(opened)
+        raise
+    return opened
 
 
 def _flush(path: Path) -> None:

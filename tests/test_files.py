@@ -1,11 +1,12 @@
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
 
 from mslt_cli.errors import FetchError
-from mslt_cli.files import cache_home, new_file, new_folder
+from mslt_cli.files import cache_home, cut_name, new_file, new_folder
 
 
 def test_the_cache_is_in_the_hugging_face_cache(monkeypatch, tmp_path):
@@ -71,6 +72,24 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one
     finally:
         running[1].kill()
         running[1].wait()
+
+
+def test_what_was_left_by_a_dead_process_of_the_same_number_is_removed(tmp_path):
+    # As in a container, where each command is process 1.
+    left = tmp_path / f".model.~{platform.node()[:64]}~{os.getpid()}~0a1b2c3d.part"
+    left.mkdir()
+    (left / "half").touch()
+    with new_folder(tmp_path / "model"):
+        assert not left.exists()
+        with new_folder(tmp_path / "model"):
+            assert len(list(tmp_path.glob(".model.*"))) == 2  # what is being written stays
+
+
+def test_the_name_of_what_is_written_is_no_longer_than_a_name_may_be(tmp_path):
+    with new_file(tmp_path / ("ф" * 127)) as part:
+        part.write_text("whole")
+    assert os.listdir(tmp_path) == ["ф" * 127]
+    assert cut_name("aфф", 4) == "aф"
 
 
 def test_a_cache_that_leads_nowhere_is_a_sentence(tmp_path):

@@ -24,7 +24,7 @@ from mslt_cli.models.folder import weights_checksum
 from mslt_cli.models.loading import load_encoder, load_tokenizer
 from mslt_cli.probing.embeddings import EmbeddingOptions, Layers, layer_numbers, sentence_embeddings
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.runs.directory import Run, RunError
+from mslt_cli.runs.directory import MODEL, Run, RunError, check_files
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.settings import Settings
 
@@ -121,7 +121,7 @@ def make_embedder(source: Model | Run, *, progress: Progress = QUIET) -> Embedde
     else:
         model = fetch_model(source.model, progress=progress)
         if source.identity["kind"] != "eval":
-            return _of_run(source, model)
+            return _of_run(source, model, progress)
     weights = weights_checksum(model.folder)
     return Embedder(
         label=model.name,
@@ -134,12 +134,15 @@ def make_embedder(source: Model | Run, *, progress: Progress = QUIET) -> Embedde
     )
 
 
-def _of_run(run: Run, model: Model) -> Embedder:
+def _of_run(run: Run, model: Model, progress: Progress) -> Embedder:
     folder = run.model_folder
     if folder is None:
         raise RunError(
             f"The weights of run {run.run_id} were not kept. Train it again with: {run.record['command']} --keep-model"
         )
+    check_files(run, MODEL)
+    if run.lacks_checksums:
+        progress.note(f"run {run.run_id} is of an earlier mslt, which kept no checksums of its weights")
     settings = Settings.from_json(run.identity["settings"])
     if settings.adapter is None:
         weights = weights_checksum(folder)

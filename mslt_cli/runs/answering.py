@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -15,11 +16,11 @@ from mslt_cli.evaluation.choices import UNREADABLE, Speaker, answer
 from mslt_cli.evaluation.metrics import Table, accuracy_table, entity_table, macro, score
 from mslt_cli.evaluation.predict import NO_LABEL, predict
 from mslt_cli.evaluation.reading import Reading
-from mslt_cli.files import sha256_of
+from mslt_cli.files import MAX_NAME_BYTES, cut_name
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder, max_tokens
 from mslt_cli.progress import Step
-from mslt_cli.runs.directory import PREDICTIONS, Run, write_parquet
+from mslt_cli.runs.directory import PREDICTIONS, Run, free_name, parquet_of, write_bytes
 from mslt_cli.runs.session import Session
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.settings import Settings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Results = Mapping[str, Any]
 """A part of run.json: `scores`, one for each target and metric; `means` over the targets; and `files`, checksums."""
+MAX_STEM_BYTES = MAX_NAME_BYTES - len("-12345678.parquet")
 NO_RESULTS: Results = {"scores": [], "means": [], "files": {}}
 
 
@@ -157,9 +159,13 @@ class Evaluator:
                 frame, lost = self._answer(evaluation, target, step)
                 cut[target] = lost, rows[target]
                 first = [f"first-{evaluation.limit}"] if evaluation.limit else []
-                name = f"{PREDICTIONS}/{'-'.join([task.variant, *scoring, split, *first, target])}.parquet"
-                write_parquet(self.directory / name, frame)
-                files[name] = sha256_of(self.directory / name)
+                data = parquet_of(frame)
+                sha256 = hashlib.sha256(data).hexdigest()
+                end = "-" + "-".join([*scoring, split, *first, target])
+                stem = cut_name(task.variant, MAX_STEM_BYTES - len(end)) + end
+                name = free_name(f"{PREDICTIONS}/{stem}.parquet", sha256, before["files"])
+                write_bytes(self.directory / name, data)
+                files[name] = sha256
                 ids[target] = frame["id"].to_list()
                 answers = frame["gold"].to_list(), frame["predicted"].to_list()
                 by_metric = tables_of(task, *answers)
@@ -184,7 +190,9 @@ class Evaluator:
             for metric, by_target in tables.items()
         ]
         kept = [old for old in before["scores"] if not (evaluation.covers(old) and old["target"] in ids)]
-        return {"scores": [*kept, *scores], "means": means, "files": before["files"] | files}
+        dropped = {old["predictions"] for old in before["scores"]} - {old["predictions"] for old in kept}
+        others = {name: sha256 for name, sha256 in before["files"].items() if name not in dropped}
+        return {"scores": [*kept, *scores], "means": means, "files": others | files}
 
     def _answer(self, evaluation: Evaluation, target: str, step: Step) -> tuple[pl.DataFrame, int]:
         """The answers for a target, and how many rows the model did not see wholly.

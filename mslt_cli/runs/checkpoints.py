@@ -1,34 +1,58 @@
 """What a training under way leaves in its run's directory: the newest two checkpoints, and a line a step.
 
-A checkpoint is the state of the training as safetensors, whole or not at all.
+A checkpoint has all that a training needs to go on: its state as safetensors, and the lines of metrics.jsonl so far;
+with checksums, whole or not at all. The metrics.jsonl beside it is for people to look at until the training ends.
 """
 
 import json
-import shutil
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
-from mslt_cli.runs.directory import CHECKPOINTS, METRICS, RUN, new_run_folder, run_files
+from mslt_cli.files import drop, sha256_of
+from mslt_cli.runs.directory import (
+    CHECKPOINTS,
+    METRICS,
+    NEW_METRICS,
+    RUN,
+    new_run_folder,
+    run_files,
+    sha256_of_json,
+    write_bytes,
+)
 
 KEPT = 2
 TENSORS, VALUES = "state.safetensors", "state.json"
 
 
-def save_checkpoint(directory: Path, tensors: dict[str, Any], values: dict[str, Any]) -> None:
-    """Write a training's state, and drop all but the newest two; the values are JSON, with "step".
+class Checkpoint(NamedTuple):
+    """The state of a training after a step."""
+
+    tensors: dict[str, Any]
+    values: dict[str, Any]
+    """JSON, with "step"."""
+    lines: Sequence[str]
+    """Of metrics.jsonl, one a step."""
+
+
+def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
+    """Write a training's state, and drop all but the newest two.
 
     Raises: RunError: it cannot be written; the earlier ones stay.
     """
     from safetensors.torch import save_file
 
-    folder = directory / CHECKPOINTS / f"{values['step']:06d}"
+    folder = directory / CHECKPOINTS / f"{checkpoint.values['step']:06d}"
     with new_run_folder(folder) as part:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part / TENSORS)
-        (part / VALUES).write_text(json.dumps(values) + "\n", encoding="utf-8")
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
+        save_file(tensors, part / TENSORS)
+        (part / METRICS).write_text("".join(checkpoint.lines), encoding="utf-8")
+        state = {"values": checkpoint.values, "files": {name: sha256_of(part / name) for name in (TENSORS, METRICS)}}
+        (part / VALUES).write_text(json.dumps({**state, "sha256": sha256_of_json(state)}) + "\n", encoding="utf-8")
     for old in _checkpoints(directory)[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        drop(old)
 
 
 def last_step(directory: Path) -> int:
@@ -36,36 +60,39 @@ def last_step(directory: Path) -> int:
     return max((int(path.name) for path in _checkpoints(directory)), default=0)
 
 
-def load_checkpoint(directory: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The newest state that can be read; None if there is none."""
+def load_checkpoint(directory: Path) -> tuple[Checkpoint | None, list[int]]:
+    """The newest state that is as it was written, if there is one; and the steps of those that are not.
+
+    These were damaged, by a failing disk say, or are of an earlier mslt, which kept no checksums.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    damaged = []
     for folder in reversed(_checkpoints(directory)):
         try:
-            values = json.loads((folder / VALUES).read_text(encoding="utf-8"))
-            return load_file(folder / TENSORS), values
-        except (OSError, ValueError, SafetensorError):  # damaged, by a failing disk say: the one before it may do
-            continue
-    return None
+            state = json.loads((folder / VALUES).read_text(encoding="utf-8"))
+            stated = state.pop("sha256")
+            if stated == sha256_of_json(state) and all(sha256_of(folder / x) == y for x, y in state["files"].items()):
+                lines = (folder / METRICS).read_text(encoding="utf-8").splitlines(keepends=True)
+                return Checkpoint(load_file(folder / TENSORS), state["values"], lines), damaged
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError):
+            pass
+        damaged.append(int(folder.name))
+    return None, damaged
 
 
 def _checkpoints(directory: Path) -> list[Path]:
     """All of them, from the oldest."""
-    return sorted((p for p in directory.glob(f"{CHECKPOINTS}/*") if p.name.isdigit()), key=lambda p: int(p.name))
-
-
-def metrics_file(directory: Path) -> Path:
-    """Where the lines of a training under way go: beside those of a run that ended, until they take their place."""
-    return directory / (f"new-{METRICS}" if (directory / RUN).exists() else METRICS)
+    return sorted((p for p in directory.glob(f"{CHECKPOINTS}/*") if p.name.isdecimal()), key=lambda p: int(p.name))
 
 
 @contextmanager
-def open_metrics(directory: Path, step: int) -> Iterator[tuple[IO[str], dict[str, Any]]]:
-    """Cut metrics.jsonl back to a step, and open it to add lines; beside it the tokens of the steps so far."""
-    with run_files(directory), metrics_file(directory).open("a+", encoding="utf-8") as file:
-        file.seek(0)
-        lines = [line for _ in range(step) if (line := file.readline())]
-        file.truncate(file.tell())
-        last = json.loads(lines[-1]) if lines else {}
-        yield file, {name: int(last.get(name, 0)) for name in ("tokens", "padded_tokens")}
+def open_metrics(directory: Path, lines: Sequence[str]) -> Iterator[IO[str]]:
+    """Open the file of the lines of a training under way, to add to these; beside that of a run that is done."""
+    path = directory / (NEW_METRICS if (directory / RUN).exists() else METRICS)
+    write_bytes(path, "".join(lines).encode())
+    with run_files(directory), path.open("a", encoding="utf-8") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())

@@ -8,15 +8,20 @@ cldr_e5-small_ara-deu-zho_600_s0_1a2b3c4d5e6f/
   predictions/               a parquet file a target
   model/                     with --keep-model; of a decoder always, its adapter
   merged/                    with --merge: a decoder with its adapter worked in
-  run.json                   all of it in one place, with checksums; written last, so a run without it is not done
+  run.json                   all of it in one place, with a checksum of each file; written last, so a run without it is
+                             not done
+
+run.json alone says which files are a run's. A file never takes the place of another one that run.json names: it gets a
+name of its own (`free_name`), run.json is replaced as a whole, and then what it no longer names is dropped. So a run
+that is done stays whole whatever is killed.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +29,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mslt_cli.errors import FetchError, MsltError
-from mslt_cli.files import REASONS, new_file, new_folder, raise_os_errors, sha256_of
+from mslt_cli.files import MAX_NAME_BYTES, REASONS, cut_name, drop, new_file, new_folder, sha256_of
 
 if TYPE_CHECKING:
     import polars as pl
 
 RUN, CONFIG, MANIFEST, METRICS = "run.json", "config.json", "manifest.parquet", "metrics.jsonl"
+NEW_METRICS = f"new-{METRICS}"
+"""The lines of a training under way whose run is done already, and is trained again for further targets."""
 PREDICTIONS, CHECKPOINTS, MODEL, MERGED, LOCK = "predictions", "checkpoints", "model", "merged", ".lock"
 CHANGED = "it was changed. Restore it, or run it again with --force."
 ID_DIGITS = 12
@@ -81,10 +88,25 @@ class Run:
         return cast(Sequence[Mapping[str, Any]], self.record["means"])
 
     @property
+    def files(self) -> Mapping[str, str]:
+        """SHA-256 of each of its files, by their paths in its directory."""
+        return cast(Mapping[str, str], self.record["files"])
+
+    @property
     def model_folder(self) -> Path | None:
         """The trained weights, where they were kept."""
-        folder = self.directory / MODEL
-        return folder if folder.is_dir() else None
+        return self.folder(MODEL)
+
+    def folder(self, name: str) -> Path | None:
+        """The folder `model` or `merged`, where it is a part of the run."""
+        folder = self.directory / name
+        of_run = any(file.startswith(f"{name}/") for file in self.files) or self.lacks_checksums
+        return folder if of_run and folder.is_dir() else None
+
+    @property
+    def lacks_checksums(self) -> bool:
+        """Whether it is of an earlier mslt, which kept no checksums of `model` and `merged`."""
+        return self.identity["kind"] == "train" and CONFIG not in self.files
 
     def predictions(self, score: Mapping[str, Any]) -> pl.DataFrame:
         """The rows id, gold, predicted behind a score. Raises: RunError: they are missing or were changed."""
@@ -103,7 +125,7 @@ def read_run(directory: Path) -> Run | None:
         return None
     except NotADirectoryError as error:
         raise RunError(f"{directory} is a file, not a run's directory.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read: {error}. Run it again with --force.") from error
     try:
         stated = record.pop("sha256")
@@ -116,34 +138,85 @@ def read_run(directory: Path) -> Run | None:
 
 
 def write_run(directory: Path, record: Mapping[str, Any]) -> Run:
-    """Write run.json, whole or not at all."""
+    """Write run.json, whole or not at all, and drop what it does not name; the directory is locked."""
     write_json(directory / RUN, {**record, "sha256": sha256_of_json(record)})
-    return Run(directory, record)
+    run = Run(directory, record)
+    drop_leftovers(run)
+    return run
+
+
+def drop_leftovers(run: Run) -> None:
+    """Remove what a killed process left in a finished run's directory, which is locked.
+
+    The checkpoints stay where the run is being trained again for further targets.
+    """
+    directory = run.directory
+    left = [*directory.glob(".*.part"), *directory.glob("*/.*.part")]
+    if not (directory / NEW_METRICS).exists():
+        left.append(directory / CHECKPOINTS)
+    if not run.lacks_checksums:
+        left += [directory / name for name in (MODEL, MERGED) if run.folder(name) is None]
+        ours = [*directory.glob(f"{PREDICTIONS}/*.parquet"), *directory.glob("metrics*.jsonl")]
+        left += [path for path in ours if path.relative_to(directory).as_posix() not in run.files]
+    for path in left:
+        drop(path)
 
 
 def clear_run(directory: Path) -> None:
     """Remove all that a run wrote, so that it starts anew."""
-    for name in (RUN, CONFIG, MANIFEST, METRICS, f"new-{METRICS}"):
-        (directory / name).unlink(missing_ok=True)
-    for name in (PREDICTIONS, MODEL, MERGED, CHECKPOINTS):
-        shutil.rmtree(directory / name, ignore_errors=True)
+    for name in (CHECKPOINTS, NEW_METRICS, RUN, CONFIG, MANIFEST, METRICS, PREDICTIONS, MODEL, MERGED):
+        drop(directory / name)
+
+
+def free_name(name: str, sha256: str, taken: Mapping[str, str]) -> str:
+    """The name for a file of this content: the usual one, unless run.json names another file so."""
+    if taken.get(name, sha256) == sha256:
+        return name
+    path = Path(name)
+    return path.with_name(f"{path.stem}-{sha256[:8]}{path.suffix}").as_posix()
+
+
+def checksums_in(directory: Path, *names: str) -> dict[str, str]:
+    """SHA-256 of files of a run, and of all files in folders of it, by their paths in its directory; as `Run.files`.
+
+    That takes about a second a GB. What is hidden, by a file browser say, does not count.
+    """
+    paths = [path for name in names for path in [directory / name, *sorted((directory / name).rglob("*"))]]
+    return {
+        path.relative_to(directory).as_posix(): sha256_of(path)
+        for path in paths
+        if path.is_file() and not path.name.startswith(".")
+    }
 
 
 def check_files(run: Run, *names: str) -> None:
-    """Raises: RunError: one of these files of a run, or with no names any, is missing or was changed."""
-    for name in names or run.record["files"]:
+    """Raises: RunError: one of these files or folders of a run, or with no names any, is missing or was changed.
+
+    A run of an earlier mslt has no checksums of its folders `model` and `merged`, and these pass.
+    """
+    for name in names or run.files:
         path = run.directory / name
         if not path.resolve().is_relative_to(run.directory.resolve()):
             raise RunError(f"{run.directory / RUN} names a file outside its directory: {name}.")
-        if not path.is_file():
+    found = checksums_in(run.directory, *(names or [*run.files, MODEL, MERGED]))
+    for name in found.keys() | {n for n in run.files if not names or n in names or n.partition("/")[0] in names}:
+        path = run.directory / name
+        if name not in found:
             raise RunError(f"{path} is missing. Restore it, or run it again with --force.")
-        if sha256_of(path) != run.record["files"][name]:
+        if name not in run.files and not run.lacks_checksums:
+            raise RunError(f"{path} is not of this run, which would be another one with it. Move it away.")
+        if found[name] != run.files.get(name, found[name]):
             raise RunError(f"{path} is not as mslt wrote it: {CHANGED}")
 
 
 def id_of(identity: Mapping[str, Any]) -> str:
     """The id of a run with this identity."""
     return sha256_of_json(identity)[:ID_DIGITS]
+
+
+def run_folder_name(readable: str, run_id: str) -> str:
+    """The name of a run's directory: for people, and cut where it is too long, but for its end, which is the id."""
+    return f"{cut_name(readable, MAX_NAME_BYTES - ID_DIGITS - 1)}_{run_id}"
 
 
 def sha256_of_json(value: Any) -> str:
@@ -158,16 +231,23 @@ def write_json(path: Path, value: Any) -> None:
         part.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def write_parquet(path: Path, frame: pl.DataFrame) -> None:
+def write_bytes(path: Path, data: bytes) -> None:
     """Raises: as `run_files`."""
     with run_files(path.parent), new_file(path) as part:
-        frame.write_parquet(part, compression="zstd", statistics=False)
+        part.write_bytes(data)
+
+
+def parquet_of(frame: pl.DataFrame) -> bytes:
+    """A table as it is kept in a run's directory."""
+    data = io.BytesIO()
+    frame.write_parquet(data, compression="zstd", statistics=False)
+    return data.getvalue()
 
 
 @contextmanager
 def new_run_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path` when the block ends well. Raises: as `run_files`."""
-    with run_files(path.parent), new_folder(path, replace=True) as part, raise_os_errors():
+    with run_files(path.parent), new_folder(path, replace=True) as part:
         yield part
 
 

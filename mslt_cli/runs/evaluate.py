@@ -13,7 +13,21 @@ from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
 from mslt_cli.runs.answering import NO_RESULTS, Evaluation, Evaluator
-from mslt_cli.runs.directory import Run, RunError, check_files, locked, read_run, write_run
+from mslt_cli.runs.directory import (
+    CONFIG,
+    MERGED,
+    MODEL,
+    Run,
+    RunError,
+    check_files,
+    checksums_in,
+    clear_run,
+    drop_leftovers,
+    locked,
+    read_run,
+    run_folder_name,
+    write_run,
+)
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.plan import require_evaluated
 from mslt_cli.runs.session import Session, decide_precision
@@ -44,8 +58,10 @@ def evaluate_run(store: Path, run: Run, model: Model, evaluation: Evaluation, *,
             f" {evaluation.task.name} ({evaluation.task.kind})."
         )
     check_files(run)
+    index = Index(store, session.progress)
     missing = evaluation.missing_in(run)
     if not missing:
+        index.save(run)
         return run
     if run.model_folder is None:
         codes = ", ".join(evaluation.task.code(target) for target in missing)
@@ -55,13 +71,15 @@ def evaluate_run(store: Path, run: Run, model: Model, evaluation: Evaluation, *,
             f" {run.record['command']} --keep-model"
         )
     with locked(run.directory, wait=True):
-        run = evaluate_further(read_run(run.directory) or run, [evaluation], session)
-    Index(store, session.progress).save(run)
+        run = read_run(run.directory) or run
+        check_files(run)
+        run = evaluate_further(run, [evaluation], session)
+    index.save(run)
     return run
 
 
 def evaluate_further(run: Run, evaluations: Sequence[Evaluation], session: Session) -> Run:
-    """Evaluate a run whose weights were kept on the targets that it lacks; its directory is locked.
+    """Evaluate a run whose weights were kept on the targets that it lacks; it was checked, its directory is locked.
 
     Raises: ModelError, RunError: the weights cannot be used.
     """
@@ -70,6 +88,13 @@ def evaluate_further(run: Run, evaluations: Sequence[Evaluation], session: Sessi
         if missing := evaluation.missing_in(run):
             evaluator = evaluator or _load_run(run, evaluation.task, session)
             results = evaluator.evaluate(replace(evaluation, targets=missing), run.record)
+            if run.lacks_checksums:
+                session.progress.note(
+                    f"run {run.run_id} is of an earlier mslt, which kept no checksums of its weights: from here on they"
+                    " have those of today"
+                )
+                names = [name for name in (CONFIG, MODEL, MERGED) if (run.directory / name).exists()]
+                results = {**results, "files": {**results["files"], **checksums_in(run.directory, *names)}}
             run = write_run(run.directory, {**run.record, **results})
     return run
 
@@ -86,7 +111,7 @@ def _load_run(run: Run, task: Task, session: Session) -> Evaluator:
     else:
         learner = session.decoder(settings.adapter, settings.precision)
         path = run.model_folder / ADAPTER
-        if not path.is_file() or sha256_of(path) != run.record.get("adapter_sha256"):
+        if not path.is_file() or sha256_of(path) != run.record.get("adapter_sha256"):  # as earlier runs have it
             raise RunError(f"{path} is missing or was changed. Restore it, or train the run again with --force.")
         learner.load(run.model_folder)
     return Evaluator(learner, session, settings, tuple(run.identity.get("shares", ())), run.directory)
@@ -124,13 +149,18 @@ def evaluate_model(
     counting = {"precision": settings.precision, "four_bit": four_bit} if choices else settings.as_json()
     name = model.name + (" in 4 bits" if four_bit else "")
     description = describe_run("eval", name, task, model.name, model=describe_model(model), settings=counting)
-    directory = root / f"eval_{task.name}_{stem_of(model)}_{description['run_id']}"
+    directory = root / run_folder_name(f"eval_{task.name}_{stem_of(model)}", description["run_id"])
     with locked(directory, wait=True):
         before = None if force else read_run(directory)
         missing = evaluation.missing_in(before) if before is not None else evaluation.targets
-        if before is not None and not missing:
+        if before is not None:
             check_files(before)
+        if before is not None and not missing:
+            drop_leftovers(before)
+            Index(store, session.progress).save(before)
             return before
+        if force:
+            clear_run(directory)
         watch = Stopwatch()
         learner: Classifier | Decoder
         if choices:

@@ -1,5 +1,6 @@
 """The store as an index over run directories: filled as runs end or from directories, and asked for a run."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,23 @@ class Index:
 
     def __init__(self, path: Path, progress: Progress) -> None:
         self.path, self.progress, self.failed = path, progress, False
+        self.left: list[Run] = []
+        """Those that could not be written yet."""
 
     def save(self, run: Run) -> None:
+        """Write a run, and those that are left. A store that is busy or cannot be written leaves them for the next."""
+        self.left.append(run)
         try:
             with open_store(self.path, write=True) as store:
-                save_run(store, run.directory, run.record)
+                while self.left:
+                    save_run(store, self.left[0].directory, self.left[0].record)
+                    self.left.pop(0)
         except StoreError as error:
             if not self.failed:
-                self.progress.note(f"{error} The runs are safe: `mslt fetch runs {run.directory.parent}` indexes them.")
+                self.progress.note(
+                    f"{error} The runs are safe: the same command again indexes them, and so does"
+                    f" `mslt fetch runs {shlex.quote(str(run.directory.parent))}`."
+                )
             self.failed = True
 
 

@@ -18,7 +18,7 @@ from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import MEAN_HEAD, tokenizer_sha256, weights_checksum
-from mslt_cli.runs.directory import id_of, sha256_of_json
+from mslt_cli.runs.directory import id_of, run_folder_name, sha256_of_json
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
 from mslt_cli.training.settings import Settings, preset
@@ -153,7 +153,8 @@ class TrainSpec:
     def folder_name(self) -> str:
         """ "cldr_e5-small_ara-deu-zho_600_s0_1a2b3c4d5e6f": for people, but for its end."""
         languages = "-".join(self.sources) if len(self.sources) <= 6 else f"{len(self.sources)}langs"
-        return f"{self.task.name}_{stem_of(self.model)}_{languages}_{self.examples}_s{self.seed}_{self.run_id}"
+        readable = f"{self.task.name}_{stem_of(self.model)}_{languages}_{self.examples}_s{self.seed}"
+        return run_folder_name(readable, self.run_id)
 
     @property
     def words(self) -> list[str]:

@@ -1,7 +1,7 @@
 """One run: trained or gone on with, evaluated, and written into its directory. What runs share is in a session."""
 
+import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -21,21 +21,25 @@ from mslt_cli.progress import Step
 from mslt_cli.runs import checkpoints
 from mslt_cli.runs.answering import NO_RESULTS, Evaluator, Results
 from mslt_cli.runs.directory import (
-    CHECKPOINTS,
     CONFIG,
     MANIFEST,
     MERGED,
     METRICS,
     MODEL,
+    NEW_METRICS,
     Run,
     RunError,
     check_files,
+    checksums_in,
     clear_run,
+    drop_leftovers,
+    free_name,
     locked,
     new_run_folder,
+    parquet_of,
     read_run,
+    write_bytes,
     write_json,
-    write_parquet,
     write_run,
 )
 from mslt_cli.runs.evaluate import evaluate_further
@@ -74,22 +78,34 @@ class Work:
     def state(self) -> State:
         """What is there of the run."""
         try:
-            if self.find_done() is not None:
+            if self._find_done() is not None:
                 return "done"
         except RunError:
             return "new"  # it will say what is wrong when its turn comes
         return "goes on" if checkpoints.last_step(self.directory) and not self.how.force else "new"
 
-    def find_done(self) -> Run | None:
-        """The finished run, if its directory has all that is asked for. Raises: RunError: it was changed by hand."""
+    def _find_done(self) -> Run | None:
+        """The finished run, if it has all that is asked for. Raises: RunError: its run.json was changed by hand."""
         how = self.how
         run = None if how.force else read_run(self.directory)
         if run is None or any(evaluation.missing_in(run) for evaluation in self.evaluations):
             return None
         merges = how.merge and self.spec.settings.adapter is not None
-        if (how.keep_model and run.model_folder is None) or (merges and not (run.directory / MERGED).is_dir()):
+        if (how.keep_model and run.model_folder is None) or (merges and run.folder(MERGED) is None):
             return None
-        check_files(run)
+        return run
+
+    def _find_whole(self) -> Run | None:
+        """As `_find_done`, and nothing of it was changed: what a killed process left beside it is dropped."""
+        if (run := self._find_done()) is not None:
+            check_files(run)
+            drop_leftovers(run)
+        return run
+
+    def _read_part(self) -> Run | None:
+        """The finished run, which lacks something that is asked for. Raises: RunError: it was changed by hand."""
+        if (run := None if self.how.force else read_run(self.directory)) is not None:
+            check_files(run)
         return run
 
     def carry_out(self, *, wait: bool = False) -> Outcome:
@@ -102,14 +118,13 @@ class Work:
         world, first = self.world, self.world.first
         with locked(self.directory, wait=wait) if first else nullcontext():
             world.wait()
-            run: Run | None = world.broadcast(self.find_done() if first else None)
+            run: Run | None = world.broadcast(self._find_whole() if first else None)
             if run is not None:
                 return Outcome(run, "done")
-            run = world.broadcast(read_run(self.directory) if first and not self.how.force else None)
+            run = world.broadcast(self._read_part() if first else None)
             if run is not None and run.model_folder is not None:
                 if first:
-                    run = evaluate_further(run, self.evaluations, self.session)
-                    self._merge()
+                    run = self._merge(evaluate_further(run, self.evaluations, self.session))
                 return Outcome(run, "evaluated")
             if self.how.force and first:
                 clear_run(self.directory)
@@ -120,6 +135,7 @@ class Work:
         """Train, evaluate and write; a finished run that lacks targets (`before`) stays whole until then."""
         spec, session = self.spec, self.session
         watch = Stopwatch()
+        known = before.files if before is not None else {}
         ids = choose_ids(spec, session)
         learner = session.learner(spec.task, spec.settings)
         learner.restart(spec.seed, spec.settings.dropout)
@@ -137,14 +153,20 @@ class Work:
         cut = count_cut(spec, ids, session)
         of_all = {source: (n, len(ids[source])) for source, n in cut.items()}
         session.note_cut(spec.title, spec.task, spec.task.training, of_all, spec.settings)
-        saved = checkpoints.load_checkpoint(self.directory)
+        saved, damaged = checkpoints.load_checkpoint(self.directory)
+        if damaged:
+            steps = " and ".join(f"{step:,}" for step in damaged)
+            self.progress.note(
+                f"{spec.title}: the checkpoint of step {steps} is damaged or of an earlier mslt: not used"
+            )
         if saved is not None:
-            training.resume(*saved)
+            training.resume(saved.tensors, saved.values)
             self.progress.note(f"{spec.title} goes on after step {training.step:,} of {training.total:,}")
         start = training.step
         if self.world.first:
-            self._write_beginning(ids, training)
-        counts, speed = self._take_steps(training)
+            self._write_beginning(ids, training, known)
+        lines = [] if saved is None else list(saved.lines)
+        counts, speed = self._take_steps(training, lines)
         training.finish()
         if not self.world.first:
             self.world.wait()
@@ -160,8 +182,8 @@ class Work:
         elif self.how.keep_model:
             with new_run_folder(self.directory / MODEL) as part:
                 learner.save(part, session.model.folder)
-        os.replace(checkpoints.metrics_file(self.directory), self.directory / METRICS)
-        files = {name: sha256_of(self.directory / name) for name in (MANIFEST, METRICS)}
+        written = [MODEL] if isinstance(learner, Decoder) or self.how.keep_model else []
+        files = checksums_in(self.directory, CONFIG, MANIFEST, *written) | self._write_metrics(lines, known)
         record = {
             **spec.description,
             "command": self.planned.command(["--keep-model"] if self.how.keep_model else []),
@@ -179,26 +201,35 @@ class Work:
             "origins": {source: require_record(spec.task, source, spec.task.training).origin for source in ids},
             "scores": results["scores"],
             "means": results["means"],
-            "files": results["files"] | files,
+            "files": {name: sha256 for name, sha256 in results["files"].items() if not name.startswith("metrics")}
+            | files,
             **kept,
             **watch.as_record(),
         }
-        run = write_run(self.directory, record)
-        shutil.rmtree(self.directory / CHECKPOINTS, ignore_errors=True)
-        self._merge()
+        run = self._merge(write_run(self.directory, record))
         self.world.wait()
         return Outcome(run, "resumed" if start else "trained")
 
-    def _write_beginning(self, ids: Mapping[str, Sequence[str]], training: Training) -> None:
-        """Write what is known before the first step, and say if there is too little space for checkpoints."""
+    def _write_metrics(self, lines: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+        """Write metrics.jsonl, which may lie there for people already, whole; its name and SHA-256."""
+        data = "".join(lines).encode()
+        name = free_name(METRICS, sha256 := hashlib.sha256(data).hexdigest(), known)
+        write_bytes(self.directory / name, data)
+        (self.directory / NEW_METRICS).unlink(missing_ok=True)
+        return {name: sha256}
+
+    def _write_beginning(self, ids: Mapping[str, Sequence[str]], training: Training, known: Mapping[str, str]) -> None:
+        """Write what is known before the first step and no file of the run yet; say if checkpoints lack space."""
         import polars as pl
 
         spec, directory = self.spec, self.directory
         config = {name: spec.description[name] for name in ("run_id", "identity")} | {"command": self.planned.command()}
-        write_json(directory / CONFIG, config)
+        if CONFIG not in known:
+            write_json(directory / CONFIG, config)
         rows = [(source, id_) for source, chosen in ids.items() for id_ in chosen]
         schema = {"language": pl.String, "id": pl.String}
-        write_parquet(directory / MANIFEST, pl.DataFrame(rows, schema=schema, orient="row"))
+        if MANIFEST not in known:
+            write_bytes(directory / MANIFEST, parquet_of(pl.DataFrame(rows, schema=schema, orient="row")))
         size = 12 * sum(p.numel() for p in training.parameters.values())  # float32: weight, two moments
         free = shutil.disk_usage(directory).free
         if self.how.checkpoint_every != 0 and free < 3 * size:
@@ -207,18 +238,19 @@ class Work:
                 f" in {directory.parent}."
             )
 
-    def _take_steps(self, training: Training) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Take the steps that are left; gives parts of run.json.
+    def _take_steps(self, training: Training, lines: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Take the steps that are left, and add their lines of metrics.jsonl; gives parts of run.json.
 
         They are the tokens of all steps and the last loss; and the seconds and speed of the steps that were left.
         """
         every = self.how.checkpoint_every
-        counts: dict[str, Any] = {"tokens": 0, "padded_tokens": 0}
+        last = json.loads(lines[-1]) if lines else {}
+        counts: dict[str, Any] = {name: int(last.get(name, 0)) for name in ("tokens", "padded_tokens")}
+        counts |= {"loss": last["loss"]} if lines else {}
         clock = saved_at = time.monotonic()
         saved_step, tokens = training.step, 0
-        first, nowhere = self.world.first, nullcontext((None, counts))
         with (
-            checkpoints.open_metrics(self.directory, training.step) if first else nowhere as (file, counts),
+            checkpoints.open_metrics(self.directory, lines) if self.world.first else nullcontext() as file,
             self.progress.step(self.spec.title, training.total - training.step, "steps") as step,
         ):
             for record in training.steps():
@@ -227,9 +259,10 @@ class Work:
                 counts["padded_tokens"] += record.padded_tokens
                 counts["loss"] = record.loss
                 now = time.monotonic()
+                line = {name: value for name, value in asdict(record).items() if value is not None} | counts
+                lines.append(json.dumps(line) + "\n")
                 if file is not None:
-                    line = {name: value for name, value in asdict(record).items() if value is not None} | counts
-                    file.write(json.dumps(line) + "\n")
+                    file.write(lines[-1])
                 step.tell(f"loss {record.loss:.3f}, {tokens / max(now - clock, 1e-9):,.0f} tokens/s")
                 step.advance()
                 if not training.settled or training.step == training.total:
@@ -238,15 +271,14 @@ class Work:
                 if self.world.broadcast(due) and every != 0:
                     if file is not None:
                         file.flush()
-                        os.fsync(file.fileno())
-                        self._save_checkpoint(training)
+                        self._save_checkpoint(training, lines)
                     saved_at, saved_step = time.monotonic(), training.step
         wall_s = time.monotonic() - clock
         return counts, {"wall_s": round(wall_s, 3), "tokens_per_s": round(tokens / max(wall_s, 1e-9), 1)}
 
-    def _save_checkpoint(self, training: Training) -> None:
+    def _save_checkpoint(self, training: Training, lines: Sequence[str]) -> None:
         try:
-            checkpoints.save_checkpoint(self.directory, *training.state())
+            checkpoints.save_checkpoint(self.directory, checkpoints.Checkpoint(*training.state(), lines))
         except RunError as error:  # a full disk may be emptied before the training ends
             kept = checkpoints.last_step(self.directory)
             self.progress.note(
@@ -263,10 +295,12 @@ class Work:
             counts += accuracy_table(*labels).sum(axis=0)
         return float(counts[0] / counts[1])
 
-    def _merge(self) -> None:
+    def _merge(self, run: Run) -> Run:
         """Write the model with its adapter worked in, if that is asked for and it is not there yet."""
         adapter, merged, model = self.spec.settings.adapter, self.directory / MERGED, self.session.model
-        if not self.how.merge or adapter is None or merged.is_dir():
-            return
+        if not self.how.merge or adapter is None or run.folder(MERGED) is not None:
+            return run
+        check_files(run, MODEL)
         with self.progress.step(f"merge {self.spec.label} into {model.name}"), new_run_folder(merged) as part:
             write_merged(part, model.folder, adapter, self.directory / MODEL)
+        return write_run(run.directory, {**run.record, "files": {**run.files, **checksums_in(run.directory, MERGED)}})

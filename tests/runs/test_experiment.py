@@ -178,7 +178,7 @@ def test_the_newest_two_checkpoints_are_kept_as_safetensors(run, moods, home, mo
     (directory,) = (home / "runs").iterdir()
     assert sorted(path.name for path in (directory / "checkpoints").iterdir()) == ["000004", "000005"]
     files = {path.suffix for path in (directory / "checkpoints").rglob("*") if path.is_file()}
-    assert files == {".safetensors", ".json"}
+    assert files == {".safetensors", ".json", ".jsonl"}
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, moods, home, monkeypatch):
