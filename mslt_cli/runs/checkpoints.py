@@ -68,7 +68,7 @@ def load_checkpoint(directory: Path) -> tuple[Checkpoint | None, list[int]]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    damaged = []
+    damaged: list[int] = []
     for folder in reversed(_checkpoints(directory)):
         try:
             state = json.loads((folder / VALUES).read_text(encoding="utf-8"))

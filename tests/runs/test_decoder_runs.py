@@ -250,7 +250,7 @@ def test_an_adapter_that_was_changed_is_not_used(run, own_store, wide):
     done = only(run([(AR, DE)])).run
     path = done.directory / "model" / "adapter_model.safetensors"
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")
-    with pytest.raises(RunError, match="adapter_model.safetensors is missing or was changed"):
+    with pytest.raises(RunError, match="adapter_model.safetensors is not as mslt wrote it: it was changed"):
         evaluate_run(own_store, done, fetch_model(str(wide)), xcopa())
 
 

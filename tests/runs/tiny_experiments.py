@@ -51,6 +51,11 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def moods(home):
+    """As `write_moods`."""
+    return write_moods(home)
+
+
+def write_moods(home):
     """A parallel task of sentences: 48 to train on, 10 and 14 to judge by, in six languages."""
     (home / "moods.toml").write_text(SENTENCES)
     for lang, (split, rows) in itertools.product(LANGUAGES, {"train": 48, "validation": 10, "test": 14}.items()):
@@ -79,6 +84,11 @@ def names(home):
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
+    """As `write_tiny`."""
+    return write_tiny(tmp_path_factory.mktemp("tiny") / "tiny")
+
+
+def write_tiny(folder):
     """A BERT of two layers, 16 wide, with random weights, and a tokenizer of whole words."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -88,7 +98,6 @@ def tiny_folder(tmp_path_factory):
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     special = [("<s>", 2), ("</s>", 3)]
     made.post_processor = processors.TemplateProcessing("<s> $A </s>", "<s> $A </s> $B </s>", special_tokens=special)
-    folder = tmp_path_factory.mktemp("tiny") / "tiny"
     transformers.PreTrainedTokenizerFast(
         tokenizer_object=made, pad_token="<pad>", unk_token="<unk>", cls_token="<s>", sep_token="</s>"
     ).save_pretrained(folder)
