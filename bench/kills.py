@@ -25,8 +25,8 @@ def main() -> None:
     given = parser.parse_args()
     home = Path(tempfile.mkdtemp(dir=given.folder))
     os.environ["HF_HOME"] = str(home / "hf")
-    from kill_points import KillPoints, bytes_in
-    from tiny_experiments import write_moods, write_tiny
+    from kill_points import KillPoints, bytes_in  # type: ignore[import-not-found]
+    from tiny_experiments import write_moods, write_tiny  # type: ignore[import-not-found]
 
     from mslt_cli.models.find import fetch_model
     from mslt_cli.runs.experiment import train
