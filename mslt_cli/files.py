@@ -81,7 +81,7 @@ def remember(path: Path, key: str, value: str) -> None:
 def _read_notes(path: Path) -> dict[str, object]:
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return notes if isinstance(notes, dict) else {}
 

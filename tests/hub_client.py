@@ -17,7 +17,7 @@ from hub_server import HubServer
 
 from mslt_cli.errors import FetchError
 from mslt_cli.hub import requests
-from mslt_cli.hub.requests import Repository
+from mslt_cli.hub.repository import Repository
 from mslt_cli.hub.snapshot import Snapshot
 from mslt_cli.progress import Progress, Step
 

@@ -176,6 +176,10 @@ class HubServer:
         said = {"X-Error-Code": code, "X-Error-Message": message, **(headers or {})}
         self._order(Fault(pattern, times, status, {key: value for key, value in said.items() if value}))
 
+    def answer_with(self, pattern: str, status: int, headers: dict[str, str], body: bytes) -> None:
+        """Answer with this status, these headers and this body."""
+        self._order(Fault(pattern, float("inf"), status=status, headers=headers, body=body))
+
     def replace(self, pattern: str, body: bytes, *, times: float = float("inf")) -> None:
         """Answer with status 200 and this body."""
         self._order(Fault(pattern, times, 200, body=body))

@@ -19,7 +19,7 @@ from mslt_cli.data.local import FromFolder
 from mslt_cli.data.prepared import records
 from mslt_cli.errors import DataError
 from mslt_cli.files import sha256_of
-from mslt_cli.hub.requests import Repository
+from mslt_cli.hub.repository import Repository
 from mslt_cli.hub.snapshot import Snapshot
 from mslt_cli.progress import Progress
 from mslt_cli.tasks.task import Rows, Task

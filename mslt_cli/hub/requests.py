@@ -8,27 +8,28 @@ the token to whatever server the next page names.
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from mslt_cli import __version__
 from mslt_cli.errors import FetchError
-from mslt_cli.files import sha256_of
+from mslt_cli.hub import limits
+from mslt_cli.hub.limits import TRIES, Budget, PassingError, without_password
+from mslt_cli.hub.repository import COMMIT, RemoteFile, Repository
 from mslt_cli.progress import Progress
 
 if TYPE_CHECKING:
     import httpx2
 
-TRIES = 5
-"""Fruitless tries in a row before the user gets an error."""
 UNREACHED_TRIES = 3
 """The same where nobody answers: most often there is no network."""
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)
@@ -39,76 +40,14 @@ PASSING = frozenset({408, 429, *range(500, 600)})
 """Statuses that may be gone at the next try."""
 MAX_PAGES = 10_000
 """Of a list of files; the hub puts 1,000 files on a page."""
-COMMIT = re.compile(r"[0-9a-f]{40}")
-CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-SAFE_NAME = re.compile(r"(?!\.\.?\Z)[^/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
-"""A part of a path: not empty, `.` or `..`, without backslashes, control characters and halves of surrogate pairs."""
-MAX_NAME_BYTES = 255
-"""The longest file name that common file systems accept."""
+MAX_HEAD_S = 60.0
+"""Beyond the timeout of huggingface_hub: to the head of an answer, and for each span in which a file has to grow."""
+PACKINGS = ("identity", "gzip", "deflate")
+"""None is asked for; these grow by no more than 1,000 times."""
+LEAST_BYTES = 60_000
+"""Of a file, in each span: 1 kB/s."""
 
 Outcome = TypeVar("Outcome")
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A repository of the hub at one revision: a commit (40 hex digits), a branch, or "refs/convert/parquet"."""
-
-    kind: Literal["dataset", "model"]
-    name: str
-    """With its owner: "facebook/xnli"."""
-    revision: str = "main"
-
-    def __str__(self) -> str:
-        return f"{'data set' if self.kind == 'dataset' else 'model'} {self.name}"
-
-    def cache_name(self) -> str:
-        """The name of its folder in the hub cache. Raises: FetchError: there can be no such repository or revision."""
-        from huggingface_hub.errors import HFValidationError
-        from huggingface_hub.file_download import repo_folder_name
-
-        if not _stays_inside(self.revision):
-            raise FetchError(f"The {self} can have no revision {self.revision!r}. Give a branch or a commit.")
-        try:
-            return repo_folder_name(repo_id=self.name, repo_type=self.kind)
-        except HFValidationError:
-            raise FetchError(f"There can be no {self} on the hub. Names look like facebook/xnli.") from None
-
-    def check_path(self, path: str) -> None:
-        """Raises: FetchError: the path could, on some system, name something outside the folder that it is put in."""
-        if not _stays_inside(path):
-            raise FetchError(
-                f"{path!r} of the {self} is not a path that mslt accepts: it could lead out of the cache. "
-                "Nothing is written; report it to the owners of the repository."
-            )
-
-
-def _stays_inside(path: str) -> bool:
-    return re.match(r"[A-Za-z]:", path) is None and all(
-        SAFE_NAME.fullmatch(name) and len(name.encode()) <= MAX_NAME_BYTES for name in path.split("/")
-    )
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file as the hub lists it."""
-
-    path: str
-    """From the root of the repository, with forward slashes."""
-    size_bytes: int
-    checksum: str
-    """SHA-256 (64 hex digits) of large files, git's SHA-1 of the blob (40 hex digits) of the others."""
-
-    def __post_init__(self) -> None:
-        """Raises: ValueError: what the network or the cache holds is no path, size or checksum."""
-        texts = isinstance(self.path, str) and isinstance(self.checksum, str) and CHECKSUM.fullmatch(self.checksum)
-        if not (texts and isinstance(self.size_bytes, int) and self.size_bytes >= 0):
-            raise ValueError
-
-    def hash_copy(self, path: Path) -> str:
-        """The checksum of a file on this machine, of the kind that the hub states for this one."""
-        from huggingface_hub.utils.sha import git_hash
-
-        return sha256_of(path) if len(self.checksum) == 64 else git_hash(path.read_bytes())
 
 
 class UnreachableError(FetchError):
@@ -117,13 +56,6 @@ class UnreachableError(FetchError):
     def __init__(self, what: str, reason: str, advice: str) -> None:
         super().__init__(f"{what}, and {reason}. {advice}.")
         self.reason = reason
-
-
-class PassingError(Exception):
-    """A request failed, and may not at the next try; the hub may ask to wait, and `tries` in a row are enough."""
-
-    def __init__(self, reason: str, wait_s: float | None = None, *, tries: int = TRIES) -> None:
-        self.reason, self.wait_s, self.tries = reason, wait_s, tries
 
 
 class StoppedError(Exception):
@@ -141,12 +73,16 @@ class Hub:
 
         self.repository, self.progress = repository, progress
         self.run = f"run `{again}`" if again else "run the same command"
+        self._whole: set[str] = set()
+        """Addresses of files that are asked for without a range, since the hub gave another one."""
         self.stop = threading.Event()
         """Set when the work has become pointless: transfers and waits end soon, with StoppedError."""
         self.endpoint, self.offline = constants.ENDPOINT, bool(constants.HF_HUB_OFFLINE)
         self.timeout_s = constants.HF_HUB_DOWNLOAD_TIMEOUT
         self.api = f"{self.endpoint}/api/{repository.kind}s/{repository.name}"
-        self.page = f"{self.endpoint}/{'datasets/' if repository.kind == 'dataset' else ''}{repository.name}"
+        self.shown = without_password(self.endpoint)
+        """The address as it is printed."""
+        self.page = f"{self.shown}/{'datasets/' if repository.kind == 'dataset' else ''}{repository.name}"
 
     def require_network(self, what: str) -> None:
         """Raises: UnreachableError: the user has put us offline, and `what` is not in the cache."""
@@ -167,17 +103,16 @@ class Hub:
         """Ask for the list of all files, page by page."""
         files: list[RemoteFile] = []
         query = "recursive=true&expand=false"
+        budget = Budget()
         for _ in range(MAX_PAGES):
             url = f"{self.api}/tree/{commit}?{query}"
-            entries, next_page = self._ask(url, f"The list of files of the {self.repository}")
+            entries, next_query = self._ask(url, f"The list of files of the {self.repository}", budget=budget)
             if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
                 raise self._not_a_hub("it sends something else than a list of files")
             files += [self._read_entry(entry) for entry in entries if entry.get("type") == "file"]
-            if not next_page:
+            if not next_query:
                 return files
-            # Only the query of the next page's address is used: a mirror may pass on addresses of the hub behind it,
-            # and the token must not go there.
-            query = urlsplit(next_page).query
+            query = next_query
         raise self._not_a_hub("its list of files has no end")
 
     def receive(self, commit: str, file: RemoteFile, partial: Path, advance: Callable[[float], None]) -> None:
@@ -205,43 +140,76 @@ class Hub:
         yield position
         if position == file.size_bytes:
             return
-        with self._get(url, position) as response:
+        with self._get(url, 0 if url in self._whole else position) as response:
             goes_on = response.headers.get("Content-Range", "").startswith(f"bytes {position}-")
             if response.status_code == 416 or (response.status_code == 206 and not goes_on):
-                partial.unlink()
+                self._whole.add(url)  # what has arrived is kept until the whole file comes
                 raise PassingError("the hub does not go on where the file stopped")
             if response.is_error:
                 raise self._refusal(response, file.path)
+            self._check_head(response, file, position)
             if response.status_code != 206:  # the server knows no ranges, and sends the whole file
                 position = 0
+            start, since, before = position, time.monotonic(), position
             with partial.open("ab" if position else "wb") as target:
                 for chunk in response.iter_bytes():
                     if self.stop.is_set():
                         raise StoppedError
                     position += len(chunk)
                     if position > file.size_bytes:
-                        partial.unlink()
+                        target.truncate(start)
                         raise self.damaged(file, f"it has more bytes than the {file.size_bytes:,} that the hub states")
                     target.write(chunk)
                     yield position
+                    if time.monotonic() - since > MAX_HEAD_S + self.timeout_s:
+                        if position - before < LEAST_BYTES:
+                            raise PassingError("the hub sends next to nothing", tries=UNREACHED_TRIES)
+                        since, before = time.monotonic(), position
         if position < file.size_bytes:
             raise PassingError("the connection broke off")
 
-    def _ask(self, url: str, what: str, tries: int = TRIES) -> tuple[Any, str | None]:
-        """The JSON of an answer, `what` as errors name it, and the address of the next page if there is one."""
-        self.require_network(what)
+    def _check_head(self, response: httpx2.Response, file: RemoteFile, position: int) -> None:
+        """Raises: FetchError: an answer states that its body is not this file, as that of a login page does."""
+        headers, size = response.headers, file.size_bytes
+        expected = size - position if response.status_code == 206 else size
+        length = headers.get("Content-Length") if "Content-Encoding" not in headers else None
+        total = headers.get("Content-Range", "").rpartition("/")[2]
+        tags = [headers.get("ETag", ""), *(each.headers.get("X-Linked-Etag", "") for each in response.history)]
+        checksums = {tag.removeprefix("W/").strip('"') for tag in tags}
+        if "html" in headers.get("Content-Type", "") and not file.path.endswith((".html", ".htm")):
+            fault = "a web page"
+        elif length not in (None, str(expected)) or total not in ("", "*", str(size)):
+            fault = "a file of another size"
+        elif any(len(given) == len(file.checksum) == 64 and given != file.checksum for given in checksums):
+            fault = "a file of another checksum"
+        else:
+            return
+        raise self._not_a_hub(f"in place of {file.path} it sends {fault}")
 
-        def read() -> tuple[Any, str | None]:
+    def _ask(self, url: str, what: str, tries: int = TRIES, budget: Budget | None = None) -> tuple[Any, str | None]:
+        """The JSON of an answer, `what` as errors name it, and the query of the next page's address if there is one.
+
+        Only the query is used: a mirror may pass on addresses of the hub behind it, and the token must not go there.
+        """
+        self.require_network(what)
+        budget = budget or Budget()
+
+        def read() -> tuple[Any, str]:
             with self._get(url) as response:
                 if response.is_error:
                     raise self._refusal(response)
-                response.read()
-                return response.json(), response.links.get("next", {}).get("url")
+                body = bytearray()
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    budget.spend(len(chunk))
+                return json.loads(body), urlsplit(response.links.get("next", {}).get("url", "")).query
 
         try:
             return self._persist(read, what, tries)
-        except ValueError as error:
-            raise self._not_a_hub("it sends something that is not JSON") from error
+        except (ValueError, RecursionError) as error:
+            endless = budget.bytes > limits.MAX_ANSWER_BYTES
+            what = f"more than {limits.MAX_ANSWER_BYTES / 1e6:,.0f} MB" if endless else "something that is not JSON"
+            raise self._not_a_hub(f"it sends {what}") from error
 
     def _persist(
         self, attempt: Callable[[], Outcome], what: str, tries: int = TRIES, partial: Path | None = None, total: int = 0
@@ -277,29 +245,58 @@ class Hub:
     def _get(self, url: str, offset: int = 0) -> Iterator[httpx2.Response]:
         """Make one request, for the bytes from `offset` on, and yield the answer with its body unread."""
         import httpx2
-        from huggingface_hub import get_session
 
         headers = self._headers | ({"Range": f"bytes={offset}-"} if offset else {})
         try:
-            with get_session().stream(
-                "GET", url, headers=headers, timeout=self.timeout_s, follow_redirects=True
-            ) as response:
+            response = self._open(url, headers)
+            try:
                 if response.status_code in PASSING:
                     raise self._busy(response)
+                if (packing := response.headers.get("Content-Encoding", "identity")) not in PACKINGS:
+                    raise self._not_a_hub(f"it packs its answer ({packing!r})")
                 yield response
+            finally:
+                response.close()
         except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL) as error:
-            raise FetchError(f"{self.endpoint} is no address of a hub ({error}). Check HF_ENDPOINT.") from error
+            detail = without_password(str(error), self.endpoint)
+            raise FetchError(f"{self.shown} is no address of a hub ({detail}). Check HF_ENDPOINT.") from error
         except httpx2.TransportError as error:
             asked = urlsplit(str(error.request.url))
-            where = f"the hub {self.endpoint}" if asked[:2] == urlsplit(self.endpoint)[:2] else asked.netloc
-            detail = str(error) or type(error).__name__
+            own = asked[:2] == urlsplit(self.endpoint)[:2]
+            where = f"the hub {self.shown}" if own else asked.netloc.rpartition("@")[2]
+            detail = without_password(str(error), self.endpoint) or type(error).__name__
             if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
                 raise PassingError(f"{where} cannot be reached ({detail})", tries=UNREACHED_TRIES) from error
             if isinstance(error, httpx2.TimeoutException):
                 raise PassingError(f"{where} sends nothing for {self.timeout_s} s", tries=UNREACHED_TRIES) from error
             raise PassingError(f"the connection to {where} broke off ({detail})") from error
         except httpx2.RequestError as error:
-            raise self._not_a_hub(f"its answer cannot be read: {error}") from error
+            raise self._not_a_hub(f"its answer cannot be read: {without_password(str(error))}") from error
+
+    def _open(self, url: str, headers: dict[str, str]) -> httpx2.Response:
+        """The head of an answer, its body unread.
+
+        The library limits the wait for each read, and a server that sends a byte a second, or interim answers without
+        end, never comes to that limit: so a thread asks, and is left to itself when all together takes too long.
+        """
+        from huggingface_hub import get_session
+
+        outcome: Future[httpx2.Response] = Future()
+
+        def ask() -> None:
+            try:
+                session = get_session()
+                request = session.build_request("GET", url, headers=headers, timeout=self.timeout_s)
+                outcome.set_result(session.send(request, stream=True, follow_redirects=True))
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            return outcome.result(MAX_HEAD_S + self.timeout_s)
+        except TimeoutError:
+            outcome.add_done_callback(lambda late: None if late.exception() else late.result().close())
+            raise PassingError(f"the hub {self.shown} does not come to an answer", tries=UNREACHED_TRIES) from None
 
     @cached_property
     def _headers(self) -> dict[str, str]:
@@ -321,12 +318,14 @@ class Hub:
 
         status, after = response.status_code, response.headers.get("Retry-After", "").strip()
         wait_s = float(after) if after.isascii() and after.isdigit() else None
-        limit = parse_ratelimit_headers(response.headers)
+        limit = None
+        with suppress(ValueError):
+            limit = parse_ratelimit_headers(response.headers)
         if status == 429 and limit is not None and limit.remaining == 0:
             wait_s = float(limit.reset_in_seconds)
         says = "has had too many requests" if status == 429 else f"answers with error {status}"
         asks = f" and asks to wait {wait_s:,.0f} s" if wait_s else ""
-        return PassingError(f"the hub {self.endpoint} {says}{asks}", wait_s)
+        return PassingError(f"the hub {self.shown} {says}{asks}", wait_s)
 
     def _refusal(self, response: httpx2.Response, path: str = "") -> FetchError:
         """The error for an answer that will be the same next time."""
@@ -368,7 +367,7 @@ class Hub:
 
     def _not_a_hub(self, reason: str) -> FetchError:
         return FetchError(
-            f"{self.endpoint} does not answer for the {self.repository} as a hub does: {reason}. "
+            f"{self.shown} does not answer for the {self.repository} as a hub does: {reason}. "
             "Check HF_ENDPOINT, and whether a proxy or a login page stands between."
         )
 

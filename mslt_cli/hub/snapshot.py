@@ -16,7 +16,9 @@ from typing import TypeVar
 
 from mslt_cli.errors import FetchError
 from mslt_cli.files import cache_home, new_file, writable
-from mslt_cli.hub.requests import COMMIT, TRIES, Hub, RemoteFile, Repository, StoppedError, UnreachableError
+from mslt_cli.hub.limits import TRIES
+from mslt_cli.hub.repository import COMMIT, RemoteFile, Repository
+from mslt_cli.hub.requests import Hub, StoppedError, UnreachableError
 from mslt_cli.progress import QUIET, Progress
 
 Item = TypeVar("Item")
@@ -88,7 +90,7 @@ class Snapshot:
 
     def _list_files(self) -> list[RemoteFile]:
         kept = cache_home() / "listings" / self.folder.name / f"{self.commit}.json"
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, RecursionError):
             files = [RemoteFile(*row) for row in json.loads(kept.read_text(encoding="utf-8"))]
             for file in files:
                 self.repository.check_path(file.path)

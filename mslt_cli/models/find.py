@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mslt_cli.errors import ModelError, UnknownNameError, UsageError
 from mslt_cli.files import cache_home, new_folder, recall, remember
-from mslt_cli.hub.requests import Repository
+from mslt_cli.hub.repository import Repository
 from mslt_cli.hub.snapshot import Snapshot
 from mslt_cli.models import MODELS, KnownModel, canonical_name, is_folder
 from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files, weights_checksum

@@ -1,9 +1,12 @@
 """The hub client against a hub on 127.0.0.1."""
 
+import contextlib
+import gzip
 import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -243,7 +246,7 @@ def test_bytes_that_are_not_those_of_the_checksum_are_deleted_and_named(hub, cli
     hub.mend()
     hub.stall("GET /cdn/", 60_000, body=large + noise(MB), times=1)  # does not wait for the end of what is too long
     longer, got = client.run(hub, *[["download", XNLI, ["large.parquet", "small.txt"]]] * 2)
-    assert "arrived damaged: it has more bytes than the 50,000 that the hub states" in longer["error"]
+    assert "as a hub does: in place of large.parquet it sends a file of another size." in longer["error"]
     assert "value" in got
     assert client.visible() == {"large.parquet": large, "small.txt": small}
 
@@ -539,6 +542,100 @@ def test_what_is_no_hub_is_told_from_one(hub, client):
     (no_address,) = client.run("localhost:1", ["commit", XNLI])
     assert no_address["error"].startswith("localhost:1 is no address of a hub (")
     assert no_address["error"].endswith("). Check HF_ENDPOINT.")
+
+
+LOGIN = {"Content-Type": "text/html; charset=utf-8"}
+OTHER = [
+    (200, LOGIN, b"<html>Please log in</html>", "a web page"),
+    (200, {}, b"short", "a file of another size"),
+    (206, {"Content-Range": "bytes 100000-100004/100005"}, b"short", "a file of another size"),
+    (200, {"ETag": '"' + "0" * 64 + '"'}, b"x" * 300_000, "a file of another checksum"),
+]
+
+
+@pytest.mark.parametrize(("status", "headers", "body", "what"), OTHER, ids=["login", "size", "range", "checksum"])
+def test_what_arrived_is_kept_when_something_else_than_the_file_is_sent(hub, client, status, headers, body, what):
+    content = noise(300_000)
+    hub.add(*XNLI, {"large.parquet": content})
+    hub.cut("GET /cdn/", 100_000, times=1)
+    hub.fail("GET /cdn/", 503)
+    client.run(hub, ["download", XNLI, ["large.parquet"]])
+    hub.mend()
+    hub.answer_with("GET /cdn/", status, headers, body)
+    (refused,) = client.run(hub, ["download", XNLI, ["large.parquet"]])
+    assert f"as a hub does: in place of large.parquet it sends {what}. Check HF_ENDPOINT" in refused["error"]
+    assert [part.stat().st_size for part in client.blobs(".incomplete")] == [100_000]
+    hub.mend()
+    client.run(hub, ["download", XNLI, ["large.parquet"]])
+    assert hub.requests[-1].range == "bytes=100000-"
+    assert client.visible() == {"large.parquet": content}
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"sha": ' + b"7" * 5000 + b"}"], ids=["deep", "long"])
+def test_json_that_no_parser_takes_is_told(hub, client, body):
+    hub.add(*XNLI, {"a.parquet": b"a"})
+    hub.replace("/revision/main", body)
+    (refused,) = client.run(hub, ["commit", XNLI])
+    assert "as a hub does: it sends something that is not JSON." in refused["error"]
+
+
+def test_a_size_that_no_file_has_is_refused(hub, client):
+    commit = hub.add(*XNLI, {"a.parquet": b"a"})
+    hub.replace("/tree/", b'[{"type": "file", "path": "a", "size": 1%s, "oid": "%s"}]' % (b"0" * 400, b"0" * 40))
+    (refused,) = client.run(hub, ["files", [*XNLI, commit]])
+    assert "it lists a file without path, size or checksum" in refused["error"]
+
+
+def test_an_answer_that_unpacks_without_end_is_not_swallowed(hub, client, monkeypatch):
+    monkeypatch.setattr("mslt_cli.hub.limits.MAX_ANSWER_BYTES", 2_000_000)
+    hub.add(*XNLI, {"a.parquet": b"a"})
+    hub.answer_with("/revision/main", 200, {"Content-Encoding": "gzip"}, gzip.compress(b" " * 30_000_000))
+    (refused,) = client.run(hub, ["commit", XNLI])
+    assert "as a hub does: it sends more than 2 MB." in refused["error"]
+
+
+def serve_slowly(chunk: bytes):
+    """A server that sends a piece each tenth of a second, and its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=feed, args=(connection,), daemon=True).start()
+
+    def feed(connection):
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(chunk)
+                time.sleep(0.1)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("chunk", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["a byte at a time", "continue"])
+def test_a_hub_that_never_comes_to_an_answer_is_given_up(client, monkeypatch, chunk):
+    monkeypatch.setattr("mslt_cli.hub.requests.MAX_HEAD_S", -0.7)
+    listener, url = serve_slowly(chunk)
+    with listener:
+        (given_up,) = client.run(url, ["commit", XNLI], HF_HUB_DOWNLOAD_TIMEOUT="1")
+    assert given_up["kind"] in ("UnreachableError", "FetchError")
+    if chunk != b"H":
+        assert f"the hub {url} does not come to an answer" in given_up["error"]
+
+
+def test_a_body_that_trickles_is_given_up(hub, client, monkeypatch):
+    monkeypatch.setattr("mslt_cli.hub.limits.MAX_ANSWER_S", -1.0)
+    hub.add(*XNLI, {"a.parquet": b"a"})
+    (given_up,) = client.run(hub, ["commit", XNLI])
+    assert "the hub takes more than -1 s for an answer" in given_up["error"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "127.0.0.1:port"], ids=["down", "no address"])
+def test_a_password_in_the_address_of_the_hub_is_not_shown(client, host):
+    (down,) = client.run(f"http://anna:s3cr3t@{host}", ["commit", XNLI])
+    assert host in down["error"] and "s3cr3t" not in down["error"] and "anna" not in down["error"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")

@@ -1,0 +1,40 @@
+"""What is accepted of a hub: how often it is asked, how much it may answer, and what of its address is shown."""
+
+import re
+import time
+
+TRIES = 5
+"""Fruitless tries in a row before the user gets an error."""
+MAX_ANSWER_BYTES = 256_000_000
+"""Of JSON, decoded, for one question: a list of a million files has about so many."""
+MAX_ANSWER_S = 300.0
+"""For one question, all pages together."""
+
+
+class PassingError(Exception):
+    """A request failed, and may not at the next try; the hub may ask to wait, and `tries` in a row are enough."""
+
+    def __init__(self, reason: str, wait_s: float | None = None, *, tries: int = TRIES) -> None:
+        self.reason, self.wait_s, self.tries = reason, wait_s, tries
+
+
+class Budget:
+    """What the answers to one question may take together: bytes, decoded, and time."""
+
+    def __init__(self) -> None:
+        self.bytes, self.until = 0, time.monotonic() + MAX_ANSWER_S
+
+    def spend(self, size_bytes: int) -> None:
+        """Count bytes that came. Raises: ValueError: they are too many; PassingError: they took too long."""
+        self.bytes += size_bytes
+        if self.bytes > MAX_ANSWER_BYTES:
+            raise ValueError
+        if time.monotonic() > self.until:
+            raise PassingError(f"the hub takes more than {MAX_ANSWER_S:,.0f} s for an answer", tries=1)
+
+
+def without_password(text: str, address: str = "") -> str:
+    """A text without the user's name and password in addresses, and without those that `address` has."""
+    for secret in re.split(r"[:@/]", address.rpartition("@")[0])[1:]:
+        text = text.replace(secret, "***") if len(secret) > 2 else text
+    return re.sub(r"(?<=//)\S*@", "", text) if "//" in text else text.rpartition("@")[2]
