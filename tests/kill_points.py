@@ -16,7 +16,7 @@ class Killed(BaseException):
 
 
 class KillPoints:
-    """Counts the changes under a folder while it is active; `at` is the number of the one to die before, from 0."""
+    """Counts the changes under a folder while it is active; `at` is the number of the one to die before."""
 
     def __init__(self):
         self.folder, self.at, self.seen, self.die = None, None, [], None

@@ -1,4 +1,4 @@
-"""Runs that are killed wherever a file changes, and files of runs with a byte flipped; the long forms are in bench/."""
+"""Runs that are killed wherever a file changes, and files of runs with a byte flipped."""
 
 import json
 import random
