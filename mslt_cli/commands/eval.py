@@ -37,7 +37,11 @@ def eval_command(
     compare: Annotated[
         bool,
         option(
-            None, "Test whether each further run differs from the first. Needs no model.", "--compare", panel=_COMPARING
+            None,
+            "Test whether each further run differs from the first: these runs, or with two seeds or more of each "
+            "(a+b) their combinations. Needs no model.",
+            "--compare",
+            panel=_COMPARING,
         ),
     ] = False,
     resamples: Annotated[
@@ -117,6 +121,8 @@ def eval_command(
     reading = Reading(**values_given(Reading, context.params)).check()
     settings = Settings(**values_given(Settings, {"precision": precision, "max_length": max_length})).check()
     tasks = tasks_of(task, no_repair)
+    if compare and len(set(what)) < len(what):
+        raise UsageError(f"--compare names {max(what, key=what.count)} twice. Name each run once.")
     with filled_store(path) as opened:
         groups = {text: [find_run(opened, name) for name in (text.split("+") if compare else [text])] for text in what}
     if not tasks:

@@ -1,4 +1,4 @@
-"""Whether two systems differ: exact tests and paired bootstraps over the tables of metrics.py."""
+"""Whether two systems differ: exact tests, paired bootstraps and seeds, over the tables of metrics.py."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mslt_cli.evaluation.metrics import Floats, Table, interval, metric_value, target_weights
+from mslt_cli.inference.distributions import ALPHA, student_p, student_quantile
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,9 @@ class Difference:
     """95 % interval."""
     high: float
     p: float
-    """Two-sided: share of draws with a difference of 0 or of the other sign, doubled."""
+    """Two-sided. Of a bootstrap: share of draws with a difference of 0 or of the other sign, doubled."""
+    freedom: float | None = None
+    """Degrees of freedom of Student's t; None = another test."""
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -49,8 +52,8 @@ def paired_bootstrap(
 ) -> Difference:
     """Test the difference of two systems' unweighted means over targets; one target is a mean of its own.
 
-    A resample draws rows, the same ones for both systems. It also draws runs where a system has several, the same ones
-    for all targets, and for both systems if they have equally many. A system's value is the mean over its runs.
+    A resample draws rows, the same ones for both systems. A system's value is the mean over its runs, which are not
+    drawn: the result speaks of these runs, and of no others that the same training could give.
 
     Args:
         a, b: by target; tables of the same rows under one metric, shape (runs, rows, columns).
@@ -60,20 +63,62 @@ def paired_bootstrap(
     Source:
         Koehn 2004, for the pairing; Efron 1979.
     """
-    runs_a, runs_b = len(next(iter(a.values()))), len(next(iter(b.values())))
     observed = _mean(b) - _mean(a)
-    drawn: list[Floats] = []
-    rng = np.random.default_rng([seed, 1])  # of the runs; the rows have a stream of their own
     sizes = {target: table.shape[1] for target, table in a.items()}
-    for weights in target_weights(sizes, ids, seed=seed, resamples=resamples):
-        n = len(next(iter(weights.values())))
-        of_a = _draw_runs(rng, runs_a, n)
-        of_b = of_a if runs_a == runs_b else _draw_runs(rng, runs_b, n)
-        drawn.append(_resample(b, weights, of_b) - _resample(a, weights, of_a))
+    drawn = [
+        _resample(b, weights) - _resample(a, weights)
+        for weights in target_weights(sizes, ids, seed=seed, resamples=resamples)
+    ]
     differences = np.concatenate(drawn)
     below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
     p = min(1.0, 2 * (min(below, above) + 1) / (len(differences) + 1))
     return Difference(observed, *interval(drawn, observed), p)
+
+
+def compare_seeds(
+    a: Mapping[str, Table], b: Mapping[str, Table], *, ids: Mapping[str, Sequence[str]] | None = None
+) -> Difference:
+    """Test whether two systems differ whose runs are samples of the seeds that they could have had.
+
+    The variance of the difference has a part for the seeds of either system, its runs' variance over their number,
+    and a part for the rows, that of the difference averaged over runs. What a run does by chance to a row is in both,
+    so the test errs on the safe side. Seeds are not paired: on our grid two combinations share a tenth of what seeds
+    do, and half the degrees of freedom would pay for it (docs/measured.md).
+
+    Args:
+        a, b: by target; tables of the same rows under one metric, shape (runs, rows, columns). A system of one run has
+            no luck of seeds: a model as it is.
+        ids: of the rows, where equal ids in two targets are the same item.
+
+    Source:
+        Welch 1947 and Satterthwaite 1946, for the degrees of freedom; the variance over rows is that of the metric's
+        linear part (Efron 1982, The jackknife, the bootstrap and other resampling plans, ch. 6).
+    """
+    value = _mean(b) - _mean(a)
+    by_run = [np.mean([metric_value(runs.sum(axis=1)) for runs in system.values()], axis=0) for system in (a, b)]
+    parts = [(float(runs.var(ddof=1)) / len(runs), len(runs) - 1) for runs in by_run if len(runs) > 1]
+    moved = np.concatenate([(_influence(b[target]) - _influence(a[target])) / len(a) for target in a])
+    items = np.arange(len(moved))
+    if ids is not None:
+        _, items = np.unique([id_ for target in a for id_ in ids[target]], return_inverse=True)
+    by_item = np.bincount(items, moved)
+    others = max(len(by_item) - 1, 1)
+    one_answer = 1 / (len(moved) * max(map(len, by_run)))  # rows that all agree could differ in it
+    parts.append((max(float(by_item @ by_item) * len(by_item) / others, one_answer**2), others))
+    variance = sum(part for part, _ in parts)
+    freedom = variance**2 / sum(part**2 / n for part, n in parts)
+    error = math.sqrt(variance)
+    half = student_quantile(1 - ALPHA / 2, freedom) * error
+    return Difference(value, value - half, value + half, student_p(value / error, freedom), freedom)
+
+
+def _influence(runs: Table) -> Floats:
+    """How far each row moves the mean over runs of a metric, which is to first order the sum of it: shape (rows,)."""
+    sums = runs.sum(axis=1)
+    rest = np.maximum(sums[:, 1:].sum(axis=-1), 1)[:, None]  # (runs, 1)
+    value = metric_value(sums)[:, None]
+    moved: Floats = ((runs.shape[-1] - 1) * runs[..., 0] - value * runs[..., 1:].sum(axis=-1)) / rest
+    return np.asarray(moved.mean(axis=0))
 
 
 def _mean(tables: Mapping[str, Table]) -> float:
@@ -81,15 +126,7 @@ def _mean(tables: Mapping[str, Table]) -> float:
     return float(np.mean([metric_value(table.sum(axis=1)) for table in tables.values()]))
 
 
-def _draw_runs(rng: np.random.Generator, runs: int, n: int) -> Floats:
-    """The share of each run in each of n resamples: shape (n, runs)."""
-    return rng.multinomial(runs, np.full(runs, 1 / runs), size=n) / runs
-
-
-def _resample(tables: Mapping[str, Table], weights: Mapping[str, Floats], shares: Floats) -> Floats:
-    """A system's mean over targets in each resample: shape (resamples,)."""
-    values = []
-    for target, table in tables.items():
-        by_run = np.stack([metric_value(weights[target] @ run) for run in table], axis=1)  # (resamples, runs)
-        values.append((by_run * shares).sum(axis=1))
+def _resample(tables: Mapping[str, Table], weights: Mapping[str, Floats]) -> Floats:
+    """A system's mean over targets and runs in each resample: shape (resamples,)."""
+    values = [np.mean([metric_value(weights[target] @ run) for run in runs], axis=0) for target, runs in tables.items()]
     return np.asarray(np.mean(values, axis=0))

@@ -1,5 +1,6 @@
 """Do runs differ? By their predictions alone: no model, no torch."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -9,13 +10,17 @@ import numpy as np
 
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.evaluation.metrics import Table, metric_value
-from mslt_cli.evaluation.significance import mcnemar, paired_bootstrap
+from mslt_cli.evaluation.significance import Difference, compare_seeds, mcnemar, paired_bootstrap
 from mslt_cli.inference.distributions import holm
 from mslt_cli.runs.answering import Evaluation, tables_of
 from mslt_cli.runs.directory import Run
 
 MEAN = "mean"
 """In the place of a target: the mean over them."""
+RUNS, COMBINATIONS = "runs", "combinations"
+"""What a row speaks of: these runs, or the combinations whose seeds they are."""
+DRAWN = {"seed", "data_seed"}
+"""Parts of a run's identity in which the seeds of one combination differ."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,10 @@ def compare_runs(
 ) -> Comparison:
     """Test each further group of runs against the first, in each target and on their mean.
 
-    Rows are paired: the same sentences, and where both groups have as many runs (seeds), run by run. For one run of
-    each and one label a row the test in a target is McNemar's, exact; else a paired bootstrap over rows and runs. p is
-    two-sided, and corrected by Holm over all tests that are shown.
+    Rows are paired: the same sentences. Where both groups have two seeds or more, or one is a model as it is, the test
+    speaks of combinations: it counts the spread of the seeds and that of the rows. Else it speaks of these runs alone,
+    on rows: McNemar's, exact, for one run of each and one label a row in a target; a paired bootstrap for all others. p
+    is two-sided, and corrected by Holm over all tests that are shown.
 
     Args:
         groups: runs by what the user calls them; those of a group are the seeds of one combination.
@@ -41,12 +47,14 @@ def compare_runs(
         resamples, seed: of the bootstrap.
 
     Raises:
-        UsageError: there is one group only, or no common target.
+        UsageError: there is one group only, or no common target; a run is named twice, or runs of a group differ in
+            more than their seeds.
         DataError: the runs were evaluated on different rows.
         RunError: a run's predictions are missing or were changed.
     """
     if len(groups) < 2:
         raise UsageError("--compare needs two runs or more.")
+    _require_seeds(groups)
     task = evaluation.task
     evaluated = [set(evaluation.targets_in(run)) for group in groups.values() for run in group]
     common = sorted(set.intersection(*evaluated), key=task.code)
@@ -72,8 +80,12 @@ def compare_runs(
             "a": first,
             "b": other,
             "metric": metric,
+            "scope": _scope(groups[first], groups[other]),
         }
-        row |= _test(metric, a, b, ids=items, seed=seed, resamples=resamples)
+        if row["scope"] == COMBINATIONS:
+            row |= _values(a, b) | _as_row(compare_seeds(a, b, ids=items))
+        else:
+            row |= _test(metric, a, b, ids=items, seed=seed, resamples=resamples)
         rows.append(row)
         (singles if single else means).append(row)
     for family in (singles, means):
@@ -82,16 +94,59 @@ def compare_runs(
     called = dict(zip(groups, ("first", "other"), strict=True)) if len(groups) == 2 else {first: "first"}
     described = []
     for name, group in groups.items():
-        runs_of_group = " and ".join(dict.fromkeys(str(run.record["name"]) for run in group))
-        seeds = f", {len(group)} seeds" if len(group) > 1 else ""
-        described.append(f"{called.get(name, name)} is {runs_of_group}{seeds}")
+        one = group[0].identity.get("seed")
+        seeds = f", {len(group)} seeds" if len(group) > 1 else "" if one is None else f" seed {one}"
+        described.append(f"{called.get(name, name)} is {group[0].record['name']}{seeds}")
     metric = f", {next(iter(tables))}" if len(tables) == 1 else ""
     footer = (
         f"{what}{metric}, %: the other less the first, with 95 % intervals; {'; '.join(described)}.",
         f"p is two-sided; Holm's correction is over the {len(singles)} tests in single languages, and over those of"
         " means.",
+        *_explain({row["scope"] for row in rows}, groups),
     )
     return Comparison(tuple(rows), footer)
+
+
+def _require_seeds(groups: Mapping[str, Sequence[Run]]) -> None:
+    """Raises: UsageError: a run is named twice, or runs of a group differ in more than their seeds."""
+    named = Counter(run.run_id for group in groups.values() for run in group)
+    if twice := [run_id for run_id, times in named.items() if times > 1]:
+        raise UsageError(f"--compare names the run {twice[0]} twice. Name each run once.")
+    for one, *others in groups.values():
+        for other in others:
+            if differing := _differences(one.identity, other.identity):
+                raise UsageError(
+                    f"{one.run_id} and {other.run_id} are no two seeds of one combination: they differ in"
+                    f" {', '.join(differing)}. Join with + what differs in seeds alone."
+                )
+
+
+def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The parts of two runs' identities that differ, seeds left out; of settings each by its name."""
+    flat = [{**identity, **(identity.get("settings") or {})} for identity in (one, other)]
+    names = dict.fromkeys([*flat[0], *flat[1]])
+    return [name for name in names if name not in {*DRAWN, "settings"} and flat[0].get(name) != flat[1].get(name)]
+
+
+def _scope(*groups: Sequence[Run]) -> str:
+    """What two groups can be tested for: a seed alone says nothing of others; a model as it is has none."""
+    trained = [len(group) for group in groups if group[0].identity["kind"] == "train"]
+    return COMBINATIONS if trained and min(trained) > 1 else RUNS
+
+
+def _explain(scopes: set[str], groups: Mapping[str, Sequence[Run]]) -> list[str]:
+    """What p and the intervals speak of."""
+    lines = []
+    if COMBINATIONS in scopes:
+        lines.append("Student's t speaks of combinations: it counts how far their seeds spread, and their rows.")
+    if RUNS in scopes:
+        these = "these two runs" if sum(map(len, groups.values())) == 2 else "these runs"
+        rest = "The other tests speak" if COMBINATIONS in scopes else "p and the intervals speak"
+        lines.append(
+            f"{rest} of {these} alone, on rows: other seeds of the same combinations may differ as much. Two seeds or"
+            " more of each (A1+A2 B1+B2) compare combinations."
+        )
+    return lines
 
 
 def _read_tables(
@@ -120,14 +175,22 @@ def _value(tables: Mapping[str, Table]) -> float:
     return float(np.mean([float(np.mean(metric_value(runs.sum(axis=1)))) for runs in tables.values()]))
 
 
+def _values(a: Mapping[str, Table], b: Mapping[str, Table]) -> dict[str, float]:
+    return {"value_a": _value(a), "value_b": _value(b)}
+
+
+def _as_row(difference: Difference) -> dict[str, Any]:
+    found = {"difference": difference.value, "low": difference.low, "high": difference.high, "p": difference.p}
+    freedom = difference.freedom
+    return found | {"test": "bootstrap" if freedom is None else f"Student's t, df {freedom:.1f}"}
+
+
 def _test(metric: str, a: Mapping[str, Table], b: Mapping[str, Table], **drawing: Any) -> dict[str, Any]:
-    """Test two groups in one target, or on the mean over several; `drawing` is that of the bootstrap."""
-    difference = paired_bootstrap(a, b, **drawing)
-    p, test = difference.p, "bootstrap"
+    """Test the runs of two groups in one target, or on the mean over several; `drawing` is that of the bootstrap."""
+    row = _values(a, b) | _as_row(paired_bootstrap(a, b, **drawing))
     (one, *more), (other, *_) = a.values(), b.values()
     if metric == "accuracy" and not more and len(one) == len(other) == 1 and bool((one[0][:, 1] == 1).all()):
         only_a = int((one[0][:, 0] > other[0][:, 0]).sum())
         only_b = int((other[0][:, 0] > one[0][:, 0]).sum())
-        p, test = mcnemar(only_a, only_b), f"McNemar, {only_a} against {only_b}"
-    values = {"value_a": _value(a), "value_b": _value(b), "difference": difference.value}
-    return values | {"low": difference.low, "high": difference.high, "p": p, "test": test}
+        row |= {"p": mcnemar(only_a, only_b), "test": f"McNemar, {only_a} against {only_b}"}
+    return row

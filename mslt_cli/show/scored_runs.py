@@ -137,7 +137,7 @@ def _footer(rows: Sequence[ScoreRow], evaluation: Evaluation) -> list[str]:
         lines.append("A guess is right in 50 %: two choices.")
     if reading is not None and reading.scoring != "options":
         lines.append("accuracy-gold-1, -2: where the right choice stands first, and second, in the prompt.")
-    lines.append("`mslt eval --compare RUN RUN` tests whether two runs differ.")
+    lines.append("`mslt eval --compare RUN RUN` tests two runs, and with their seeds (A1+A2 B1+B2) two combinations.")
     if not all(score.unseen for score in scores):
         lines.append("* trained on this language: no transfer.")
     return lines
@@ -147,10 +147,12 @@ def show_comparison(comparison: Comparison, form: str) -> None:
     """Print differences between runs, a row for each target and for their mean."""
     several = len({row["b"] for row in comparison.rows}) > 1
     metrics = len({row["metric"] for row in comparison.rows}) > 1
+    scopes = len({row["scope"] for row in comparison.rows}) > 1
     columns = [
         Column("target"),
         Column("b", header="run", csv_only=not several),
         Column("metric", csv_only=not metrics),
+        Column("scope", csv_only=not scopes),
         Column("value_a", percent, right=True, header="first"),
         Column("value_b", percent, right=True, header="other"),
         Column("difference", _signed_percent, right=True),

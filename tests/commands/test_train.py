@@ -119,6 +119,27 @@ def test_combinations_come_from_a_pipe_and_run_ids_go_into_one(mslt, train):
     assert [row["target"] for row in compared] == ["fi", "tr", "mean"]
     assert compared[0]["test"].startswith("McNemar")
     assert all(row["p"] <= row["p_holm"] <= 1 and row["low"] <= row["difference"] <= row["high"] for row in compared)
+    assert {row["scope"] for row in compared} == {"runs"}
+    assert "of these two runs alone, on rows" in " ".join(mslt("eval", "--compare", *ids).stdout.split())
+
+
+def test_seeds_compare_combinations_in_any_order_and_what_is_no_seed_is_refused(mslt, train):
+    words = ("-s", "en", "-s", "de", "--seed", "0,1", "--format", "lines")
+    a0, a1, b0, b1 = mslt(*train, *words).stdout.split()
+
+    def compare(*groups, code=0):
+        return mslt("eval", "--compare", *groups, *([] if code else ["--json"]), code=code)
+
+    rows = json.loads(compare(f"{a0}+{a1}", f"{b0}+{b1}").stdout)["comparisons"]
+    turned = json.loads(compare(f"{a1}+{a0}", f"{b0}+{b1}").stdout)["comparisons"]
+    assert {row["scope"] for row in rows} == {"combinations"}
+    assert [row["p"] for row in turned] == pytest.approx([row["p"] for row in rows])
+    assert {row["scope"] for row in json.loads(compare(a0, f"{b0}+{b1}").stdout)["comparisons"]} == {"runs"}
+    assert f"names the run {a0} twice" in compare(f"{a0}+{a1}", f"{b0}+{a0}", code=1).stderr
+    assert f"names the run {a0} twice" in compare(a0, a0[:8], code=1).stderr
+    assert f"names {a0} twice" in compare(a0, a0, code=1).stderr
+    refused = compare(f"{a0}+{b1}", b0, code=1).stderr
+    assert f"{a0} and {b1} are no two seeds of one combination: they differ in shares, data." in refused
 
 
 def test_two_jobs_share_the_runs(mslt, train, own_store):

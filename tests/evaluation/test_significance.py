@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mslt_cli.evaluation import metrics
-from mslt_cli.evaluation.significance import mcnemar, paired_bootstrap
+from mslt_cli.evaluation.significance import compare_seeds, mcnemar, paired_bootstrap
 
 
 def right(shares, rows, seed):
@@ -55,14 +55,12 @@ def test_rows_are_paired():
     assert found.p < 0.01
 
 
-def test_runs_are_drawn_as_well_as_rows():
-    # Rows agree within a run; the five seeds differ by much, and the mean difference is as large as their spread.
-    a = np.concatenate([right(0.6, 200, 10)] * 5)
+def test_runs_are_averaged_and_not_drawn():
+    # Five runs of each that differ by much: only rows are drawn, so one run of their mean has as wide an interval.
+    a = right(0.6, 200, 10)
     b = np.concatenate([right(share, 200, 20 + i) for i, share in enumerate((0.3, 0.9, 0.4, 0.8, 0.95))])
-    many = compare_alone(a, b, resamples=2000)
-    one = compare_alone(a[:1], b.mean(axis=0, keepdims=True), resamples=2000)
-    assert many.high - many.low > 2 * (one.high - one.low)
-    assert many.value == pytest.approx(b[..., 0].mean() - a[..., 0].mean())
+    many, one = compare_alone(a, b, resamples=2000), compare_alone(a, b.sum(axis=0, keepdims=True), resamples=2000)
+    assert (many.value, many.low, many.high) == pytest.approx((one.value, one.low, one.high))
 
 
 def test_the_macro_difference_weighs_targets_alike():
@@ -90,3 +88,62 @@ def test_the_bootstrap_is_that_of_a_slow_loop():
         rows = rng.integers(0, 60, 60)
         slow.append(b[0, rows, 0].mean() - a[0, rows, 0].mean())
     assert (found.low, found.high) == pytest.approx(np.quantile(slow, (0.025, 0.975)), abs=0.03)
+
+
+# -- seeds -----------------------------------------------------------------------------------------
+
+
+def seeds(rng, runs, spread, points=0.0, items=60, targets=2):
+    """A combination and another that is better by some points; accuracies of its runs spread by so many (sd)."""
+    item = rng.normal(0, 0.9, items)
+    systems = []
+    for better in (0.0, points):
+        own = item + rng.normal(0, 0.25, (targets, items))
+        luck = 0.026 * (better + rng.normal(0, spread, (runs, 1, 1)))  # a point is 0.026 where σ = 1, in the middle
+        systems.append((own + luck + rng.normal(0, 0.3, (runs, targets, items)) > 0).astype(np.int64))
+    return [{t: np.stack([s[:, t], np.ones_like(s[:, t])], axis=-1) for t in range(targets)} for s in systems]
+
+
+@pytest.mark.parametrize("spread", [1.7, 8.0])
+@pytest.mark.parametrize("runs", [2, 3, 5])
+def test_equal_combinations_differ_in_seven_percent_at_most(runs, spread):
+    rng, ids = np.random.default_rng(runs), dict.fromkeys(range(2), range(60))
+    found = [compare_seeds(*seeds(rng, runs, spread), ids=ids).p < 0.05 for _ in range(400)]
+    assert np.mean(found) <= 0.07
+
+
+def test_unequal_combinations_are_told_apart_and_more_often_with_more_seeds():
+    rng = np.random.default_rng(0)
+    power = [np.mean([compare_seeds(*seeds(rng, n, 2.75, 12.0)).p < 0.05 for _ in range(150)]) for n in (2, 5)]
+    assert 0.3 < power[0] < power[1]
+
+
+def test_seeds_by_hand():
+    # Two runs each, four rows: 1/4 and 3/4 against 2/4 and 4/4. The seeds' part: var(0.25, 0.75) / 2 for each side
+    # = 0.0625 on one degree of freedom. The rows: the second less the first, averaged over runs, less its mean.
+    a = np.array([[1, 0, 0, 0], [1, 1, 1, 0]])
+    b = np.array([[1, 1, 0, 0], [1, 1, 1, 1]])
+    tables = [{"": np.stack([s, np.ones_like(s)], axis=-1)} for s in (a, b)]
+    found = compare_seeds(*tables)
+    moved = (b - a).mean(axis=0) - 0.25
+    rows = float(moved @ moved) / 16 * 4 / 3
+    variance = 2 * 0.0625 + rows
+    assert found.value == pytest.approx(0.25)
+    assert found.freedom == pytest.approx(variance**2 / (2 * 0.0625**2 + rows**2 / 3))
+    assert (found.low + found.high) / 2 == pytest.approx(0.25)
+
+
+def test_the_rows_part_is_the_bootstrap_s_also_of_f1():
+    # Without luck of seeds only rows are left: a system of one run each.
+    rng = np.random.default_rng(3)
+    hits = rng.binomial(2, 0.5, (2, 1, 300))
+    a, b = ({"": np.stack([h, np.full_like(h, 2), np.full_like(h, 2) + (h > 1)], axis=-1)} for h in hits)
+    found, drawn = compare_seeds(a, b), paired_bootstrap(a, b, resamples=4000)
+    assert (found.low, found.high) == pytest.approx((drawn.low, drawn.high), abs=0.01)
+
+
+def test_the_same_answers_everywhere_give_no_sure_difference():
+    same = {"": right(0.5, 40, 1)}
+    found = compare_seeds(same, same)
+    assert found.p == 1
+    assert found.low < 0 < found.high

@@ -107,9 +107,10 @@ def test_the_first_rows_alone_are_other_results(run, moods, own_store, tiny):
     assert Evaluation(moods, "test", (FI, TR), limit=4).missing_in(both) == (FI, TR)
     with open_store(own_store) as store:
         assert [row.split for row in stored_evaluations(store)] == ["test", "test[:5]"]
-    same = compare_runs({"a": [both], "b": [both]}, first)
-    assert [row["difference"] for row in same.rows] == [0, 0, 0]
-    assert same.footer[0].startswith("moods test[:5], accuracy, %")
+    (plain,) = run(moods, (DE,), how=How(keep_model=True))
+    compared = compare_runs({"a": [both], "b": [evaluate_run(own_store, plain, tiny, first)]}, first)
+    assert [row["scope"] for row in compared.rows] == ["runs"] * 3
+    assert compared.footer[0].startswith("moods test[:5], accuracy, %")
 
 
 def test_a_model_as_it_is_is_evaluated_on_the_first_rows(run, moods, own_store, home):
