@@ -213,7 +213,6 @@ def _gather_seeds(
     return Trained(
         runs=tuple(newest.values()),
         scores={draw: np.array([score.value for score in of_draw]) for draw, of_draw in scores.items()},
-        half_widths=np.array([(score.high - score.low) / 2 for score in next(iter(scores.values()))]),
     )
 
 

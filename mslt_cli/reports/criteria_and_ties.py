@@ -1,13 +1,15 @@
 """What the paper lacks: how well criteria foretell scores, and which combinations can't be told from the best."""
 
 import math
+from collections.abc import Sequence
 
+from mslt_cli.inference.correlation import RankCorrelation, correlate_with_scores
+from mslt_cli.inference.distributions import ALPHA, holm
 from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell, percent
 from mslt_cli.reports.charts import Dot, DotChart, Panel, mark_guess
 from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
-from mslt_cli.reports.grid import Contender, Group, compare_with_best
+from mslt_cli.reports.grid import Contender, Group
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.statistics import Estimate, kendall, spearman
 
 SERIES = Column("series", header="task", label=True)
 MOST_CONTENDERS = 40
@@ -23,13 +25,16 @@ def assess_criteria(material: Material) -> ReportTable:
         Column("score", right=True, header="score (rank)"),
         Column("regret", right=True),
         Column("random", right=True, header="random does as well"),
-        *columns_of("spearman", "kendall", "n", right=True),
+        Column("spearman", right=True),
+        Column("p", right=True),
+        Column("p_holm", right=True, header="p, Holm"),
+        *columns_of("kendall", "n", right=True),
     ]
     table = ReportTable("criteria", "How well each criterion foretells what combinations score", columns)
     panels = []
     for group in material.groups(table):
         choices = material.choices(group.grid, material.request.include)
-        rows = [_criterion_row(group, choice) for choice in choices if not choice.problem]
+        rows = _criterion_rows(material, group, [choice for choice in choices if not choice.problem])
         table.rows += rows
         scores = list(100 * group.means)
         chosen = [(row["criterion"].value, row["score"].value) for row in reversed(rows)]
@@ -39,8 +44,8 @@ def assess_criteria(material: Material) -> ReportTable:
         table.notes += [*material.grid_notes(group.grid), *choice_notes(choices)]
     table.notes.append(
         "regret: points that its choice lies below the best; random does as well: share of combinations that score "
-        "at least as much; correlations of criterion and score over combinations, with 95 % intervals. These "
-        "share languages, so the intervals are somewhat too narrow."
+        "at least as much. p: share of the relabellings of the languages under which spearman is as far from 0, for "
+        "combinations share languages; Holm: corrected for the number of criteria."
         if table.rows
         else "Published numbers hold no scores of single combinations: correlations need runs."
     )
@@ -48,10 +53,23 @@ def assess_criteria(material: Material) -> ReportTable:
     return table
 
 
-def _criterion_row(group: Group, choice: Choice) -> dict[str, Cell]:
-    ranked = [trained for languages, trained in group.trained.items() if languages in choice.values]
-    values, means = [choice.values[trained.languages] for trained in ranked], [trained.mean for trained in ranked]
-    source = f"{choice.criterion} ({choice.evidence}) against scores of {len(ranked)} combinations"
+def _criterion_rows(material: Material, group: Group, choices: Sequence[Choice]) -> list[dict[str, Cell]]:
+    scores = {languages: trained.mean for languages, trained in group.trained.items()}
+    fixed = material.request.include
+    found = [correlate_with_scores(choice.values, scores, fixed=fixed) for choice in choices]
+    tested = [one.p for one in found if not math.isnan(one.p)]
+    corrected = iter(holm(tested))
+    return [
+        _criterion_row(group, choice, one, math.nan if math.isnan(one.p) else next(corrected))
+        for choice, one in zip(choices, found, strict=True)
+    ]
+
+
+def _criterion_row(group: Group, choice: Choice, correlation: RankCorrelation, p_holm: float) -> dict[str, Cell]:
+    n = sum(languages in choice.values for languages in group.trained)
+    how = "all" if correlation.exact else "sampled"
+    source = f"{choice.criterion} ({choice.evidence}) against scores of {n} combinations"
+    tested = f"{source}; {correlation.relabellings:,} relabellings of the languages, {how}"
     named, ties = group.grid.named(choice.most[0]), len(choice.most)
     others = f" +{ties - 1} that tie" if ties > 1 else ""
     score = choice_cell(group, choice, choice.most)
@@ -60,26 +78,27 @@ def _criterion_row(group: Group, choice: Choice) -> dict[str, Cell]:
         "criterion": criterion_cell(choice.criterion, "computed"),
         "choice": Cell(named, named + others, "computed", choice.evidence, {"tied": ties}),
         "score": score,
-        "spearman": _estimate_cell(spearman(values, means), source),
-        "kendall": _estimate_cell(kendall(values, means), source),
-        "n": count_cell(len(ranked)),
+        "spearman": _number_cell(correlation.spearman, "+.2f", source),
+        "p": _number_cell(correlation.p, "p", tested),
+        "p_holm": _number_cell(p_holm, "p", tested),
+        "kendall": _number_cell(correlation.kendall, "+.2f", source),
+        "n": count_cell(n),
     }
     if score.value is not None:
-        scores = 100 * group.means
-        regret, as_good = float(scores.max()) - score.value, float((scores >= score.value - 1e-9).mean())
+        means = 100 * group.means
+        regret, as_good = float(means.max()) - score.value, float((means >= score.value - 1e-9).mean())
         row["regret"] = Cell(regret, f"{regret:.2f}", "computed", "the best trained combination less this one, points")
         row["random"] = Cell(as_good, f"{100 * as_good:.0f} %", "computed", "combinations that score at least as much")
     return row
 
 
-def _estimate_cell(estimate: Estimate, source: str, *, scale: float = 1, with_interval: bool = True) -> Cell:
-    """A correlation or a difference, with its interval where there is one."""
-    value, low, high = (scale * x for x in (estimate.value, estimate.low, estimate.high))
+def _number_cell(value: float, form: str, source: str) -> Cell:
+    """A computed number, of the form "+.2f" or of a p value, "p"; "–" where there is none."""
     if math.isnan(value):
         return Cell(None, "–", "computed", source)
-    more = {} if math.isnan(low) else {"low": low, "high": high}
-    interval = f" [{low:+.2f}, {high:+.2f}]" if more and with_interval else ""
-    return Cell(value, f"{value:+.2f}{interval}", "computed", source, more)
+    if form == "p":
+        return Cell(value, f"{value:.3f}" if value >= 0.001 else "<0.001", "computed", source)
+    return Cell(value, format(value, form), "computed", source)
 
 
 def rank_against_best(material: Material) -> ReportTable:
@@ -89,50 +108,68 @@ def rank_against_best(material: Material) -> ReportTable:
         Column("rank", right=True, label=True),
         Column("languages", label=True),
         Column("score", right=True),
-        Column("behind", right=True, header="best less this"),
-        Column("p", right=True, header="p, Holm"),
+        Column("behind", right=True, header="best of the others less this"),
+        Column("p", right=True),
         Column("tied"),
         Column("seeds", right=True),
     ]
     table = ReportTable("best", "Which combinations can be told from the best one", columns)
     panels = []
     for group in material.groups(table):
-        label, n, contenders = group.grid.label, len(group.trained), compare_with_best(group)
+        label, n, contenders = group.grid.label, len(group.trained), group.contenders
         listed = contenders[:MOST_CONTENDERS]
         table.rows += [_contender_row(group, contender) for contender in listed]
         lines = []
         for one in reversed(listed):
-            # The axis is points below the best: what is behind lies to the left.
-            low, high = (None, None) if math.isnan(one.behind.low) else (-100 * one.behind.high, -100 * one.behind.low)
+            # The axis is points below the best of the others: what is behind lies to the left.
+            behind, low, high, _ = one.standing
+            ends = (None, None) if math.isnan(low) else (-100 * high, -100 * low)
             series = "tied for best" if one.tied else "told from the best"
-            lines.append((group.grid.named(one.trained.languages), [Dot(series, -100 * one.behind.value, low, high)]))
+            lines.append((group.grid.named(one.trained.languages), [Dot(series, -100 * behind, *ends)]))
         panels.append(Panel(label, lines))
         table.notes += [
             *material.grid_notes(group.grid),
-            f"{label}: {sum(contender.tied for contender in contenders)} of {n} combinations can't be told from the "
-            "best one (paired over targets and seeds, both taken as samples; p two-sided, Holm's correction, 5 %).",
+            _tied_note(group),
             *([f"{label}: the first {MOST_CONTENDERS} of {n} are listed."] if n > MOST_CONTENDERS else []),
         ]
     if not table.rows:
         table.notes.append(
             "Published numbers have no scores by language and seed: whether they differ can't be tested."
         )
-    table.chart = DotChart("points below the best", panels) if panels else None
+    table.chart = DotChart("points below the best of the others", panels) if panels else None
     return table
 
 
+def _tied_note(group: Group) -> str:
+    """How many combinations can't be told from the best one, and by which test."""
+    label, n, design = group.grid.label, len(group.trained), group.design
+    if not design.knows_noise:
+        return f"{label}: no combination has two seeds, so none can be told from another. Repeat some with --seed."
+    equal = design.p_all_equal()
+    test = f"all equal: p {'< 0.001' if equal < 0.001 else f'= {equal:.3f}'}"
+    if equal >= ALPHA:
+        return f"{label}: the {n} combinations can't be told apart ({test})."
+    tied = sum(contender.tied for contender in group.contenders)
+    return (
+        f"{label}: {tied} of {n} combinations can't be told from the best one ({test}; p of each against the best of "
+        "the others: Hsu's comparisons with one noise for all, targets and seeds as samples; simultaneous 95 % "
+        "intervals, which end at 0 where the sign is sure)."
+    )
+
+
 def _contender_row(group: Group, contender: Contender) -> dict[str, Cell]:
-    grid, trained, p = group.grid, contender.trained, contender.p_holm
-    score, is_best = group.score_cell(trained), trained is group.ranked[0]
-    named = grid.named(trained.languages)
-    p_text = "" if math.isnan(p) else f"{p:.3f}" if p >= 0.001 else "<0.001"
+    grid, trained, standing = group.grid, contender.trained, contender.standing
+    score, named = group.score_cell(trained), group.grid.named(trained.languages)
+    behind, low, high = (100 * x + 0.0 for x in standing[:3])
+    known = not math.isnan(low)
+    text = f"{behind:+.2f}" + (f" [{low:+.2f}, {high:+.2f}]" if known else "")
     return {
         "series": grid.name_cell,
         "rank": count_cell(score.more["rank"]),
         "languages": Cell(named, named, grid.origin, score.source),
         "score": Cell(score.value, percent(trained.mean), score.origin, score.source),
-        "behind": _estimate_cell(contender.behind, score.source, scale=100, with_interval=not is_best),
-        "p": Cell(None if math.isnan(p) else p, p_text, "computed", score.source),
+        "behind": Cell(behind, text, "computed", score.source, {"low": low, "high": high} if known else {}),
+        "p": _number_cell(standing.p, "p", score.source),
         "tied": Cell(contender.tied, "tied for best" if contender.tied else "", "computed"),
         "seeds": count_cell(len(trained.scores), score.source),
     }

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.reports.cells import Cell, Column, Origin, percent
+from mslt_cli.inference.crossed import CrossedDesign, Standing
 from mslt_cli.inference.distributions import ALPHA
-from mslt_cli.reports.statistics import Estimate, correct_by_holm, paired_difference
+from mslt_cli.reports.cells import Cell, Column, Origin, percent
 from mslt_cli.reports.task_facts import guess_accuracy, usual_sources
 from mslt_cli.search.best import competition_ranks
 from mslt_cli.store.runs import StoredEvaluation, StoredRun
@@ -32,8 +32,6 @@ class Trained:
     runs: tuple[StoredRun, ...]
     scores: Mapping[Draw, Floats]
     """By what was drawn, sorted; shape (T,), 0..1, in the order of the grid's targets."""
-    half_widths: Floats
-    """Of the 95 % intervals of the first run's scores, shape (T,)."""
 
     @property
     def languages(self) -> Combination:
@@ -133,6 +131,18 @@ class Grid:
         return Cell(100 * trained.mean, text, self.origin, f"{what}: {self.describe([trained])}")
 
 
+class Contender(NamedTuple):
+    """A combination beside the best one."""
+
+    trained: Trained
+    standing: Standing
+
+    @property
+    def tied(self) -> bool:
+        """Whether it cannot be told from the best one; so is what could not be tested."""
+        return not self.standing.p < ALPHA
+
+
 @dataclass(frozen=True)
 class Group:
     """Combinations of one grid that are ranked among themselves, and averaged over."""
@@ -166,6 +176,19 @@ class Group:
         """The best one first; those that tie in the order of their languages."""
         return sorted(self.trained.values(), key=lambda trained: (self.ranks[trained.languages], trained.languages))
 
+    @cached_property
+    def design(self) -> CrossedDesign:
+        """The scores as one crossed design; other sizes of the grid may tell the noise of its runs."""
+        others = {
+            languages: one.scores for languages, one in self.grid.trained.items() if languages not in self.trained
+        }
+        return CrossedDesign({trained.languages: trained.scores for trained in self.ranked}, others)
+
+    @cached_property
+    def contenders(self) -> list[Contender]:
+        """The combinations, the best first, each beside the best of the others."""
+        return list(map(Contender, self.ranked, self.design.standings()))
+
     def score_cell(self, trained: Trained) -> Cell:
         """A combination's mean and rank: "65.48 (3)"."""
         rank, named = self.ranks[trained.languages], self.grid.named(trained.languages)
@@ -187,28 +210,6 @@ class Group:
             "max": self.score_cell(self.ranked[0]),
             "random": self.mean_cell("the mean over all combinations: what a random one scores on average"),
         }
-
-
-class Contender(NamedTuple):
-    """A combination beside the best one."""
-
-    trained: Trained
-    behind: Estimate
-    """The best one less this one."""
-    p_holm: float
-    """Of this difference, corrected for the number of combinations; nan of the best one."""
-
-    @property
-    def tied(self) -> bool:
-        """Whether it cannot be told from the best one; so is what could not be tested."""
-        return not self.p_holm < ALPHA
-
-
-def compare_with_best(group: Group, *, intervals: bool = True) -> list[Contender]:
-    """The combinations, the best first, each with a test against the best one, paired over targets and seeds."""
-    best = group.ranked[0]
-    behind = [paired_difference(best.scores, trained.scores, interval=intervals) for trained in group.ranked]
-    return list(map(Contender, group.ranked, behind, [math.nan, *correct_by_holm(behind[1:])]))
 
 
 def draw_of(run: StoredRun) -> Draw:

@@ -10,11 +10,10 @@ import numpy as np
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
 from mslt_cli.models import canonical_name
-from mslt_cli.reports.cells import Cell, Column, ReportTable, percent
+from mslt_cli.reports.cells import Cell, Column, ReportTable, percent, plural
 from mslt_cli.reports.comparable import Request, make_grid, name_grids
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
 from mslt_cli.reports.grid import Grid, Group, name_range, name_seeds
-from mslt_cli.reports.statistics import detectable_difference
 from mslt_cli.reports.task_facts import guess_accuracy, own_metric, paper_test_items
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
@@ -27,7 +26,6 @@ MOST_LISTED = 8
 """Evaluations that an error lists."""
 Sizes = Literal["k", "k and 1", "all", "none"]
 """Of which combinations a view takes the runs: others may differ in budget and recipe."""
-UNSEEN = "differences under {points:.1f} points can't be seen"
 
 
 class Material:
@@ -143,15 +141,28 @@ class Material:
         whose = "own runs" if about.origin == "own" else "shipped with mslt"
         targets = ", ".join(self.code.get(target, target) for target in grid.targets)
         guess = grid.guess()
-        detectable = float(np.median([detectable_difference(trained.half_widths) for trained in grid.trained.values()]))
         return [
             f"{grid.label} ({whose}): {about.metric} on {about.split}, %, mean over {targets}; {budget} examples; "
             f"seeds {name_seeds(draws)}; {counts}.",
-            f"With {grid.rows} items × {len(grid.targets)} languages, "
-            + UNSEEN.format(points=100 * detectable)
-            + ("." if guess is None else f"; a guess scores {percent(guess)}."),
+            self._detectable(grid, sizes or (self.request.k,))
+            + ("" if guess is None else f" A guess scores {percent(guess)}."),
             *(f"{grid.label}: {note}." for note in grid.notes),
         ]
+
+    def _detectable(self, grid: Grid, sizes: Sequence[int]) -> str:
+        """What the runs can show: the least difference of two combinations that is seen."""
+        rows = f"{grid.rows} items × {len(grid.targets)} languages"
+        groups = [grid.group(k, self.request.pool) for k in sizes]
+        known = [group for group in groups if group.trained and group.design.knows_noise]
+        if not known:
+            return f"With {rows} and no combination of two seeds, it is not known which differences can be seen."
+        largest = max(known, key=lambda group: len(group.trained))
+        points = 100 * largest.design.detectable_difference()
+        seeds = plural(int(np.median(largest.design.seeds)), "seed")
+        return (
+            f"With {rows} and {seeds} each, differences of two combinations under {points:.1f} points can't be seen: "
+            "targets and seeds are taken as samples, the items as they are."
+        )
 
     def _count_trained(self, grid: Grid, k: int, include: Sequence[str]) -> str:
         """ "12 of 35 combinations of 3 trained: ranks are provisional"."""
@@ -172,9 +183,13 @@ class Material:
             scores = [row.score_percent for row in rows if row.score_percent is not None]
             if scores and (items := paper_test_items(task)):
                 share = float(np.mean(scores)) / 100
-                halves = [Z * math.sqrt(share * (1 - share) / n) for n in items]
-                unseen = UNSEEN.format(points=100 * detectable_difference(halves))
-                parts.append(f"with {name_range(items)} items × {len(items)} languages, {unseen}")
+                # 1.96 standard errors of the difference of two means over targets, each of items of its own.
+                variance = sum(share * (1 - share) / n for n in items) / len(items) ** 2
+                points = 100 * Z * math.sqrt(2 * variance)
+                parts.append(
+                    f"with {name_range(items)} items × {len(items)} languages, differences under {points:.1f} points "
+                    "can't be seen, and larger ones too where languages share items or seeds make a difference"
+                )
             if (guess := guess_accuracy(task)) is not None:
                 parts.append(f"a guess scores {percent(guess)}")
             if parts:

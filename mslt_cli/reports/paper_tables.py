@@ -10,7 +10,7 @@ import numpy as np
 from mslt_cli.reports.cells import Cell, Column, ReportTable, count_cell, percent
 from mslt_cli.reports.charts import Dot, DotChart, Panel, mark_guess
 from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
-from mslt_cli.reports.grid import Combination, Group, Trained, compare_with_best, name_languages
+from mslt_cli.reports.grid import Combination, Group, Trained, name_languages
 from mslt_cli.reports.material import Material, printed_column, published_cell
 from mslt_cli.reports.task_facts import guess_accuracy
 from mslt_cli.store.results import Published
@@ -78,7 +78,7 @@ def _add_printed(
 
 def _choice_cells(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
     """What the choice of each criterion scores, and a mark where it can't be told from the best combination."""
-    tied = {one.trained.languages for one in compare_with_best(group, intervals=False) if one.tied}
+    tied = {one.trained.languages for one in group.contenders if one.tied}
     cells = {}
     for choice in choices:
         if choice.criterion not in METHODS or choice.problem:

@@ -153,7 +153,7 @@ def test_figures_of_runs_name_their_axes_and_what_is_shown(mslt, tmp_path, view)
         "fig4": ("source languages", "score, %", "n = 35", "xnli, e5-small"),
         "fig5": ("score, %", "worst", "best", "single source"),
         "criteria": ("score, %", "l2v-syntax", "all combinations", "its choice", "mean of all"),
-        "best": ("points below the best", "tied for best", "fr,ru,zh"),
+        "best": ("points below the best of the others", "tied for best", "fr,ru,zh"),
     }
     for word in words[view]:
         assert f">{word}<" in text, word

@@ -6,7 +6,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from mslt_cli.reports.statistics import average_ranks
+from mslt_cli.inference.correlation import average_ranks
 from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
 from mslt_cli.store.languages import resolver
