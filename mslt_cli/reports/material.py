@@ -152,16 +152,15 @@ class Material:
     def _detectable(self, grid: Grid, sizes: Sequence[int]) -> str:
         """What the runs can show: the least difference of two combinations that is seen."""
         rows = f"{grid.rows} items × {len(grid.targets)} languages"
-        groups = [grid.group(k, self.request.pool) for k in sizes]
-        known = [group for group in groups if group.trained and group.design.knows_noise]
-        if not known:
-            return f"With {rows} and no combination of two seeds, it is not known which differences can be seen."
-        largest = max(known, key=lambda group: len(group.trained))
-        points = 100 * largest.design.detectable_difference()
-        seeds = plural(int(np.median(largest.design.seeds)), "seed")
+        k = self.request.k if self.request.k in sizes else max(sizes)
+        group = grid.group(k, self.request.pool)
+        if not (group.trained and group.design.knows_noise):
+            return f"With {rows} and no combination of {k} with two seeds, which differences can be seen is not known."
+        points = 100 * group.design.detectable_difference()
+        seeds = plural(int(np.median(group.design.seeds)), "seed")
         return (
-            f"With {rows} and {seeds} each, differences of two combinations under {points:.1f} points can't be seen: "
-            "targets and seeds are taken as samples, the items as they are."
+            f"With {rows} and {seeds} each, differences of two combinations of {k} under {points:.1f} points can't be "
+            "seen: targets and seeds are taken as samples, the items as they are."
         )
 
     def _count_trained(self, grid: Grid, k: int, include: Sequence[str]) -> str:
