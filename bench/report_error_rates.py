@@ -85,7 +85,7 @@ def compare_with_best(grids: int) -> None:
 def correlate(grids: int) -> None:
     """Print how often a criterion that knows nothing of the languages is called significant."""
     languages = [*"abcdefg"]
-    triples = [*itertools.combinations(languages, 3)]
+    triples: list[tuple[str, ...]] = [*itertools.combinations(languages, 3)]
     rng = np.random.default_rng(0)
     fisher = relabelled = 0
     for _ in range(grids):
