@@ -4,16 +4,20 @@ import errno
 import os
 import sys
 from collections import UserDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from mslt_cli.errors import MsltError
+from mslt_cli.show.terminal import clean, note_last
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
+STOPPED = "stopped. Nothing is half-written; the same command goes on or starts again."
 COMMANDS = {
     "fetch": "fetch_commands",
     "select": "select_command",
@@ -49,6 +53,25 @@ class LazyGroup(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
+    def make_context(self, *words: Any, **settings: Any) -> Any:
+        with _clean_messages():
+            return super().make_context(*words, **settings)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _clean_messages():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _clean_messages() -> Iterator[None]:
+    """Clean what Typer says of a command line that does not parse; it prints such messages itself."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = clean(message)  # type: ignore[attr-defined]
+        raise
+
 
 app = typer.Typer(
     name="mslt",
@@ -78,27 +101,47 @@ def mslt(
 
 def main() -> None:
     """Run the program; a failure that a user is meant to read becomes one line and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # letters that the locale does not have
     try:
         try:
             app()
         finally:
             sys.stdout.flush()
     except MsltError as error:
-        print(f"mslt: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(str(error))
     except SystemExit as end:
+        # rich and Typer end with 1 where the reader of their output has gone.
+        if isinstance(end.__context__, OSError) and end.__context__.errno == errno.EPIPE:
+            _drop_output()
+            sys.exit(0)
         if end.code == INTERRUPTED:  # Typer has caught Ctrl-C, and says nothing
-            print("mslt: stopped. Nothing is half-written; the same command goes on or starts again.", file=sys.stderr)
+            note_last(STOPPED)
         raise
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            _fail("A path or a name is too long for this machine. Give a shorter one.")
         if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EDQUOT):
             raise
-        # The output takes no more; the interpreter must not fail again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if error.errno == errno.EPIPE:  # whoever read it has gone
+        _drop_output()
+        if error.errno == errno.EPIPE:
             sys.exit(0)
-        print("mslt: the output cannot be written: the disk is full.", file=sys.stderr)
-        sys.exit(1)
+        _fail("the output cannot be written: the disk is full.")
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            raise
+        _fail("A name on the command line is not UTF-8. Give one that is.")
+
+
+def _fail(why: str) -> NoReturn:
+    note_last(why)
+    sys.exit(1)
+
+
+def _drop_output() -> None:
+    """Stdout takes no more; the interpreter must not fail again when it flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

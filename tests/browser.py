@@ -1,5 +1,7 @@
 """A real headless browser for pages that we write: what is in the page once its scripts have run."""
 
+import base64
+import hashlib
 import re
 import shutil
 import subprocess
@@ -15,8 +17,11 @@ FLAGS = (
 def opened(page, tmp_path, script="", width=1200):
     """The page's text as a browser has it after its scripts and then `script` have run; an error of theirs fails."""
     copy = tmp_path / "opened.html"
-    watch = "<script>addEventListener('error', e => document.documentElement.dataset.error = e.message)</script>"
-    text = page.read_text(encoding="utf-8").replace("<title>", f"{watch}<title>", 1)
+    watch = "const tell = e => document.documentElement.dataset.error = e.message || e.violatedDirective;"
+    watch = f"{{ {watch} addEventListener('error', tell); addEventListener('securitypolicyviolation', tell); }}"
+    text = page.read_text(encoding="utf-8").replace("<title>", f"<script>{watch}</script><title>", 1)
+    digests = (base64.b64encode(hashlib.sha256(own.encode()).digest()).decode() for own in (watch, script))
+    text = text.replace("script-src ", "script-src " + "".join(f"'sha256-{digest}' " for digest in digests), 1)
     copy.write_text(f"{text}<script>{script}</script>", encoding="utf-8")
     words = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'browser'}", f"--window-size={width},900", "--dump-dom"]
     done = subprocess.run([*words, copy.as_uri()], capture_output=True, text=True, timeout=120, check=True)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from mslt_cli.store.db import Store
     from mslt_cli.tasks.task import Task
 
+MOST_NUMBERS = 100_000
+"""A longer range is a slip."""
+
 
 def numbers_in(text: str, option: str) -> tuple[int, ...]:
     """Whole numbers out of "0,1,2" or "1..5".
@@ -23,9 +26,9 @@ def numbers_in(text: str, option: str) -> tuple[int, ...]:
     """
     numbers: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:\s*\.\.\s*(\d+))?\s*", part)
-        if match is None or (match[2] and int(match[2]) < int(match[1])):
-            raise UsageError(f"{option} is {text!r}; write a number, several by comma, or a range: 0..4.")
+        match = re.fullmatch(r"\s*([0-9]{1,18})(?:\s*\.\.\s*([0-9]{1,18}))?\s*", part)
+        if match is None or not 0 <= int(match[2] or match[1]) - int(match[1]) < MOST_NUMBERS:
+            raise UsageError(f"{option} is {text[:50]!r}; write a number, several by comma, or a range: 0..4.")
         numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
     return tuple(dict.fromkeys(numbers))
 

@@ -103,7 +103,7 @@ def report_command(
     from mslt_cli.reports.views import VIEWS, report
     from mslt_cli.show.report_tables import output_of, text_of
     from mslt_cli.show.rows import show
-    from mslt_cli.show.terminal import note
+    from mslt_cli.show.terminal import note, print_lines, print_whole
     from mslt_cli.store.db import store_path
     from mslt_cli.store.results import open_with_results
 
@@ -119,6 +119,8 @@ def report_command(
         if out is not None:
             example = f"`mslt report {subject} --format csv > FILE` writes a file."
             raise UsageError(f"--out is for tables and figures; {example}")
+        if subject == "runs" and run_ids:
+            raise UsageError(f"`mslt report runs` takes no further names; {run_ids[0]!r} is one.")
         with open_with_results(store_path(store)) as opened:
             if subject == "runs":
                 show_run_list(list_runs(opened, tasks=tasks, models=models, examples=examples, source=source), form)
@@ -159,10 +161,10 @@ def report_command(
         note(f"written: {out}")
     elif form == "table":
         for i, table in enumerate(tables):
-            typer.echo("") if i else None
+            print_lines("") if i else None
             show(output_of(table), form)
     else:
-        typer.echo(text_of(tables, form), nl=False)
+        print_whole(text_of(tables, form))
 
 
 def _form_of(out: Path, views: Sequence[str]) -> str:

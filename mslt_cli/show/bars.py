@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.progress import Progress, Step
-from mslt_cli.show.terminal import note
+from mslt_cli.show.terminal import as_shown, clean, note
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -99,13 +99,18 @@ class Terminal(Lines):
                 if not task.completed and not task.total:
                     return Text()
                 text = _amount_and_rate(task.completed, task.total, task.fields["unit"], task.speed)
-                return Text(", ".join(filter(None, (text, task.fields["status"]))))
+                return as_shown(", ".join(filter(None, (text, task.fields["status"]))))
 
         if self.bars is None:
-            columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), Amount(), TimeRemainingColumn()]
+            columns: list[Any] = [
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                Amount(),
+                TimeRemainingColumn(),
+            ]
             self.bars = Progress(*columns, console=Console(stderr=True), transient=True)
             self.bars.start()
-        task = self.bars.add_task(what, total=total, unit=unit, status="")
+        task = self.bars.add_task(clean(what), total=total, unit=unit, status="")
         try:
             yield _BarStep(self.bars, task)
         finally:

@@ -1,6 +1,7 @@
 """A report as one page that needs nothing else: contents, sortable tables, figures, and where numbers come from."""
 
 import base64
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from mslt_cli import __version__
 from mslt_cli.files import write_whole
 from mslt_cli.reports.cells import Cell, Column, ReportTable
 from mslt_cli.show.report_figures import draw_chart
+from mslt_cli.show.terminal import clean
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 
@@ -29,9 +31,21 @@ def save_report(path: Path, tables: Sequence[ReportTable], *, command: str, figu
 
 
 def write_page(path: Path, template: Path, values: Mapping[str, str]) -> None:
-    """Write a page with a value for each %name% in its template; the values are HTML."""
-    text = re.sub(r"%(\w+)%", lambda match: values[match[1]], template.read_text(encoding="utf-8"))
-    write_whole(path, text.encode())
+    """Write a page with a value for each %name% in its template; the values are HTML.
+
+    Its policy lets a browser load nothing, and run the template's own script alone, whatever the values hold.
+    """
+    page = template.read_text(encoding="utf-8")
+    policy = {"default-src": "'none'", "img-src": "data:", "base-uri": "'none'", "form-action": "'none'"}
+    policy |= {f"{kind}-src": _hashes(page, kind) for kind in ("script", "style")}
+    held = {**values, "policy": "; ".join(f"{what} {whence}" for what, whence in policy.items())}
+    write_whole(path, clean(re.sub(r"%(\w+)%", lambda match: held[match[1]], page)).encode())
+
+
+def _hashes(page: str, tag: str) -> str:
+    """What a policy allows: the texts of these elements of a page, by their SHA-256."""
+    texts = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts)
 
 
 def _section(table: ReportTable, *, figures: bool) -> str:

@@ -4,13 +4,12 @@ import csv
 import io
 import json
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mslt_cli.reports.cells import Cell, Column, marked
-from mslt_cli.show.terminal import print_lines, stdout_console
+from mslt_cli.show.terminal import UNSAFE, as_shown, clean, print_lines, print_whole, stdout_console
 
 WIDE_LATEX = 7
 """A LaTeX table with more columns is scaled to the width of the page."""
@@ -64,7 +63,7 @@ class Output:
         """The headings, then the rows, as people read them; `write` joins a text and the numbers of its footnotes."""
         headings = [Cell(text=column.header or column.name, marks=column.marks) for column in self.shown]
         rows = [[column.cell(row) for column in self.shown] for row in self.rows]
-        return [[write(cell.text, cell.marks) for cell in cells] for cells in (headings, *rows)]
+        return [[write(clean(cell.text), cell.marks) for cell in cells] for cells in (headings, *rows)]
 
     @property
     def lines_below(self) -> list[str]:
@@ -82,8 +81,7 @@ def show_rows(
 def show(output: Output, form: str) -> None:
     """Print results on stdout in one of the formats: "table", or one that `render` knows."""
     if form != "table":
-        sys.stdout.write(render(output, form))
-        sys.stdout.flush()
+        print_whole(render(output, form))
         return
     if output.title:
         print_lines(f"{output.title}:")
@@ -96,12 +94,13 @@ def show(output: Output, form: str) -> None:
 
 def render(output: Output, form: str) -> str:
     """Results as text for files and programs: json, jsonl, csv, md, latex or lines."""
-    return WRITERS[form](output)
+    return clean(WRITERS[form](output))
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:
-    """A value as JSON, and a line end."""
-    return json.dumps(value, ensure_ascii=False, indent=indent, default=_cell_as_json) + "\n"
+    """A value as JSON, and a line end; letters that could command a terminal are escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=_cell_as_json)
+    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
 def _cell_as_json(cell: Cell) -> dict[str, Any]:
@@ -151,19 +150,20 @@ def _markdown(output: Output) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is; code between backticks stays code."""
-    parts = text.split("`")
+    """Text that Markdown shows as it is, on one line; code between two single backticks stays code."""
+    parts = re.split(r"(?<![`\\])(`[^`]+`)(?!`)", text.replace("\n", " "))  # code stands at the odd places
     for i in range(0, len(parts), 2):
-        for letter, written in (("&", "&amp;"), ("<", "&lt;"), ("*", "\\*")):
+        for letter, written in (("\\", r"\\"), ("`", r"\`"), ("&", "&amp;"), ("<", "&lt;"), ("*", r"\*"), ("~", r"\~")):
             parts[i] = parts[i].replace(letter, written)
         parts[i] = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\_", parts[i])  # within a word it is not emphasis
-    return "`".join(parts).replace("|", "\\|")
+        parts[i] = re.sub(r"\](?=[(\[:])", r"\]", parts[i])  # else brackets would be a link
+    return "".join(parts).replace("|", "\\|")
 
 
 def _latex(output: Output) -> str:
     """A table environment; needs the package booktabs."""
     if not output.rows:
-        return "".join(f"% {output.label}: {text}\n" for text in output.footer)
+        return "".join(f"% {output.label}: {line}\n" for text in output.footer for line in text.splitlines())
     head, *body = ["    " + " & ".join(line) + " \\\\\n" for line in output.texts(_latex_text)]
     sides = "".join("r" if column.right else "l" for column in output.shown)
     tabular = f"  \\begin{{tabular}}{{{sides}}}\n    \\toprule\n{head}    \\midrule\n"
@@ -201,7 +201,6 @@ def _print_table(output: Output) -> None:
     """Print a table on stdout that fits the terminal: cut into blocks if it has labels, else without spare columns."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     console = stdout_console()
     texts = {column: column_texts for column, *column_texts in zip(output.shown, *output.texts(), strict=True)}
@@ -215,10 +214,10 @@ def _print_table(output: Output) -> None:
         whole = sum(widths[column] for column in block if column.right) < console.width
         for column in block:
             side: Literal["left", "right"] = "right" if column.right else "left"
-            heading = Text(texts[column][0])
+            heading = as_shown(texts[column][0])
             table.add_column(heading, justify=side, overflow="fold", no_wrap=column.right and whole)
         for row in zip(*(texts[column][1:] for column in block), strict=True):
-            table.add_row(*map(Text, row), style="bold" if output.bold_first and not table.rows else "")
+            table.add_row(*map(as_shown, row), style="bold" if output.bold_first and not table.rows else "")
         console.print(table)
 
 

@@ -1,29 +1,57 @@
-"""The two streams: results on stdout, all else on stderr."""
+"""The two streams: results on stdout, all else on stderr; and what text needs before anyone prints it."""
 
 from __future__ import annotations
 
+import re
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 PIPED_WIDTH = 200
 """Characters of a line where there is no terminal, so that nothing is lost in a pipe."""
+UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line end, marks that turn the direction of text, and bytes that were no UTF-8."""
+
+
+def clean(text: str) -> str:
+    """Text that a terminal shows as it is: a letter that would command it is written out, as \\x1b or \\u202e."""
+    return UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def note(text: str) -> None:
     """Print one line for the user on stderr."""
-    print(f"mslt: {text}", file=sys.stderr)
+    print(f"mslt: {clean(text)}", file=sys.stderr)
+
+
+def note_last(text: str) -> None:
+    """Print one line with which the program ends; nobody may be there to read it."""
+    with suppress(BrokenPipeError):
+        note(text)
+        sys.stderr.flush()
 
 
 def print_lines(*lines: str) -> None:
     """Print lines of text on stdout; only a terminal breaks them."""
-    from rich.text import Text
-
     console = stdout_console()
     for line in lines:
-        console.print(Text(line), soft_wrap=not console.is_terminal)
+        console.print(as_shown(line), soft_wrap=not console.is_terminal)
+
+
+def print_whole(text: str) -> None:
+    """Print text on stdout that is laid out already."""
+    sys.stdout.write(clean(text))
+    sys.stdout.flush()
+
+
+def as_shown(text: str) -> Text:
+    """Text for rich: neither markup nor a command to the terminal."""
+    from rich.text import Text
+
+    return Text(clean(text))
 
 
 def stdout_console() -> Console:
