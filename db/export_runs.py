@@ -33,9 +33,14 @@ def main() -> None:
     with open_store(given.store) as store:
         for table, where, order in (
             ("runs", OURS, "run_id"),
-            ("scores", f"run_id IN (SELECT run_id FROM runs WHERE {OURS})", "run_id, scoring, iso639_3"),
+            (
+                "scores",
+                f"(run_id, origin) IN (SELECT run_id, origin FROM runs WHERE {OURS})",
+                "run_id, scoring, iso639_3",
+            ),
         ):
             names = [row[1] for row in store.query(f"PRAGMA table_info({table})")]
+            names = [name for name in names if table == "runs" or name != "origin"]
             chosen = ", ".join(REPLACED.get(name, name) for name in names)
             rows = store.query(f"SELECT {chosen} FROM {table} WHERE {where} ORDER BY {order}", which)
             _write(FOLDER / f"{table}.csv", names, rows)

@@ -74,7 +74,9 @@ class Material:
     def _scores(self) -> list[list[StoredScore]]:
         """Of each evaluation."""
         return [
-            stored_scores(self.store, task=row.task, split=row.split, scoring=row.scoring, metric=row.metric)
+            stored_scores(
+                self.store, task=row.task, split=row.split, scoring=row.scoring, metric=row.metric, origin=row.origin
+            )
             for row in self.evaluations
         ]
 

@@ -44,12 +44,12 @@ def list_runs(
     A task is one that a run was trained for or evaluated on; none = any, as with models. Source: see `views.report`.
     """
     runs = find_runs(store, origin={"shipped": "shipped", "published": "", "both": None}.get(source or "runs", "own"))
-    by_run: dict[str, list[StoredScore]] = {}
+    by_run: dict[tuple[str, str], list[StoredScore]] = {}
     for score in stored_scores(store) if runs else []:
-        by_run.setdefault(score.run_id, []).append(score)
+        by_run.setdefault((score.run_id, score.origin), []).append(score)
     listed = []
     for run in runs:
-        scores = by_run.get(run.run_id, [])
+        scores = by_run.get((run.run_id, run.origin), [])
         if tasks and {run.task, *(score.task for score in scores)}.isdisjoint(tasks):
             continue
         if (not models or run.model in models) and examples in (None, run.examples):
@@ -108,7 +108,7 @@ def _read_runs(store: Store, names: Sequence[str], example: str) -> list[tuple[S
         if run is None:
             hint = f"Write the first {LEAST_DIGITS} digits of its id or more; `mslt report runs` lists them."
             raise UnknownNameError("run", name, (), hint)
-        scores = sorted(stored_scores(store, run_id=run.run_id), key=_key)
+        scores = sorted(stored_scores(store, run_id=run.run_id, origin=run.origin), key=_key)
         run = run._replace(sources=tuple(code.get(source, source) for source in run.sources))
         runs.append((run, [score._replace(target=code.get(score.target, score.target)) for score in scores]))
     return runs

@@ -92,14 +92,10 @@ def _fill_published(connection: sqlite3.Connection) -> int:
 
 
 def _fill_shipped(connection: sqlite3.Connection) -> int:
-    """Runs that ship; those that the user has made too stay the user's."""
+    """Runs that ship, beside those of the user that may have the same ids."""
     connection.execute("DELETE FROM runs WHERE origin = 'shipped'")  # with their scores
-    own = {run_id for (run_id,) in connection.execute("SELECT run_id FROM runs")}
-    filled = 0
-    for table in ("runs", "scores"):
-        rows = (row for row in _rows(f"{table}.csv") if row["run_id"] not in own)
-        filled += insert(connection, table, rows)
-    return filled
+    scores = (row | {"origin": "shipped"} for row in _rows("scores.csv"))
+    return insert(connection, "runs", _rows("runs.csv")) + insert(connection, "scores", scores)
 
 
 def _rows(name: str) -> Iterator[dict[str, str | None]]:

@@ -40,6 +40,7 @@ class StoredScore(NamedTuple):
     """One row of `scores`; a tuple, for a report may read a hundred thousand of them."""
 
     run_id: str
+    origin: str
     task: str
     split: str
     scoring: str
@@ -93,17 +94,20 @@ def save_run(store: Store, directory: Path, record: Mapping[str, Any]) -> None:
     copied = ("task", "split", "metric", "value", "low", "high", "rows", "unseen", "counts", "data_sha256")
     scores = (
         {name: score[name] for name in copied}
-        | {"run_id": run.run_id, "scoring": score.get("scoring", ""), "iso639_3": score["target"]}
+        | {"run_id": run.run_id, "origin": run.origin, "scoring": score.get("scoring", ""), "iso639_3": score["target"]}
         for score in record["scores"]
     )
     with store.transaction() as connection:
-        connection.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))  # with its scores
+        connection.execute("DELETE FROM runs WHERE run_id = ? AND origin = 'own'", (run.run_id,))  # with its scores
         insert(connection, "runs", [run])
         insert(connection, "scores", scores)
 
 
 def find_runs(store: Store, prefix: str = "", *, origin: str | None = None) -> list[StoredRun]:
-    """The runs whose id begins so, own ones or shipped ones or both; the newest first."""
+    """The runs whose id begins so, own ones or shipped ones or both; the newest first.
+
+    A user who trained a shipped run has it twice, with one id.
+    """
     return store.read(
         StoredRun,
         "runs WHERE substr(run_id, 1, length(:prefix)) = :prefix AND (:origin IS NULL OR origin = :origin)"
@@ -115,14 +119,17 @@ def find_runs(store: Store, prefix: str = "", *, origin: str | None = None) -> l
 def find_one_run(store: Store, digits: str, *, origin: str | None = None) -> StoredRun | None:
     """The run whose id begins so; None if there is none, or the digits are fewer than LEAST_DIGITS.
 
+    Of an own and a shipped one it is the own one.
+
     Raises:
         UsageError: several runs begin so.
     """
     runs = find_runs(store, digits, origin=origin) if len(digits) >= LEAST_DIGITS else []
-    if len(runs) > 1:
-        listed = ", ".join(run.run_id for run in runs[:4])
-        raise UsageError(f"{len(runs)} runs begin with {digits}: {listed}. Write more of it.")
-    return runs[0] if runs else None
+    by_id = {run.run_id: run for run in sorted(runs, key=lambda run: run.origin, reverse=True)}  # the own ones last
+    if len(by_id) > 1:
+        listed = ", ".join([*by_id][:4])
+        raise UsageError(f"{len(by_id)} runs begin with {digits}: {listed}. Write more of it.")
+    return next(iter(by_id.values()), None)
 
 
 def stored_evaluations(store: Store) -> list[StoredEvaluation]:
@@ -130,7 +137,8 @@ def stored_evaluations(store: Store) -> list[StoredEvaluation]:
     # Grouped by run first: that is in the order of the key, and leaves a tenth of the rows to be joined.
     rows = store.query(
         "SELECT scored.task, split, scoring, metric, model, origin, count(*)"
-        " FROM (SELECT DISTINCT run_id, task, split, scoring, metric FROM scores) AS scored JOIN runs USING (run_id)"
+        " FROM (SELECT DISTINCT run_id, origin, task, split, scoring, metric FROM scores) AS scored"
+        " JOIN runs USING (run_id, origin)"
         " GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 5, 2, 3, 4, 6"
     )
     return [StoredEvaluation(*row) for row in rows]
@@ -144,9 +152,10 @@ def stored_scores(
     scoring: str | None = None,
     metric: str | None = None,
     run_id: str | None = None,
+    origin: str | None = None,
 ) -> list[StoredScore]:
     """The scores of one evaluation, of one run, or all of them; in no order."""
-    given = {"task": task, "split": split, "scoring": scoring, "metric": metric, "run_id": run_id}
+    given = {"task": task, "split": split, "scoring": scoring, "metric": metric, "run_id": run_id, "origin": origin}
     where = " AND ".join(f"{name} = :{name}" for name, value in given.items() if value is not None) or "1"
     return store.read(StoredScore, f"(SELECT *, iso639_3 AS target FROM scores) WHERE {where}", given)
 

@@ -129,7 +129,7 @@ CREATE TABLE embeddings ( -- the mean sentence embedding of a language in one la
 );
 
 CREATE TABLE runs ( -- a finished run; the truth is the run.json in its directory, from which this row can be made again
-    run_id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('train', 'eval')), -- eval = a model as it is
     name TEXT NOT NULL, -- MSLT(ar,de,zh)
     task TEXT NOT NULL, -- that it was trained for
@@ -147,13 +147,15 @@ CREATE TABLE runs ( -- a finished run; the truth is the run.json in its director
     finished_at TEXT NOT NULL,
     mslt_version TEXT NOT NULL,
     origin TEXT NOT NULL CHECK (origin IN ('own', 'shipped')), -- shipped = came with mslt, out of db/
-    command TEXT NOT NULL -- does it again
+    command TEXT NOT NULL, -- does it again
+    PRIMARY KEY (run_id, origin) -- who trains a shipped run has both
 ) WITHOUT ROWID;
 
 CREATE INDEX runs_of_task ON runs (task, model);
 
 CREATE TABLE scores ( -- a metric of a run on one target
-    run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+    run_id TEXT NOT NULL,
+    origin TEXT NOT NULL,
     task TEXT NOT NULL,
     split TEXT NOT NULL,
     scoring TEXT NOT NULL, -- how a decoder's answers were read (letters, options, …); else empty
@@ -166,7 +168,8 @@ CREATE TABLE scores ( -- a metric of a run on one target
     rows INTEGER NOT NULL,
     unseen INTEGER NOT NULL CHECK (unseen IN (0, 1)), -- 0 = the target was trained on
     data_sha256 TEXT NOT NULL, -- of the test rows
-    PRIMARY KEY (run_id, task, split, scoring, iso639_3, metric)
+    PRIMARY KEY (run_id, origin, task, split, scoring, iso639_3, metric),
+    FOREIGN KEY (run_id, origin) REFERENCES runs ON DELETE CASCADE
 ) WITHOUT ROWID;
 
 CREATE INDEX scores_of_task ON scores (task, split, scoring, metric);

@@ -10,11 +10,12 @@ import pytest
 from made_runs import PAPER, TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
 
 from mslt_cli.errors import DataError, MissingFactsError, UnknownNameError, UsageError
+from mslt_cli.reports.run_lists import list_runs, read_run_details
 from mslt_cli.reports.views import VIEWS, report
 from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
 from mslt_cli.store.results import fill_results
-from mslt_cli.store.runs import find_runs, stored_evaluations
+from mslt_cli.store.runs import find_one_run, find_runs, stored_evaluations
 
 CODE = {iso: code for code, iso in PAPER.items()}
 
@@ -455,7 +456,7 @@ def test_probes_are_the_third_figure(made, own_store):
 # -- what ships -------------------------------------------------------------------------------------
 
 
-def test_results_that_ship_are_filled_once_and_own_ones_stay_own(own_store, tmp_path, monkeypatch):
+def test_results_that_ship_are_filled_once_and_own_ones_of_an_id_stand_beside_them(own_store, tmp_path, monkeypatch):
     import csv
 
     from mslt_cli.store import results
@@ -467,7 +468,7 @@ def test_results_that_ship_are_filled_once_and_own_ones_stay_own(own_store, tmp_
     save_runs(own_store, [record])
     with open_store(own_store) as store:
         columns = [row[1] for row in store.query("PRAGMA table_info(runs)")]
-        scores = [row[1] for row in store.query("PRAGMA table_info(scores)")]
+        scores = [row[1] for row in store.query("PRAGMA table_info(scores)") if row[1] != "origin"]
         own = store.query(f"SELECT {', '.join(columns)} FROM runs WHERE origin = 'own'")
         of_own = store.query(f"SELECT {', '.join(scores)} FROM scores WHERE run_id = ?", (record["run_id"],))
     other = [["ffffffffffff" if name == "run_id" else value for name, value in zip(columns, own[0], strict=True)]]
@@ -482,14 +483,21 @@ def test_results_that_ship_are_filled_once_and_own_ones_stay_own(own_store, tmp_
             csv.writer(file, lineterminator="\n").writerows([header, *rows])
     fill_results(own_store)
     with open_store(own_store) as store:
-        origins = {run.run_id: run.origin for run in find_runs(store)}
-        assert origins == {record["run_id"]: "own", "ffffffffffff": "shipped"}
-        assert {row.origin: row.runs for row in stored_evaluations(store)} == {"own": 1, "shipped": 1}
+        origins = {(run.run_id, run.origin) for run in find_runs(store)}
+        assert origins == {(record["run_id"], "own"), (record["run_id"], "shipped"), ("ffffffffffff", "shipped")}
+        assert {row.origin: row.runs for row in stored_evaluations(store)} == {"own": 1, "shipped": 2}
         table = report(store, ["best"], source="shipped")[0]
+        assert find_one_run(store, record["run_id"]).origin == "own"
+        assert all(score.origin == "own" for score in read_run_details(store, [record["run_id"]])[1])
+        assert [run.origin for run, _ in list_runs(store, tasks=[], models=[], examples=None, source="shipped")] == [
+            "shipped",
+            "shipped",
+        ]
     assert table.rows[0]["score"].origin == "shipped"
+    save_runs(own_store, [record])  # trained again: the shipped ones stay
     save_runs(own_store, [])  # unchanged: nothing is written
     with open_store(own_store) as store:
-        assert len(find_runs(store)) == 2
+        assert len(find_runs(store)) == 3
 
 
 def test_a_store_that_may_not_be_written_is_reported_on_all_the_same(filled_store, tmp_path, monkeypatch):
