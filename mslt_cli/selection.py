@@ -14,10 +14,10 @@ from mslt_cli.criteria.quotas import read_quotas
 from mslt_cli.criteria.request import Aim, Candidates, Measured, find_positions, members_of, read_aim, read_criteria
 from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.languages.pools import Pool, languages_in
-from mslt_cli.search.best import Ranking, competition_ranks
+from mslt_cli.search.best import Ranking, competition_ranks, most_rows
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
-from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, enumerate_all, percent_beaten, rank_by_mean_rank
+from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, can_list, enumerate_all, percent_beaten, rank_by_mean_rank
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
 from mslt_cli.store.named_vectors import own_vector_names
@@ -78,6 +78,8 @@ class Selection:
     evidence: tuple[Evidence, ...]
     percentile: float | None
     """Share of random combinations that score worse than the best one under the first criterion, in percent."""
+    drawn: int = 0
+    """How many random combinations these are."""
     notes: tuple[str, ...] = ()
     best: tuple[int, ...] = field(default=(), repr=False)
     """Positions of the best combination in the pool."""
@@ -186,7 +188,7 @@ def select(
     first = evidence[0].objective
     if combine is not None:
         ranking = rank_by_mean_rank([item.objective for item in evidence], wanted, top=top, least=least)
-    elif wanted.total <= ENUMERATE_UP_TO:
+    elif can_list(wanted):
         ranking = enumerate_all(first, wanted, top=top, least=least)
     else:
         from mslt_cli.search.ranking import rank  # what few combinations need not wait for
@@ -199,7 +201,18 @@ def select(
             f"No combination of {k} languages that keeps to the quotas was found in {time_limit:g} s. "
             "Give a larger --time-limit or looser quotas."
         )
-    percentile = None if combine else percent_beaten(first, wanted, ranking, least=least, seed=seed)
+    percentile, drawn = None, 0
+    if combine is None:
+        percentile, drawn = percent_beaten(first, wanted, ranking, least=least, seed=seed)
+    if not ranking.exact and len(ranking.rows) < min(top, wanted.total):
+        candidates.notes += [
+            f"--top is {top:,}, and {len(ranking.rows):,} combinations are listed: "
+            "for more, time or room was too short (see --time-limit)."
+        ]
+    elif len(ranking.rows) == most_rows(k) < min(top, wanted.total):
+        candidates.notes += [
+            f"--top is {top:,}; of combinations of {k:,} languages, the first {most_rows(k):,} are listed."
+        ]
     return Selection(
         pool=chosen_from,
         k=k,
@@ -218,6 +231,7 @@ def select(
         results=_results(question, evidence, ranking, least=least, combine=combine),
         evidence=evidence,
         percentile=percentile,
+        drawn=drawn,
         notes=(*candidates.notes, *_notes_on_unread(criteria, aim, measured)),
         best=ranking.rows[0].items,
     )
@@ -281,7 +295,7 @@ def _check_borda(combine: str, criteria: Sequence[Criterion], wanted: Wanted) ->
         raise UsageError(f"--combine is {combine!r}; it can be borda.")
     if len(criteria) < 2:
         raise UsageError("--combine borda needs at least two criteria. Give --by twice or more.")
-    if wanted.total > ENUMERATE_UP_TO:
+    if not can_list(wanted):
         raise UsageError(
             f"--combine borda ranks all combinations, and this pool has {wanted.total:,}; "
             f"it can do {ENUMERATE_UP_TO:,}. Choose a smaller pool or k."
@@ -293,7 +307,12 @@ def _results(
 ) -> tuple[Result, ...]:
     """The ranked combinations with their value, rank and nearness under each criterion."""
     sets = np.array([row.items for row in ranking.rows], dtype=np.int64)
-    scores = {item.criterion.name: item.objective.values(sets).tolist() for item in evidence}
+    scores = {evidence[0].criterion.name: [row.value for row in ranking.rows]} if combine is None else {}
+    scores |= {
+        item.criterion.name: item.objective.values(sets).tolist()
+        for item in evidence
+        if item.criterion.name not in scores
+    }
     ranks: dict[str, list[int | None]] = {item.criterion.name: [None] * len(sets) for item in evidence}
     if ranking.sets is not None:
         place = {tuple(items): i for i, items in enumerate(ranking.sets.tolist())}

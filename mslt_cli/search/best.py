@@ -11,6 +11,11 @@ TIE = 1e-9
 """Values that differ by no more than this are the same value (DESIGN.md, JSON contract)."""
 
 
+def most_rows(k: int) -> int:
+    """How many combinations of k a search keeps and lists at most: what each costs grows with its pairs."""
+    return max(10, 40_000_000 // k**2)
+
+
 @dataclass(frozen=True)
 class Row:
     """One ranked combination: positions in the pool, value, competition rank, and how many share it."""

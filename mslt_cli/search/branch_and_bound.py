@@ -28,12 +28,18 @@ from mslt_cli.search.best import BestSets
 from mslt_cli.search.convex_bound import convex_prices
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.in_order import sum_of_largest
+from mslt_cli.search.node import Node
+from mslt_cli.search.objective import MANY
 from mslt_cli.search.problem import Problem
 
 HAIR = 1e-11  # what sums in another order may differ by
+ROUNDING = 1e-13  # the same of the sums of very large sets, as a share of them
 STEPS_AT_ROOT, STEPS = 400, 20  # of the convex bound, at the root and deeper
 _FEW = 700  # items up to which overlaps of all pairs are counted
 _CELLS = 1_000_000  # of a pair matrix at a time: a second copy of a whole one would cost gigabytes in the largest pools
+_HELD = 25_000_000  # cells of pair matrices that the sets on one way down the tree hold, beside that of the root
+_DEEPEST = 40_000_000  # items × (missing items)² up to which there is a tree; beyond, the root's bound has to do
+_OFFERED = 20_000_000  # sets × k² that are valued at a time
 
 
 @dataclass(frozen=True)
@@ -47,40 +53,6 @@ class SearchOutcome:
 def branch_and_bound(problem: Problem, best: BestSets, deadline: float | None = None) -> SearchOutcome:
     """Fill `best` with the sets that are worth most; exact unless `deadline` (`time.monotonic()`) comes first."""
     return _Tree(problem, best, deadline).run()
-
-
-@dataclass
-class _Node:
-    """A partial set and the items that may join it."""
-
-    chosen: Ints  # (s,)
-    worth: float
-    items: Ints  # (c,)
-    linear: Floats  # (c,) what each adds by its amount and its distances from the set
-    covered: Floats  # (c,) what each would newly cover
-    gains: Floats  # (c,) what each adds at most, such that the sum of these bounds what several add
-    pairs: Floats | None  # what two add together beyond that, −inf where struck; None where pairs add nothing
-    at: Ints  # (c,) rows of `pairs`, which may be those of a set that this one goes on from
-    sums: Floats  # (c, m) bounds on what the best 0, 1, … m − 1 pairs of each add
-    own: bool = False  # whether `pairs` holds just these items
-
-    def take(self, which: Ints) -> _Node:
-        """The same set with some of the items, given in their order."""
-        if len(which) == len(self.items):
-            return self
-        linear, covered, gains, sums = self.linear[which], self.covered[which], self.gains[which], self.sums[which]
-        return _Node(
-            self.chosen, self.worth, self.items[which], linear, covered, gains, self.pairs, self.at[which], sums
-        )
-
-    def own_pairs(self) -> Floats:
-        """`pairs` of the items alone, shape (c, c), or (0, 0) where pairs add nothing."""
-        if self.pairs is None:
-            return np.zeros((0, 0))
-        if not self.own:
-            self.pairs, self.at, self.own = self.pairs[self.at[:, None], self.at], np.arange(len(self.at)), True
-            np.fill_diagonal(self.pairs, -np.inf)
-        return self.pairs
 
 
 class _Tree:
@@ -109,19 +81,25 @@ class _Tree:
         missing = self.k - len(chosen)
         if len(items) < missing or not wanted.permits(chosen[None])[0]:
             return SearchOutcome(-np.inf, True)
-        if not missing:
-            self.best.add(self.problem.values(chosen[None]), chosen[None])
+        if missing in (0, len(items)):
+            only = np.concatenate([chosen, items[:missing]])[None]
+            only = only[wanted.permits(only)]
+            self.best.add(self.problem.values(only), only)
             return SearchOutcome(self.best.top, True)
         worth = float(self.problem.values(chosen[None])[0])
         linear, covered = self.problem.linear(chosen, items), self.problem.covered(chosen, items)
         gains, pairs, at = self._gains(linear, covered, missing), None, np.arange(len(items))
         if self.problem.pairs is not None and self.problem.pair_weight:
-            pairs, at = self.problem.pair_weight * self.problem.pairs.distance, self.problem.pairs.kind[items]
-        root = _Node(chosen, worth, items, linear, covered, gains, pairs, at, np.zeros((len(items), missing)))
+            pairs, at = self.problem.pairs.distance, self.problem.pairs.kind[items]
+        self.shallow = len(items) * missing**2 > _DEEPEST
+        self.room = len(items) ** 2 + _HELD
+        sums = np.zeros((len(items), 1 if self.shallow else missing))
+        weight = 1.0 if pairs is None else self.problem.pair_weight
+        root = Node(chosen, worth, items, linear, covered, gains, pairs, at, sums, weight=weight)
         left_open = self._visit(root, self._ceiling(root, missing), root=True)
         return SearchOutcome(max(left_open, self.best.top), left_open == -np.inf)
 
-    def _ceiling(self, root: _Node, missing: int) -> float:
+    def _ceiling(self, root: Node, missing: int) -> float:
         """Bound on all sets: none is worth more than any other set and the m largest gains that are left beside it.
 
         The others are filled greedily; without pairs and quotas the last has 1 − 1/e of what this lets a set cover.
@@ -130,6 +108,8 @@ class _Tree:
         ceiling = root.worth + sum_of_largest(root.gains, missing) + missing * pairs
         chosen, items, worth, covered = root.chosen, root.items, root.worth, root.covered
         for _ in range(missing if self.covers and self.sign > 0 else 0):
+            if missing > MANY and self.late:
+                break
             following = int(covered.argmax())
             worth += float(covered[following])
             chosen = np.append(chosen, items[following])
@@ -140,7 +120,7 @@ class _Tree:
     def _gains(self, linear: Floats, covered: Floats, missing: int) -> Floats:
         return linear + covered if self.sign > 0 else linear - covered / missing
 
-    def _count_overlaps(self, node: _Node) -> None:
+    def _count_overlaps(self, node: Node) -> None:
         """For the least: what each two items both cover makes the bound on what several cover sharper.
 
         With `g` what each of m items covers and `o` what two both cover, the m cover at least
@@ -170,24 +150,38 @@ class _Tree:
 
     # -- bounds ----------------------------------------------------------------------------------
 
-    def _cut(self, node: _Node, limit: float, steps: int) -> tuple[_Node, float]:
+    def _cut(self, node: Node, limit: float, steps: int) -> tuple[Node, float]:
         """Drop the items and strike the pairs that no wanted set can pay for, and bound all sets."""
         missing = self.k - len(node.chosen)
-        prices = convex_prices(self.problem, node.worth, node.items, node.linear, missing, self.need, steps)
+        parts = (self.problem, node.worth, node.items, node.linear)
+        prices = convex_prices(*parts, missing, self.need, steps, lambda: self.late)
         if prices is None:
             return node, limit
         keep = np.flatnonzero(prices.price <= prices.spare(self.need, 1) + HAIR)
         node, price = node.take(keep), prices.price[keep]
-        if missing > 1 and len(keep) >= missing:
+        if missing > 1 and len(keep) >= missing and not self.shallow and self._owns(node):
             pairs, most = node.own_pairs(), prices.spare(self.need, 2) + HAIR
             for rows in self._blocks(len(keep)):
+                if self.late:  # what is not struck costs time and nothing else
+                    break
                 pairs[rows][price[rows, None] + price > most] = -np.inf
         return node, min(limit, prices.bound)
 
-    def _strike(self, node: _Node) -> _Node:
-        """Strike the pairs of a node that no wanted set holds, and drop the items that lack partners."""
+    def _owns(self, node: Node) -> bool:
+        """Give a node pairs of its own, which may then be struck, if there is room for them."""
+        if not node.own:
+            if len(node.items) ** 2 > self.room:
+                return False
+            self.room -= len(node.items) ** 2
+            node.own_pairs()
+        return True
+
+    def _strike(self, node: Node) -> Node | None:
+        """Strike the pairs of a node that no wanted set holds, and drop the items that lack partners; None if late."""
         missing, c, pairs = self.k - len(node.chosen), len(node.items), node.own_pairs()
         for rows in self._blocks(c):
+            if self.late:
+                return None
             few = np.partition(pairs[rows], c - (missing - 1), axis=1)[:, c - (missing - 1) :]
             node.sums[rows, 1:] = np.cumsum(np.sort(few, axis=1)[:, ::-1], axis=1)
         asked = self.need - node.worth
@@ -206,7 +200,7 @@ class _Tree:
             partners[rows] = np.isfinite(pairs[rows]).sum(axis=1)
         return node.take(np.flatnonzero(partners >= missing - 1))
 
-    def _order(self, node: _Node) -> tuple[Ints, Floats]:
+    def _order(self, node: Node) -> tuple[Ints, Floats]:
         """The order of the search, and along it bounds on the sets of each item with later ones, which never rise."""
         missing, cover = self.k - len(node.chosen), self.problem.cover
         if isinstance(cover, Nearest) and node.pairs is None and missing >= cover.similarity.shape[1] and self.sign > 0:
@@ -230,32 +224,37 @@ class _Tree:
 
     # -- the tree --------------------------------------------------------------------------------
 
-    def _visit(self, node: _Node, limit: float, root: bool = False) -> float:
+    def _visit(self, node: Node, limit: float, root: bool = False) -> float:
         """Search a node that becomes worth at most `limit`; the largest bound of what the time left out, or −inf."""
         missing = self.k - len(node.chosen)
         if root or missing > 3:
             node, limit = self._cut(node, limit, STEPS_AT_ROOT if root else STEPS)
         if len(node.items) < missing:
             return -np.inf
+        if root and (self.shallow or (self.late and missing > 1)):
+            return limit + abs(limit) * ROUNDING
         if root:
             self._open_root(node, missing)
         if missing == 1:
             values = node.worth + node.linear + self.sign * node.covered
-            self._offer(node, node.items[values >= self.need][:, None])
-            return -np.inf
+            return -np.inf if self._offer(node, node.items[values >= self.need][:, None]) else limit
         if self.late:
             return limit
         if missing == 2 and node.pairs is not None and (not self.covers or (self.sign < 0 and len(node.items) <= _FEW)):
             return self._finish_with_pairs(node, node.pairs, limit)
         if missing == 3 and not self.covers and node.pairs is not None and len(node.items) <= 200:
-            self._finish_with_triples(node)
-            return -np.inf
-        if node.pairs is not None and (missing > 3 or root or self.sign < 0):
-            node = self._strike(node)
+            return -np.inf if self._finish_with_triples(node) else limit
+        if node.pairs is not None and (missing > 3 or root or self.sign < 0) and self._owns(node):
+            struck = self._strike(node)
+            if struck is None:
+                return limit
+            node = struck
         return self._branch(node, missing, limit) if len(node.items) >= missing else -np.inf
 
-    def _open_root(self, node: _Node, missing: int) -> None:
+    def _open_root(self, node: Node, missing: int) -> None:
         """Strike the pairs that quotas forbid, and bound the best pair of each item."""
+        if node.pairs is not None:
+            self._owns(node)
         pairs = node.own_pairs()
         for cap in self.problem.wanted.caps if len(pairs) else ():
             if cap.most == 1:
@@ -265,14 +264,20 @@ class _Tree:
             node.sums[:, 1] = pairs.max(axis=1)
         self._count_overlaps(node)
 
-    def _offer(self, node: _Node, last: Ints) -> None:
-        """Offer the set with each of some groups of missing items, shape (b, missing)."""
-        sets = np.sort(np.concatenate([np.repeat(node.chosen[None], len(last), axis=0), last], axis=1), axis=1)
-        sets = sets[self.problem.wanted.permits(sets)]
-        if len(sets):
-            self.best.add(self.problem.values(sets), sets)
+    def _offer(self, node: Node, last: Ints) -> bool:
+        """Offer the set with each of some groups of missing items, shape (b, missing); False: too late for all."""
+        step = max(64, _OFFERED // self.k**2)
+        for at in range(0, len(last), step):
+            if at and self.late:
+                return False
+            some = last[at : at + step]
+            sets = np.sort(np.concatenate([np.repeat(node.chosen[None], len(some), axis=0), some], axis=1), axis=1)
+            sets = sets[self.problem.wanted.permits(sets)]
+            if len(sets):
+                self.best.add(self.problem.values(sets), sets)
+        return True
 
-    def _finish_with_pairs(self, node: _Node, pairs: Floats, limit: float) -> float:
+    def _finish_with_pairs(self, node: Node, pairs: Floats, limit: float) -> float:
         """Offer what two more items make of the set; of the pairs only those that the largest gains leave open."""
         order = np.argsort(-node.gains, kind="stable")
         gains, at, items = node.gains[order], node.at[order], node.items[order]
@@ -286,11 +291,15 @@ class _Tree:
             columns = slice(rows[0], ends[rows].max())
             a, b = np.nonzero(pairs[at[rows, None], at[columns]] >= asked[rows, None] - gains[columns])
             a, b = rows[a], b + columns.start
-            self._offer(node, np.column_stack([items[a], items[b]])[a < b])
+            if not self._offer(node, np.column_stack([items[a], items[b]])[a < b]):
+                return limit
         return -np.inf
 
-    def _finish_with_triples(self, node: _Node) -> None:
-        """Offer what three more items make of the set; pairs are left out that no third item makes good enough."""
+    def _finish_with_triples(self, node: Node) -> bool:
+        """Offer what three more items make of the set; pairs are left out that no third item makes good enough.
+
+        False: too late for all.
+        """
         half = 0.5 * node.gains
         worth = node.own_pairs() + half + half[:, None]  # three items add what their three pairs are worth
         most, asked = worth.max(axis=1), self.need - node.worth
@@ -298,24 +307,23 @@ class _Tree:
         row, c = np.nonzero(worth[a] + worth[b] >= (asked - worth[a, b])[:, None])
         later = c > b[row]
         row, c = row[later], c[later]
-        self._offer(node, node.items[np.column_stack([a[row], b[row], c])])
+        return self._offer(node, node.items[np.column_stack([a[row], b[row], c])])
 
-    def _branch(self, node: _Node, missing: int, limit: float) -> float:
+    def _branch(self, node: Node, missing: int, limit: float) -> float:
         """One item joins, and only those after it may follow."""
         order, limits = self._order(node)
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
         left_open = -np.inf
-        pairs = node.own_pairs()
         for block in self._blocks(len(order)):
             rows, reach = order[block], limits[block]
             rows, reach = rows[reach >= self.need], reach[reach >= self.need]
             if not len(rows):
                 return left_open
             brings = None
-            if len(pairs):
+            if node.pairs is not None:
                 # What each later item brings to a set of the row's item: its gain, their pair, half of its others.
-                brings = pairs[rows] + (node.gains + 0.5 * node.sums[:, missing - 2])
+                brings = node.pair_rows(rows) + (node.gains + 0.5 * node.sums[:, missing - 2])
                 brings[place <= place[rows, None]] = -np.inf
                 few = np.partition(brings, -(missing - 1), axis=1)[:, -(missing - 1) :]
                 reach = np.minimum(reach, node.worth + node.gains[rows] + few.sum(axis=1))
@@ -332,10 +340,12 @@ class _Tree:
                     later = np.flatnonzero(brings[row] >= self.need - node.worth - node.gains[i] - fewer[row])
                 child = self._child(node, i, later)
                 if len(child.items) >= missing - 1:
+                    room = self.room
                     left_open = max(left_open, self._visit(child, min(limit, float(reach[row]))))
+                    self.room = room
         return left_open
 
-    def _child(self, node: _Node, i: int, later: Ints) -> _Node:
+    def _child(self, node: Node, i: int, later: Ints) -> Node:
         """The set with item i of the node, and the later items that may follow."""
         chosen = np.append(node.chosen, node.items[i])
         if self.problem.wanted.caps:
@@ -349,6 +359,6 @@ class _Tree:
             covered = self.problem.covered(chosen, items)
         worth = node.worth + float(node.linear[i]) + self.sign * float(node.covered[i])
         gains = self._gains(linear, covered, self.k - len(chosen))
-        child = _Node(chosen, worth, items, linear, covered, gains, node.pairs, node.at[later], node.sums[later, :-1])
+        child = Node(chosen, worth, items, linear, covered, gains, node.pairs, node.at[later], node.sums[later, :-1])
         self._count_overlaps(child)
         return child

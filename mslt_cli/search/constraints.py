@@ -35,7 +35,10 @@ class Wanted:
         """Which items a quota keeps from joining each set, shapes (b, s) and (c,) → (b, c)."""
         full = np.zeros((len(sets), len(items)), dtype=np.bool_)
         for cap in self.caps:
-            full |= (cap.labels[sets][:, :, None] == cap.labels[items]).sum(axis=1) >= cap.most
+            count = int(cap.labels.max()) + 1
+            cells = np.arange(len(sets))[:, None] * count + cap.labels[sets]
+            held = np.bincount(cells.ravel().astype(np.int64), minlength=len(sets) * count).reshape(len(sets), count)
+            full |= held[:, cap.labels[items]] >= cap.most
         return full
 
     def permits(self, sets: Ints) -> NDArray[np.bool_]:

@@ -6,11 +6,13 @@ and G the gains of pairs. With `M = λI − G` positive semidefinite on the plan
 items. Frank-Wolfe steps, toward the set of lowest prices and with exact line search, improve y.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from mslt_cli.search import Floats, Ints
+from mslt_cli.search.objective import MANY
 from mslt_cli.search.problem import Problem
 
 
@@ -30,12 +32,19 @@ class Prices:
 
 
 def convex_prices(
-    problem: Problem, worth: float, items: Ints, linear: Floats, missing: int, need: float, steps: int
+    problem: Problem,
+    worth: float,
+    items: Ints,
+    linear: Floats,
+    missing: int,
+    need: float,
+    steps: int,
+    late: Callable[[], bool] = lambda: False,
 ) -> Prices | None:
     """Prices of the items of which `missing` join a set; None where worth is not known to be concave.
 
     `linear` is what each item adds to the set, shape (c,) as the items; 1 ≤ missing ≤ c. A bound below `need` is good
-    enough.
+    enough; so is the one at hand once it is late.
     """
     curvature = problem.curvature
     if curvature is None:
@@ -45,7 +54,10 @@ def convex_prices(
     for step in range(steps + 1):
         price = field - linear
         vertex = np.argpartition(price, missing - 1)[:missing]
-        of_vertex = -problem.pair_gains(items[vertex], items).sum(axis=0)
+        if missing > MANY:
+            of_vertex = -problem.pair_sums(items[vertex], items)
+        else:
+            of_vertex = -problem.pair_gains(items[vertex], items).sum(axis=0)
         of_vertex[vertex] += curvature
         toward, of_itself = float(field[vertex].sum()), float(of_vertex[vertex].sum())
         cheapest, size = float(price[vertex].sum()), 1.0
@@ -54,7 +66,7 @@ def convex_prices(
             if constant - cheapest < best.bound:
                 best = Prices(price, constant, constant - cheapest, missing)
             descent, bend = energy - own - cheapest, energy - 2 * toward + of_itself
-            if best.bound < need or descent < 1e-9 or bend <= 0:
+            if best.bound < need or descent < 1e-9 or bend <= 0 or late():
                 break
             size = min(1.0, descent / bend)
         field = (1 - size) * field + size * of_vertex

@@ -197,6 +197,9 @@ class Nearest:
 
     def _nearest(self, sets: Ints) -> Floats:
         """Similarity of each target to the nearest member, shape (b, k) → (b, T)."""
+        if len(sets) == 1:
+            alone: Floats = self.similarity[sets[0]].max(axis=0)[None]
+            return alone
         nearest = self.similarity[sets[:, 0]]
         for j in range(1, sets.shape[1]):
             np.maximum(nearest, self.similarity[sets[:, j]], out=nearest)

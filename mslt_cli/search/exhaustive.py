@@ -16,6 +16,12 @@ RANDOM_SAMPLE = 10_000
 """Random combinations that the best one is compared with where they cannot all be listed."""
 
 
+def can_list(wanted: Wanted) -> bool:
+    """Whether there are few enough combinations, and these small enough, to value all of them within a second or so."""
+    work = wanted.total * min(wanted.k**2, 100 + wanted.n**2 // 20)
+    return wanted.total <= ENUMERATE_UP_TO and work <= 500_000_000
+
+
 def enumerate_all(objective: Objective, wanted: Wanted, *, top: int, least: bool) -> Ranking:
     """Value every combination and sort; equal values keep their lexicographic order."""
     sets = all_sets(wanted)
@@ -63,18 +69,24 @@ def combinations(n: int, k: int) -> Ints:
     return sets
 
 
-def percent_beaten(objective: Objective, wanted: Wanted, ranking: Ranking, *, least: bool, seed: int) -> float | None:
-    """Share of random combinations that the best one beats, in percent; None if there are none to compare with."""
+def percent_beaten(
+    objective: Objective, wanted: Wanted, ranking: Ranking, *, least: bool, seed: int
+) -> tuple[float | None, int]:
+    """Share of random combinations that the best one beats, in percent, None if there are none; and how many these are.
+
+    Large combinations are compared with fewer: each costs as much as it has pairs.
+    """
     values = ranking.values
     if values is None:
-        if isinstance(objective, Lot):
-            return None
-        values = objective.values(draw_sets(wanted, RANDOM_SAMPLE, seed))
+        count = min(RANDOM_SAMPLE, 100_000_000 // wanted.k**2)
+        if isinstance(objective, Lot) or count < 10:
+            return None, 0
+        values = objective.values(draw_sets(wanted, count, seed))
     if not len(values):
-        return None
+        return None, 0
     best = ranking.rows[0].value
     beaten = values > best + TIE if least else values < best - TIE
-    return 100.0 * float(beaten.mean())
+    return 100.0 * float(beaten.mean()), len(values)
 
 
 def draw_sets(wanted: Wanted, count: int, seed: int) -> Ints:
@@ -84,7 +96,10 @@ def draw_sets(wanted: Wanted, count: int, seed: int) -> Ints:
     missing = wanted.k - len(wanted.fixed)
     kept: list[Ints] = []
     for _ in range(10):
-        drawn = free[rng.integers(0, len(free), (2 * count, missing))]
+        if missing**2 > 6 * len(free):  # nearly all that are drawn one by one would hold a language twice
+            drawn = np.array([rng.permutation(free)[:missing] for _ in range(count)])
+        else:
+            drawn = free[rng.integers(0, len(free), (2 * count, missing))]
         drawn = np.sort(drawn, axis=1)
         drawn = drawn[(np.diff(drawn, axis=1) > 0).all(axis=1)]
         fixed = np.repeat(np.array([wanted.fixed], dtype=np.int64), len(drawn), axis=0)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from math import comb
 from typing import Any, Protocol, TypeVar
 
@@ -45,11 +46,16 @@ class PartialSet:
     @cached_property
     def linear(self) -> Floats:
         """What each item adds by its amount and its distances, shape (n,)."""
-        return self.problem.linear(np.array(self.chosen, dtype=np.int64), np.arange(self.problem.wanted.n))
+        every = np.arange(self.problem.wanted.n)
+        if self.before is None:
+            return self.problem.linear(np.array(self.chosen, dtype=np.int64), every)
+        return self.before.linear + self.problem.pair_sums(np.array(self.chosen[-1:]), every)
 
     @cached_property
     def covered(self) -> Floats:
         """What each item would newly cover, shape (n,)."""
+        if self.problem.cover is None and self.before is not None:
+            return self.before.covered
         return self.problem.covered(np.array(self.chosen, dtype=np.int64), np.arange(self.problem.wanted.n))
 
 
@@ -113,24 +119,42 @@ def first_in_order(
     growth: Growth[Any], wanted: Wanted, value: float, want: int, deadline: float | None = None
 ) -> list[tuple[int, ...]]:
     """The lexicographically first `want` sets whose value is `value` to within a tie; fewer after the deadline."""
-    fixed = sorted(wanted.fixed)
+    fixed, found, chosen = sorted(wanted.fixed), list[tuple[int, ...]](), list[int]()
+    held = [Counter[int]() for _ in wanted.caps]
+    levels: list[tuple[Any, int, Iterator[int]]] = []  # a set, the fixed items that are still to come, what may join
 
-    def sets_from(items: tuple[int, ...], state: Any, first: int) -> Iterator[tuple[int, ...]]:
-        """The sets that go on from these items by positions ≥ first."""
-        missing = wanted.k - len(items)
-        if not missing:
-            if abs(growth.reach(state, first, 0) - value) <= TIE:
-                yield items
-            return
-        due = [f for f in fixed if f >= first]  # fixed items that are still to come
-        for item in range(first, min([*due[:1], wanted.n - missing]) + 1):
-            grown = (*items, item)
-            if len(due) - (item in fixed) >= missing or (wanted.caps and not wanted.permits(np.array([grown]))[0]):
-                continue
-            if deadline is not None and time.monotonic() > deadline:
-                return
-            after = growth.add(state, item)
-            if growth.reach(after, item + 1, missing - 1) >= value - TIE:
-                yield from sets_from(grown, after, item + 1)
+    def open_level(state: Any, first: int) -> None:
+        place = bisect_left(fixed, first)
+        last = min([*fixed[place : place + 1], wanted.n - wanted.k + len(chosen)])
+        levels.append((state, len(fixed) - place, iter(range(first, last + 1))))
 
-    return list(islice(sets_from((), growth.start(), 0), want))
+    def count(item: int, more: int) -> None:
+        for cap, had in zip(wanted.caps, held, strict=True):
+            had[int(cap.labels[item])] += more
+
+    open_level(growth.start(), 0)
+    while levels:
+        state, due, items = levels[-1]
+        item, missing = next(items, None), wanted.k - len(chosen) - 1
+        if item is None:
+            levels.pop()
+            if chosen:
+                count(chosen.pop(), -1)
+            continue
+        if due - (due > 0 and item == fixed[-due]) > missing:
+            continue
+        if any(had[int(cap.labels[item])] >= cap.most for cap, had in zip(wanted.caps, held, strict=True)):
+            continue
+        if deadline is not None and time.monotonic() > deadline:
+            break
+        after = growth.add(state, item)
+        worth = growth.reach(after, item + 1, missing)
+        if missing and worth >= value - TIE:
+            chosen.append(item)
+            count(item, 1)
+            open_level(after, item + 1)
+        elif not missing and abs(worth - value) <= TIE:
+            found.append((*chosen, item))
+            if len(found) == want:
+                break
+    return found

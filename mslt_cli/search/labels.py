@@ -5,6 +5,7 @@ from collections import Counter
 from math import comb
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mslt_cli.search import Ints
 from mslt_cli.search.best import Ranking, Row
@@ -17,7 +18,8 @@ def rank_labels(label: Ints, wanted: Wanted, *, top: int, least: bool, deadline:
 
     Past the deadline (`time.monotonic()`) the gap is from the number at hand, and there may be no row.
     """
-    counts = None if wanted.caps else label_counts(label, wanted)
+    soon = deadline - 0.75 * (deadline - time.monotonic())
+    counts = None if wanted.caps else label_counts(label, wanted, soon)
     growth = LabelGrowth(label, -1 if least else 1)
     rows: list[Row] = []
     place = 1
@@ -41,30 +43,33 @@ class LabelGrowth:
     """Number of distinct labels, times `sign`."""
 
     def __init__(self, label: Ints, sign: int) -> None:
-        self.label, self.sign = label, sign
+        self.label, self.sign = np.unique(label, return_inverse=True)[1], sign
+        held = np.eye(int(self.label.max()) + 1, dtype=np.int32)[self.label]
+        self.later = np.zeros((len(label) + 1, held.shape[1]), dtype=np.int32)  # [i]: of the items from i on
+        self.later[:-1] = held[::-1].cumsum(axis=0, dtype=np.int32)[::-1]
 
-    def start(self) -> frozenset[int]:
-        return frozenset()
+    def start(self) -> NDArray[np.bool_]:
+        return np.zeros(self.later.shape[1], dtype=np.bool_)
 
-    def add(self, state: frozenset[int], item: int) -> frozenset[int]:
-        return state | {int(self.label[item])}
+    def add(self, state: NDArray[np.bool_], item: int) -> NDArray[np.bool_]:
+        after = state.copy()
+        after[self.label[item]] = True
+        return after
 
-    def reach(self, state: frozenset[int], first: int, missing: int) -> float:
-        later = Counter(self.label[first:].tolist())
-        room = sum(later.pop(label, 0) for label in state)
+    def reach(self, state: NDArray[np.bool_], first: int, missing: int) -> float:
+        has = int(np.count_nonzero(state))
+        if not missing:
+            return float(self.sign * has)
+        later = self.later[first]
+        others = later[~state]
         if self.sign > 0:
-            return float(len(state) + min(missing, len(later)))
-        more = 0
-        for size in sorted(later.values(), reverse=True):  # the largest labels hold the most
-            if room >= missing:
-                break
-            room += size
-            more += 1
-        return -float(len(state) + more)
+            return float(has + min(missing, int(np.count_nonzero(others))))
+        room = np.append(later[state].sum(), np.sort(others[others > 0])[::-1])  # the largest labels hold the most
+        return -float(has + np.count_nonzero(room.cumsum()[:-1] < missing))
 
 
-def label_counts(labels: Ints, wanted: Wanted) -> dict[int, int]:
-    """How many sets hold each number of distinct labels: the coefficients of a product over the labels.
+def label_counts(labels: Ints, wanted: Wanted, deadline: float = float("inf")) -> dict[int, int] | None:
+    """How many sets hold each number of distinct labels: the coefficients of a product over the labels; None if late.
 
     A label of m free languages contributes `1 + y((1 + x)^m − 1)`, and `(1 + x)^m` if a fixed language has
     it already; x counts languages and y labels.
@@ -76,6 +81,8 @@ def label_counts(labels: Ints, wanted: Wanted) -> dict[int, int]:
     for label, m in zip(*np.unique(free, return_counts=True), strict=True):
         after: Counter[tuple[int, int]] = Counter()
         for (size, distinct), count in ways.items():
+            if missing > 20 and time.monotonic() > deadline:
+                return None
             for take in range(min(int(m), missing - size) + 1):
                 new = distinct + (take > 0 and int(label) not in fixed)
                 after[size + take, new] += count * comb(int(m), take)

@@ -16,6 +16,8 @@ from mslt_cli.search.in_order import MinGrowth, first_in_order
 from mslt_cli.search.objective import PairSum
 
 _CELLS = 400_000
+_DEEPEST = 16_000_000  # items × k up to which there is a search; beyond, the root's bound has to do
+_LEAST = 20_000  # distances that are looked up at a time
 _CLOSED = -1.0  # a distance is never below 0; what may not be chosen is −inf
 
 
@@ -24,27 +26,40 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
 
     Gains of pairs have shape (n, n) and are symmetric; the diagonal is not looked at.
     """
-    _greedy(gain, wanted, best)
+    now = time.monotonic()
+    _greedy(gain, wanted, best, np.inf if deadline is None else now + 0.25 * (deadline - now))
     n, k = wanted.n, wanted.k
     fixed = np.array(wanted.fixed, dtype=np.int64)
-    edge = gain.copy()
-    np.fill_diagonal(edge, -np.inf)
-    for cap in wanted.caps:
-        if cap.most == 1:
-            edge[cap.labels[:, None] == cap.labels[None, :]] = -np.inf
+    blocks = [
+        np.arange(at, min(n, at + 256)) for at in range(0, n, 256)
+    ]  # one more copy of all pairs would be too much
+
+    def allowed(rows: Ints) -> Floats:
+        """Gains of some items with all, −inf where they may not stand together."""
+        edge = gain[rows]
+        edge[np.arange(len(rows)), rows] = -np.inf
+        for cap in wanted.caps:
+            if cap.most == 1:
+                edge[cap.labels[rows][:, None] == cap.labels] = -np.inf
+        return edge
+
     # No set holds an item whose (k − 1)-th best partner is too near.
-    nearest = np.partition(edge, n - (k - 1), axis=1)[:, n - (k - 1)]
+    nearest = np.concatenate([np.partition(allowed(rows), n - (k - 1), axis=1)[:, n - (k - 1)] for rows in blocks])
     bound = float(np.sort(nearest)[::-1][k - 1])
     keep = nearest >= best.must_reach
     if not keep[fixed].all():
         return SearchOutcome(best.top, True)
     items = np.flatnonzero(keep)
+    if len(items) * k > _DEEPEST:
+        return SearchOutcome(max(bound, best.top), False)
     # Items of few good partners first: their branches are short, and those of the others shorter for it.
-    degree = (edge[np.ix_(items, items)] >= best.must_reach).sum(axis=1)
-    items = items[np.argsort(degree, kind="stable")]
+    degree = [(allowed(rows)[:, items] >= best.must_reach).sum(axis=1) for rows in np.array_split(items, len(blocks))]
+    items = items[np.argsort(np.concatenate(degree), kind="stable")]
     items = np.concatenate([fixed, np.setdiff1d(items, fixed, assume_unique=True)])
-    edge = edge[np.ix_(items, items)]
     m = len(items)
+    edge = np.empty((m, m))
+    for at in range(0, m, 256):
+        edge[at : at + 256] = allowed(items[at : at + 256])[:, items]
     f = len(fixed)
     start = edge[:f].min(axis=0, initial=np.inf)
     start[:f] = -np.inf
@@ -52,7 +67,7 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
     if f == k:
         best.add(np.array([worth]), fixed[None])
         return SearchOutcome(best.top, True)
-    fits = max(1, _CELLS // m)
+    fits = max(1, min(_CELLS, 10 * _CELLS // k) // m)
     # Each entry: partial sets, their values, what each item would make of them, and the children yet to grow.
     stack = [_open(np.arange(f)[None], np.array([worth]), start[None], best)]
     while stack:
@@ -86,21 +101,26 @@ def _open(sets: Ints, worths: Floats, reach: Floats, best: BestSets) -> tuple[In
     return sets, worths, reach, parent, taken
 
 
-def _greedy(gain: Floats, wanted: Wanted, best: BestSets) -> None:
+def _greedy(gain: Floats, wanted: Wanted, best: BestSets, stop: float) -> None:
     """Farthest-point sets from 200 starts: each next item is the one farthest from the set so far."""
-    for item in np.random.default_rng(0).permutation(wanted.n)[:200].tolist():
+    every = np.arange(wanted.n)
+    for number, item in enumerate(np.random.default_rng(0).permutation(wanted.n)[:200].tolist()):
+        if number and time.monotonic() > stop:
+            return
         chosen = list(dict.fromkeys([*wanted.fixed, item]))[: wanted.k]
+        reach = gain[chosen].min(axis=0)
         while len(chosen) < wanted.k:
-            reach = gain[chosen].min(axis=0)
-            reach[chosen] = -np.inf
-            reach[wanted.full(np.array([chosen]), np.arange(wanted.n))[0]] = -np.inf
-            step = int(reach.argmax())
-            if reach[step] == -np.inf:
+            free = reach.copy()
+            free[chosen] = -np.inf
+            free[wanted.full(np.array([chosen]), every)[0]] = -np.inf
+            step = int(free.argmax())
+            if free[step] == -np.inf:
                 break
             chosen.append(step)
+            np.minimum(reach, gain[step], out=reach)
         sets = np.array([chosen], dtype=np.int64)
         if len(chosen) == wanted.k and wanted.permits(sets)[0]:
-            best.add(PairSum(gain, np.arange(wanted.n), smallest=True).values(sets), sets)
+            best.add(PairSum(gain, every, smallest=True).values(sets), sets)
 
 
 def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float) -> Ranking:
@@ -117,12 +137,14 @@ def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float
 
     growth = _NearestGrowth(wanted.n, row)
     rows: list[Row] = []
-    place, value = 1, -np.inf
+    place, value, later = 1, -np.inf, np.empty(0)
     while len(rows) < top:
-        later = growth.distances[growth.distances > value + TIE]
+        later = later[later > value + TIE]
+        if not len(later):
+            later = growth.distances_above(value)
         if not len(later):
             break
-        value = float(later.min())
+        value = float(later[0])
         asked = top - len(rows)
         sets = first_in_order(growth, wanted, -value, asked, deadline)
         late = time.monotonic() > deadline
@@ -140,12 +162,23 @@ class _NearestGrowth(MinGrowth):
     def __init__(self, n: int, row: Callable[[int], Floats]) -> None:
         super().__init__(n, row)
         self.nearest = np.full(n + 1, np.inf)  # [i]: the nearest pair among the items from i on
-        each = []
         for item in range(n - 1, -1, -1):
             later = row(item)[item + 1 :]
             self.nearest[item] = min(self.nearest[item + 1], float(later.min(initial=np.inf)))
-            each.append(np.unique(later[np.isfinite(later)]))
-        self.distances = np.unique(np.concatenate(each))  # all that quotas allow, ascending
+
+    def distances_above(self, value: float) -> Floats:
+        """The least distances that quotas allow and that are above a value by more than a tie, ascending."""
+        found, most = np.empty(0), np.inf
+        for item in range(self.n):
+            later = self.row(item)[item + 1 :]
+            later = later[(later > value + TIE) & (later < most)]
+            if len(later):
+                found = np.append(found, later)
+            if len(found) > 2 * _LEAST:
+                found = np.unique(found)[:_LEAST]
+                most = found[-1] if len(found) == _LEAST else np.inf
+        found = np.unique(found)
+        return found[np.isfinite(found)][:_LEAST]
 
     def reach(self, state: tuple[float, Floats], first: int, missing: int) -> float:
         worth, nearest = state

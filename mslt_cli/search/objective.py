@@ -4,6 +4,7 @@ An objective knows the n languages of one pool by their position 0..n-1. Pools a
 the order of positions is the lexicographic order of combinations.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from math import comb
 
@@ -11,6 +12,9 @@ import numpy as np
 
 from mslt_cli.search import Floats, Ints
 from mslt_cli.search.covers import Cover, Coverage, Nearest, TargetCoverage
+
+MANY = 64
+"""Members from which a set is valued as a whole, and no longer pair by pair."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class PairSum:
     def values(self, sets: Ints) -> Floats:
         """Shape (b, k) → (b,)."""
         kinds = self.kind[sets]
+        if sets.shape[1] > MANY:
+            return np.array([self._least_pair(own) if self.smallest else self._sum_of_pairs(own) for own in kinds])
         smallest = self.smallest and sets.shape[1] > 1
         total = np.full(len(sets), np.inf) if smallest else np.zeros(len(sets))
         for j in range(1, sets.shape[1]):
@@ -41,6 +47,24 @@ class PairSum:
                 pair = self.distance[kinds[:, i], kinds[:, j]]
                 total = np.minimum(total, pair) if smallest else total + pair
         return total
+
+    def _sum_of_pairs(self, kinds: Ints) -> float:
+        """Of one large set, by how often it has each class: few products in place of very many single pairs."""
+        classes, count = np.unique(kinds, return_counts=True)
+        if 4 * len(classes) > len(self.distance):
+            every = np.bincount(kinds, minlength=len(self.distance)).astype(np.float64)
+            return 0.5 * float(every @ (self.distance @ every))
+        return 0.5 * float(count @ (self.distance[np.ix_(classes, classes)] @ count))
+
+    def _least_pair(self, kinds: Ints) -> float:
+        classes, count = np.unique(kinds, return_counts=True)
+        least = float(self.distance[classes, classes][count > 1].min(initial=np.inf))
+        for at in range(0, len(classes), MANY):
+            rows = classes[at : at + MANY]
+            block = self.distance[np.ix_(rows, classes)]
+            block[np.arange(len(rows)), at + np.arange(len(rows))] = np.inf
+            least = min(least, float(block.min()))
+        return least
 
 
 @dataclass(frozen=True)
@@ -181,6 +205,15 @@ Objective = PairSum | ItemSum | DistinctLabels | Lot | Covering
 def number_of(items: list[int], n: int) -> int:
     """Place of a sorted set among all sets of its size in lexicographic order, from 0."""
     k, number, start = len(items), 0, 0
+    if k > MANY:  # from one number of sets to the next, as binomials of thousands take long
+        ways, place = comb(n, k), 0
+        for item in range(items[-1] + 1):
+            with_item = ways * (k - place) // (n - item)
+            if item == items[place]:
+                ways, place = with_item, place + 1
+            else:
+                ways, number = ways - with_item, number + with_item
+        return number
     for j, item in enumerate(items):
         # sets that agree so far and go on with a smaller item
         number += comb(n - start, k - j) - comb(n - item, k - j)
@@ -191,12 +224,23 @@ def number_of(items: list[int], n: int) -> int:
 def set_number(number: int, n: int, k: int) -> tuple[int, ...]:
     """The inverse of `number_of`."""
     items: list[int] = []
-    item = 0
-    while len(items) < k:
-        with_item = comb(n - item - 1, k - len(items) - 1)
-        if number < with_item:
-            items.append(item)
-        else:
-            number -= with_item
-        item += 1
+    if k > MANY:
+        ways, item = comb(n, k), 0
+        while len(items) < k:
+            with_item = ways * (k - len(items)) // (n - item)
+            if number < with_item:
+                items.append(item)
+                ways = with_item
+            else:
+                ways, number = ways - with_item, number - with_item
+            item += 1
+        return tuple(items)
+    start = 0
+    for missing in range(k, 0, -1):
+        whole = comb(n - start, missing)
+        later = range(start, n - missing + 1)  # the last of them before which there are no more than `number` sets
+        item = later[bisect_right(later, number, key=lambda i: whole - comb(n - i, missing)) - 1]
+        number -= whole - comb(n - item, missing)
+        items.append(item)
+        start = item + 1
     return tuple(items)

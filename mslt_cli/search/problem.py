@@ -8,7 +8,7 @@ import numpy as np
 from mslt_cli.search import Floats, Ints
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Cover
-from mslt_cli.search.objective import Covering, ItemSum, Mixed, PairSum
+from mslt_cli.search.objective import MANY, Covering, ItemSum, Mixed, PairSum
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,27 +45,22 @@ class Problem:
             total += self.cover_weight * (self.cover.values(sets) if sets.shape[1] else self.cover.floor)
         return total
 
-    def with_each(self, sets: Ints) -> Floats:
-        """Worth of each set and any one item more, shape (b, s) → (b, n)."""
-        total: Floats = np.zeros((len(sets), self.wanted.n))
-        if self.amount is not None:
-            total += self.amount[sets].sum(axis=1)[:, None] + self.amount
-        if self.pairs is not None:
-            kind, added = self.pairs.kind, np.zeros(total.shape)
-            for j in range(sets.shape[1]):
-                added += self.pairs.distance[kind[sets[:, j]]][:, kind]
-            total += self.pair_weight * (self.pairs.values(sets)[:, None] + added)
-        if self.cover is not None:
-            total += self.cover_weight * self.cover.extended(sets)
-        return total
-
     def linear(self, chosen: Ints, items: Ints) -> Floats:
         """What each item adds to a set by its amount and its distances, shapes (s,) and (c,) → (c,)."""
         total = np.zeros(len(items)) if self.amount is None else self.amount[items].copy()
-        if self.pairs is not None:
-            own = self.pairs.kind[items]
-            for kind in self.pairs.kind[chosen]:
-                total += self.pair_weight * self.pairs.distance[kind, own]
+        return total + self.pair_sums(chosen, items)
+
+    def pair_sums(self, chosen: Ints, items: Ints) -> Floats:
+        """What the pairs of each item with all of a set add, shapes (s,) and (c,) → (c,)."""
+        total = np.zeros(len(items))
+        if self.pairs is None:
+            return total
+        kind, distance, own = self.pairs.kind[chosen], self.pairs.distance, self.pairs.kind[items]
+        if len(kind) > MANY:
+            sums: Floats = np.bincount(kind, minlength=len(distance)).astype(np.float64) @ distance
+            return self.pair_weight * sums[own]
+        for one in kind:
+            total += self.pair_weight * distance[one, own]
         return total
 
     def covered(self, chosen: Ints, items: Ints) -> Floats:

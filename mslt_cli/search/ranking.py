@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 
 from mslt_cli.search import Ints
-from mslt_cli.search.best import TIE, BestSets, Ranking, Row
+from mslt_cli.search.best import TIE, BestSets, Ranking, Row, most_rows
 from mslt_cli.search.branch_and_bound import branch_and_bound
 from mslt_cli.search.constraints import Caps, Wanted
-from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, enumerate_all
+from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, can_list, enumerate_all
 from mslt_cli.search.in_order import Growth, MinGrowth, SetGrowth, first_in_order
 from mslt_cli.search.labels import rank_labels
 from mslt_cli.search.local_search import offer_good_sets, random_set
 from mslt_cli.search.maximin import least_smallest, maximin
-from mslt_cli.search.objective import Covering, DistinctLabels, ItemSum, Lot, Objective, PairSum
+from mslt_cli.search.objective import MANY, Covering, DistinctLabels, ItemSum, Lot, Objective, PairSum
 from mslt_cli.search.problem import problem_of
 
+LOOK_EVERY = 32  # combinations that are listed between two looks at the clock
+PAST_LIMIT_S = 0.5  # for listing what was found
 GRACE_S = 2.0  # that a random order gets past the limit until a first combination keeps to the quotas
 TIES_LISTED_IN_S = 2.0  # for listing the first of more ties than are kept
 TIES_TO_COUNT = 5_000  # class combinations kept at the cut; where more tie, `tied` is None
@@ -35,9 +37,10 @@ def rank(
 
     After `time_limit` seconds the best found so far are returned, with the proven gap.
     """
-    if wanted.total <= max(1, ENUMERATE_UP_TO):
+    if wanted.total <= 1 or (wanted.total <= ENUMERATE_UP_TO and can_list(wanted)):
         return enumerate_all(objective, wanted, top=top, least=least)
     deadline = time.monotonic() + time_limit
+    top = min(top, most_rows(wanted.k))
     match objective:
         case Lot():
             return _draw(objective, wanted, top, least, deadline)
@@ -45,14 +48,15 @@ def rank(
             ranking = rank_labels(objective.label, wanted, top=top, least=least, deadline=deadline)
             return ranking if ranking.rows or ranking.exact else _any_set(objective, wanted, 1 if least else wanted.k)
         case PairSum(smallest=True) if least:
-            return least_smallest(objective, wanted, top, deadline)
+            ranking = least_smallest(objective, wanted, top, deadline)
+            return ranking if ranking.rows or ranking.exact else _any_set(objective, wanted, 0.0)
     return _search(objective, wanted, top, least, deadline)
 
 
 def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, least: bool, deadline: float) -> Ranking:
     """Rank by what adds up (amounts, pair distances, and what is covered), or by the smallest pair distance."""
     classes = Classes(objective.kind if isinstance(objective, PairSum) else np.arange(wanted.n), wanted)
-    best = BestSets(top, classes.count, TIES_TO_COUNT + 2 * top)
+    best = BestSets(top, classes.count, min(TIES_TO_COUNT + 2 * top, most_rows(wanted.k) + 2 * top))
     growth: Growth[Any]
     if isinstance(objective, PairSum) and objective.smallest:
         outcome = maximin(objective.distance[np.ix_(classes.kind, classes.kind)], classes.wanted, best, deadline)
@@ -79,15 +83,23 @@ def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, l
             groups.append([entry])
     rows: list[Row] = []
     place, exact = 1, proved
+    until = max(deadline, time.monotonic()) + PAST_LIMIT_S
     for group in groups:
         asked = top - len(rows)
         if not asked:
             break
         size = sum(count for _, _, count in group) if proved else None
-        sets = list(islice(heapq.merge(*(classes.expand(items) for _, items, _ in group)), asked))
+        ordered = heapq.merge(*(classes.expand(items, until) for _, items, _ in group))
+        sets: list[tuple[int, ...]] = []
+        for members in islice(ordered, asked):
+            sets.append(members)
+            if len(sets) % LOOK_EVERY == 0 and time.monotonic() > until:
+                break
+        short = len(sets) < min(asked, sum(count for _, _, count in group))
+        exact &= not short
         if group is groups[-1] and uncounted:
             size = None
-            first = first_in_order(growth, wanted, group[0][0], asked, time.monotonic() + TIES_LISTED_IN_S)
+            first = first_in_order(growth, wanted, group[0][0], asked, min(until, time.monotonic() + TIES_LISTED_IN_S))
             if len(first) == asked:
                 sets = first
             else:
@@ -95,6 +107,8 @@ def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, l
         values = objective.values(np.array(sets, dtype=np.int64))
         rows += [Row(items, float(worth) + 0.0, place, size) for items, worth in zip(sets, values, strict=True)]
         place += size if size is not None else len(sets)
+        if short and len(sets) < asked:
+            break
     gap = 0.0
     if not proved and rows:
         worth = -rows[0].value if least else rows[0].value
@@ -108,12 +122,14 @@ def _draw(lot: Lot, wanted: Wanted, top: int, least: bool, deadline: float) -> R
     place = 0
     while len(rows) < top and place < lot.total:
         # Without quotas every place is a row; with them the first row may be far off.
-        if wanted.caps and time.monotonic() > deadline + (0.0 if rows else GRACE_S):
+        may_look = wanted.caps or (place + 1) % LOOK_EVERY == 0
+        if may_look and time.monotonic() > deadline + (0.0 if rows else GRACE_S):
             return Ranking(rows, False, "bound", 0.0)
         items = lot.at(lot.total - 1 - place if least else place)
         row = np.array([items])
         if set(wanted.fixed) <= set(items) and wanted.permits(row)[0]:
-            rows.append(Row(items, float(lot.values(row)[0]), len(rows) + 1, 1))
+            number = place + 1 if least else lot.total - place
+            rows.append(Row(items, number / lot.total, len(rows) + 1, 1))
         place += 1
     return Ranking(rows, True, "enumerated", 0.0)
 
@@ -168,8 +184,8 @@ class Classes:
             ways *= comb(len(self.members[c]), size)
         return ways
 
-    def expand(self, items: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        """The language sets in lexicographic order, lazily."""
+    def expand(self, items: tuple[int, ...], until: float = np.inf) -> Iterator[tuple[int, ...]]:
+        """The language sets in lexicographic order, lazily; of large sets those until the time is up."""
         slots = [(self.members[c], size) for c, size in Counter(int(self.class_of[i]) for i in items).items()]
         start = tuple(tuple(range(size)) for _, size in slots)
 
@@ -181,6 +197,8 @@ class Classes:
             smallest, state = heapq.heappop(heap)
             yield smallest
             for s, (members, _) in enumerate(slots):
+                if len(items) > MANY and time.monotonic() > until:
+                    return
                 for j, pick in enumerate(state[s]):
                     if pick + 1 < len(members) and pick + 1 not in state[s]:
                         picks = (*state[s][:j], pick + 1, *state[s][j + 1 :])

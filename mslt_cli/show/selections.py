@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from mslt_cli.reports.cells import Cell, Column, plural
 from mslt_cli.search.covers import Coverage
-from mslt_cli.search.exhaustive import RANDOM_SAMPLE
 from mslt_cli.selection import MOSTLY_IMPUTED, Result, Selection, Toward
 from mslt_cli.show.rows import Output, escape_markdown, show, show_rows
 from mslt_cli.show.terminal import note, print_lines
@@ -129,7 +128,7 @@ def summarize(selection: Selection) -> list[str]:
     """What was ranked, with which facts, how sure, and what to beware of."""
     parts = [_ranked(selection), *dict.fromkeys(e.provenance for e in selection.evidence), _certainty(selection)]
     if selection.percentile is not None:
-        drawn = "" if selection.proof == "enumerated" else f"{RANDOM_SAMPLE:,} "
+        drawn = "" if selection.proof == "enumerated" else f"{selection.drawn:,} "
         share = f"{selection.percentile:.1f}"
         share = "more than 99.9" if share == "100.0" and selection.percentile < 100 else share
         parts.append(f"the first beats {share} % of {drawn}random combinations")

@@ -94,7 +94,7 @@ def test_a_shared_rank_has_a_sign_and_cut_ties_are_said(found, shown):
 
 def test_the_summary_says_how_sure_the_answer_is(found, shown):
     assert "exact: all were ranked; the first beats 66.7 % of random combinations." in shown(found, "table")
-    proved = replace(found, proof="branch-and-bound", percentile=100.0)
+    proved = replace(found, proof="branch-and-bound", percentile=100.0, drawn=10_000)
     assert "exact: proved without listing them; the first beats 100.0 % of 10,000 random" in shown(proved, "table")
     stopped = replace(found, exact=False, proof="bound", gap=0.0123)
     assert "not proved: stopped at the time limit, none can be more than 1.23 % better" in shown(stopped, "table")
