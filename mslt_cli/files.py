@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mslt_cli.errors import FetchError, MsltError
+from mslt_cli.foreign import require_path
 
 MAX_NAME_BYTES = 255
 """The longest name that a file system has for a file or folder."""
@@ -44,6 +45,7 @@ def cache_home() -> Path:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file of the user's; whoever reads it meanwhile sees the old one, or none. MsltError if it cannot."""
+    require_path(path, "The file")
     try:
         if path.exists() and not path.is_file():  # /dev/stdout and its like: nothing to put in their place
             path.write_bytes(data)

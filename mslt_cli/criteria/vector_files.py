@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.foreign import UnreadableError, read_text_file
 from mslt_cli.languages.glottocodes import GLOTTOCODE, iso_of_glottocode
 from mslt_cli.languages.resolver import Resolver, fold, parse_tag
 from mslt_cli.store.named_vectors import OwnVectors
@@ -221,11 +222,9 @@ def _number(cell: str, comma: bool) -> float:
 def _read_rows(path: Path) -> tuple[list[tuple[int, list[str]]], bool]:
     """Rows with their line numbers, and whether decimals have a comma, as where cells are separated by semicolons."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not CSV in UTF-8"
-        raise UsageError(f"{path} cannot be read: {reason}.") from error
+        text = read_text_file(path)
+    except UnreadableError as error:
+        raise UsageError(f"{path} cannot be read: {error}.") from error
     first = text.lstrip("\r\n ").partition("\n")[0]
     delimiter = max(DELIMITERS, key=first.count)
     try:

@@ -1,5 +1,6 @@
 """Files as people have them: loose or gzipped, in folders, in archives, and in archives in archives."""
 
+import bz2
 import gzip
 import io
 import lzma
@@ -7,15 +8,22 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from mslt_cli.errors import DataError
 from mslt_cli.tasks.task import is_archive
 
 LARGEST_FILE_BYTES = 4 << 30
 """Largest size of a file, unpacked."""
+LARGEST_RATIO, SMALL_BYTES = 200, 256 << 20
+"""How much larger than packed a file may be that has more than so many bytes: texts are at most 20 times as large."""
+PIECE_BYTES = {zipfile.ZIP_STORED: 1 << 20, zipfile.ZIP_DEFLATED: 1 << 20}
+"""What is read of a zip archive at once, by its method; of others 4 kB, for 4 kB of bzip2 may be 180 MB unpacked."""
+UNPACK: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+"""What unpacks a tar archive, by its first bytes."""
 DEEPEST = 2
 """How deep archives may lie in archives; deeper ones are skipped."""
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError)
@@ -52,11 +60,12 @@ class DataFile:
                 with _open_archive(DataFile(self.path, self.members[:-1])) as (_, read_member):
                     data = read_member(self.members[-1])
             else:
+                _require_size(self.name, self.path.stat().st_size)
                 data = self.path.read_bytes()
             if self.inner.lower().endswith(".gz") and not is_archive(self.inner):
-                data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(LARGEST_FILE_BYTES + 1)
-        if len(data) > LARGEST_FILE_BYTES:
-            raise DataError(f"{self.name} has more than {LARGEST_FILE_BYTES >> 30} GiB; that is too much to be read.")
+                packed_bytes = len(data)
+                data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(_most(packed_bytes) + 1)
+                _require_size(self.name, len(data), packed_bytes)
         return data
 
 
@@ -76,33 +85,81 @@ def _unfold(file: DataFile) -> Iterator[DataFile]:
     if not is_archive(file.inner):
         yield file
     elif len(file.members) < DEEPEST:
-        with _unpacking(file.name), _open_archive(file) as (sizes, _):
-            members = sorted(sizes.items())
-        for name, size in members:
+        with _unpacking(file.name), _open_archive(file) as (names, _):
+            members = sorted(set(names))
+        for name in members:
             member = DataFile(file.path, (*file.members, name))
             if any(part.startswith((".", "__MACOSX")) and part not in (".", "..") for part in name.split("/")):
                 continue
-            if size > LARGEST_FILE_BYTES:
-                raise DataError(f"{member.name} has {size / 1e9:.0f} GB unpacked; that is too much to be read.")
             yield from _unfold(member)
 
 
 @contextmanager
-def _open_archive(file: DataFile) -> Iterator[tuple[dict[str, int], Callable[[str], bytes]]]:
-    """The sizes of an archive's files in bytes, by their paths in it, and what reads one of them."""
+def _open_archive(file: DataFile) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
+    """The paths of an archive's files in it, and what reads one of them."""
     data = io.BytesIO(file.read()) if file.members else file.path
     if file.inner.lower().endswith(".zip"):
         with zipfile.ZipFile(data) as archive:
-            yield {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}, archive.read
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+            for info in infos:
+                _require_size(f"{file.name}!{info.filename}", info.file_size, info.compress_size)
+
+            def read_member(name: str) -> bytes:
+                piece_bytes = PIECE_BYTES.get(archive.getinfo(name).compress_type, 4096)
+                with archive.open(name) as member:
+                    return b"".join(iter(lambda: member.read(piece_bytes), b""))
+
+            yield [info.filename for info in infos], read_member
         return
-    with tarfile.open(data) if isinstance(data, Path) else tarfile.open(fileobj=data) as tar:
-        sizes = {member.name: member.size for member in tar if member.isfile()}
+    with ExitStack() as opened:
+        packed = opened.enter_context(data.open("rb")) if isinstance(data, Path) else data
+        start = packed.read(6)
+        packed.seek(0)
+        unpack = next((unpack for magic, unpack in UNPACK.items() if start.startswith(magic)), None)
+        stream = opened.enter_context(unpack(packed)) if unpack else packed
+        packed_bytes = packed.seek(0, io.SEEK_END)
+        packed.seek(0)
+        bounded: Any = _Bounded(stream, _most(packed_bytes))
+        tar = opened.enter_context(tarfile.open(fileobj=bounded, mode="r:"))
+        names = []
+        for member in tar:
+            if member.isfile():
+                _require_size(f"{file.name}!{member.name}", member.size, packed_bytes)
+                names.append(member.name)
         # Archives end with a block of zeros; Python takes one that was cut within a header for a whole one.
         assert tar.fileobj is not None
         tar.fileobj.seek(tar.offset)
         if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError("its end is missing")
-        yield sizes, lambda member: (tar.extractfile(member) or io.BytesIO()).read()
+        yield names, lambda member: (tar.extractfile(member) or io.BytesIO()).read()
+
+
+class _Bounded:
+    """A stream of which no more is read at once than a file may have: tarfile reads long names whole."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self.stream, self.most = stream, most
+        self.seek, self.tell, self.close = stream.seek, stream.tell, stream.close
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= self.most:
+            raise tarfile.ReadError(f"a part of it claims {size:,} bytes")
+        return bytes(self.stream.read(size))
+
+
+def _most(packed_bytes: int) -> int:
+    """How many bytes are unpacked at most of what has so many packed."""
+    return min(LARGEST_FILE_BYTES, max(SMALL_BYTES, LARGEST_RATIO * packed_bytes))
+
+
+def _require_size(name: str, size_bytes: int, packed_bytes: int | None = None) -> None:
+    if size_bytes > LARGEST_FILE_BYTES:
+        raise DataError(f"{name} has more than {LARGEST_FILE_BYTES >> 30} GiB; that is too much to be read. Split it.")
+    if packed_bytes is not None and size_bytes > _most(packed_bytes):
+        raise DataError(
+            f"{name} is more than {LARGEST_RATIO} times as large unpacked, which no text is: it would fill the memory. "
+            "Unpack it yourself if it is sound."
+        )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from mslt_cli.data.paths import WORDS, PathReader
 from mslt_cli.data.places import languages_of_rows, rows_of_split
 from mslt_cli.errors import DataError
 from mslt_cli.files import sha256_of
+from mslt_cli.foreign import why_no_path
 from mslt_cli.tasks.task import Rows, Task
 
 NOT_DATA = re.compile(
@@ -47,6 +48,8 @@ class FromFolder:
         self.notes: list[str] = []
         given = f"--from {path}" if path is not None else f"{task.file}: {task.folder}"
         path = path if path is not None else Path(task.folder)
+        if reason := why_no_path(path):
+            raise DataError(f"{task.file or '--from'} names a path that cannot be used: {reason}.")
         if not path.exists():
             raise DataError(f"{given} does not exist.")
         if not task.folder and (path / task.name).is_dir():

@@ -17,6 +17,7 @@ from typing import Any
 from mslt_cli import __version__
 from mslt_cli.errors import DataError
 from mslt_cli.files import cache_home, new_file
+from mslt_cli.foreign import parse_json, read_text_file
 from mslt_cli.tasks.task import Rows, Task
 
 FORMAT = 1
@@ -73,7 +74,7 @@ def read_record(task: Task, language: str, split: str) -> Record | None:
     """The record of prepared data; None if there is none, or it is damaged, or of another format or spelling."""
     folder = task_folder(task) / language
     try:
-        record = Record(**json.loads((folder / f"{split}.json").read_text(encoding="utf-8")))
+        record = Record(**parse_json(read_text_file(folder / f"{split}.json")))
         whole = (folder / record.file).stat().st_size == record.size_bytes
     except (ValueError, TypeError, OSError):
         return None

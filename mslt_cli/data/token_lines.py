@@ -100,6 +100,11 @@ def sentence_lines(text: str) -> Iterator[list[Line]]:
             yield list(block)
 
 
+def _is_number(cell: str) -> bool:
+    """Whether a cell may number a word: `int` refuses what has thousands of digits."""
+    return cell.isdecimal() and len(cell) < 10
+
+
 class _Reader:
     """One file of tokens and tags: how its lines are written, and its sentences."""
 
@@ -166,7 +171,7 @@ class _Reader:
             fits = len(cells) == self.width and self.tagging.knows(cells[self.tag]) and self.number is None
             return cells if fits else None
         place = cells[self.number] if self.number is not None and len(cells) > self.number else "1"
-        if not place.isdecimal() and not PART.fullmatch(place):
+        if not _is_number(place) and not PART.fullmatch(place):
             return None
         if len(cells) == self.width and max(self.token, self.tag) < self.width:
             return cells
@@ -207,7 +212,7 @@ class _Reader:
         rows = [[self.separator.split(line) for _, line in block if line[0] != "#"] for block in self.blocks]
         columns = [[cells[place] for cells in block if len(cells) > place] for block in rows]
         pairs = [pair for column in columns for pair in pairwise(cell for cell in column if not PART.fullmatch(cell))]
-        counts = [before.isdecimal() and after.isdecimal() and int(after) == int(before) + 1 for before, after in pairs]
+        counts = [_is_number(before) and _is_number(after) and int(after) == int(before) + 1 for before, after in pairs]
         if not pairs:  # every sentence is one word
             return "numbers" if {cell for column in columns for cell in column} == {"1"} else "words"
         if sum(counts) > 0.9 * len(pairs):

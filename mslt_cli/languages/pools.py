@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from mslt_cli.errors import UsageError
+from mslt_cli.foreign import UnreadableError, read_text_file
 from mslt_cli.languages.resolver import Language
 
 
@@ -87,10 +88,9 @@ def expand_files(names: Iterable[str]) -> list[str]:
             raise UsageError("@ stands for the languages in a file, and needs its name: --pool @languages.txt.")
         elif name.startswith("@"):
             try:
-                out += split_names(Path(name[1:]).read_text(encoding="utf-8-sig"))
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-                raise UsageError(f"The list of languages {name[1:]} cannot be read: {reason}.") from error
+                out += split_names(read_text_file(Path(name[1:])))
+            except UnreadableError as error:
+                raise UsageError(f"The list of languages {name[1:]} cannot be read: {error}.") from error
         else:
             out.append(name)
     return out

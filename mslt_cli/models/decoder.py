@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import MODELS
 from mslt_cli.models.adapter import ADAPTER, Adapter, add_adapter
-from mslt_cli.models.folder import ModelFiles, read_tokenizer
+from mslt_cli.models.folder import ModelFiles, read_json_object, read_tokenizer
 from mslt_cli.models.learner import Learner
 from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, quiet, without_hub_kernels
 
@@ -182,7 +181,7 @@ def find_eos_id(files: ModelFiles) -> int | None:
     """Read the id that ends a text from the tokenizer, else from the config; None where there is none."""
     tokenizer_config = files.folder / "tokenizer_config.json"
     if tokenizer_config.is_file():
-        token = json.loads(tokenizer_config.read_text(encoding="utf-8")).get("eos_token")
+        token = read_json_object(tokenizer_config).get("eos_token")
         token = token.get("content") if isinstance(token, dict) else token
         if token is not None:
             token_id = read_tokenizer(files.folder).token_to_id(str(token))

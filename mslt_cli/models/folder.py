@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import ModelError, needs
 from mslt_cli.files import cache_home, recall, remember, sha256_of
+from mslt_cli.foreign import UnreadableError, parse_json, read_text_file
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -99,9 +100,9 @@ def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFi
             f"{folder} holds a model and an adapter ({ADAPTER_CONFIG}), and it is not clear whether both are meant."
             " Merge them (peft's merge_and_unload), or move the adapter out of the folder."
         )
-    config = _read_json(folder / CONFIG)
+    config = read_json_object(folder / CONFIG)
     for name in (CONFIG, *TOKENIZER_FILES[1:]):
-        stated = config if name == CONFIG else _read_json(folder / name) if (folder / name).is_file() else {}
+        stated = config if name == CONFIG else read_json_object(folder / name) if (folder / name).is_file() else {}
         if stated.get("auto_map"):
             raise ModelError(f"{folder} needs code of its own (auto_map), and mslt never runs downloaded code.")
         if key := next((key for key in REFERENCES if stated.get(key)), None):
@@ -229,7 +230,7 @@ def _weights(folder: Path) -> tuple[Path, ...]:
     if (folder / WEIGHTS).is_file():
         weights = [folder / WEIGHTS]
     elif index.is_file():
-        weight_map = _read_json(index).get("weight_map")
+        weight_map = read_json_object(index).get("weight_map")
         names = list(weight_map.values()) if isinstance(weight_map, dict) else []
         if not names or not all(isinstance(name, str) and PLAIN_NAME.fullmatch(name) for name in names):
             raise _damaged(index, "does not say which files beside it hold the weights")
@@ -282,10 +283,11 @@ def _check_tokenizer(path: Path) -> None:
         raise _damaged(path, "is no tokenizer: it says nothing of a model")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a model. ModelError: there is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        content = parse_json(read_text_file(path))
+    except UnreadableError as error:
         raise _damaged(path, "is not JSON") from error
     if not isinstance(content, dict):
         raise _damaged(path, "is not a JSON object")

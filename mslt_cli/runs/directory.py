@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mslt_cli.errors import FetchError, MsltError
 from mslt_cli.files import MAX_NAME_BYTES, REASONS, cut_name, drop, new_file, new_folder, sha256_of
+from mslt_cli.foreign import require_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,7 +54,8 @@ class BusyError(MsltError):
 def runs_root(given: Path | None, store: Path) -> Path:
     """Where runs are kept: as given, else MSLT_RUNS, else the folder `runs` beside the store."""
     from_environment = os.environ.get("MSLT_RUNS")
-    return given or (Path(from_environment).expanduser() if from_environment else store.parent / "runs")
+    root = given or (Path(from_environment).expanduser() if from_environment else store.parent / "runs")
+    return require_path(root, "The folder of runs")
 
 
 @dataclass(frozen=True)

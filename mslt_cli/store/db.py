@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, get_origin
 
 from mslt_cli.errors import StoreError
+from mslt_cli.foreign import require_path, why_no_file
 
 Record = TypeVar("Record", bound=NamedTuple)
 Row: TypeAlias = "NamedTuple | Mapping[str, Any]"
@@ -75,7 +76,10 @@ class Store:
         if not any(makers):
             return list(map(record._make, rows))
         pairs = (zip(makers, row, strict=True) for row in rows)
-        return [record._make(make(value) if make else value for make, value in pair) for pair in pairs]
+        try:
+            return [record._make(make(value) if make else value for make, value in pair) for pair in pairs]
+        except (ValueError, TypeError, RecursionError) as error:
+            raise StoreError(f"The store {self.path} {EXPLANATIONS[sqlite3.SQLITE_CORRUPT]}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -112,9 +116,9 @@ def _to_column(value: Any) -> Any:
 def store_path(given: Path | None = None) -> Path:
     """Return where the store is: as given, else MSLT_STORE, else in the user's data folder."""
     if given is not None:
-        return given
+        return require_path(given, "The store")
     if from_environment := os.environ.get("MSLT_STORE"):
-        return Path(from_environment).expanduser()
+        return require_path(Path(from_environment).expanduser(), "The store (MSLT_STORE)")
     from platformdirs import user_data_path
 
     return user_data_path("mslt", appauthor=False) / "store.db"
@@ -137,6 +141,8 @@ def open_store(path: Path | None = None, *, write: bool = False) -> Store:
     path = store_path(path)
     if os.path.isdir(path):  # unlike Path.is_dir, False rather than an error where we may not look
         raise StoreError(f"The store {path} is a folder, not a file. {OTHER_STORE}")
+    if reason := why_no_file(path):  # a pipe, which would be waited for, or a device
+        raise StoreError(f"The store {path} cannot be read: {reason}. {OTHER_STORE}")
     # SQLite itself takes a file of a few bytes for an empty database.
     with suppress(OSError), open(path, "rb") as file:  # missing, or not ours to read: the next step says so
         if file.read(len(SQLITE_HEADER)) not in (b"", SQLITE_HEADER):
@@ -149,6 +155,8 @@ def open_store(path: Path | None = None, *, write: bool = False) -> Store:
     elif not store_exists(path):
         raise StoreError(f"There is no store {path}. Run `mslt fetch` to make it.")
     uri = path.absolute().as_uri()
+    if not write:
+        _require_whole(path)
     with explained(path), ExitStack() as closing_on_error:
         store = closing_on_error.enter_context(Store(path, _connect(uri) if write else _connect_to_read(uri)))
         _require_ours(store)
@@ -157,6 +165,17 @@ def open_store(path: Path | None = None, *, write: bool = False) -> Store:
             _make_tables(store)
         closing_on_error.pop_all()
     return store
+
+
+def _require_whole(path: Path) -> None:
+    """Refuse a store with newer rows beside it (-wal) where SQLite cannot make the file by which it finds them."""
+    wal, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
+    with suppress(OSError):
+        if wal.stat().st_size and not index.exists() and not os.access(path.parent, os.W_OK | os.X_OK):
+            raise StoreError(
+                f"The store {path} has newer rows in {wal.name}, which cannot be read in a folder that may not be "
+                "written. Copy both files to a folder of yours, and give the copy as --store."
+            )
 
 
 def _connect_to_read(uri: str) -> sqlite3.Connection:
@@ -226,9 +245,13 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if "no such table" in str(error):
             raise StoreError(f"The store {path} is not filled yet. Run `mslt fetch`.") from error
+        if "Could not decode to UTF-8" in str(error):
+            raise StoreError(f"The store {path} {EXPLANATIONS[sqlite3.SQLITE_CORRUPT]}") from error
         if (explanation := EXPLANATIONS.get(_primary_code(error))) is None:
             raise
         raise StoreError(f"The store {path} {explanation}") from error
+    except UnicodeEncodeError as error:  # half a character, as in a name that is not UTF-8
+        raise StoreError(f"{ascii(error.object)[:80]} cannot be kept in the store {path}: it is not UTF-8.") from error
 
 
 def _primary_code(error: sqlite3.Error) -> int:

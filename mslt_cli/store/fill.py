@@ -4,10 +4,10 @@ import os
 import sqlite3
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mslt_cli import __version__
-from mslt_cli.languages.facts import all_spellings, facts_sha256, read_facts
+from mslt_cli.languages.facts import Facts, all_spellings, facts_sha256, read_facts
 from mslt_cli.languages.resolver import fold
 from mslt_cli.store.db import Store, insert, open_store, store_exists, store_path
 
@@ -60,8 +60,9 @@ def ensure_filled(path: Path | None = None) -> FillReport | None:
 def fill_languages(path: Path | None = None, *, force: bool = False) -> FillReport:
     """Read facts and vectors into the store, making it where it is missing.
 
-    Unchanged facts, and vectors altogether, are not read again unless `force` says so. All happens in one transaction:
-    whatever ends it leaves the old state or the new one, and of several processes that fill at once one does the work.
+    Unchanged facts, and vectors altogether, are not read again unless `force` says so. All is read before the store is
+    locked, for that takes seconds, and written in one short transaction: whatever ends it leaves the old state or the
+    new one.
 
     Raises:
         StoreError: the store cannot be opened or written.
@@ -69,13 +70,16 @@ def fill_languages(path: Path | None = None, *, force: bool = False) -> FillRepo
     """
     started = time.perf_counter()
     with open_store(path, write=True) as store:
+        sha256 = facts_sha256()
+        facts = _read_facts() if force or not has_fill(store, FACTS, sha256) else None
+        vectors = _read_vectors() if force or not _has_vectors(store) else None
         filled = []
-        with store.transaction() as connection:
-            if force or not has_fill(store, FACTS, facts_sha256()):
-                _fill_facts(connection)
+        with store.transaction() as connection:  # another process may have been faster
+            if facts and (force or not has_fill(store, FACTS, sha256)):
+                _write_facts(connection, facts, sha256)
                 filled.append(FACTS)
-            if force or not is_filled(store):
-                _fill_vectors(connection)
+            if vectors and (force or not _has_vectors(store)):
+                _write_vectors(connection, vectors)
                 filled.append(VECTORS)
         store.query("PRAGMA wal_checkpoint(TRUNCATE)")
         return FillReport(
@@ -88,8 +92,24 @@ def fill_languages(path: Path | None = None, *, force: bool = False) -> FillRepo
         )
 
 
-def _fill_facts(connection: sqlite3.Connection) -> None:
+def _has_vectors(store: Store) -> bool:
+    return bool(store.query("SELECT 1 FROM fills WHERE source = ?", (VECTORS,)))
+
+
+class _FactRows(NamedTuple):
+    """What is written of data/langs."""
+
+    facts: Facts
+    spellings: list[dict[str, Any]]
+
+
+def _read_facts() -> _FactRows:
     facts = read_facts()
+    return _FactRows(facts, [row._asdict() | {"spelling_folded": fold(row.spelling)} for row in all_spellings(facts)])
+
+
+def _write_facts(connection: sqlite3.Connection, read: _FactRows, sha256: str) -> None:
+    facts = read.facts
     for table in ("spellings", "pretraining_sizes", "pools"):
         connection.execute(f"DELETE FROM {table}")
     # Languages stay in place, since vectors refer to them.
@@ -99,35 +119,49 @@ def _fill_facts(connection: sqlite3.Connection) -> None:
         " family = excluded.family, source = excluded.source",
         facts.languages,
     )
-    spellings = (row._asdict() | {"spelling_folded": fold(row.spelling)} for row in all_spellings(facts))
-    insert(connection, "spellings", spellings, conflict="IGNORE")  # the first that claims a spelling keeps it
+    insert(connection, "spellings", read.spellings, conflict="IGNORE")  # the first that claims a spelling keeps it
     insert(connection, "pretraining_sizes", facts.pretraining_sizes)
     insert(connection, "pools", facts.pools)
-    record_fill(connection, FACTS, __version__, facts_sha256(), sum(len(table) for table in facts))
+    record_fill(connection, FACTS, __version__, sha256, sum(len(table) for table in facts))
 
 
-def _fill_vectors(connection: sqlite3.Connection) -> None:
+class _VectorRows(NamedTuple):
+    """What is written of lang2vec."""
+
+    version: str
+    sha256: str
+    tables: dict[str, list[dict[str, Any]]]
+    """Rows by table, in the order in which they are written."""
+
+
+def _read_vectors() -> _VectorRows:
     from mslt_cli.languages.uriel import VECTOR_SETS, read_uriel
     from mslt_cli.store.language_vectors import VectorSetInfo, encode
 
     uriel = read_uriel()
-    connection.execute("DELETE FROM vector_sets WHERE provider = ?", (VECTORS,))  # with their features and vectors
-    rows = 0
+    tables: dict[str, list[dict[str, Any]]] = {"vector_sets": [], "features": [], "vectors": []}
     for name, row in VECTOR_SETS.items():
         vectors = uriel.vectors[name]
         info = VectorSetInfo(name, VECTORS, uriel.version, len(vectors.features), row.encoding, row.description)
-        insert(connection, "vector_sets", [info])
-        features = ({"vector_set": name, "position": i, "name": feature} for i, feature in enumerate(vectors.features))
-        insert(connection, "features", features)
+        tables["vector_sets"].append(info._asdict())
+        tables["features"] += (
+            {"vector_set": name, "position": i, "name": feature} for i, feature in enumerate(vectors.features)
+        )
         encoded = encode(vectors.matrix, row.encoding)
         columns = zip(uriel.codes, encoded, vectors.measured_share.tolist(), vectors.known.tolist(), strict=True)
-        stored = (
+        tables["vectors"] += (
             {"vector_set": name, "iso639_3": code, "encoded": vector, "measured_share": share}
             for code, vector, share, is_known in columns
             if is_known
         )
-        rows += insert(connection, "vectors", stored)
-    record_fill(connection, VECTORS, uriel.version, uriel.sha256, rows)
+    return _VectorRows(uriel.version, uriel.sha256, tables)
+
+
+def _write_vectors(connection: sqlite3.Connection, read: _VectorRows) -> None:
+    connection.execute("DELETE FROM vector_sets WHERE provider = ?", (VECTORS,))  # with their features and vectors
+    for table, rows in read.tables.items():
+        insert(connection, table, rows)
+    record_fill(connection, VECTORS, read.version, read.sha256, len(read.tables["vectors"]))
 
 
 def record_fill(connection: sqlite3.Connection, source: str, version: str, sha256: str, rows: int) -> None:

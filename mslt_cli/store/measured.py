@@ -166,8 +166,9 @@ def read_probes(store: Store) -> list[StoredProbe]:
 
 
 def _replace(store: Store, table: str, rows: Iterable[Row]) -> None:
+    ready = list(rows)  # whatever makes them, the store is not locked meanwhile
     with store.transaction() as connection:
-        insert(connection, table, rows, conflict="REPLACE")
+        insert(connection, table, ready, conflict="REPLACE")
 
 
 def _set_columns(chosen: MeasuredSet) -> dict[str, Any]:

@@ -49,8 +49,15 @@ def fill_results(path: Path | None = None) -> None:
     with open_store(path) as store:
         if has_fill(store, RESULTS, sha256):
             return
+    published = _published_rows()
+    runs, scores = list(_rows("runs.csv")), [row | {"origin": "shipped"} for row in _rows("scores.csv")]
     with open_store(path, write=True) as store, store.transaction() as connection:
-        rows = _fill_published(connection) + _fill_shipped(connection)
+        connection.execute("DELETE FROM published")
+        connection.execute(
+            "DELETE FROM runs WHERE origin = 'shipped'"
+        )  # with their scores; own ones stay
+        pairs = (("published", published), ("runs", runs), ("scores", scores))
+        rows = sum(insert(connection, table, ready) for table, ready in pairs)
         record_fill(connection, RESULTS, "1", sha256, rows)
 
 
@@ -79,23 +86,14 @@ def open_with_results(path: Path | None = None) -> Iterator[Store]:
         yield opened.enter_context(open_store(path))
 
 
-def _fill_published(connection: sqlite3.Connection) -> int:
+def _published_rows() -> list[dict[str, Any]]:
     source = _published_json()["sources"][0]["citation"]
-    rows = [
+    return [
         row
         | {"position": position, "languages": (row["languages"] or "").split()}
         | {"origin": "published", "source": f"{source} Table {row['paper_table']}."}
         for position, row in enumerate(_rows("published.csv"))
     ]
-    connection.execute("DELETE FROM published")
-    return insert(connection, "published", rows)
-
-
-def _fill_shipped(connection: sqlite3.Connection) -> int:
-    """Runs that ship, beside those of the user that may have the same ids."""
-    connection.execute("DELETE FROM runs WHERE origin = 'shipped'")  # with their scores
-    scores = (row | {"origin": "shipped"} for row in _rows("scores.csv"))
-    return insert(connection, "runs", _rows("runs.csv")) + insert(connection, "scores", scores)
 
 
 def _rows(name: str) -> Iterator[dict[str, str | None]]:

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from typing import Any, get_args
 
 from mslt_cli.errors import DataError, UnknownNameError
 from mslt_cli.files import cache_home, new_file
+from mslt_cli.foreign import UnreadableError, parse_json, parse_toml, read_text_file, why_no_path
 from mslt_cli.languages.resolver import shipped
 from mslt_cli.tasks import TASKS
 from mslt_cli.tasks.task import COLUMNS, NUMBER, HubFiles, Kind, TableFormat, Task, is_archive
@@ -41,6 +41,7 @@ METRICS = {"token-classification": ("accuracy", "entity-f1"), "instruction": ("l
 """The metrics of each kind, the first of them the default; of the other kinds accuracy alone. Words whose labels name
 no entities have accuracy alone as well."""
 
+LARGEST_TASK_BYTES = 16 << 20
 NAME = re.compile(r"[\w-]{1,60}")
 """Names of tasks and splits: they name files in the cache."""
 
@@ -134,9 +135,10 @@ def find_own(name: str) -> Task | None:
 def _known_files(name: str) -> list[str]:
     """The files of a user's own tasks of that name that were fetched; none if nothing is known of it."""
     try:
-        return list(json.loads((cache_home() / "tasks" / f"{name}.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        known = parse_json(read_text_file(cache_home() / "tasks" / f"{name}.json", LARGEST_TASK_BYTES))
+    except UnreadableError:
         return []
+    return [path for path in known if isinstance(path, str)] if isinstance(known, list) else []
 
 
 class _TaskFile:
@@ -145,12 +147,9 @@ class _TaskFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise DataError(f"The task {path} is not TOML: {error}.") from error
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise DataError(f"The task {path} cannot be read: {reason}.") from error
+            given = parse_toml(read_text_file(path, LARGEST_TASK_BYTES))
+        except UnreadableError as error:
+            raise DataError(f"The task {path} cannot be read: {error}.") from error
         self.given = DEFAULTS | given
         self._check_keys("", given, DEFAULTS, ("name", "kind", "languages", "splits"))
         self._check_keys("hub.", self.given["hub"], HUB_DEFAULTS, ("repository", "path") if "hub" in given else ())
@@ -264,6 +263,8 @@ def _location(
         return HubFiles(**hub), "", ()
     parts = PurePosixPath(pattern).parts
     file.check(key, parts, "names no file")
+    if reason := why_no_path(path):
+        raise DataError(f"{file.path}: key path cannot be used: {reason}.")
     # What comes before the first placeholder is a folder; the rest is a pattern of the files in it.
     open_ends = [i for i, part in enumerate(parts) if "{" in part or "*" in part or is_archive(part)]
     fixed = min([*open_ends, len(parts) - 1])

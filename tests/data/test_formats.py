@@ -117,8 +117,8 @@ def test_conllu_gives_syntactic_words_and_the_raw_sentence(tmp_path, name):
         ("x.csv", b'a,b\n"x"y,1\n', "Line 2 of x.csv cannot be read"),
         ("x.csv", b"a,b\nx,1\ny\n", "Line 3 of x.csv has 1 fields where 2 are expected (a, b)"),
         ("x.tsv", b"a\tb\nx\t1\ty\n", "Line 2 of x.tsv has 3 fields where 2 are expected"),
-        ("x.jsonl", b'{"a": 1}\n{"a": \n', "Line 2 of x.jsonl is not JSON"),
-        ("x.json", b'[{"a": 1},\n\n {"a" 2}]', "Line 3 of x.json is not JSON"),
+        ("x.jsonl", b'{"a": 1}\n{"a": \n', "Line 2 of x.jsonl cannot be read: it is not JSON"),
+        ("x.json", b'[{"a": 1},\n\n {"a" 2}]', "Line 3 of x.json cannot be read: it is not JSON"),
         ("x.json", b'[{"a": 1}, 7]', "Row 2 of x.json is not a JSON object"),
         ("x.jsonl", b'{"a": 1}\n\n[7]\n', "Line 3 of x.jsonl is not a JSON object"),
         (

@@ -75,10 +75,10 @@ def test_changed_facts_are_read_again_without_lang2vec(own_store, tmp_path, monk
 KILLED = """
 import pathlib, sys, time
 from mslt_cli.store import fill
-def stop(connection):
+def stop(connection, rows):
     print(connection.execute("SELECT count(*) FROM pools").fetchone()[0], flush=True)
     time.sleep(60)
-fill._fill_vectors = stop
+fill._write_vectors = stop
 fill.fill_languages(pathlib.Path(sys.argv[1]), force=True)
 """
 

@@ -277,7 +277,7 @@ def test_a_path_may_lead_anywhere_and_is_followed_to_the_letter(task, tmp_path):
         ),
         ('path = "data/{lang}/{split}.csv"', 'hub = {repo = "a/b"}', "there is no key hub.repo."),
         ("[columns]", "header = false\n[colums]", "there is no key colums. Did you mean columns?"),
-        ("splits =", "splits ==", "is not TOML: "),
+        ("splits =", "splits ==", "cannot be read: it is not TOML ("),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named_with_file_and_key(task, tmp_path, old, new, says):
