@@ -14,12 +14,23 @@ TRIPLES = list(combinations(sorted(PAPER.values()), 3))
 
 
 def made_record(
-    sources, values, *, seed=0, examples=300, task="xnli", model="e5-small", metric="accuracy", rows=400, **settings
+    sources,
+    values,
+    *,
+    seed=0,
+    examples=300,
+    task="xnli",
+    model="e5-small",
+    metric="accuracy",
+    rows=400,
+    most=None,
+    **settings,
 ):
     """What run.json holds of a run on these sources (ISO 639-3), with a value for each target.
 
     Args:
         values: by target, 0..1; a target may be one of the sources.
+        most: by target, how many rows have the most frequent answer; None: as earlier versions, which did not count.
         settings: of the training, beside the usual ones.
     """
     n = len(sources)
@@ -44,6 +55,7 @@ def made_record(
         {
             **{"task": task, "split": "test", "scoring": "", "target": target, "metric": metric, "value": value},
             **{"low": value - 0.05, "high": value + 0.05, "counts": {"correct": round(rows * value), "n": rows}},
+            **({} if most is None else {"counts": {"correct": 0, "n": rows, "majority": most[target]}}),
             **{"rows": rows, "unseen": target not in sources, "data_sha256": f"rows of {target}"},
         }
         for target, value in values.items()

@@ -1,10 +1,7 @@
 """The charts of a report as values, before anyone draws them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
-
-NEAR = 5.0
-"""Points below the lowest score within which the line of a guess is drawn: further away it would flatten all else."""
 
 
 class Dot(NamedTuple):
@@ -50,10 +47,3 @@ class LineChart(NamedTuple):
     x_unit: str
     unit: str
     series: Sequence[tuple[str, Sequence[SizePoint]]]
-
-
-def mark_guess(guess: float | None, values: Collection[float]) -> list[tuple[str, float]]:
-    """The line of a guess (0..1) in a panel with these values (percent), where it is near enough to be drawn."""
-    if guess is None or not len(values) or 100 * guess <= min(values) - NEAR:
-        return []
-    return [("a guess", 100 * guess)]

@@ -12,6 +12,7 @@ import numpy as np
 from mslt_cli.errors import DataError, UnknownNameError, UsageError
 from mslt_cli.reports.cells import plural
 from mslt_cli.reports.grid import Combination, Draw, Grid, Trained, draw_of, name_range, name_seeds
+from mslt_cli.reports.task_facts import mean_majority
 from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore
 
 PAPER_K = 3
@@ -116,8 +117,9 @@ def make_grid(
         notes.append(f"budgets are mixed ({', '.join(f'{n:,}' for n in budgets)} examples): differences may be theirs")
     untrained = [run for run in scored if run.kind == "eval" and set(targets) <= set(by_run[run.run_id])]
     baseline = _gather_seeds(untrained[:1], by_run, targets) if untrained else None
-    rows = name_range({by_run[run.run_id][target].rows for run in trained for target in targets})
-    return Grid(about, label, key, targets, combinations, baseline, rows, notes, code)
+    shown = [by_run[run.run_id][target] for run in trained for target in targets]
+    rows, majority = name_range({score.rows for score in shown}), mean_majority((s.target, s.majority) for s in shown)
+    return Grid(about, label, key, targets, combinations, baseline, rows, majority, notes, code)
 
 
 def _matches(run: StoredRun, where: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mslt_cli.inference.correlation import RankCorrelation, correlate_with_scores
 from mslt_cli.inference.distributions import ALPHA, holm
 from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell, percent
-from mslt_cli.reports.charts import Dot, DotChart, Panel, mark_guess
+from mslt_cli.reports.charts import Dot, DotChart, Panel
 from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
 from mslt_cli.reports.grid import Contender, Group
 from mslt_cli.reports.material import Material
@@ -39,7 +39,7 @@ def assess_criteria(material: Material) -> ReportTable:
         scores = list(100 * group.means)
         chosen = [(row["criterion"].value, row["score"].value) for row in reversed(rows)]
         lines = [(name, [Dot("its choice", value)]) for name, value in chosen if value is not None]
-        marks = [("mean of all", 100 * group.mean), *mark_guess(group.grid.guess(), scores)]
+        marks = [("mean of all", 100 * group.mean), *group.grid.chance.marks(scores)]
         panels.append(Panel(group.grid.label, lines, scores, marks))
         table.notes += [*material.grid_notes(group.grid), *choice_notes(choices)]
     table.notes.append(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mslt_cli.inference.crossed import CrossedDesign, Standing
 from mslt_cli.inference.distributions import ALPHA
 from mslt_cli.reports.cells import Cell, Column, Origin, percent
-from mslt_cli.reports.task_facts import guess_accuracy, usual_sources
+from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, known_task, usual_sources
 from mslt_cli.search.best import competition_ranks
 from mslt_cli.store.runs import StoredEvaluation, StoredRun
 
@@ -59,6 +59,8 @@ class Grid:
     """The model as it is, where it was evaluated on the same targets."""
     rows: str
     """Test rows of a target: "400 to 1,000"."""
+    majority: float | None
+    """The share of the most frequent answer, mean over targets, 0..1; None = not known."""
     notes: list[str]
     code: Mapping[str, str]
     """ISO 639-3 → how the user reads it."""
@@ -96,20 +98,22 @@ class Grid:
         }
         return Group(self, chosen)
 
-    def pool(self, k: int) -> tuple[str, ...]:
-        """The languages that combinations of k could have been made of, sorted.
+    def pool(self, k: int) -> tuple[tuple[str, ...], bool]:
+        """The languages that combinations of k could have been made of, sorted; and whether these are known.
 
         Where all combinations of some were trained, these; else the task's sources, and any others that were trained
-        on: two combinations of three do not make a pool of five.
+        on: two combinations of three do not make a pool of five. Of a user's own task the sources may not be known.
         """
         combinations = self.group(k).trained
-        used = set().union(*combinations)
+        used, sources = set().union(*combinations), usual_sources(self.task)
         all_trained = len(used) > max(k, 2) and len(combinations) == math.comb(len(used), k)
-        return tuple(sorted(used if all_trained else used.union(usual_sources(self.task))))
+        return tuple(sorted(used if all_trained else used.union(sources))), all_trained or bool(sources)
 
-    def guess(self) -> float | None:
-        """What a guess scores, 0..1; None where the metric is not accuracy, or guessing means nothing."""
-        return guess_accuracy(self.about.task) if self.about.metric == "accuracy" else None
+    @property
+    def chance(self) -> ChanceLevel:
+        """What a guess and the most frequent answer score, where the metric is accuracy."""
+        guess = guess_accuracy(known_task(self.about.task))
+        return ChanceLevel(guess, self.majority) if self.about.metric == "accuracy" else ChanceLevel(None, None)
 
     def describe(self, combinations: Iterable[Trained]) -> str:
         """Where a number comes from that was measured on these combinations."""
@@ -190,9 +194,9 @@ class Group:
         return list(map(Contender, self.ranked, self.design.standings()))
 
     def score_cell(self, trained: Trained) -> Cell:
-        """A combination's mean and rank: "65.48 (3)"."""
+        """A combination's mean and rank: "65.48 (3)"; one that stands alone has none to show."""
         rank, named = self.ranks[trained.languages], self.grid.named(trained.languages)
-        cell = self.grid.cell(trained, named, f" ({rank})")
+        cell = self.grid.cell(trained, named, f" ({rank})" if len(self.trained) > 1 else "")
         more = {"rank": rank, "out_of": len(self.trained), "languages": named}
         return replace(cell, value=round(cell.value, 10), more=more)
 

@@ -14,7 +14,7 @@ from mslt_cli.reports.cells import Cell, Column, ReportTable, percent, plural
 from mslt_cli.reports.comparable import Request, make_grid, name_grids
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
 from mslt_cli.reports.grid import Grid, Group, name_range, name_seeds
-from mslt_cli.reports.task_facts import guess_accuracy, own_metric, paper_test_items
+from mslt_cli.reports.task_facts import guess_accuracy, known_task, own_metric, paper_test_items
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.measured import StoredProbe, read_probes
@@ -96,7 +96,7 @@ class Material:
     def choices(self, grid: Grid, include: Sequence[str]) -> list[Choice]:
         """What all criteria choose out of the combinations that hold `include` (ISO 639-3)."""
         k = self.request.k
-        setting = ChoiceSetting(k, self.request.pool or grid.pool(k), tuple(include), grid.about.model, grid.task)
+        setting = ChoiceSetting(k, self.request.pool or grid.pool(k)[0], tuple(include), grid.about.model, grid.task)
         if setting not in self._choices:
             self._choices[setting] = choose(self.store, setting, self.code)
         return self._choices[setting]
@@ -132,7 +132,7 @@ class Material:
         return f"{note} `mslt train --task {about.task} --model {about.model} --all-combinations -k {k}` trains them."
 
     def grid_notes(self, grid: Grid, *, sizes: Sequence[int] = (), include: Sequence[str] = ()) -> list[str]:
-        """Completeness of a grid, the score of a guess, and what its test data can show.
+        """Completeness of a grid, what its test data can show, and what chance scores.
 
         It is about combinations of these sizes that hold these languages (ISO 639-3); default: as is asked for.
         """
@@ -142,12 +142,10 @@ class Material:
         budget = " and ".join(f"{n:,}" for n in sorted({n for *_, n in draws}))
         whose = "own runs" if about.origin == "own" else "shipped with mslt"
         targets = ", ".join(self.code.get(target, target) for target in grid.targets)
-        guess = grid.guess()
         return [
             f"{grid.label} ({whose}): {about.metric} on {about.split}, %, mean over {targets}; {budget} examples; "
             f"seeds {name_seeds(draws)}; {counts}.",
-            self._detectable(grid, sizes or (self.request.k,))
-            + ("" if guess is None else f" A guess scores {percent(guess)}."),
+            f"{self._detectable(grid, sizes or (self.request.k,))} {grid.chance.describe()}".rstrip(),
             *(f"{grid.label}: {note}." for note in grid.notes),
         ]
 
@@ -168,10 +166,13 @@ class Material:
     def _count_trained(self, grid: Grid, k: int, include: Sequence[str]) -> str:
         """ "12 of 35 combinations of 3 trained: ranks are provisional"."""
         include = include if len(include) <= k else ()  # fig4 has smaller ones as well
-        free = len(self.request.pool or grid.pool(k)) - len(include)
+        pool, is_known = (self.request.pool, True) if self.request.pool else grid.pool(k)
         trained = len(grid.group(k, self.request.pool, include).trained)
-        total = math.comb(free, k - len(include)) if free >= 0 else 0
         held = f" with {grid.named(include)}" if include else ""
+        if not is_known:
+            return f"{plural(trained, 'combination')} of {k}{held} trained (the pool is not known: --pool)"
+        free = len(pool) - len(include)
+        total = math.comb(free, k - len(include)) if free >= 0 else 0
         provisional = "" if trained >= total else ": ranks are provisional"
         return f"{trained} of {total} combinations of {k}{held} trained{provisional}"
 
@@ -191,7 +192,7 @@ class Material:
                     f"with {name_range(items)} items × {len(items)} languages, differences under {points:.1f} points "
                     "can't be seen, and larger ones too where languages share items or seeds make a difference"
                 )
-            if (guess := guess_accuracy(task)) is not None:
+            if (guess := guess_accuracy(known_task(task))) is not None:
                 parts.append(f"a guess scores {percent(guess)}")
             if parts:
                 notes.append(f"{task} (paper): {'; '.join(parts)}.")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from mslt_cli.reports.cells import Cell, Column, ReportTable, count_cell, percent
-from mslt_cli.reports.charts import Dot, DotChart, Panel, mark_guess
+from mslt_cli.reports.charts import Dot, DotChart, Panel
 from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
 from mslt_cli.reports.grid import Combination, Group, Trained, name_languages
 from mslt_cli.reports.material import Material, printed_column, published_cell
-from mslt_cli.reports.task_facts import guess_accuracy
+from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, known_task
 from mslt_cli.store.results import Published
 
 DIVERSE = ("embedding", "l2v-syntax", "l2v-phonology", "l2v-inventory", "l2v-family", "l2v-geography")
@@ -180,7 +180,7 @@ def fig6(material: Material) -> ReportTable:
     table = ReportTable("fig6", title, [CRITERION])
     columns, rows = _compare_ends(material, table)
     panels = []
-    for column, guess in columns.items():
+    for column, chance in columns.items():
         lines = []
         for row in reversed(rows):
             cells = {name: row.get(f"{column.name}.{end}", Cell()) for end, name in ENDS.items()}
@@ -193,25 +193,26 @@ def fig6(material: Material) -> ReportTable:
                 more = {"least_diverse": least.value, "most_diverse": most.value}
                 row[column.name] = Cell(round(gain, 10), f"{gain:+.2f}", "computed", source, more)
         values = [dot.value for _, dots in lines for dot in dots]
-        panels.append(Panel(column.header, lines, marks=mark_guess(guess, values)))
+        panels.append(Panel(column.header, lines, marks=chance.marks(values)))
     table.columns += columns
     table.rows += rows
     table.chart = DotChart("score, %", panels, joined=True) if panels else None
     return table
 
 
-def _compare_ends(material: Material, table: ReportTable) -> tuple[dict[Column, float | None], list[dict[str, Cell]]]:
-    """The columns of Table 6, with what a guess scores there (0..1); and its rows, a cell for each end of a column."""
+def _compare_ends(material: Material, table: ReportTable) -> tuple[dict[Column, ChanceLevel], list[dict[str, Cell]]]:
+    """The columns of Table 6, with what chance scores there; and its rows, a cell for each end of a column."""
     rows = _criterion_rows(*DIVERSE, "average")
     printed = material.printed(6)
     tasks = list(dict.fromkeys(row.task for row in printed))
-    columns = {replace(printed_column(table, 6, task), name=task): guess_accuracy(task) for task in tasks}
+    chance = {task: ChanceLevel(guess_accuracy(known_task(task)), None) for task in tasks}
+    columns = {replace(printed_column(table, 6, task), name=task): chance[task] for task in tasks}
     for row in printed:
         rows[row.method][f"{row.task}.{row.selection}"] = published_cell(row)
     table.notes += material.paper_notes(tasks)
     for group in material.groups(table):
         grid, choices = group.grid, material.choices(group.grid, material.request.include)
-        columns[grid.column] = grid.guess()
+        columns[grid.column] = grid.chance
         by_name = {choice.criterion: choice for choice in choices if not choice.problem}
         for end, name in ENDS.items():
             cells = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -124,6 +125,15 @@ def bias_tables(reading: Reading, gold: list[Any], answers: list[Any]) -> dict[s
     }
 
 
+def count_majority(gold: Sequence[Any]) -> dict[str, int]:
+    """How many rows have the most frequent right answer: `majority`, beside the counts of accuracy.
+
+    It is what a model that always answers the same gets right. Nothing where rows have several answers, of words or in
+    two orders.
+    """
+    return {} if any(isinstance(answer, list) for answer in gold) else {"majority": max(Counter(gold).values())}
+
+
 @dataclass(frozen=True)
 class Evaluator:
     """A model that answers for targets."""
@@ -179,7 +189,9 @@ class Evaluator:
                 }
                 for metric, table in by_metric.items():
                     tables.setdefault(metric, {})[target] = table
-                    scores.append(of_target | asdict(score(metric, table)))
+                    scored = score(metric, table)
+                    counts = scored.counts | (count_majority(answers[0]) if metric == "accuracy" else {})
+                    scores.append(of_target | asdict(scored) | {"counts": counts})
         if task.kind == "sequence-classification":
             self.session.note_cut(f"{task.name} {evaluation.part}", task, split, cut, self.settings)
         means = [*before["means"]]

@@ -20,6 +20,8 @@ class ScoreOrMean:
     high: float | None = None
     unseen: bool = True
     """False = the run was trained on this target."""
+    majority: float | None = None
+    """The share of the most frequent answer, 0..1; None = not known."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ def score_rows(runs: Sequence[Run], evaluation: Evaluation) -> list[ScoreRow]:
         by_metric: dict[str, dict[str, ScoreOrMean]] = {}
         for score in evaluation.scores_in(run):
             if score["target"] in evaluation.targets:
-                value = ScoreOrMean(score["value"], score["low"], score["high"], bool(score["unseen"]))
+                most = score["counts"].get("majority")
+                majority = None if most is None else most / score["rows"]
+                value = ScoreOrMean(score["value"], score["low"], score["high"], bool(score["unseen"]), majority)
                 by_metric.setdefault(score["metric"], {})[score["target"]] = value
         means = {
             (mean["metric"], *sorted(mean["targets"])): ScoreOrMean(mean["value"], mean["low"], mean["high"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mslt_cli.reports.cells import Cell, Column, columns_of, percent, plural
+from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, mean_majority
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.compare import Comparison
 from mslt_cli.runs.directory import Run
@@ -122,7 +123,8 @@ def _footer(rows: Sequence[ScoreRow], evaluation: Evaluation) -> list[str]:
     task, reading = evaluation.task, evaluation.reading
     metrics = [*dict.fromkeys(row.metric for row in rows)]
     shown = task.metric if task.metric in metrics else metrics[0]
-    scores = [score for row in rows if row.metric == shown for score in row.scores.values()]
+    by_target = [scored for row in rows if row.metric == shown for scored in row.scores.items()]
+    scores = [score for _, score in by_target]
     halves = [50 * (score.high - score.low) for score in scores if score.low is not None and score.high is not None]
     narrow, wide = min(halves), max(halves)
     about = f"±{narrow:.1f}" + (f" to ±{wide:.1f}" if wide - narrow >= 0.05 else "")
@@ -133,8 +135,9 @@ def _footer(rows: Sequence[ScoreRow], evaluation: Evaluation) -> list[str]:
         f"{task.name} {evaluation.split}{how and f', {how}'}, %; mean over"
         f" {plural(len(evaluation.targets), 'target')} with its 95 % interval, which is {about} in one language.",
     ]
-    if reading is not None and len(task.choices) == 2:
-        lines.append("A guess is right in 50 %: two choices.")
+    if shown == "accuracy":
+        majority = mean_majority((target, score.majority) for target, score in by_target)
+        lines += filter(None, [ChanceLevel(guess_accuracy(task), majority).describe()])
     if reading is not None and reading.scoring != "options":
         lines.append("accuracy-gold-1, -2: where the right choice stands first, and second, in the prompt.")
     lines.append("`mslt eval --compare RUN RUN` tests two runs, and with their seeds (A1+A2 B1+B2) two combinations.")

@@ -52,6 +52,8 @@ class StoredScore(NamedTuple):
     rows: int
     unseen: int
     data_sha256: str
+    majority: float | None
+    """The share of the most frequent answer, 0..1; None where it was not counted."""
 
 
 class StoredEvaluation(NamedTuple):
@@ -157,7 +159,8 @@ def stored_scores(
     """The scores of one evaluation, of one run, or all of them; in no order."""
     given = {"task": task, "split": split, "scoring": scoring, "metric": metric, "run_id": run_id, "origin": origin}
     where = " AND ".join(f"{name} = :{name}" for name, value in given.items() if value is not None) or "1"
-    return store.read(StoredScore, f"(SELECT *, iso639_3 AS target FROM scores) WHERE {where}", given)
+    majority = "json_extract(counts, '$.majority') * 1.0 / rows AS majority"
+    return store.read(StoredScore, f"(SELECT *, iso639_3 AS target, {majority} FROM scores) WHERE {where}", given)
 
 
 def tokens_per_s(store: Store, model: str) -> float | None:

@@ -16,6 +16,8 @@ from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
 from mslt_cli.store.results import fill_results
 from mslt_cli.store.runs import find_one_run, find_runs, stored_evaluations
+from mslt_cli.tasks import find_task
+from mslt_cli.tasks.custom import remember_own
 
 CODE = {iso: code for code, iso in PAPER.items()}
 
@@ -188,6 +190,52 @@ def test_the_line_of_a_guess_is_drawn_for_accuracy_alone(made):
     for record in by_f1:
         record["scores"] = [{**score, "metric": "f1"} for score in record["scores"]]
     assert not made(by_f1, ["fig6"], metric="f1")["fig6"].chart.panels[0].marks
+
+
+def test_what_is_better_than_a_guess_is_said_and_drawn(made):
+    """Of 400 rows 160, 160, 160 and 240 have the most frequent answer: 45 % on average, where a guess has a third."""
+    most = dict(zip(TARGETS, (160, 160, 160, 240), strict=True))
+    now, earlier = triples([0.46] * 35, most=most), triples([0.46] * 35, seed=1)
+    tables = made(now + earlier, ["fig6", "criteria"])  # the rows are the same, so one run tells it of all
+    assert any(note.endswith(" A guess scores 33.33, the most frequent answer 45.00.") for note in tables["fig6"].notes)
+    assert tables["fig6"].chart.panels[0].marks == [("the most frequent answer", pytest.approx(45))]
+    assert [name for name, _ in tables["criteria"].chart.panels[0].marks] == ["mean of all", "the most frequent answer"]
+
+
+def test_a_target_whose_labels_nobody_counted_leaves_the_guess_alone(made):
+    records = triples([0.46] * 35, most=dict.fromkeys(TARGETS, 240))
+    for record in records:
+        del record["scores"][0]["counts"]["majority"]
+    table = made(records, ["fig6"])["fig6"]
+    assert any(note.endswith(" A guess scores 33.33.") for note in table.notes)
+
+
+OWN_TASK = """
+name = "places"
+kind = "sequence-classification"
+path = "{lang}.csv"
+languages = ["de", "en", "es", "fr", "fi"]
+splits = ["test"]
+labels = ["here", "there"]
+sources = ["de", "en", "es", "fr"]
+"""
+
+
+def test_a_task_of_one_s_own_has_a_pool_while_its_file_is_there(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    file = tmp_path / "places.toml"
+    file.write_text(OWN_TASK)
+    remember_own(find_task(str(file)))
+    records = [made_record(("deu", "eng"), even(0.6), task="places")]
+    table = made(records, ["table1"], k=2)["table1"]
+    assert any("1 of 6 combinations of 2 trained: ranks are provisional" in note for note in table.notes)
+    assert any(note.endswith(" A guess scores 50.00.") for note in table.notes)
+    assert by(table, "method")["max"]["places.e5-small.runs"].text == "60.00"  # of one there is no rank
+    file.unlink()
+    table = made([], ["table1"], k=2)["table1"]
+    assert any("; 1 combination of 2 trained (the pool is not known: --pool)." in note for note in table.notes)
+    table = made([], ["table1"], k=2, pool=["de", "en", "fr"])["table1"]
+    assert any("1 of 3 combinations of 2 trained: ranks are provisional" in note for note in table.notes)
 
 
 def test_fig_4_is_the_mean_over_combinations_of_each_size(made):

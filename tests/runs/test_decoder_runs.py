@@ -179,6 +179,8 @@ def test_questions_are_asked_after_training_or_later_with_the_same_answers(run, 
         score = by_task[task, "accuracy"]
         assert (score["rows"], score["counts"]["n"], score["scoring"], score["unseen"]) == (rows, rows, "letters", True)
         assert (score["low"], score["high"]) == pytest.approx(wilson(score["counts"]["correct"], rows))
+        gold = later.predictions(score)["gold"].to_list()
+        assert score["counts"]["majority"] == max(gold.count(0), gold.count(1))
     parts = [by_task["xwinograd", f"accuracy-gold-{i}"]["counts"] for i in (1, 2)]
     assert [part["n"] for part in parts] == [3, 1]
     assert sum(part["correct"] for part in parts) == by_task["xwinograd", "accuracy"]["counts"]["correct"]
@@ -204,6 +206,7 @@ def test_each_reading_has_scores_of_its_own_and_all_are_indexed(run, own_store, 
     }
     swapped = next(s for s in done.scores if s["scoring"] == "letters+swap")
     assert swapped["counts"]["n"] == 2 * swapped["rows"] == 6
+    assert "majority" not in swapped["counts"]  # in both orders together either number is right as often
     with open_store(own_store, write=True) as store:
         index_runs(store, [home / "runs"])
         rows = store.query("SELECT scoring, count(*) FROM scores GROUP BY 1 ORDER BY 1")

@@ -68,7 +68,7 @@ def test_a_run_keeps_all_that_made_it_and_what_came_of_it(run, moods, own_store)
         assert frame["id"].to_list() == read_data(moods, target, "test")["id"].to_list()
         assert score["value"] == pytest.approx((frame["gold"] == frame["predicted"]).mean())
         assert score["low"] <= score["value"] <= score["high"]
-        assert score["unseen"]
+        assert score["unseen"] and score["counts"]["majority"] == 7  # of 14: every other row is happy
     check_files(outcome.run)
     assert not (directory / "checkpoints").exists()
     with open_store(own_store) as store:
@@ -272,6 +272,7 @@ def test_two_processes_with_one_plan_do_each_run_once(moods, own_store, home, ti
 def test_words_are_scored_by_accuracy_and_by_entities(run, names):
     outcome = only(run(names, [(EN, DE)]))
     metrics = [s["metric"] for s in outcome.run.scores if s["target"] == "fin"]
+    assert not any("majority" in s["counts"] for s in outcome.run.scores)
     assert metrics == ["accuracy", "entity-f1"]
     frame = outcome.run.predictions(outcome.run.scores[0])
     assert [len(labels) for labels in frame["predicted"]] == [len(labels) for labels in frame["gold"]]
@@ -287,6 +288,18 @@ def test_the_metric_that_a_task_asks_for_comes_first_and_every_table_names_its_m
     assert [line.split()[1] for line in words.splitlines()[2:4]] == ["entity-f1", "accuracy"]
     assert "of entity-f1 in one language" in sentences
     assert "moods test, accuracy, %; mean over 2 targets" in sentences
+    assert "A guess" not in words and "\nA guess scores 50.00.\n" in sentences
+
+
+def test_a_table_says_what_the_most_frequent_answer_scores(run, moods, capsys):
+    ran = only(run(moods, [(EN,)])).run
+    for score, majority in zip(ran.record["scores"], (7, 10), strict=True):  # of 14: 50 and 71.43 %
+        score["counts"]["majority"] = majority
+    show_runs([ran], [Evaluation(moods, "test", (FI, TR))], "table", ["trained"])
+    assert "A guess scores 50.00, the most frequent answer 60.71." in capsys.readouterr().out
+    del ran.record["scores"][0]["counts"]["majority"]  # as runs of earlier versions
+    show_runs([ran], [Evaluation(moods, "test", (FI, TR))], "table", ["trained"])
+    assert "A guess scores 50.00." in capsys.readouterr().out
 
 
 def test_targets_that_are_trained_on_are_said_and_marked(run, moods, heard):

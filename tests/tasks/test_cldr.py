@@ -1,5 +1,6 @@
 """The task cldr: real names, split so that nothing leaks."""
 
+import csv
 import hashlib
 from collections import defaultdict
 
@@ -8,6 +9,7 @@ import pytest
 pytest.importorskip("babel")
 
 from mslt_cli.errors import DataError
+from mslt_cli.shipped import results_path
 from mslt_cli.tasks import cldr
 
 SPLITS = cldr.TASK.splits
@@ -60,6 +62,16 @@ def test_sizes_and_the_balance_of_labels(built):
             counts = frame["label"].value_counts()
             assert counts.height >= 3  # few or no names of units in some languages, of currencies or scripts in others
             assert counts["count"].max() < 0.6 * frame.height
+
+
+def test_scores_that_ship_say_how_many_rows_have_the_most_frequent_label(built):
+    with results_path("scores.csv").open(encoding="utf-8", newline="") as file:
+        shipped = {(row["iso639_3"], row["counts"].partition(", ")[2], row["rows"]) for row in csv.DictReader(file)}
+    frames = {iso: built[iso, "test"] for iso in cldr.TASK.targets}
+    most = {iso: frame["label"].value_counts()["count"].max() for iso, frame in frames.items()}
+    assert shipped == {
+        (iso, f'"majority": {most[iso]}, "n": {frame.height}}}', str(frame.height)) for iso, frame in frames.items()
+    }
 
 
 def test_the_split_follows_from_the_first_of_all_entities_that_share_names():
