@@ -28,7 +28,14 @@ def probe_command(
             "NAMES", "Metrics, by comma: cka, retrieval (higher = more mixed), langid, centroid (lower = more mixed)."
         ),
     ] = "cka",
-    debiased: Annotated[bool, option(None, "CKA without its bias for few sentences.", "--debiased")] = False,
+    debiased: Annotated[
+        bool,
+        option(
+            None,
+            "CKA without its bias for few sentences, or with it and beside its value on shuffled sentences.",
+            "--debiased/--biased",
+        ),
+    ] = True,
     csls: Annotated[
         bool, option(None, "Correct retrieval for hubs: sentences that are near to everything (CSLS).", "--csls")
     ] = False,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from mslt_cli import __version__
 from mslt_cli.errors import UnknownNameError, UsageError
 from mslt_cli.measuring.sentence_vectors import Embedder, Sentences, make_embedder, sentence_vectors
 from mslt_cli.models.find import Model
-from mslt_cli.probing.cka import pairwise_cka
+from mslt_cli.probing.cka import pairwise_cka, shuffled_cka
 from mslt_cli.probing.embeddings import EmbeddingOptions, Layers
 from mslt_cli.probing.neutrality import centroid_distance, language_identification, retrieval
 from mslt_cli.probing.pairs import BootstrapValue, Embeddings, Measured, ProbeOptions
@@ -33,20 +33,30 @@ class ProbeMetric:
 
     compute: Callable[[Embeddings, Sequence[str], ProbeOptions], Measured]
     """Takes embeddings by language, and the languages' names for errors."""
-    higher_is_mixed: bool
+    higher_is_mixed: bool | None
+    """None: it measures no mixing, and is what another metric has to be seen beside."""
     what: str
+    form: Callable[[ProbeOptions], str] = lambda _: ""
+    """Which of several estimators of it: "debiased". It tells stored values of one name apart."""
 
     @property
     def summary(self) -> str:
         """What it measures, and in which direction."""
-        return f"{self.what}, {'higher' if self.higher_is_mixed else 'lower'} = more mixed"
+        directions = {True: ", higher = more mixed", False: ", lower = more mixed", None: ""}
+        return self.what + directions[self.higher_is_mixed]
 
 
+SHUFFLED = "cka-shuffled"
 PROBE_METRICS = {
-    "cka": ProbeMetric(pairwise_cka, True, "linear CKA"),
-    "retrieval": ProbeMetric(retrieval, True, "translations found as nearest neighbours"),
+    "cka": ProbeMetric(pairwise_cka, True, "linear CKA", lambda given: "debiased" if given.debiased else "biased"),
+    SHUFFLED: ProbeMetric(shuffled_cka, None, "biased CKA of shuffled sentences", lambda _: "biased"),
+    "retrieval": ProbeMetric(
+        retrieval, True, "translations found as nearest neighbours", lambda given: "csls" if given.csls else ""
+    ),
     "langid": ProbeMetric(language_identification, False, "languages told apart by a linear classifier"),
-    "centroid": ProbeMetric(centroid_distance, False, "distance of means for the spread around them"),
+    "centroid": ProbeMetric(
+        centroid_distance, False, "distance of means for the spread around them", lambda _: "unbiased"
+    ),
 }
 
 
@@ -60,6 +70,8 @@ class Measure:
     weights_sha256: str
     layer: int
     metric: str
+    how: str
+    """See `Probe.how`, then the metric's form if it has several, by comma: "mean, debiased"."""
     a: str
     """ISO 639-3; empty = all languages together: the mean over pairs, or the value of a metric without pairs."""
     b: str
@@ -90,8 +102,7 @@ class Probe:
 
     sentences: Sentences
     how: str
-    """The pooling ("mean", or "words" without special tokens), then the prefix, "debiased" and "csls" where they are
-    so, by comma."""
+    """The pooling ("mean", or "words" without special tokens), then the prefix if there is one, by comma."""
     resamples: int
     measures: tuple[Measure, ...]
     differences: tuple[ModelDifference, ...]
@@ -120,7 +131,7 @@ def probe(
         models: as `fetch_model` gives them, or finished runs that kept their weights. They may differ in width: only
             values are compared across models.
         sentences: as `aligned_sentences` gives them.
-        metrics: names of PROBE_METRICS.
+        metrics: names of PROBE_METRICS. Biased CKA has its value on shuffled sentences beside it.
 
     Raises:
         UnknownNameError: a metric does not exist.
@@ -137,6 +148,9 @@ def probe(
         )
     if unknown := [name for name in metrics if name not in PROBE_METRICS]:
         raise UnknownNameError("metric of a probe", unknown[0], PROBE_METRICS)
+    pairs = [(name, SHUFFLED) if name == "cka" and not options.debiased else (name,) for name in metrics]
+    metrics = tuple(dict.fromkeys(chain.from_iterable(pairs)))
+    pooled = ", ".join([embedding.pooling, *([f"prefix {embedding.prefix!r}"] if embedding.prefix else [])])
     measures: list[Measure] = []
     last_vectors: dict[str, Mapping[str, NDArray[np.float32]]] = {}
     overall: dict[str, dict[str, BootstrapValue]] = {name: {} for name in metrics}  # by metric and label
@@ -146,22 +160,23 @@ def probe(
         with progress.step(f"measure {embedder.label}", len(vectors) * len(metrics), "values") as step:
             for layer in sorted(vectors):
                 for name in metrics:
-                    measured = PROBE_METRICS[name].compute([*vectors[layer].values()], sentences.codes, options)
+                    metric = PROBE_METRICS[name]
+                    measured = metric.compute([*vectors[layer].values()], sentences.codes, options)
+                    how = ", ".join(filter(None, [pooled, metric.form(options)]))
                     for pair, estimate in measured.items():
                         a, b = (sentences.languages[place] for place in pair) if pair else ("", "")
                         value, (low, high), n = estimate.value, estimate.interval, len(sentences.ids)
-                        measures.append(Measure(*who, layer, name, a, b, value, low, high, n))
+                        measures.append(Measure(*who, layer, name, how, a, b, value, low, high, n))
                     overall[name][embedder.label] = measured[()]  # the last layer's stays
                     step.advance()
         last_vectors[embedder.label] = vectors[max(vectors)]
     differences = []
-    for name, by_label in overall.items():
+    mixing = {name: given for name, given in overall.items() if PROBE_METRICS[name].higher_is_mixed is not None}
+    for name, by_label in mixing.items():
         for (less, one), (label, other) in combinations(by_label.items(), 2):
             apart = BootstrapValue(other.value - one.value, other.draws - one.draws)
             differences.append(ModelDifference(name, label, less, apart.value, *apart.interval))
-    how = [embedding.pooling, *([f"prefix {embedding.prefix!r}"] if embedding.prefix else [])]
-    how += [name for name in ("debiased", "csls") if getattr(options, name)]
-    return Probe(sentences, ", ".join(how), options.resamples, tuple(measures), tuple(differences), last_vectors)
+    return Probe(sentences, pooled, options.resamples, tuple(measures), tuple(differences), last_vectors)
 
 
 def _label_apart(embedders: Sequence[Embedder]) -> list[Embedder]:
@@ -186,12 +201,13 @@ def stored_probes(probe: Probe) -> list[StoredProbe]:
     for measure in probe.measures:
         a, b = sorted((measure.a, measure.b))
         low, high = (None if math.isnan(end) else end for end in (measure.low, measure.high))
+        values = {name: value for name, value in vars(measure).items() if name != "how"}
         row = StoredProbe(
-            **vars(measure) | {"run_id": measure.run_id or "", "a": a, "b": b, "low": low, "high": high},
+            **values | {"run_id": measure.run_id or "", "a": a, "b": b, "low": low, "high": high},
             corpus=sentences.corpus.variant,
             split=sentences.split,
             languages=languages,
-            pooling=probe.how,
+            pooling=measure.how,
             data_sha256=hashlib.sha256(data.encode()).hexdigest(),
             mslt_version=__version__,
             measured_at=measured_at,

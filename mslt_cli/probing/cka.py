@@ -20,13 +20,14 @@ LEAST_SENTENCES = 4
 """The unbiased form divides by n (n − 3)."""
 
 
-def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = False) -> float:
+def linear_cka(x: NDArray[Any], y: NDArray[Any], *, debiased: bool = True) -> float:
     """Linear centred kernel alignment between two embeddings of the same sentences, over their features.
 
     Args:
         x, y: shape (n, d) and (n, e), rows are the same sentences in the same order.
         debiased: estimate each of its three parts without bias (Song et al. 2007). Plain CKA is too high where there
-            are few sentences for the dimensions: for unrelated embeddings it is about d / (n + d), not 0.
+            are few sentences for the dimensions: for unrelated embeddings it is about d / (n + d), not 0. See
+            `shuffled_cka`.
 
     Returns:
         0..1, higher = more alike; debiased it may be a little below 0.
@@ -96,6 +97,22 @@ def pairwise_cka(embeddings: Embeddings, languages: Sequence[str], options: Prob
         return value, recentre(resampled, value)
 
     return compute_pairs(k, compute)
+
+
+def shuffled_cka(embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions = ProbeOptions()) -> Measured:
+    """Biased CKA of sentences that are no translations of each other: its mean over all orders of one language.
+
+    HSIC is tr(K) tr(L) / (n − 1) on average over all orders (K, L: centred Gram matrices), and its norms stay. Biased
+    CKA says something of the languages only as far as it is above this. There are no intervals.
+
+    Raises:
+        DataError: as `pairwise_cka`.
+    """
+    centred = [_centre(x, f"{language}: ") for language, x in zip(languages, embeddings, strict=True)]
+    n = len(centred[0])
+    # tr(K) / ‖K‖ of each language; ‖K‖ over the smaller of its two forms
+    ratios = [(x**2).sum() / np.linalg.norm(x @ x.T if len(x) < x.shape[1] else x.T @ x) for x in centred]
+    return compute_pairs(len(ratios), lambda a, b: (float(ratios[a] * ratios[b] / (n - 1)), np.empty(0)))
 
 
 def _hsic(centred: Sequence[Floats], draws: Floats, debiased: bool) -> dict[tuple[int, int], Floats]:

@@ -69,33 +69,46 @@ def _similarities(x: Floats, y: Floats) -> Iterator[Floats]:
 def centroid_distance(embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions) -> Measured:
     """Distance between the means of two languages, relative to the spread of sentences around each mean.
 
+    The squared distance is estimated without bias: what the differences of n sentences alone make of it, tr Cov(a − b)
+    / n, is subtracted. What is left is negative in half of all samples where the means are the same; its root then has
+    a minus, so that a mean over pairs stays unbiased.
+
     Returns:
-        ‖μ_a − μ_b‖ / √((s_a² + s_b²) / 2), where s² is the mean squared distance to the mean; 0 or more, LOWER = more
-        mixed.
+        ‖μ_a − μ_b‖ / √((s_a² + s_b²) / 2), where s² is the mean squared distance to the mean; LOWER = more mixed, 0 =
+        the means are the same, and a little below 0 they are nearer than chance puts them.
 
     Source:
         Cohen's d in several dimensions. Libovický, Rosa and Fraser 2020, On the Language Neutrality of Pre-trained
         Multilingual Representations, compare centroids of languages as well.
     """
     n = len(embeddings[0])
-    weights = np.concatenate([np.ones((1, n)), options.draw_sentences(n)]) / n  # rows add up to 1
-    means, spreads = [], []
+    counts = np.concatenate([np.ones((1, n)), options.draw_sentences(n)])
+    weights, pairs = counts / n, n * (n - 1)
+    arrays, means, spreads = [], [], []
     for language, given in zip(languages, embeddings, strict=True):
         x = np.asarray(given, np.float64)
         mean, squares = weights @ x, (x**2).sum(axis=1)
         spread = weights @ squares - (mean**2).sum(axis=1)
         if spread[0] <= 1e-12 * max(squares.sum() / n, 1e-300):
             raise DataError(f"{language}: all sentences have the same embedding: there is nothing to compare.")
+        arrays.append(x)
         means.append(mean)
-        spreads.append(spread)
+        spreads.append(spread * n / (n - 1))
 
     def compute(a: int, b: int) -> tuple[float, Floats]:
         spread = (spreads[a] + spreads[b]) / 2
         spread = np.where(spread > 1e-9 * spread[0], spread, np.nan)  # nan: a draw of one sentence alone
-        distance = np.sqrt(((means[a] - means[b]) ** 2).sum(axis=1) / spread)
-        return float(distance[0]), recentre(distance[1:], float(distance[0]))
+        # The sum of (a_i − b_i)·(a_j − b_j) over pairs of different sentences: copies of one would agree.
+        own = counts**2 @ ((arrays[a] - arrays[b]) ** 2).sum(axis=1)
+        squares = (n**2 * ((means[a] - means[b]) ** 2).sum(axis=1) - own) / pairs / spread
+        draws = recentre(squares[1:], float(squares[0]))
+        return float(_signed_root(squares[0])), _signed_root(draws)
 
     return compute_pairs(len(means), compute)
+
+
+def _signed_root(squares: Floats) -> Floats:
+    return np.asarray(np.sign(squares) * np.sqrt(np.abs(squares)))
 
 
 def language_identification(embeddings: Embeddings, languages: Sequence[str], options: ProbeOptions) -> Measured:

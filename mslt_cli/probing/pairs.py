@@ -19,7 +19,7 @@ MOST_LOST = 0.05
 class ProbeOptions:
     """How the mixing of languages is measured."""
 
-    debiased: bool = False
+    debiased: bool = True
     """CKA without its bias for few sentences."""
     csls: bool = False
     """Retrieval without hubs."""

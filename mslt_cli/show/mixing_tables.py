@@ -10,7 +10,7 @@ from mslt_cli.show.rows import Output, show, show_rows
 
 EVEN = 1.5
 """How much further one end of an interval may be from its value than the other for ± to say it."""
-MEASURED = ("run_id", "layer", "metric", "a", "b", "value", "low", "high", "n")
+MEASURED = ("run_id", "layer", "metric", "a", "b", "value", "low", "high", "n", "how")
 """What JSON has of a value beside its model."""
 MOST_PAIRS = 6
 """Pairs that a table has a column for; of more it has the mean alone, and the other forms have them all."""
@@ -75,10 +75,14 @@ def _compare_models(probe: Probe) -> list[str]:
     for name in dict.fromkeys(m.metric for m in probe.measures):
         overall = [m for m in probe.measures if m.metric == name and not m.a]
         values = {m.label: m.value for m in overall if m.layer == probe.last_layer(m.label)}
-        if len(values) > 1:
+        if len(values) > 1 and PROBE_METRICS[name].higher_is_mixed is not None:
             best = (max if PROBE_METRICS[name].higher_is_mixed else min)(values, key=values.__getitem__)
             others = [_against(d, best) for d in probe.differences if d.metric == name and best in (d.label, d.less)]
             lines.append(f"{name}: {best} mixes the languages most; {'; '.join(others)}.")
+    if lines and any(m.run_id for m in probe.measures):
+        lines.append(
+            "This speaks of these runs: intervals are over sentences, and another seed of the same sources may differ."
+        )
     return lines
 
 
@@ -96,10 +100,12 @@ def _about(probe: Probe) -> str:
     """Which sentences, which metrics, and how sure."""
     sentences = probe.sentences
     guesses = {"retrieval": 1 / len(sentences.ids), "langid": 1 / len(sentences.languages)}
-    metrics = [
-        PROBE_METRICS[name].summary + (f" (a guess: {guesses[name]:.3f})" if name in guesses else "")
-        for name in dict.fromkeys(m.metric for m in probe.measures)
-    ]
+    metrics = []
+    for name, how in dict.fromkeys((m.metric, m.how) for m in probe.measures):
+        form = how.removeprefix(probe.how).removeprefix(", ")
+        about = f"{form} " if form and form not in PROBE_METRICS[name].what else ""
+        guess = f" (a guess: {guesses[name]:.3f})" if name in guesses else ""
+        metrics.append(f"{about}{PROBE_METRICS[name].summary}{guess}")
     codes = ", ".join(sentences.corpus.code(language) for language in sentences.languages)
     about = f"{sentences.corpus.name} {sentences.split}, {len(sentences.ids):,} sentences in {codes}"
     about += f" ({probe.how})" if probe.how != "mean" else ""

@@ -87,7 +87,7 @@ class StoredProbe(NamedTuple):
     languages: tuple[str, ...]
     """ISO 639-3, sorted."""
     pooling: str
-    """See `Probe.how`."""
+    """See `Measure.how`. Versions before said nothing of CKA and of centroids where they were biased."""
     layer: int
     metric: str
     a: str

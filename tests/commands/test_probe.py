@@ -63,6 +63,7 @@ def test_runs_beside_their_model_with_figure_page_and_summary(mslt, moods, tiny_
     text = " ".join(done.stdout.split())
     assert "SSLT(en)" in text and "MSLT(de,en,es)" in text
     assert "mixes the languages most; it less" in text
+    assert "This speaks of these runs" in text
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert "MSLT(de,en,es)" in page.read_text()
     assert f"figure: {figure}" in done.stderr
@@ -77,11 +78,27 @@ def test_runs_beside_their_model_with_figure_page_and_summary(mslt, moods, tiny_
     assert second["value"] == pytest.approx(of_pair["MSLT(de,en,es)"] - of_pair[str(tiny_folder)])
 
 
+def test_biased_cka_stands_beside_its_value_on_shuffled_sentences(mslt, tiny_folder):  # noqa: F811
+    words = ["probe", tiny_folder, "--langs", "en,ar", "--json"]
+    rows = json.loads(mslt(*words, "--biased").stdout)["measures"]
+    biased, shuffled = (row for row in rows if row["a"] is None)
+    assert [(row["metric"], row["how"]) for row in (biased, shuffled)] == [
+        ("cka", "mean, biased"),
+        ("cka-shuffled", "mean, biased"),
+    ]
+    assert 0 < shuffled["value"] < biased["value"] and shuffled["low"] is None
+    (debiased,) = (row for row in json.loads(mslt(*words).stdout)["measures"] if row["a"] is None)
+    assert (debiased["metric"], debiased["how"]) == ("cka", "mean, debiased")
+    assert debiased["value"] < biased["value"]
+    text = " ".join(mslt(*words[:-1], "--biased").stdout.split())
+    assert "biased linear CKA, higher = more mixed; biased CKA of shuffled sentences" in text
+
+
 def test_all_layers_as_json(mslt, tiny_folder):  # noqa: F811
     done = mslt("probe", tiny_folder, "--layers", "all", "--json")
     measures = json.loads(done.stdout)["measures"]
     assert [m["layer"] for m in measures if m["a"] is None] == [0, 1, 2]
-    keys = ["model", "base", "run_id", "layer", "metric", "a", "b", "value", "low", "high", "n"]
+    keys = ["model", "base", "run_id", "layer", "metric", "a", "b", "value", "low", "high", "n", "how"]
     assert all(list(m) == keys for m in measures)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from mslt_cli.errors import DataError
 from mslt_cli.probing import cka
-from mslt_cli.probing.cka import linear_cka, pairwise_cka
+from mslt_cli.probing.cka import linear_cka, pairwise_cka, shuffled_cka
 from mslt_cli.probing.pairs import ProbeOptions
 
 PAIRS = [(0, 1), (0, 2), (1, 2)]
@@ -43,10 +43,10 @@ def naive_debiased(x, y):
 def test_by_hand():
     # Centred, x is (−1, 0, 1, 0) and y (0, −1, 0, 1): their Gram matrices share no entry.
     x, y = np.array([[0.0], [1], [2], [1]]), np.array([[1.0], [0], [1], [2]])
-    assert linear_cka(x, y) == pytest.approx(0)
-    assert linear_cka(x, -3 * x + 7) == pytest.approx(1)
+    assert linear_cka(x, y, debiased=False) == pytest.approx(0)
+    assert linear_cka(x, -3 * x + 7, debiased=False) == pytest.approx(1)
     # (−1, 0, 1, 0) against (−1, −1, 1, 1): (x·y)² / (x·x · y·y) = 4 / 8
-    assert linear_cka(x, np.array([[0.0], [0], [2], [2]])) == pytest.approx(0.5)
+    assert linear_cka(x, np.array([[0.0], [0], [2], [2]]), debiased=False) == pytest.approx(0.5)
 
 
 def test_the_numbers_of_the_authors_own_demonstration():
@@ -54,16 +54,16 @@ def test_the_numbers_of_the_authors_own_demonstration():
     random = np.random.RandomState(1337)
     x = random.randn(100, 10)
     y = random.randn(100, 10) + x
-    assert round(linear_cka(x, y), 5) == 0.55761
-    assert round(linear_cka(x, y, debiased=True), 5) == 0.51346
+    assert round(linear_cka(x, y, debiased=False), 5) == 0.55761
+    assert round(linear_cka(x, y), 5) == 0.51346
 
 
 @pytest.mark.parametrize("shape", [(30, 4), (12, 40)], ids=["over features", "over sentences"])
 def test_both_forms_are_the_definition(shape):
     x, y, z = data(*shape)
     for a, b in ((x, y), (x, z), (y, z[:, :3])):
-        assert linear_cka(a, b) == pytest.approx(naive(a, b))
-        assert linear_cka(a, b, debiased=True) == pytest.approx(naive_debiased(a, b))
+        assert linear_cka(a, b, debiased=False) == pytest.approx(naive(a, b))
+        assert linear_cka(a, b) == pytest.approx(naive_debiased(a, b))
 
 
 def test_axes_scale_place_and_order_do_not_matter_and_stretching_does():
@@ -80,8 +80,42 @@ def test_axes_scale_place_and_order_do_not_matter_and_stretching_does():
 def test_unrelated_embeddings_look_alike_unless_debiased():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 60)), rng.normal(size=(40, 60))
-    assert linear_cka(x, y) > 0.5
-    assert abs(linear_cka(x, y, debiased=True)) < 0.1
+    assert linear_cka(x, y, debiased=False) > 0.5
+    assert abs(linear_cka(x, y)) < 0.1
+
+
+@pytest.mark.parametrize("shape", [(30, 4), (12, 40)], ids=["over features", "over sentences"])
+def test_shuffled_is_the_mean_over_shuffles_and_nothing_is_left_of_it_without_bias(shape):
+    x, y, z = data(*shape)
+    shuffled = shuffled_cka([x, y, z], "abc")
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(len(x)) for _ in range(2_000)]
+    assert np.mean([naive(x, y[order]) for order in orders]) == pytest.approx(shuffled[0, 1].value, rel=0.02)
+    assert abs(np.mean([linear_cka(x, y[order]) for order in orders[:500]])) < 0.02
+    assert np.isnan(shuffled[()].interval).all()
+
+
+def sample(rng, n, agreement, d=40):
+    """Two languages of one meaning, with a spectrum that falls as those of real embeddings do; and their true CKA.
+
+    Both have the covariance L, and `agreement` times it between them: CKA is its square.
+    """
+    scale = 1 / np.sqrt(np.arange(1, d + 1))
+    x, own = rng.normal(size=(n, d)) * scale, rng.normal(size=(n, d)) * scale
+    return [x, agreement * x + np.sqrt(1 - agreement**2) * own], agreement**2
+
+
+@pytest.mark.parametrize(
+    ("n", "samples", "debiased"), [(30, 200, True), (121, 100, True), (500, 100, True), (30, 200, False)]
+)
+def test_intervals_hold_the_true_value_and_those_of_biased_cka_do_not(n, samples, debiased):
+    rng = np.random.default_rng(n)
+    held = 0
+    for _ in range(samples):
+        given, true = sample(rng, n, 0.7)
+        low, high = pairwise_cka(given, "ab", ProbeOptions(debiased=debiased))[0, 1].interval
+        held += low <= true <= high
+    assert held >= 0.9 * samples if debiased else held < 0.5 * samples
 
 
 @pytest.mark.parametrize("debiased", [False, True])
@@ -139,14 +173,14 @@ def test_resamples_are_those_of_the_obvious_loop(debiased):
 
 
 def test_intervals_are_as_wide_as_fresh_sentences_make_the_values_differ():
-    def sample(seed):
+    def fresh_sample(seed):
         rng = np.random.default_rng(seed)
         x = rng.normal(size=(100, 10))
         return [x, x + rng.normal(size=(100, 10))]
 
-    fresh = np.quantile([linear_cka(*sample(seed)) for seed in range(300)], (0.025, 0.975))
+    fresh = np.quantile([linear_cka(*fresh_sample(seed)) for seed in range(300)], (0.025, 0.975))
     widths = [
-        np.diff(pairwise_cka(sample(seed), "ab", ProbeOptions(resamples=400))[0, 1].interval)[0]
+        np.diff(pairwise_cka(fresh_sample(seed), "ab", ProbeOptions(resamples=400))[0, 1].interval)[0]
         for seed in range(900, 910)
     ]
     assert np.mean(widths) == pytest.approx(fresh[1] - fresh[0], rel=0.25)

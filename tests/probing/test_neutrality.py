@@ -59,12 +59,15 @@ def test_csls_finds_what_a_hub_hides():
 
 
 def test_centroids_by_hand():
-    # Means (0, 0) and (3, 4): 5 apart. Each sentence is 1 from its mean, so the spread is 1.
+    # Means (0, 0) and (3, 4): 5 apart, in each sentence. Each is 1 from its mean, so the spread² is 4 · 1 / (4 − 1).
     around = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
     once = centroid_distance([around, around + np.array([3, 4])], "ab", ProbeOptions(resamples=0))
-    assert once[0, 1].value == pytest.approx(5)
+    assert once[0, 1].value == pytest.approx(5 / np.sqrt(4 / 3))
     twice = centroid_distance([2 * around, 2 * around + np.array([3, 4])], "ab", ProbeOptions(resamples=0))
-    assert twice[0, 1].value == pytest.approx(2.5)
+    assert twice[0, 1].value == pytest.approx(2.5 / np.sqrt(4 / 3))
+    # Differences (1, 0), (-1, 0), (0, 1), (0, -1): their mean is 0, tr Cov = 4 / 3, and 4 / 3 / 4 is subtracted from 0.
+    same = centroid_distance([2 * around, around], "ab", ProbeOptions(resamples=0))
+    assert same[0, 1].value == pytest.approx(-np.sqrt((1 / 3) / ((4 + 1) / 2 * 4 / 3)))
 
 
 def test_centroids_of_resamples_are_those_of_repeated_rows():
@@ -75,9 +78,28 @@ def test_centroids_of_resamples_are_those_of_repeated_rows():
     for w in weights:
         rows = np.repeat(np.arange(20), w)
         a, b = x[rows], y[rows]
-        spread = (a.var(axis=0).sum() + b.var(axis=0).sum()) / 2
-        slow.append(np.linalg.norm(a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(spread))
-    np.testing.assert_allclose(measured.draws, np.array(slow) + measured.value - np.median(slow))
+        spread = (a.var(axis=0, ddof=1).sum() + b.var(axis=0, ddof=1).sum()) / 2
+        products = ((a - b) @ (a - b).T)[rows[:, None] != rows[None, :]]  # copies of one sentence are left out
+        slow.append(products.sum() / (20 * 19) / spread)
+    squares = np.array(slow) + measured.value**2 - np.median(slow)
+    np.testing.assert_allclose(measured.draws, np.sign(squares) * np.sqrt(np.abs(squares)))
+
+
+@pytest.mark.parametrize("true", [0.0, 0.15, 0.6])
+@pytest.mark.parametrize(("n", "samples"), [(30, 200), (121, 150), (500, 60)])
+def test_intervals_of_centroids_hold_the_true_distance(n, samples, true):
+    rng = np.random.default_rng(n)
+    held, values = 0, []
+    for _ in range(samples):
+        meaning = rng.normal(size=(n, 40))
+        x, y = (np.sqrt(0.7) * meaning + np.sqrt(0.3) * rng.normal(size=(n, 40)) for _ in range(2))
+        shift = np.full(40, true)  # the spread is √40, and so is the length of (1, 1, …)
+        measured = centroid_distance([x, y + shift], "ab", ProbeOptions())[0, 1]
+        low, high = measured.interval
+        held += low <= true <= high
+        values.append(np.sign(measured.value) * measured.value**2)
+    assert held >= 0.9 * samples
+    assert np.mean(values) == pytest.approx(true**2, abs=0.005)  # 0.02 if the noise of 30 sentences stayed
 
 
 def test_intervals_of_centroids_lie_around_their_value():
