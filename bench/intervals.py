@@ -9,12 +9,13 @@ Run: python bench/intervals.py [--samples 200]
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 import numpy as np
 
 from mslt_cli.probing.cka import pairwise_cka
 from mslt_cli.probing.neutrality import centroid_distance
-from mslt_cli.probing.pairs import ProbeOptions
+from mslt_cli.probing.pairs import Floats, Measured, ProbeOptions
 
 WIDTH = 100
 AGREEMENT = 0.7
@@ -28,7 +29,7 @@ def main() -> None:
     samples = parser.parse_args().samples
     spread = float(np.linalg.norm(SCALE))
     plain = ProbeOptions(debiased=False)
-    measures = {
+    measures: dict[str, tuple[float, float, Callable[[list[Floats]], Measured]]] = {
         "biased CKA": (0.0, AGREEMENT**2, lambda given: pairwise_cka(given, "ab", plain)),
         "CKA": (0.0, AGREEMENT**2, lambda given: pairwise_cka(given, "ab")),
     }

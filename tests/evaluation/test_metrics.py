@@ -112,12 +112,41 @@ def test_the_macro_mean_gives_each_target_the_same_weight():
     assert found.targets == 2
 
 
-def test_rows_of_one_item_are_drawn_together():
+def test_rows_of_one_item_err_together():
     # Two targets that are translations and judged alike are no more evidence than one.
     rows = np.stack([np.arange(40) % 2, np.ones(40, np.int64)], axis=1)
     ids = [f"item{i}" for i in range(40)]
-    alone = macro("accuracy", {"a": rows}, ids={"a": ids}, seed=1)
-    paired = macro("accuracy", {"a": rows, "b": rows[::-1]}, ids={"a": ids, "b": ids[::-1]}, seed=1)
-    apart = macro("accuracy", {"a": rows, "b": rows}, seed=1)
+    alone = score("accuracy", rows)
+    paired = macro("accuracy", {"a": rows, "b": rows[::-1]}, ids={"a": ids, "b": ids[::-1]})
+    apart = macro("accuracy", {"a": rows, "b": rows})
     assert (paired.low, paired.high) == pytest.approx((alone.low, alone.high))
-    assert apart.high - apart.low < 0.85 * (paired.high - paired.low)  # √½ of it, but for chance
+    assert apart.high - apart.low == pytest.approx((alone.high - alone.low) / np.sqrt(2))
+
+
+def test_a_mean_of_perfect_scores_is_no_surer_than_its_parts():
+    # 35 of 35: Wilson's lower limit is 35 / (35 + z²) = 0.9011. Four independent targets halve what is below 1.
+    rows = np.ones((35, 2), np.int64)
+    ids = [f"item{i}" for i in range(35)]
+    tables = dict.fromkeys("abcd", rows)
+    assert macro("accuracy", tables, ids=dict.fromkeys("abcd", ids)).low == pytest.approx(0.9011, abs=1e-4)
+    assert macro("accuracy", tables).low == pytest.approx(1 - 0.0989 / 2, abs=1e-4)
+    assert macro("accuracy", tables).high == 1
+
+
+@pytest.mark.parametrize("true", [0.02, 0.4, 0.8, 0.98])
+@pytest.mark.parametrize("together", [0.0, 0.5, 1.0])
+def test_intervals_of_means_hold_the_true_mean(true, together):
+    """Five targets of 60 items; a share of the items is judged alike in all of them."""
+    rng = np.random.default_rng(7)
+    items = [f"item{i}" for i in range(60)]
+    ids = {"a": items, "b": items, "c": items, "d": items, "e": items}
+    held = 0
+    for _ in range(200):
+        common, own = rng.random(60), rng.random((5, 60))
+        right = np.where(rng.random(60) < together, common, own) < true
+        tables = {
+            name: np.stack([row, np.ones(60)], axis=1).astype(int) for name, row in zip("abcde", right, strict=True)
+        }
+        found = macro("accuracy", tables, ids=ids)
+        held += found.low <= true <= found.high
+    assert held >= 180  # of 200; a bootstrap over items holds 70 to 75 % at the ends where items agree
