@@ -53,9 +53,7 @@ def fill_results(path: Path | None = None) -> None:
     runs, scores = list(_rows("runs.csv")), [row | {"origin": "shipped"} for row in _rows("scores.csv")]
     with open_store(path, write=True) as store, store.transaction() as connection:
         connection.execute("DELETE FROM published")
-        connection.execute(
-            "DELETE FROM runs WHERE origin = 'shipped'"
-        )  # with their scores; own ones stay
+        connection.execute("DELETE FROM runs WHERE origin = 'shipped'")  # with their scores; own ones stay
         pairs = (("published", published), ("runs", runs), ("scores", scores))
         rows = sum(insert(connection, table, ready) for table, ready in pairs)
         record_fill(connection, RESULTS, "1", sha256, rows)
