@@ -172,7 +172,7 @@ def _ours(folder: Path, given: argparse.Namespace) -> dict[str, float]:
     decoder = load_decoder(folder, adapter=Adapter(four_bit=not given.no_4bit), precision=precision)
     decoder.restart(0)
     examples = next_token_examples(encoded, encoded.first_segments().tolist())
-    training = Training(decoder, examples, settings, 0, micro_batch=4)
+    training = Training(decoder, examples, settings, 0)
     clock = time.perf_counter()
     tokens = sum(record.tokens for record in training.steps())
     return {"speed": tokens / (time.perf_counter() - clock), "peak_gb": _peak_gb()}

@@ -47,6 +47,11 @@ def next_token_examples(encoded: Encoded, segments: Sequence[int]) -> list[Examp
     ]
 
 
+def padded_length(examples: Sequence[Example], multiple: int = 1) -> int:
+    """Tokens of each example of a padded batch: as many as the longest has, or the next `multiple` of them."""
+    return -(-max(len(example.ids) for example in examples) // multiple) * multiple
+
+
 def collate(examples: Sequence[Example], pad_id: int, *, multiple: int = 1) -> dict[str, NDArray[np.int64]]:
     """Pad a batch of n to its longest example, or to the next `multiple` of tokens: 8 suits GPUs.
 
@@ -54,8 +59,7 @@ def collate(examples: Sequence[Example], pad_id: int, *, multiple: int = 1) -> d
         `input_ids`, `attention_mask` and `token_type_ids`, shape (n, longest) each; `labels`, shape (n,), or
         (n, longest) with IGNORED where a token carries none.
     """
-    longest = -(-max(len(example.ids) for example in examples) // multiple) * multiple
-    shape = (len(examples), longest)
+    shape = (len(examples), padded_length(examples, multiple))
     ids, attended, types = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     by_token = any(len(example.positions) for example in examples)
     labels = np.full(shape if by_token else len(examples), IGNORED, np.int64)

@@ -6,13 +6,12 @@ no question: it compares how likely the texts are that the choices make.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from mslt_cli.errors import DataError
 from mslt_cli.evaluation.likelihood import Text, common_length, log_likelihoods
@@ -106,8 +105,8 @@ def answer(
     for n, values in zip(counts, scores, strict=True):
         values[n:] = values[n:][::-1]  # in the second order the first choice has the last number
     chosen = [
-        np.reshape(values, (-1, n)).argmax(axis=1).tolist()  # the first of equals
-        for n, values in zip(counts, scores, strict=True)
+        [likeliest(values[start : start + n], str(row["id"])) for start in range(0, len(values), n)]
+        for row, n, values in zip(rows, counts, scores, strict=True)
     ]
     return Answers(chosen, scores, cut=list(cut))
 
@@ -125,6 +124,12 @@ def _texts(tokenizer: Tokenizer, task: Task, code: str, row: dict[str, Any], rea
             ids = encode_beginning(tokenizer, prompt)
             texts.append(Text(ids, len(ids)))
     return texts
+
+
+def likeliest(scores: Sequence[float], id_: str) -> int:
+    """The place of the highest score; among equal ones a hash of the row's id decides, so that no place is favoured."""
+    best = [place for place, score in enumerate(scores) if score == max(scores)]
+    return best[int(hashlib.sha256(id_.encode()).hexdigest(), 16) % len(best)]
 
 
 def number_in(text: str, choices: int, *, swapped: bool = False) -> int:

@@ -12,7 +12,7 @@ from mslt_cli.models.batching import NOT_FINITE, batch_tokens, compute_batches, 
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.progress import SILENT, Step
 
-MOST_SCORES = {"cpu": 200_000_000, "cuda": 2_000_000_000}
+MOST_SCORES = {"cpu": 200_000_000, "cuda": 1_000_000_000}
 """Scores of ids that are computed at once, by type of device: rows × positions × size of the vocabulary."""
 SHARED_FROM = 8
 """Tokens that the texts of an item must have in common before it pays to compute them separately."""

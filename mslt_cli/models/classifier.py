@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from mslt_cli.errors import ModelError
 from mslt_cli.models import Head
 from mslt_cli.models.folder import MEAN_HEAD
-from mslt_cli.models.learner import Learner
+from mslt_cli.models.learner import Learner, score_in_float32
 from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, quiet
 
 SUFFIXES = {"auto": "ForTokenClassification", "cls": "ForSequenceClassification"}
@@ -25,6 +25,13 @@ class Classifier(Learner):
     """Copies of all pretrained parameters, on the CPU; None before the first `restart`."""
     whole: Any = None
     """The word embedding's weights, while `trim` has put fewer rows in their place."""
+
+    def __post_init__(self) -> None:
+        import torch
+
+        super().__post_init__()
+        linear = [layer for layer in self.network.modules() if isinstance(layer, torch.nn.Linear)]
+        score_in_float32(linear[-1])  # the one that gives the labels
 
     def restart(self, seed: int, dropout: float | None = None) -> None:
         """Set the pretrained weights as they were loaded, those of the head at random, and the dropout rate.

@@ -13,7 +13,7 @@ from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import MODELS
 from mslt_cli.models.adapter import ADAPTER, Adapter, add_adapter
 from mslt_cli.models.folder import ModelFiles, read_json_object, read_tokenizer
-from mslt_cli.models.learner import Learner
+from mslt_cli.models.learner import Learner, score_in_float32
 from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, quiet, without_hub_kernels
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def load_decoder(
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
     network.requires_grad_(False)
+    score_in_float32(network.get_output_embeddings())
     takes_positions = "position_ids" in inspect.signature(network.forward).parameters
     if adapter is not None:
         with quiet(), without_hub_kernels():

@@ -9,6 +9,34 @@ if TYPE_CHECKING:
     import torch
 
 
+ROWS_AT_ONCE = 16_384
+"""Rows of a head that are held in float32 at once: those of a large vocabulary would take gigabytes."""
+
+
+def score_in_float32(head: Any) -> None:
+    """Let a head that computes in bfloat16 score in float32 in inference: of numbers of 8 bits, many are equal.
+
+    Training stays as it is, and so does a head that is no linear layer, or is held in 4 bits.
+    """
+    import torch
+
+    if not isinstance(head, torch.nn.Linear) or not head.weight.is_floating_point():
+        return
+
+    def score_again(layer: torch.nn.Linear, inputs: tuple[torch.Tensor], scores: torch.Tensor) -> torch.Tensor:
+        if layer.training or scores.dtype == torch.float32:
+            return scores
+        states, exact = inputs[0].float(), torch.empty_like(scores, dtype=torch.float32)
+        with torch.autocast(scores.device.type, enabled=False):
+            for start in range(0, exact.shape[-1], ROWS_AT_ONCE):
+                rows = slice(start, start + ROWS_AT_ONCE)
+                bias = None if layer.bias is None else layer.bias[rows].float()
+                exact[..., rows] = torch.nn.functional.linear(states, layer.weight[rows].float(), bias)
+        return exact
+
+    head.register_forward_hook(score_again)
+
+
 @dataclass(kw_only=True)
 class Learner:
     """A network with its trained parameters and its loss."""

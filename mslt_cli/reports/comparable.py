@@ -19,7 +19,7 @@ PAPER_K = 3
 """Languages in the combinations of the paper's tables."""
 ORIGINS = {"published": None, "runs": "own", "shipped": "shipped", "both": "own"}
 """By source, whose runs a report shows."""
-RECIPE = ("task", "model", "pairing", "oversample", "settings")
+RECIPE = ("task", "model", "pairing", "oversample", "processes", "settings")
 """Parts of a run's identity that have to be the same in one grid; its data differ with its sources."""
 
 
@@ -113,6 +113,7 @@ def make_grid(
     }
     budgets = sorted({run.examples or 0 for run in trained})
     notes += _seed_notes(combinations, len(budgets) > 1, code)
+    notes += _machine_notes([run.environment for trained in combinations.values() for run in trained.runs])
     if len(budgets) > 1:
         notes.append(f"budgets are mixed ({', '.join(f'{n:,}' for n in budgets)} examples): differences may be theirs")
     untrained = [run for run in scored if run.kind == "eval" and set(targets) <= set(by_run[run.run_id])]
@@ -138,7 +139,7 @@ def _matches(run: StoredRun, where: Mapping[str, str]) -> bool:
 def _recipe(identity: Mapping[str, Any]) -> dict[str, Any]:
     """What two runs of one grid share, as users name it: {"learning_rate": 1e-4, "adapter.rank": 8, "pairing": …}."""
     parts = flatten({part: identity.get(part) for part in RECIPE})
-    return {part.removeprefix("settings."): value for part, value in parts.items()}
+    return {"micro_batch": None} | {part.removeprefix("settings."): value for part, value in parts.items()}
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -216,6 +217,20 @@ def _gather_seeds(
         runs=tuple(newest.values()),
         scores={draw: np.array([score.value for score in of_draw]) for draw, of_draw in scores.items()},
     )
+
+
+def _machine_notes(environments: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Whether runs were made on several kinds of machines, as far as their records say."""
+    on_cpu = [environment for environment in environments if environment.get("device") == "cpu"]
+    parts = []
+    # What a GPU computes does not depend on the processor beside it.
+    for what, deciding in (("device", environments), ("processor", on_cpu), ("threads", on_cpu)):
+        kinds = Counter(str(environment[what]) for environment in deciding if environment.get(what) is not None)
+        if len(kinds) > 1:
+            listed = ", ".join(f"{kind} ({plural(n, 'run')})" for kind, n in kinds.most_common())
+            parts.append(f"{what}: {listed}")
+    why = "that alone can move a score in one language by 2 to 3 points"
+    return [f"runs were made on several kinds of machines, and {why}; {'; '.join(parts)}"] if parts else []
 
 
 def _seed_notes(combinations: Mapping[Combination, Trained], mixed: bool, code: Mapping[str, str]) -> list[str]:

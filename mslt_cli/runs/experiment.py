@@ -22,7 +22,7 @@ from mslt_cli.runs.work import Outcome, State, Work
 from mslt_cli.store.db import open_store, store_exists
 from mslt_cli.store.runs import tokens_per_s
 from mslt_cli.tasks.task import Task
-from mslt_cli.training.distributed import World, join_world
+from mslt_cli.training.distributed import World, count_processes, join_world
 from mslt_cli.training.mixture import Sampling
 from mslt_cli.training.settings import Settings
 
@@ -92,6 +92,7 @@ def train(
         targets=targets,
         evaluation_split=evaluation_split,
         evaluations=evaluations,
+        processes=count_processes(),
     )
     runs = plan(experiment, device=how.device, progress=progress)
     with join_world() as world:

@@ -17,8 +17,5 @@ class How:
     )
     checkpoint_s: float = 300.0
     """Seconds between two checkpoints where no number of steps is given."""
-    micro_batch: int | None = described(
-        None, "Most examples on the device at once; no effect on the result", unset="the batch; 4 instructions", above=0
-    )
     device: str | None = None
     """As torch names it; None = the GPU if there is one."""

@@ -49,6 +49,8 @@ class Experiment:
     targets: Sequence[str] = ()
     evaluation_split: str | None = None
     evaluations: Sequence[Evaluation] = ()
+    processes: int = 1
+    """That train each run together."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,7 @@ def plan(experiment: Experiment, *, device: str | None = None, progress: Progres
                 # Said in steps, so that 3 epochs and the steps that they are make one run.
                 settings=replace(settings, epochs=None, steps=settings.total_steps(sum(shares.values()))),
                 data={key: value for key, value in sorted(data.items()) if key.split()[0] in combination},
+                processes=experiment.processes,
             )
             planned.append(Planned(spec, evaluations[combination]))
     return planned
@@ -284,10 +287,10 @@ def _resolve_sources(task: Task, sources: Sequence[Sequence[str]]) -> list[tuple
 
 
 def _decide_settings(experiment: Experiment, device: str | None) -> Settings:
-    """The settings with the head and the precision that the model and this machine get."""
+    """The settings with the head, the precision and the micro-batch that the model and this machine get."""
     task, model = experiment.task, experiment.model
     settings = experiment.settings or preset("default", task.name, model.name, kind=task.kind)
-    settings = decide_precision(settings.check(), device)
+    settings = decide_precision(settings.check(), device).settle_micro_batch(experiment.processes)
     if (task.kind == "instruction") != (settings.adapter is not None):
         raise UsageError("Settings with an adapter are for instructions, and those without are for encoders.")
     return replace(settings, head=resolve_head(model.name, task.kind, settings.head))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 from mslt_cli import __version__
@@ -94,6 +95,8 @@ class TrainSpec:
     """Seed of the sample."""
     data: Mapping[str, str]
     """SHA-256 of each source's training rows; with choose "best" also of "deu validation", its rows of that split."""
+    processes: int = 1
+    """That train together: each draws dropout for its part of a batch."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -142,6 +145,7 @@ class TrainSpec:
             data_seed=self.data_seed,
             settings=self.settings.as_json(),
             data=dict(self.data),
+            **({"processes": self.processes} if self.processes > 1 else {}),
         )
 
     @property
@@ -160,8 +164,9 @@ class TrainSpec:
     def words(self) -> list[str]:
         """The words of a command line that trains this run alone."""
         task, settings = self.task, self.settings
+        several = ["torchrun", "--nproc-per-node", str(self.processes), "-m", "mslt_cli"]
         words = [
-            "mslt",
+            *(several if self.processes > 1 else ["mslt"]),
             "train",
             *shlex.split(task.options),
             "--model",
@@ -195,6 +200,7 @@ def describe_environment(learner: Classifier | Decoder, processes: int = 1) -> d
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": _processor(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "numpy": numpy.__version__,
@@ -221,6 +227,14 @@ class Stopwatch:
             "wall_s": round(time.monotonic() - self.clock, 3),
             "mslt_version": __version__,
         }
+
+
+def _processor() -> str:
+    """The name of this machine's kind of processor; its architecture where the system tells no name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.is_file() else []
+    named = next((line for line in lines if line.startswith("model name")), "")
+    return named.partition(":")[2].strip() or platform.processor() or platform.machine()
 
 
 def _git_commit() -> str | None:

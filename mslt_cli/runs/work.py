@@ -50,7 +50,6 @@ from mslt_cli.runs.session import Session
 from mslt_cli.runs.spec import Stopwatch, describe_environment
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.loop import Training
-from mslt_cli.training.settings import INSTRUCTION_MICRO_BATCH
 
 Status = Literal["done", "evaluated", "resumed", "trained"]
 """It was there; further targets were evaluated; it went on from a checkpoint; it was trained from the start."""
@@ -145,7 +144,6 @@ class Work:
             encode_examples(spec, ids, session),
             spec.settings,
             spec.seed,
-            micro_batch=self.how.micro_batch or (INSTRUCTION_MICRO_BATCH if isinstance(learner, Decoder) else None),
             validate=(lambda: self._validate(evaluator)) if spec.settings.choose == "best" else None,
             world=self.world,
             progress=self.progress,

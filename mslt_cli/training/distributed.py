@@ -51,9 +51,14 @@ class World:
 ALONE = World()
 
 
+def count_processes() -> int:
+    """How many processes torchrun or `accelerate launch` started to train together, this one included."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def is_launched() -> bool:
-    """Whether torchrun or `accelerate launch` started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    """Whether this process is one of several that train together."""
+    return count_processes() > 1
 
 
 def is_first_process() -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mslt_cli.data.examples import Example, collate
+from mslt_cli.data.examples import Example, collate, padded_length
 from mslt_cli.errors import ModelError, MsltError
 from mslt_cli.models.learner import Learner
 from mslt_cli.progress import QUIET, Progress
@@ -52,7 +52,7 @@ class StepRecord:
     tokens: int
     """Without padding."""
     padded_tokens: int
-    """With padding."""
+    """With padding, in all processes."""
     validation: float | None = None
     """Accuracy on the sources' validation data, 0..1, if the weights were validated after this step."""
 
@@ -65,7 +65,6 @@ class Training:
         examples: of all languages together.
         settings: with a precision other than "auto".
         seed: of the batches and of dropout.
-        micro_batch: most examples that the model computes at once; halved where memory does not suffice.
         validate: gives the score on the sources' validation data; with settings.choose "best".
     """
 
@@ -76,7 +75,6 @@ class Training:
         settings: Settings,
         seed: int,
         *,
-        micro_batch: int | None = None,
         validate: Callable[[], float] | None = None,
         world: World = ALONE,
         progress: Progress = QUIET,
@@ -94,7 +92,9 @@ class Training:
         self.world, self.progress, self.validate = world, progress, validate
         self.lengths = np.array([len(example.ids) for example in examples], np.int64)
         self.total = settings.total_steps(len(examples))
-        self.micro_batch = micro_batch or settings.batch_size
+        self.micro_batch = settings.at_once(world.size)
+        self.multiple = 8 if learner.device.type == "cuda" else 1
+        """Of tokens, to which batches are padded."""
         self.step = 0
         self.settled = True
         """Whether every step so far is known to be finite, and has been yielded."""
@@ -117,7 +117,7 @@ class Training:
 
         Raises:
             DivergedError: the loss or the gradient is not finite; no later state should be kept.
-            ModelError: not even one example fits into memory.
+            ModelError: memory does not suffice; says which micro-batch would, or that none does.
         """
         read_every = READ_EVERY_CPU if self.learner.device.type == "cpu" else READ_EVERY
         pending: list[tuple[StepRecord, Any, Any]] = []
@@ -128,7 +128,7 @@ class Training:
             self.settled = False
             # An example without labels (a prompt that is longer than the model takes) need not be computed.
             learned = [self.examples[i] for i in batch if len(self.examples[i].labels)]
-            loss, norm, padded = self._step(learned)
+            loss, norm = self._step(learned)
             self.step += 1
             record = StepRecord(
                 step=self.step,
@@ -138,7 +138,7 @@ class Training:
                 gradient_norm=math.nan,
                 examples=len(batch),
                 tokens=sum(len(example.ids) for example in learned),
-                padded_tokens=padded,
+                padded_tokens=self._count_padded(learned),
             )
             pending.append((record, loss, norm))
             special = self.step in self.average_at or self.step in self.validate_at or self.step == self.total
@@ -158,7 +158,7 @@ class Training:
             kept = {"weight": parameter.detach(), **self.optimizer.state.get(parameter, {})}
             tensors |= {f"{key}.{name}": value for key, value in kept.items()}
         best = None if self.best == -math.inf else self.best
-        values = {"step": self.step, "kept": self.kept, "best": best, "micro_batch": self.micro_batch}
+        values = {"step": self.step, "kept": self.kept, "best": best}
         return tensors, values | {"decay": self.decay, "average_decay": self.average_decay}
 
     def resume(self, tensors: dict[str, Any], values: dict[str, Any]) -> None:
@@ -167,7 +167,6 @@ class Training:
 
         self.step, self.kept = int(values["step"]), int(values["kept"])
         self.best = -math.inf if values["best"] is None else float(values["best"])
-        self.micro_batch = min(self.micro_batch, int(values["micro_batch"]))
         self.decay, self.average_decay = float(values["decay"]), float(values["average_decay"])
         with torch.no_grad():
             for name, parameter in self.parameters.items():
@@ -190,15 +189,25 @@ class Training:
         if self.used is not None:
             self.learner.untrim(self.used, self.average_decay if self.kept else self.decay)
 
-    def _step(self, examples: Sequence[Example]) -> tuple[Any, Any, int]:
+    def _parts(self, examples: Sequence[Example], rank: int) -> list[Sequence[Example]]:
+        """The examples of a batch that the process of a rank computes, in parts that go through the model at once."""
+        mine = examples[rank :: self.world.size]
+        return [mine[start : start + self.micro_batch] for start in range(0, len(mine), self.micro_batch)]
+
+    def _count_padded(self, examples: Sequence[Example]) -> int:
+        """The tokens of a batch with padding, over all processes."""
+        parts = [part for rank in range(self.world.size) for part in self._parts(examples, rank)]
+        return sum(len(part) * padded_length(part, self.multiple) for part in parts)
+
+    def _step(self, examples: Sequence[Example]) -> tuple[Any, Any]:
         """One optimizer step; the loss and the norm stay on the device."""
         import torch
 
         labels = sum(len(example.labels) for example in examples)
-        mine = list(examples[self.world.rank :: self.world.size])
+        mine = self._parts(examples, self.world.rank)
         while True:
             try:
-                loss, padded = self._backward(mine, max(labels, 1))
+                loss = self._backward(mine, max(labels, 1))
                 break
             except torch.OutOfMemoryError as error:
                 self._save_memory(error)
@@ -211,46 +220,63 @@ class Training:
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip or math.inf)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return loss, norm, padded
+        return loss, norm
 
-    def _backward(self, examples: Sequence[Example], labels: int) -> tuple[Any, int]:
-        """Add up the gradient of the mean loss over all labels, micro-batch by micro-batch."""
+    def _backward(self, parts: Sequence[Sequence[Example]], labels: int) -> Any:
+        """Add up the gradient of the mean loss over all labels, part by part; gives that loss."""
         import torch
 
         device = self.learner.device
-        multiple = 8 if device.type == "cuda" else 1
         # Seeded by the step alone, so that no state of a generator has to be kept.
         torch.manual_seed(int(np.random.SeedSequence([self.seed, self.step, self.world.rank]).generate_state(1)[0]))
-        total, padded = torch.zeros((), device=device), 0
-        for start in range(0, len(examples), self.micro_batch):
-            arrays = collate(examples[start : start + self.micro_batch], self.learner.pad_id, multiple=multiple)
-            padded += arrays["input_ids"].size
+        total = torch.zeros((), device=device)
+        for part in parts:
+            arrays = collate(part, self.learner.pad_id, multiple=self.multiple)
             batch = {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in arrays.items()}
             with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
                 loss = self.learner.loss(batch) / labels
             loss.backward()
             total += loss.detach()
-        return total, padded
+        return total
 
     def _save_memory(self, error: BaseException) -> None:
-        import torch
-
-        self.optimizer.zero_grad(set_to_none=True)
+        """Spare memory in a way that changes no result. Raises: ModelError: there is none; says what to do."""
+        self._free_memory()
         if self.learner.spare_memory():
             self.progress.note(
                 f"out of memory at step {self.step + 1}: hidden states are computed twice from here on, not kept."
             )
-        elif self.micro_batch == 1:
+            return
+        at_once = self.micro_batch // 2
+        while at_once and not self._fits(at_once):
+            at_once //= 2
+        if not at_once:
             raise ModelError(
                 "The device has too little memory for a single example. Lower --max-length, or use a smaller model or"
                 " the CPU."
             ) from error
-        else:
-            self.micro_batch = max(1, self.micro_batch // 2)
-            self.progress.note(
-                f"out of memory at step {self.step + 1}: {self.micro_batch} examples at once from here on; the batch of"
-                f" {self.settings.batch_size} stays."
-            )
+        raise ModelError(
+            f"The device has too little memory for {self.micro_batch} examples at once, at step {self.step + 1:,}. Give"
+            f" --micro-batch {at_once}: that is another run, which begins anew, for dropout and so the result differ."
+        ) from error
+
+    def _fits(self, at_once: int) -> bool:
+        """Whether so many of the longest examples go through the model at once."""
+        import torch
+
+        learned = [example for example in self.examples if len(example.labels)]
+        try:
+            self._backward([sorted(learned, key=lambda example: -len(example.ids))[:at_once]], 1)
+        except torch.OutOfMemoryError:
+            return False
+        finally:
+            self._free_memory()
+        return True
+
+    def _free_memory(self) -> None:
+        import torch
+
+        self.optimizer.zero_grad(set_to_none=True)
         if self.learner.device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -66,6 +66,13 @@ class Settings:
         "Number format: fp32, bf16, or auto (bf16 on a GPU that computes in it, else fp32)",
         choices=("auto", "fp32", "bf16"),
     )
+    micro_batch: int | None = described(
+        None,
+        "Most examples on the device at once; it decides which states dropout drops, and so the result",
+        unset="the batch; 4 instructions",
+        above=0,
+    )
+    """As `settle_micro_batch` gives it: None where it is as usual, so that the runs of one id have one result."""
     adapter: Adapter | None = None
     """What is trained of a decoder; None = the model's own weights, as of encoders."""
     spacing: Spacing | None = described(
@@ -84,9 +91,9 @@ class Settings:
         return cls(**{**values, "adapter": made})
 
     def as_json(self) -> dict[str, Any]:
-        """All values; what is of decoders alone only where there is one."""
+        """All values; what is of decoders alone, and the micro-batch, only where there is one."""
         values = asdict(self)
-        for name in ("adapter", "spacing"):
+        for name in ("micro_batch", "adapter", "spacing"):
             if values[name] is None:
                 del values[name]
         if self.adapter is not None:
@@ -99,6 +106,16 @@ class Settings:
             return self.steps
         assert self.epochs is not None
         return max(1, ceil(self.epochs * ceil(examples / self.batch_size)))
+
+    def at_once(self, processes: int = 1) -> int:
+        """Most examples that go through the model at once in each of the processes that share a batch."""
+        share = ceil(self.batch_size / processes)
+        return min(self.micro_batch or (share if self.adapter is None else INSTRUCTION_MICRO_BATCH), share)
+
+    def settle_micro_batch(self, processes: int = 1) -> Settings:
+        """The settings with a micro-batch only where it makes parts of a batch that are not the usual ones."""
+        usual, at_once = replace(self, micro_batch=None), self.at_once(processes)
+        return usual if at_once == usual.at_once(processes) else replace(self, micro_batch=at_once)
 
     def check(self) -> Settings:
         """Return the settings themselves.

@@ -76,10 +76,11 @@ def test_a_grid_is_planned_carried_out_and_answered_again(mslt, train):
 
 
 def test_a_planned_command_says_how_the_run_is_done(mslt, train, own_store, home):  # noqa: F811
-    how = ["--keep-model", "--checkpoint-every", "2", "--micro-batch", "3", "--device", "cpu"]
+    how = ["--keep-model", "--checkpoint-every", "2", "--device", "cpu"]
     how += ["--runs", str(home / "there, too"), "--store", str(own_store)]
-    words = [*train, "-s", "en", "--targets", "es,fi", "--evaluation-split", "validation", *how]
+    words = [*train, "-s", "en", "--targets", "es,fi", "--evaluation-split", "validation", "--micro-batch", "3", *how]
     (row,) = json.loads(mslt(*words, "--dry-run", "--json").stdout)["plan"]
+    assert " --micro-batch 3 " in row["command"]
     assert row["command"].endswith("--evaluation-split validation " + shlex.join(how))
     assert row["cut"] == {}
     beyond = mslt(*words, "--dry-run", "--max-length", "512").stderr

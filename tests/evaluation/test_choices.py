@@ -10,6 +10,7 @@ from mslt_cli.evaluation.choices import (
     answer,
     encode_beginning,
     generate,
+    likeliest,
     number_in,
     numbered_texts,
     text_of_parts,
@@ -42,6 +43,14 @@ ROWS = [
 @pytest.fixture(scope="module")
 def model(bloom):
     return load_decoder(bloom, device="cpu"), read_tokenizer(bloom)
+
+
+def test_equal_scores_favour_no_place():
+    chosen = [likeliest([-1.5, -1.5], f"row {i}") for i in range(1000)]
+    assert chosen == [likeliest([-1.5, -1.5], f"row {i}") for i in range(1000)]
+    assert sum(chosen) == pytest.approx(500, abs=50)  # 3 standard errors
+    assert {likeliest([-2.0, -1.0, -1.0], str(i)) for i in range(20)} == {1, 2}
+    assert likeliest([-2.0, -1.0, -1.5], "any") == 1
 
 
 @pytest.mark.parametrize(

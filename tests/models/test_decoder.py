@@ -11,8 +11,10 @@ from mslt_cli.data.examples import Example, collate
 from mslt_cli.errors import MissingPackageError, ModelError
 from mslt_cli.models import decoder as decoders
 from mslt_cli.models.adapter import Adapter, attention_layers, linear_layers
+from mslt_cli.models.batching import inference
 from mslt_cli.models.decoder import find_eos_id, load_decoder, max_tokens, write_merged
 from mslt_cli.models.folder import check_model_folder
+from mslt_cli.models.learner import score_in_float32
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -48,6 +50,37 @@ def batch(decoder, n=3):
         made.append(Example(ids, np.zeros(len(ids), np.uint8), positions, ids[positions + 1].astype(np.int64)))
     arrays = collate(made, decoder.pad_id)
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def test_scores_that_bfloat16_cannot_tell_apart_are_told_apart_in_inference():
+    """Two ids whose scores lie around 20, where bfloat16 has steps of 0.125, and differ by 0.04: equal there."""
+    rng = torch.Generator().manual_seed(0)
+    head = torch.nn.Linear(64, 2, bias=False, dtype=torch.bfloat16)
+    states = (1 + 0.3 * torch.randn(2000, 64, generator=rng)).bfloat16()
+    with torch.no_grad():
+        head.weight[0] = 20 / 64
+        head.weight[1] = 20 / 64 + 0.015 * torch.randn(64, generator=rng)
+    exact = states.double() @ head.weight.detach().double().T
+    before = head(states)
+    assert (before[:, 0] == before[:, 1]).double().mean() > 0.5
+    score_in_float32(head)
+    head.eval()
+    for precision in ("fp32", "bf16"):  # of what is computed beside the weights
+        with inference(torch.device("cpu"), precision):
+            scores = head(states)
+        assert scores.dtype == torch.float32
+        assert (scores.argmax(dim=1) == exact.argmax(dim=1)).double().mean() > 0.999
+    assert torch.equal(head.train()(states), before)  # training stays as it was
+
+
+def test_decoders_score_in_float32_whatever_their_weights_are(bloom):
+    decoder = load_decoder(bloom, precision="bf16", device="cpu")
+    assert logits(decoder).dtype == torch.float32
+    with inference(decoder.device, "bf16"):
+        states = decoder.network.transformer(input_ids=IDS).last_hidden_state
+        scores = decoder.network(input_ids=IDS).logits
+    weight = decoder.network.get_output_embeddings().weight
+    torch.testing.assert_close(scores, states.float() @ weight.float().T)
 
 
 def test_only_the_adapter_of_the_fused_layer_is_trained(bloom):

@@ -10,6 +10,7 @@ import pytest
 from made_runs import PAPER, TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
 
 from mslt_cli.errors import DataError, MissingFactsError, UnknownNameError, UsageError
+from mslt_cli.reports.comparable import _machine_notes
 from mslt_cli.reports.run_lists import list_runs, read_run_details
 from mslt_cli.reports.views import VIEWS, report
 from mslt_cli.selection import select
@@ -413,6 +414,16 @@ def test_seeds_that_differ_are_said(made):
     assert any("seeds differ: 0 of 32 combinations; 0, 1 of 3 combinations" in note for note in notes)
     alone = made(triples(ramp(), task="pawsx"), ["best"], tasks=["pawsx"])["best"]
     assert any("one seed each: the luck of seeds is in the differences" in note for note in alone.notes)
+
+
+def test_machines_of_several_kinds_are_said():
+    one = {"device": "cpu", "processor": "Xeon", "threads": 1}
+    assert _machine_notes([one, one, {"device": "cpu"}, one]) == []  # what is not recorded is not known to differ
+    (note,) = _machine_notes([one, one, one | {"processor": "EPYC", "threads": 4}, {"device": "cpu", "threads": 4}])
+    assert note.endswith("; processor: Xeon (2 runs), EPYC (1 run); threads: 1 (2 runs), 4 (2 runs)")
+    gpu = {"device": "NVIDIA H100", "threads": 8}
+    assert _machine_notes([gpu, gpu | {"processor": "EPYC", "threads": 16}]) == []
+    assert "device: cpu (1 run), NVIDIA H100 (1 run)" in _machine_notes([one, gpu])[0]
 
 
 def test_only_targets_that_all_share_and_none_was_trained_on_are_compared(made):

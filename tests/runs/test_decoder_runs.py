@@ -156,11 +156,11 @@ def test_runs_of_one_command_are_as_each_alone(run, home):
     assert (together[1].outcome.run.directory / name).read_bytes() == (alone.directory / name).read_bytes()
 
 
-def test_micro_batches_do_not_change_what_is_learned(run, home):
-    settings = override(QUICK_PLAIN, {}, {"dropout": 0.0})
+def test_micro_batches_do_not_change_what_is_learned_without_dropout(run):
     losses = []
     for size in (1, 4):
-        done = only(run([(AR, DE)], settings=settings, how=How(micro_batch=size), root=home / str(size))).run
+        settings = override(QUICK_PLAIN, {"micro_batch": size}, {"dropout": 0.0})
+        done = only(run([(AR, DE)], settings=settings)).run
         lines = (done.directory / "metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["loss"] for line in lines])
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
@@ -276,7 +276,7 @@ def test_encoders_are_not_tuned_and_instructions_not_evaluated_on(run, own_store
         evaluate_run(own_store, done, fetch_model(str(wide)), Evaluation(moods, "test", ("fin",)))
 
 
-def test_out_of_memory_first_spares_what_can_be_computed_again(run, heard, monkeypatch):
+def test_out_of_memory_first_spares_what_can_be_computed_again(run, heard, home, monkeypatch):
     from mslt_cli.models.decoder import Decoder
 
     plain, rows = Decoder.loss, []
@@ -288,11 +288,15 @@ def test_out_of_memory_first_spares_what_can_be_computed_again(run, heard, monke
         return plain(self, batch)
 
     monkeypatch.setattr(Decoder, "loss", scarce)
-    outcome = only(run([(AR, DE)], settings=QUICK_PLAIN))
-    assert rows[:3] == [(4, False), (4, True), (2, True)]
-    assert outcome.run.record["training"]["micro_batch"] == 2
+    (finished,) = run([(AR, DE)], settings=QUICK_PLAIN)
+    assert "4 examples at once, at step 1. Give --micro-batch 2: that is another run" in str(finished.error)
+    assert rows == [(4, False), (4, True), (2, True)]
     assert any("hidden states are computed twice" in note for note in heard.notes)
-    assert any("2 examples at once" in note for note in heard.notes)
+    assert finished.planned.spec.run_id not in str(list(home.glob("runs/*/run.json")))
+    run_ = only(run([(AR, DE)], settings=override(QUICK_PLAIN, {"micro_batch": 2}))).run
+    assert run_.run_id != finished.planned.spec.run_id
+    assert (run_.record["training"]["micro_batch"], run_.record["training"]["resumed_at"]) == (2, None)
+    assert "--micro-batch 2" in run_.record["command"]
 
 
 def test_a_step_without_any_answer_is_taken_and_changes_no_other(run, home, monkeypatch):

@@ -111,6 +111,7 @@ def test_force_runs_it_anew_with_the_same_result(run, moods):
         {"seeds": (1,)},
         {"examples": 13},
         {"settings": replace(QUICK, learning_rate=2e-2)},
+        {"settings": replace(QUICK, micro_batch=3)},
         {"sampling": Sampling(data_seed=5)},
         {"sampling": Sampling(oversample=True)},
     ],
@@ -123,7 +124,8 @@ def test_whatever_determines_the_result_makes_another_run(run, moods, change):
 def test_what_does_not_determine_the_result_makes_no_other_run(run, moods):
     first = only(run(moods, [(EN, DE)]))
     steps = replace(QUICK, epochs=None, steps=6)  # the same six steps
-    for change in ({"how": How(checkpoint_every=1)}, {"how": How(micro_batch=2)}, {"settings": steps}):
+    whole = replace(QUICK, micro_batch=99)  # no batch has as many
+    for change in ({"how": How(checkpoint_every=1)}, {"settings": steps}, {"settings": whole}):
         assert only(run(moods, [(DE, EN)], **change)).status == "done", change
     assert only(run(moods, [("German", "en")], targets=("Finnish", "tr"))).status == "done"
     assert only(run(moods, [(DE, EN)])).run.run_id == first.run.run_id
@@ -207,9 +209,9 @@ def test_a_disk_that_is_full_at_a_checkpoint_does_not_stop_the_training(run, moo
 def test_a_diverged_run_fails_with_the_step_and_the_others_go_on(run, moods, heard, monkeypatch):
     original = Training._backward
 
-    def poisoned(self, examples, labels):
-        loss, padded = original(self, examples, labels)
-        return (loss * float("nan") if self.seed == 1 and self.step == 3 else loss), padded
+    def poisoned(self, parts, labels):
+        loss = original(self, parts, labels)
+        return loss * float("nan") if self.seed == 1 and self.step == 3 else loss
 
     monkeypatch.setattr(Training, "_backward", poisoned)
     done = run(moods, [(EN,)], seeds=(0, 1, 2), how=How(checkpoint_every=1))

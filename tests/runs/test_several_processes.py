@@ -48,7 +48,9 @@ def test_two_processes_under_torchrun_do_what_one_does(moods, tiny_folder, tiny,
     (directory,) = (home / "two").iterdir()
     together = read_run(directory)
     check_files(together)
-    assert together.run_id == alone.outcome.run.run_id
+    assert together.run_id != alone.outcome.run.run_id  # each process draws its own dropout
+    assert together.record["identity"] == alone.outcome.run.record["identity"] | {"processes": 2}
+    assert together.record["command"].startswith("torchrun --nproc-per-node 2 -m mslt_cli train ")
     assert together.record["environment"]["processes"] == 2
     losses = [run.record["training"]["loss"] for run in (together, alone.outcome.run)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)

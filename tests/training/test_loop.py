@@ -9,6 +9,8 @@ import pytest
 from mslt_cli.data.examples import Example
 from mslt_cli.errors import ModelError
 from mslt_cli.progress import Progress
+from mslt_cli.training.batches import training_batches
+from mslt_cli.training.distributed import World
 from mslt_cli.training.loop import DivergedError, Training
 from mslt_cli.training.optimizer import rate_factor
 from mslt_cli.training.settings import Settings
@@ -45,6 +47,9 @@ def examples(n=40, seed=0):
         nothing = np.empty(0, np.int32)
         made.append(Example(ids.astype(np.int32), np.zeros(len(ids), np.uint8), nothing, np.array([i % 2])))
     return made
+
+
+LENGTHS = np.array([len(example.ids) for example in examples()])
 
 
 def train(classifier, settings=SETTINGS, seed=0, **given):
@@ -101,7 +106,7 @@ def test_eight_at_once_and_eight_times_one_are_the_same_step(classifier):
     settings = replace(SETTINGS, dropout=0.0, epochs=1)
     _, whole = train(classifier, settings)
     expected = weights(classifier)
-    _, pieces = train(classifier, settings, micro_batch=1)
+    _, pieces = train(classifier, replace(settings, micro_batch=1))
     assert [record.loss for record in pieces] == pytest.approx([record.loss for record in whole], rel=1e-5)
     for name, value in weights(classifier).items():
         torch.testing.assert_close(value, expected[name], atol=2e-4, rtol=1e-3)
@@ -202,15 +207,38 @@ def out_of_memory_above(classifier, most, monkeypatch):
     monkeypatch.setattr(classifier, "logits", limited)
 
 
-def test_out_of_memory_halves_what_goes_through_at_once_and_keeps_the_batch(classifier, monkeypatch):
-    settings = replace(SETTINGS, dropout=0.0, epochs=1)
-    _, whole = train(classifier, settings)
+def test_parts_of_a_batch_draw_other_dropout_and_so_are_another_training(classifier):
+    train(classifier)
+    whole = weights(classifier)
+    train(classifier, replace(SETTINGS, micro_batch=8))  # the batch
+    assert same(weights(classifier), whole)
+    train(classifier, replace(SETTINGS, micro_batch=4))
+    assert not same(weights(classifier), whole)
+
+
+def test_out_of_memory_stops_the_training_and_names_what_fits(classifier, monkeypatch):
     out_of_memory_above(classifier, 3, monkeypatch)
-    heard = Heard()
-    training, records = train(classifier, settings, progress=heard)
-    assert training.micro_batch == 2
-    assert [note.split(":")[0] for note in heard.notes] == ["out of memory at step 1"] * 2
-    assert [record.loss for record in records] == pytest.approx([record.loss for record in whole], rel=1e-4)
+    said = "for 8 examples at once, at step 1. Give --micro-batch 2: that is another run"
+    with pytest.raises(ModelError, match=said):
+        train(classifier)
+    training, records = train(classifier, replace(SETTINGS, micro_batch=2))
+    assert training.micro_batch == 2 and len(records) == 15
+
+
+def test_padded_tokens_are_those_of_all_processes(classifier, monkeypatch):
+    """Each process counts the same, whichever it is; of one batch: every second example, in parts of three."""
+    monkeypatch.setattr(World, "add_up", lambda self, tensors: None)
+    settings = replace(SETTINGS, batch_size=8, micro_batch=3, epochs=1)
+    counted = []
+    for rank in range(2):
+        _, records = train(classifier, settings, world=World(rank, 2))
+        counted.append([record.padded_tokens for record in records])
+    made = examples()
+    for (_, batch), padded in zip(training_batches(LENGTHS, 8, 0, 5), counted[0], strict=True):
+        lengths = [len(made[i].ids) for i in batch]
+        parts = [lengths[0::2][:3], lengths[0::2][3:], lengths[1::2][:3], lengths[1::2][3:]]
+        assert padded == sum(len(part) * max(part) for part in parts)
+    assert counted[0] == counted[1]
 
 
 def test_memory_for_not_even_one_example_is_an_error(classifier, monkeypatch):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from mslt_cli.errors import UnknownNameError, UsageError
@@ -34,6 +36,33 @@ def test_what_the_user_says_comes_before_the_preset():
     found = override(preset("paper", "xnli", "xlm-r-base"), {"epochs": 2, "learning_rate": 1e-4, "warmup": None})
     assert (found.epochs, found.steps, found.learning_rate, found.warmup) == (2, None, 1e-4, 0.0)
     assert override(Settings(), {"steps": 7}).epochs is None
+
+
+@pytest.mark.parametrize(
+    ("micro_batch", "processes", "settled", "at_once"),
+    [
+        (None, 1, None, 16),
+        (16, 1, None, 16),
+        (99, 1, None, 16),
+        (5, 1, 5, 5),
+        (None, 3, None, 6),  # each process has six examples at most
+        (8, 3, None, 6),
+        (4, 3, 4, 4),
+    ],
+)
+def test_a_micro_batch_counts_where_it_makes_other_parts(micro_batch, processes, settled, at_once):
+    found = Settings(micro_batch=micro_batch).settle_micro_batch(processes)
+    assert (found.micro_batch, found.at_once(processes)) == (settled, at_once)
+    assert found.as_json().get("micro_batch") == settled
+    assert ("micro_batch" in found.as_json()) == (settled is not None)
+    assert Settings.from_json(found.as_json()) == found
+
+
+def test_instructions_go_through_four_at_once():
+    twelve = preset("paper", "bactrian", "bloom-7b1", kind="instruction")
+    for given, settled, at_once in ((None, None, 4), (4, None, 4), (12, 12, 12), (99, 12, 12), (2, 2, 2)):
+        found = replace(twelve, micro_batch=given).settle_micro_batch()
+        assert (found.micro_batch, found.at_once()) == (settled, at_once)
 
 
 @pytest.mark.parametrize(
