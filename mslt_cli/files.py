@@ -144,6 +144,15 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def begins_with(path: Path, start: Path) -> bool:
+    """Whether the first bytes of a file are all those of another one."""
+    with path.open("rb") as file, start.open("rb") as other:
+        while data := other.read(1 << 20):
+            if file.read(len(data)) != data:
+                return False
+    return True
+
+
 def cut_name(name: str, most: int = MAX_NAME_BYTES) -> str:
     """The beginning of a file's name, of so many bytes at most; no letter is cut in two."""
     return os.fsencode(name)[:most].decode(errors="ignore") if len(os.fsencode(name)) > most else name

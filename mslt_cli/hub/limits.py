@@ -1,7 +1,15 @@
 """What is accepted of a hub: how often it is asked, how much it may answer, and what of its address is shown."""
 
+from __future__ import annotations
+
 import re
 import time
+from typing import TYPE_CHECKING
+
+from mslt_cli.hub.repository import RemoteFile
+
+if TYPE_CHECKING:
+    import httpx2
 
 TRIES = 5
 """Fruitless tries in a row before the user gets an error."""
@@ -31,6 +39,26 @@ class Budget:
             raise ValueError
         if time.monotonic() > self.until:
             raise PassingError(f"the hub takes more than {MAX_ANSWER_S:,.0f} s for an answer", tries=1)
+
+
+def other_body(response: httpx2.Response, file: RemoteFile, position: int) -> str:
+    """What the head of an answer states its body to be, where that is not a file from a position on; else nothing.
+
+    So it is with the page of a captive portal.
+    """
+    headers, size = response.headers, file.size_bytes
+    expected = size - position if response.status_code == 206 else size
+    length = headers.get("Content-Length") if "Content-Encoding" not in headers else None
+    total = headers.get("Content-Range", "").rpartition("/")[2]
+    tags = [headers.get("ETag", ""), *(each.headers.get("X-Linked-Etag", "") for each in response.history)]
+    checksums = {tag.removeprefix("W/").strip('"') for tag in tags}
+    if "html" in headers.get("Content-Type", "") and not file.path.endswith((".html", ".htm")):
+        return "a web page"
+    if length not in (None, str(expected)) or total not in ("", "*", str(size)):
+        return "a file of another size"
+    if any(len(given) == len(file.checksum) == 64 and given != file.checksum for given in checksums):
+        return "a file of another checksum"
+    return ""
 
 
 def without_password(text: str, address: str = "") -> str:

@@ -22,8 +22,9 @@ from urllib.parse import quote, urlsplit
 
 from mslt_cli import __version__
 from mslt_cli.errors import FetchError
+from mslt_cli.files import begins_with
 from mslt_cli.hub import limits
-from mslt_cli.hub.limits import TRIES, Budget, PassingError, without_password
+from mslt_cli.hub.limits import TRIES, Budget, PassingError, other_body, without_password
 from mslt_cli.hub.repository import COMMIT, RemoteFile, Repository
 from mslt_cli.progress import Progress
 
@@ -147,44 +148,53 @@ class Hub:
                 raise PassingError("the hub does not go on where the file stopped")
             if response.is_error:
                 raise self._refusal(response, file.path)
-            self._check_head(response, file, position)
-            if response.status_code != 206:  # the server knows no ranges, and sends the whole file
-                position = 0
-            start, since, before = position, time.monotonic(), position
-            with partial.open("ab" if position else "wb") as target:
-                for chunk in response.iter_bytes():
-                    if self.stop.is_set():
-                        raise StoppedError
-                    position += len(chunk)
-                    if position > file.size_bytes:
-                        target.truncate(start)
-                        raise self.damaged(file, f"it has more bytes than the {file.size_bytes:,} that the hub states")
-                    target.write(chunk)
-                    yield position
-                    if time.monotonic() - since > MAX_HEAD_S + self.timeout_s:
-                        if position - before < LEAST_BYTES:
-                            raise PassingError("the hub sends next to nothing", tries=UNREACHED_TRIES)
-                        since, before = time.monotonic(), position
-        if position < file.size_bytes:
+            if other := other_body(response, file, position):
+                raise self._not_a_hub(f"in place of {file.path} it sends {other}")
+            goes_on = response.status_code == 206
+            stated = goes_on or ("Content-Length" in response.headers and "Content-Encoding" not in response.headers)
+            if stated and (goes_on or not position):
+                yield from self._write(response, file, partial, position)
+            else:  # the server knows no ranges, or does not say how much it sends
+                yield from self._write_anew(response, file, partial, stated)
+        if partial.stat().st_size < file.size_bytes:
             raise PassingError("the connection broke off")
 
-    def _check_head(self, response: httpx2.Response, file: RemoteFile, position: int) -> None:
-        """Raises: FetchError: an answer states that its body is not this file, as that of a login page does."""
-        headers, size = response.headers, file.size_bytes
-        expected = size - position if response.status_code == 206 else size
-        length = headers.get("Content-Length") if "Content-Encoding" not in headers else None
-        total = headers.get("Content-Range", "").rpartition("/")[2]
-        tags = [headers.get("ETag", ""), *(each.headers.get("X-Linked-Etag", "") for each in response.history)]
-        checksums = {tag.removeprefix("W/").strip('"') for tag in tags}
-        if "html" in headers.get("Content-Type", "") and not file.path.endswith((".html", ".htm")):
-            fault = "a web page"
-        elif length not in (None, str(expected)) or total not in ("", "*", str(size)):
-            fault = "a file of another size"
-        elif any(len(given) == len(file.checksum) == 64 and given != file.checksum for given in checksums):
-            fault = "a file of another checksum"
-        else:
-            return
-        raise self._not_a_hub(f"in place of {file.path} it sends {fault}")
+    def _write_anew(self, response: httpx2.Response, file: RemoteFile, partial: Path, stated: bool) -> Iterator[int]:
+        """Write a body from the first byte on beside `partial`, and put it in its place where no byte is lost by that.
+
+        So it is where all has come and its checksum is right; or of a body whose size was stated to be the file's,
+        where more has come than before, and it begins with that.
+        """
+        anew = partial.with_name(f"anew-{partial.name}")
+        try:
+            yield from self._write(response, file, anew, 0)
+            if not stated and anew.stat().st_size < file.size_bytes:
+                raise PassingError("the hub sends less than the file")
+            if file.hash_copy(anew) != file.checksum:
+                raise self._not_a_hub(f"in place of {file.path} it sends a file of another checksum")
+        finally:
+            longer = stated and anew.stat().st_size > partial.stat().st_size and begins_with(anew, partial)
+            if longer or (anew.stat().st_size == file.size_bytes and file.hash_copy(anew) == file.checksum):
+                os.replace(anew, partial)
+            anew.unlink(missing_ok=True)
+
+    def _write(self, response: httpx2.Response, file: RemoteFile, path: Path, position: int) -> Iterator[int]:
+        """Write a body into a file from a position on; yield its size as it grows."""
+        start, since, before = position, time.monotonic(), position
+        with path.open("ab" if position else "wb") as target:
+            for chunk in response.iter_bytes():
+                if self.stop.is_set():
+                    raise StoppedError
+                position += len(chunk)
+                if position > file.size_bytes:
+                    target.truncate(start)
+                    raise self.damaged(file, f"it has more bytes than the {file.size_bytes:,} that the hub states")
+                target.write(chunk)
+                yield position
+                if time.monotonic() - since > MAX_HEAD_S + self.timeout_s:
+                    if position - before < LEAST_BYTES:
+                        raise PassingError("the hub sends next to nothing", tries=UNREACHED_TRIES)
+                    since, before = time.monotonic(), position
 
     def _ask(self, url: str, what: str, tries: int = TRIES, budget: Budget | None = None) -> tuple[Any, str | None]:
         """The JSON of an answer, `what` as errors name it, and the query of the next page's address if there is one.

@@ -24,7 +24,7 @@ from mslt_cli.models.folder import weights_checksum
 from mslt_cli.models.loading import load_encoder, load_tokenizer
 from mslt_cli.probing.embeddings import EmbeddingOptions, Layers, layer_numbers, sentence_embeddings
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.runs.directory import MODEL, Run, RunError, check_files
+from mslt_cli.runs.directory import MODEL, Run, RunError, check_files, check_weights_of_run
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.settings import Settings
 
@@ -114,7 +114,8 @@ class Embedder:
 def make_embedder(source: Model | Run, *, progress: Progress = QUIET) -> Embedder:
     """Prepare a model, or a finished run by the weights that it kept; nothing is loaded yet.
 
-    A run that only evaluated a model is that model. Raises: RunError: the run's weights were not kept.
+    A run that only evaluated a model is that model. Raises: RunError: the run's weights were not kept, or were
+    changed.
     """
     if isinstance(source, Model):
         model = source
@@ -122,6 +123,7 @@ def make_embedder(source: Model | Run, *, progress: Progress = QUIET) -> Embedde
         model = fetch_model(source.model, progress=progress)
         if source.identity["kind"] != "eval":
             return _of_run(source, model, progress)
+    check_weights_of_run(model.folder)
     weights = weights_checksum(model.folder)
     return Embedder(
         label=model.name,

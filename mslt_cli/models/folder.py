@@ -37,8 +37,10 @@ TOKENIZER_FILES = (TOKENIZER, "tokenizer_config.json", "special_tokens_map.json"
 """All that can change the ids of a text."""
 ADAPTER_CONFIG = "adapter_config.json"
 """Makes transformers and peft add an adapter to whatever model lies beside it."""
-REFERENCES = ("configuration_files", "fast_tokenizer_files", "transformers_weights")
+REFERENCES = ("configuration_files", "transformers_weights")
 """Keys of a config by which transformers would read other files than those that are checked."""
+TOKENIZERS_BY_VERSION = "fast_tokenizer_files"
+"""Names further tokenizers for some versions of transformers: tokenizer.json is read whatever it says."""
 SLOW_TOKENIZERS = ("sentencepiece.bpe.model", "sentencepiece.model", "spiece.model", "tokenizer.model", "vocab.txt")
 """Older forms of a tokenizer, which transformers can convert."""
 
@@ -78,6 +80,11 @@ class ModelFiles:
                         os.symlink(source, Path(place, name))
                     except OSError:  # not everybody may make links on Windows
                         shutil.copyfile(source, Path(place, name))
+            settings = Path(place, TOKENIZER_FILES[1])
+            if settings.is_file() and TOKENIZERS_BY_VERSION in (stated := read_json_object(settings)):
+                settings.unlink()  # the link
+                del stated[TOKENIZERS_BY_VERSION]
+                settings.write_text(json.dumps(stated), encoding="utf-8")
             yield Path(place)
 
 
@@ -125,7 +132,7 @@ def choose_files(paths: Sequence[str], *, tokenizer_only: bool = False, name: st
         raise ModelError(f"{name} is no model of transformers: {CONFIG} is missing.")
     if TOKENIZER not in root:
         raise _no_tokenizer(name, root)
-    chosen = root & {CONFIG, "generation_config.json", *TOKENIZER_FILES}
+    chosen = root & {CONFIG, *TOKENIZER_FILES}
     if tokenizer_only:
         return sorted(chosen)
     if WEIGHTS in root:

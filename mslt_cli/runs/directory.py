@@ -211,6 +211,13 @@ def check_files(run: Run, *names: str) -> None:
             raise RunError(f"{path} is not as mslt wrote it: {CHANGED}")
 
 
+def check_weights_of_run(folder: Path) -> None:
+    """Raises: RunError: a model's folder is `model` or `merged` of a run, and not as the run left it."""
+    folder = folder.resolve()
+    if folder.name in (MODEL, MERGED) and (run := read_run(folder.parent)) is not None:
+        check_files(run, folder.name)
+
+
 def id_of(identity: Mapping[str, Any]) -> str:
     """The id of a run with this identity."""
     return sha256_of_json(identity)[:ID_DIGITS]

@@ -19,7 +19,7 @@ from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import MEAN_HEAD, tokenizer_sha256, weights_checksum
-from mslt_cli.runs.directory import id_of, run_folder_name, sha256_of_json
+from mslt_cli.runs.directory import check_weights_of_run, id_of, run_folder_name, sha256_of_json
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
 from mslt_cli.training.settings import Settings, preset
@@ -35,9 +35,10 @@ WITHOUT_EFFECT = ("_name_or_path", "transformers_version")
 def describe_model(model: Model) -> dict[str, str]:
     """A model as identities hold it; one in a folder of the user's by what is in it, and not by where that is.
 
-    Raises: ModelError: there are no weights that can be loaded.
+    Raises: ModelError: there are no weights that can be loaded; RunError: a run kept them, and they were changed.
     """
     folder = model.folder
+    check_weights_of_run(folder)
     checksums = {"weights_sha256": weights_checksum(folder), "tokenizer_sha256": tokenizer_sha256(folder)}
     if model.revision:
         return {"name": model.name, "revision": model.revision, **checksums}

@@ -571,6 +571,40 @@ def test_what_arrived_is_kept_when_something_else_than_the_file_is_sent(hub, cli
     assert client.visible() == {"large.parquet": content}
 
 
+CHUNKED = {"Transfer-Encoding": "chunked"}
+
+
+@pytest.mark.parametrize("size", [30, 200_000, 300_000], ids=["short", "longer", "of its size"])
+def test_what_arrived_is_kept_when_what_has_no_size_is_not_the_file(hub, client, size):
+    content = noise(300_000)
+    hub.add(*XNLI, {"large.parquet": content})
+    hub.cut("GET /cdn/", 100_000, times=1)
+    hub.fail("GET /cdn/", 503)
+    client.run(hub, ["download", XNLI, ["large.parquet"]])
+    hub.mend()
+    hub.answer_with("GET /cdn/", 200, CHUNKED, b"x" * size)
+    (refused,) = client.run(hub, ["download", XNLI, ["large.parquet"]])
+    what = "sends a file of another checksum" if size == 300_000 else "the hub sends less than the file"
+    assert what in refused["error"]
+    assert [part.read_bytes() for part in client.blobs(".incomplete")] == [content[:100_000]]
+    hub.mend()
+    client.run(hub, ["download", XNLI, ["large.parquet"]])
+    assert hub.requests[-1].range == "bytes=100000-"
+    assert client.visible() == {"large.parquet": content}
+
+
+def test_a_file_that_comes_without_its_size_is_taken(hub, client):
+    content = noise(300_000)
+    hub.add(*XNLI, {"large.parquet": content})
+    hub.cut("GET /cdn/", 100_000, times=1)
+    hub.fail("GET /cdn/", 503)
+    client.run(hub, ["download", XNLI, ["large.parquet"]])
+    hub.mend()
+    hub.answer_with("GET /cdn/", 200, CHUNKED, content)
+    client.run(hub, ["download", XNLI, ["large.parquet"]])
+    assert client.visible() == {"large.parquet": content} and client.blobs(".incomplete") == []
+
+
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"sha": ' + b"7" * 5000 + b"}"], ids=["deep", "long"])
 def test_json_that_no_parser_takes_is_told(hub, client, body):
     hub.add(*XNLI, {"a.parquet": b"a"})

@@ -312,7 +312,7 @@ def test_an_adapter_beside_a_model_is_refused(folder):
     [
         ("config.json", "transformers_weights", "other.safetensors"),
         ("config.json", "configuration_files", ["config.4.0.0.json"]),
-        ("tokenizer_config.json", "fast_tokenizer_files", ["tokenizer.4.0.0.json"]),
+        ("tokenizer_config.json", "transformers_weights", "other.safetensors"),
     ],
 )
 def test_a_config_that_leads_to_other_files_is_refused(folder, name, key, value):

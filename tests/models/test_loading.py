@@ -170,6 +170,15 @@ def test_what_else_is_in_the_folder_changes_nothing(bloom):
     assert load_encoder(bloom, device="cpu")[0]("a").input_ids == [4]
 
 
+def test_tokenizers_for_some_versions_of_transformers_are_not_read(bloom):
+    settings = json.loads((bloom / "tokenizer_config.json").read_text())
+    names = ["tokenizer.json", "tokenizer.4.0.0.json"]
+    (bloom / "tokenizer_config.json").write_text(json.dumps(settings | {"fast_tokenizer_files": names}))
+    assert load_encoder(bloom, device="cpu")[0]("a").input_ids == [4]  # the other one is not there, as from the hub
+    (bloom / "tokenizer.4.0.0.json").write_text("{}")
+    assert load_encoder(bloom, device="cpu")[0]("a").input_ids == [4]
+
+
 def test_an_adapter_is_not_applied_unseen(bloom):
     peft = pytest.importorskip("peft")
     adapted = peft.get_peft_model(transformers.BloomForCausalLM.from_pretrained(bloom), peft.LoraConfig(r=2))

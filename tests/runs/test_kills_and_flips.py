@@ -10,9 +10,11 @@ from kill_points import Killed, KillPoints, bytes_in
 
 from mslt_cli.errors import MsltError
 from mslt_cli.files import new_file
+from mslt_cli.measuring.sentence_vectors import make_embedder
+from mslt_cli.models.find import fetch_model
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.directory import RunError, read_run, run_folder_name, write_run
-from mslt_cli.runs.evaluate import evaluate_run
+from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
 from mslt_cli.runs.experiment import train
 from mslt_cli.runs.how import How
 from mslt_cli.training.settings import Settings
@@ -136,6 +138,27 @@ def test_a_flipped_byte_in_a_finished_run_is_refused_by_a_sentence(run, home, ti
         evaluate_run(own_store, read_run(directory), tiny, Evaluation(moods, "test", ("fra",)))
     (directory / "model" / "adapter_config.json").unlink()
     assert run("kept").status == "done"
+
+
+def test_weights_of_a_run_are_checked_where_they_are_given_as_a_model(run, home, moods, own_store):
+    folder = run("kept").run.model_folder
+    given = {"root": home / "as-models"}
+    evaluate_model(own_store, fetch_model(str(folder)), Evaluation(moods, "test", ("fin",)), **given)
+    make_embedder(fetch_model(str(folder)))
+    flip_last(folder / "model.safetensors")
+    with pytest.raises(RunError, match="model.safetensors is not as mslt wrote it"):
+        evaluate_model(own_store, fetch_model(str(folder)), Evaluation(moods, "test", ("tur",)), **given)
+    with pytest.raises(RunError, match="model.safetensors is not as mslt wrote it"):
+        make_embedder(fetch_model(str(folder)))
+    (home / "link").symlink_to(folder)
+    with pytest.raises(RunError, match="model.safetensors is not as mslt wrote it"):
+        train(own_store, moods, fetch_model(str(home / "link")), [("eng",)], examples=12, settings=QUICK, root=home)
+
+
+def flip_last(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
 
 
 def test_weights_without_checksums_are_used_get_some_and_that_is_said(run, home, tiny, moods, own_store, heard):
