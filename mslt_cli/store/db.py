@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -76,9 +77,15 @@ class Store:
         if not any(makers):
             return list(map(record._make, rows))
         pairs = (zip(makers, row, strict=True) for row in rows)
-        try:
+        with self.decoding():
             return [record._make(make(value) if make else value for make, value in pair) for pair in pairs]
-        except (ValueError, TypeError, RecursionError) as error:
+
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Raise a StoreError for values that mslt never wrote, while the block makes arrays and lists of them."""
+        try:
+            yield
+        except (ValueError, TypeError, IndexError, RecursionError, zlib.error) as error:
             raise StoreError(f"The store {self.path} {EXPLANATIONS[sqlite3.SQLITE_CORRUPT]}") from error
 
     @contextmanager

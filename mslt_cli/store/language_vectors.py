@@ -53,11 +53,12 @@ def read_vectors(store: Store, vector_set: str, codes: Sequence[str]) -> Vectors
     )
     row_of = {row[0]: row for row in rows}
     stored = [row_of[code] for code in codes if code in row_of]
-    return Vectors(
-        codes=tuple(row[0] for row in stored),
-        matrix=decode([row[1] for row in stored], info.encoding, info.n_features),
-        measured_share=np.array([row[2] for row in stored], dtype=np.float64),
-    )
+    with store.decoding():
+        return Vectors(
+            codes=tuple(row[0] for row in stored),
+            matrix=decode([row[1] for row in stored], info.encoding, info.n_features),
+            measured_share=np.array([row[2] for row in stored], dtype=np.float64),
+        )
 
 
 def without_vector(store: Store, vector_set: str, codes: Sequence[str]) -> list[str]:

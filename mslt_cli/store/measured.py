@@ -111,7 +111,8 @@ def read_vocabularies(store: Store, model: str, task: str, split: str, limit: in
     """The vocabularies of all languages that have one, by ISO 639-3 code."""
     chosen = {"model": model, "task": task, "split": split, "examples_limit": limit}
     rows = store.read(Vocabulary, f"vocabularies WHERE {_equal(chosen)}", chosen)
-    return {row.iso639_3: row._replace(token_bits=np.frombuffer(row.token_bits, dtype=np.uint8)) for row in rows}
+    with store.decoding():
+        return {row.iso639_3: row._replace(token_bits=np.frombuffer(row.token_bits, dtype=np.uint8)) for row in rows}
 
 
 def vocabulary_sets(store: Store) -> list[MeasuredSet]:
@@ -142,7 +143,8 @@ def read_embeddings(store: Store, chosen: MeasuredSet, layer: int) -> dict[str, 
         where,
     )
     embeddings = [Embedding(chosen, layer, *row) for row in rows]
-    return {row.iso639_3: row._replace(vector=np.frombuffer(row.vector, dtype="<f4")) for row in embeddings}
+    with store.decoding():
+        return {row.iso639_3: row._replace(vector=np.frombuffer(row.vector, dtype="<f4")) for row in embeddings}
 
 
 def embedding_sets(store: Store) -> list[MeasuredSet]:

@@ -67,5 +67,6 @@ def read_own_vectors(store: Store, name: str) -> OwnVectors:
         raise UnknownNameError("set of vectors", name, names)
     sql = f"SELECT kind, origin, languages, columns, matrix FROM {TABLE} WHERE name = ?"
     ((kind, origin, languages, columns, blob),) = store.query(sql, (name,))
-    matrix = np.frombuffer(zlib.decompress(blob), dtype="<f8").astype(np.float64).reshape(-1, columns)
-    return OwnVectors(kind, origin, tuple(json.loads(languages)), matrix)
+    with store.decoding():
+        matrix = np.frombuffer(zlib.decompress(blob), dtype="<f8").astype(np.float64).reshape(-1, columns)
+        return OwnVectors(kind, origin, tuple(json.loads(languages)), matrix)

@@ -2,6 +2,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from importlib import import_module
 
 import pytest
 
@@ -70,6 +72,24 @@ def test_changed_facts_are_read_again_without_lang2vec(own_store, tmp_path, monk
     with open_store(own_store) as store:
         assert fill.has_fill(store, fill.FACTS, facts.facts_sha256())
         assert [language.name for language in languages.pool(store, "mine")] == ["German"]
+
+
+@pytest.mark.parametrize("reads", ["mslt_cli.languages.uriel.read_uriel", "mslt_cli.store.fill.read_facts"])
+def test_others_may_write_while_sources_are_read(own_store, monkeypatch, reads):
+    module, _, name = reads.rpartition(".")
+    read = getattr(import_module(module), name)
+    written = []
+
+    def write_and_read():
+        with closing(sqlite3.connect(own_store, timeout=0, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            written.append(other.execute("DELETE FROM pools WHERE pool = 'none'").rowcount)
+            other.execute("COMMIT")
+        return read()
+
+    monkeypatch.setattr(reads, write_and_read)
+    assert fill.fill_languages(own_store, force=True).counts == COUNTS
+    assert written == [0]
 
 
 KILLED = """
