@@ -43,6 +43,11 @@ class Explanation:
     """Best first."""
 
 
+def can_explain(selection: Selection) -> bool:
+    """Whether each two languages of the best combination, and all that may join it, are looked at within seconds."""
+    return len(selection.pool) * selection.k**2 <= 100_000_000
+
+
 def explain_best(selection: Selection) -> Explanation:
     """Explain the first combination of a selection."""
     items = np.array(selection.best)

@@ -1,5 +1,6 @@
 """`select`: rank the combinations of a pool, where the store's facts and the criteria meet."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,12 @@ from mslt_cli.store.named_vectors import own_vector_names
 
 MOST_ROWS = 10_000
 """Rows that can be asked for where combinations are not enumerated: a search for nearly all leaves nothing out."""
+
+MOST_NEAR = 2_000_000
+"""Combinations × targets whose nearness is listed at most."""
+
+READING_S = 1.0
+"""Seconds of reading facts and working out distances that are not taken off the search's time."""
 
 MOSTLY_IMPUTED = 0.5
 """Share of measured features below which a vector is mostly a guess from other languages."""
@@ -129,7 +136,8 @@ def select(
         vectors: a CSV file, languages × features or a square matrix of distances.
         seed: of `random`, and of the random combinations that the best is compared with.
         top: how many combinations to return.
-        time_limit: seconds after which a search returns the best found, with the proven gap.
+        time_limit: seconds after which a search returns the best found, with the proven gap; reading beyond a second
+            counts, but leaves the search half of them.
         min_measured: leave out languages of whose vector less than this share (0..1) was measured.
 
     Raises:
@@ -137,6 +145,7 @@ def select(
         MissingFactsError: a language lacks what a criterion or quota reads.
         UsageError: arguments that don't go together.
     """
+    start = time.monotonic()
     if top < 1:
         raise UsageError(f"--top is {top}; it has to be at least 1.")
     if seed < 0:
@@ -185,15 +194,16 @@ def select(
         _check_borda(combine, criteria, wanted)
     question = Question(chosen_from, aim, wanted, seed)
     evidence = tuple(reader.evidence(question) for reader in readers)
-    first = evidence[0].objective
+    first, listed = evidence[0].objective, min(top, MOST_NEAR // max(1, len(aim.targets)))
     if combine is not None:
-        ranking = rank_by_mean_rank([item.objective for item in evidence], wanted, top=top, least=least)
+        ranking = rank_by_mean_rank([item.objective for item in evidence], wanted, top=listed, least=least)
     elif can_list(wanted):
-        ranking = enumerate_all(first, wanted, top=top, least=least)
+        ranking = enumerate_all(first, wanted, top=listed, least=least)
     else:
         from mslt_cli.search.ranking import rank  # what few combinations need not wait for
 
-        ranking = rank(first, wanted, top=top, least=least, time_limit=time_limit)
+        late = max(0.0, time.monotonic() - start - READING_S)
+        ranking = rank(first, wanted, top=listed, least=least, time_limit=max(time_limit - late, time_limit / 2))
     if not ranking.rows:
         if ranking.exact:
             raise UsageError(f"No combination of {k} languages out of this pool keeps to the quotas.")
@@ -209,9 +219,11 @@ def select(
             f"--top is {top:,}, and {len(ranking.rows):,} combinations are listed: "
             "for more, time or room was too short (see --time-limit)."
         ]
-    elif len(ranking.rows) == most_rows(k) < min(top, wanted.total):
+    elif len(ranking.rows) == min(listed, most_rows(k)) < min(top, wanted.total):
+        targets = f" with {len(aim.targets):,} targets" if aim.targets else ""
         candidates.notes += [
-            f"--top is {top:,}; of combinations of {k:,} languages, the first {most_rows(k):,} are listed."
+            f"--top is {top:,}; of combinations of {k:,} languages{targets}, "
+            f"the first {len(ranking.rows):,} are listed."
         ]
     return Selection(
         pool=chosen_from,
@@ -344,10 +356,12 @@ def _toward(question: Question, evidence: Evidence, sets: NDArray[np.int64]) -> 
     """How each combination stands to each target."""
     labels = [target.label for target in question.aim.targets]
     if isinstance(evidence.toward, Nearest):
-        similarity = evidence.toward.similarity[sets]  # (b, k, T)
-        sources = np.array(question.pool.labels, dtype=object)[sets]  # (b, k)
-        nearest = np.take_along_axis(sources, similarity.argmax(axis=1), axis=1)  # (b, T)
-        values = similarity.max(axis=1)  # (b, T)
+        names, numbers = np.array(question.pool.labels, dtype=object), np.arange(len(sets))
+        values = np.empty((len(sets), len(labels)))
+        nearest = np.empty(values.shape, dtype=object)
+        for t, similarity in enumerate(evidence.toward.similarity.T):
+            sources = sets[numbers, similarity[sets].argmax(axis=1)]
+            values[:, t], nearest[:, t] = similarity[sources], names[sources]
     else:
         assert evidence.toward is not None
         values = evidence.toward.shares(sets)

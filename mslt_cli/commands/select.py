@@ -190,7 +190,10 @@ def select_command(
     form = (options.Format.json if json_ else format_).value
     explanation = None
     if explain:
-        from mslt_cli.explanation import explain_best
+        from mslt_cli.explanation import can_explain, explain_best
 
-        explanation = explain_best(selection)
+        if can_explain(selection):
+            explanation = explain_best(selection)
+        else:
+            note(f"--explain is left out: for {k:,} out of {len(selection.pool):,} languages it would take too long.")
     show_selection(selection, form, explanation)

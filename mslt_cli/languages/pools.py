@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -31,11 +32,11 @@ class Pool:
     def __len__(self) -> int:
         return len(self.members)
 
-    @property
+    @cached_property
     def labels(self) -> list[str]:
         return [member.label for member in self.members]
 
-    @property
+    @cached_property
     def codes(self) -> list[str]:
         """ISO 639-3 codes."""
         return [member.language.iso639_3 for member in self.members]

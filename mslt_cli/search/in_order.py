@@ -66,7 +66,10 @@ class SetGrowth:
         self.problem = problem
         self.floor = floor  # sets below it need no sharp bound: nobody will list them
         self.sign = -1.0 if problem.cover_weight < 0 else 1.0
-        self.largest_pair = problem.largest_pair
+
+    @cached_property
+    def largest_pair(self) -> float:
+        return self.problem.largest_pair
 
     def start(self) -> PartialSet:
         worth = float(self.problem.values(np.zeros((1, 0), dtype=np.int64))[0])

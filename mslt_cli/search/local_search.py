@@ -40,36 +40,44 @@ def random_set(wanted: Wanted, rng: np.random.Generator) -> Ints | None:
     fixed = np.array(wanted.fixed, dtype=np.int64)
     for _ in range(20):
         order = rng.permutation(wanted.n)
-        order = order[~np.isin(order, fixed)]
-        if wanted.caps:
-            held = [Counter(cap.labels[fixed].tolist()) for cap in wanted.caps]
-            labels = zip(*(cap.labels[order].tolist() for cap in wanted.caps), strict=True)
-            joins = []
-            for own in labels:
-                joins.append(all(had[label] < cap.most for had, label, cap in zip(held, own, wanted.caps, strict=True)))
-                for had, label in zip(held, own, strict=True):
-                    had[label] += joins[-1]
-            order = order[joins]
-        chosen = np.concatenate([fixed, order[: wanted.k - len(fixed)]])
-        if len(chosen) == wanted.k and wanted.permits(chosen[None])[0]:
+        chosen = _fill(wanted, fixed, order[~np.isin(order, fixed)])
+        if chosen is not None:
             return chosen
     return None
+
+
+def _fill(wanted: Wanted, chosen: Ints, order: Ints) -> Ints | None:
+    """Fill a set up with other items in this order, as far as quotas let them join; None if they are too few."""
+    if wanted.caps:
+        held = [Counter(cap.labels[chosen].tolist()) for cap in wanted.caps]
+        labels = zip(*(cap.labels[order].tolist() for cap in wanted.caps), strict=True)
+        joins = []
+        for own in labels:
+            joins.append(all(had[label] < cap.most for had, label, cap in zip(held, own, wanted.caps, strict=True)))
+            for had, label in zip(held, own, strict=True):
+                had[label] += joins[-1]
+        order = order[joins]
+    filled = np.concatenate([chosen, order[: wanted.k - len(chosen)]])
+    return filled if len(filled) == wanted.k and wanted.permits(filled[None])[0] else None
 
 
 def _greedy(problem: Problem, stop: float) -> Ints | None:
     """Fill up with the item that is best at each step; None where quotas leave it none.
 
-    Past `stop`, what others cover is no longer looked up for a large set: it is filled with what covered most before.
+    Past `stop`, a large set is filled at once, with what was best then.
     """
     wanted, every = problem.wanted, np.arange(problem.wanted.n)
     chosen = np.array(wanted.fixed, dtype=np.int64)
     linear, covered = problem.linear(chosen, every), np.zeros(wanted.n)
     while len(chosen) < wanted.k:
-        if problem.cover is not None and not (len(chosen) > MANY and time.monotonic() > stop):
+        if problem.cover is not None:
             covered = problem.covered(chosen, every) * (1 if problem.cover_weight > 0 else -1)
         values = linear + covered
         values[chosen] = -np.inf
         values[wanted.full(chosen[None], every)[0]] = -np.inf
+        if len(chosen) > MANY and time.monotonic() > stop:
+            order = np.argsort(-values, kind="stable")
+            return _fill(wanted, chosen, order[np.isfinite(values[order])])
         item = values.argmax()
         if values[item] == -np.inf:
             return None

@@ -27,7 +27,8 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
     Gains of pairs have shape (n, n) and are symmetric; the diagonal is not looked at.
     """
     now = time.monotonic()
-    _greedy(gain, wanted, best, np.inf if deadline is None else now + 0.25 * (deadline - now))
+    deadline = np.inf if deadline is None else deadline
+    _greedy(gain, wanted, best, now + 0.25 * (deadline - now))
     n, k = wanted.n, wanted.k
     fixed = np.array(wanted.fixed, dtype=np.int64)
     blocks = [
@@ -44,13 +45,17 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
         return edge
 
     # No set holds an item whose (k − 1)-th best partner is too near.
-    nearest = np.concatenate([np.partition(allowed(rows), n - (k - 1), axis=1)[:, n - (k - 1)] for rows in blocks])
+    nearest = np.empty(n)
+    for rows in blocks:
+        if time.monotonic() > deadline:
+            return SearchOutcome(float(gain.max()), False)
+        nearest[rows] = np.partition(allowed(rows), n - (k - 1), axis=1)[:, n - (k - 1)]
     bound = float(np.sort(nearest)[::-1][k - 1])
     keep = nearest >= best.must_reach
     if not keep[fixed].all():
         return SearchOutcome(best.top, True)
     items = np.flatnonzero(keep)
-    if len(items) * k > _DEEPEST:
+    if len(items) * k > _DEEPEST or time.monotonic() > deadline:
         return SearchOutcome(max(bound, best.top), False)
     # Items of few good partners first: their branches are short, and those of the others shorter for it.
     degree = [(allowed(rows)[:, items] >= best.must_reach).sum(axis=1) for rows in np.array_split(items, len(blocks))]
@@ -71,7 +76,7 @@ def maximin(gain: Floats, wanted: Wanted, best: BestSets, deadline: float | None
     # Each entry: partial sets, their values, what each item would make of them, and the children yet to grow.
     stack = [_open(np.arange(f)[None], np.array([worth]), start[None], best)]
     while stack:
-        if deadline is not None and time.monotonic() > deadline:
+        if time.monotonic() > deadline:
             return SearchOutcome(max(bound, best.top), False)
         sets, worths, reach, parent, taken = stack.pop()
         if len(parent) > fits:
@@ -109,15 +114,15 @@ def _greedy(gain: Floats, wanted: Wanted, best: BestSets, stop: float) -> None:
             return
         chosen = list(dict.fromkeys([*wanted.fixed, item]))[: wanted.k]
         reach = gain[chosen].min(axis=0)
+        reach[chosen] = -np.inf
         while len(chosen) < wanted.k:
-            free = reach.copy()
-            free[chosen] = -np.inf
-            free[wanted.full(np.array([chosen]), every)[0]] = -np.inf
+            free = np.where(wanted.full(np.array([chosen]), every)[0], -np.inf, reach) if wanted.caps else reach
             step = int(free.argmax())
             if free[step] == -np.inf:
                 break
             chosen.append(step)
             np.minimum(reach, gain[step], out=reach)
+            reach[step] = -np.inf
         sets = np.array([chosen], dtype=np.int64)
         if len(chosen) == wanted.k and wanted.permits(sets)[0]:
             best.add(PairSum(gain, every, smallest=True).values(sets), sets)
@@ -135,7 +140,7 @@ def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float
                 distance[cap.labels == cap.labels[item]] = np.inf
         return distance
 
-    growth = _NearestGrowth(wanted.n, row)
+    growth = _NearestGrowth(wanted.n, row, deadline)
     rows: list[Row] = []
     place, value, later = 1, -np.inf, np.empty(0)
     while len(rows) < top:
@@ -143,7 +148,7 @@ def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float
         if not len(later):
             later = growth.distances_above(value)
         if not len(later):
-            break
+            return Ranking(rows, time.monotonic() <= deadline, "bound", 0.0)
         value = float(later[0])
         asked = top - len(rows)
         sets = first_in_order(growth, wanted, -value, asked, deadline)
@@ -159,18 +164,19 @@ def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float
 class _NearestGrowth(MinGrowth):
     """Minus the smallest pair distance of a set."""
 
-    def __init__(self, n: int, row: Callable[[int], Floats]) -> None:
+    def __init__(self, n: int, row: Callable[[int], Floats], deadline: float) -> None:
         super().__init__(n, row)
-        self.nearest = np.full(n + 1, np.inf)  # [i]: the nearest pair among the items from i on
-        for item in range(n - 1, -1, -1):
-            later = row(item)[item + 1 :]
-            self.nearest[item] = min(self.nearest[item + 1], float(later.min(initial=np.inf)))
+        self.deadline = deadline
+        self.nearest = np.append(np.full(n, -np.inf), np.inf)  # [i]: the nearest pair among the items from i on
 
     def distances_above(self, value: float) -> Floats:
-        """The least distances that quotas allow and that are above a value by more than a tie, ascending."""
+        """The least distances that quotas allow and that are above a value by more than a tie, ascending; or late."""
         found, most = np.empty(0), np.inf
-        for item in range(self.n):
+        for item in range(self.n - 1, -1, -1):
+            if time.monotonic() > self.deadline:
+                return np.empty(0)
             later = self.row(item)[item + 1 :]
+            self.nearest[item] = min(self.nearest[item + 1], float(later.min(initial=np.inf)))
             later = later[(later > value + TIE) & (later < most)]
             if len(later):
                 found = np.append(found, later)

@@ -39,7 +39,7 @@ class PairSum:
         """Shape (b, k) → (b,)."""
         kinds = self.kind[sets]
         if sets.shape[1] > MANY:
-            return np.array([self._least_pair(own) if self.smallest else self._sum_of_pairs(own) for own in kinds])
+            return self._of_large(kinds)
         smallest = self.smallest and sets.shape[1] > 1
         total = np.full(len(sets), np.inf) if smallest else np.zeros(len(sets))
         for j in range(1, sets.shape[1]):
@@ -48,13 +48,21 @@ class PairSum:
                 total = np.minimum(total, pair) if smallest else total + pair
         return total
 
-    def _sum_of_pairs(self, kinds: Ints) -> float:
-        """Of one large set, by how often it has each class: few products in place of very many single pairs."""
-        classes, count = np.unique(kinds, return_counts=True)
-        if 4 * len(classes) > len(self.distance):
-            every = np.bincount(kinds, minlength=len(self.distance)).astype(np.float64)
-            return 0.5 * float(every @ (self.distance @ every))
-        return 0.5 * float(count @ (self.distance[np.ix_(classes, classes)] @ count))
+    def _of_large(self, kinds: Ints) -> Floats:
+        """Values of large sets, by how often they have each class: few products in place of very many single pairs."""
+        if self.smallest:
+            return np.array([self._least_pair(own) for own in kinds])
+        values = np.empty(len(kinds))
+        if 4 * kinds.shape[1] < len(self.distance):
+            for number, own in enumerate(kinds):
+                classes, count = np.unique(own, return_counts=True)
+                values[number] = count @ (self.distance[np.ix_(classes, classes)] @ count)
+            return 0.5 * values
+        for at in range(0, len(kinds), 16):  # all distances are read once for so many
+            held = [np.bincount(own, minlength=len(self.distance)) for own in kinds[at : at + 16]]
+            counts = np.array(held, dtype=np.float64)
+            values[at : at + 16] = (counts @ self.distance * counts).sum(axis=1)
+        return 0.5 * values
 
     def _least_pair(self, kinds: Ints) -> float:
         classes, count = np.unique(kinds, return_counts=True)

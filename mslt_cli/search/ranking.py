@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, repeat
 from math import comb
 from typing import Any
 
@@ -81,19 +81,19 @@ def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, l
             groups[-1].append(entry)
         else:
             groups.append([entry])
-    rows: list[Row] = []
+    listed: list[tuple[tuple[int, ...], int, int | None]] = []  # each with its rank and how many share it
     place, exact = 1, proved
     until = max(deadline, time.monotonic()) + PAST_LIMIT_S
     for group in groups:
-        asked = top - len(rows)
+        asked = top - len(listed)
         if not asked:
             break
         size = sum(count for _, _, count in group) if proved else None
-        ordered = heapq.merge(*(classes.expand(items, until) for _, items, _ in group))
+        ordered = heapq.merge(*(classes.expand(items) for _, items, _ in group))
         sets: list[tuple[int, ...]] = []
         for members in islice(ordered, asked):
             sets.append(members)
-            if len(sets) % LOOK_EVERY == 0 and time.monotonic() > until:
+            if (wanted.k > MANY or len(sets) % LOOK_EVERY == 0) and time.monotonic() > until:
                 break
         short = len(sets) < min(asked, sum(count for _, _, count in group))
         exact &= not short
@@ -104,11 +104,12 @@ def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, l
                 sets = first
             else:
                 exact = False  # worth as much as any, but perhaps not the first in order
-        values = objective.values(np.array(sets, dtype=np.int64))
-        rows += [Row(items, float(worth) + 0.0, place, size) for items, worth in zip(sets, values, strict=True)]
+        listed += [(items, place, size) for items in sets]
         place += size if size is not None else len(sets)
         if short and len(sets) < asked:
             break
+    values = objective.values(np.array([items for items, _, _ in listed], dtype=np.int64)).tolist() if listed else []
+    rows = [Row(items, worth + 0.0, at, tied) for (items, at, tied), worth in zip(listed, values, strict=True)]
     gap = 0.0
     if not proved and rows:
         worth = -rows[0].value if least else rows[0].value
@@ -167,42 +168,50 @@ class Classes:
         bounds = np.searchsorted(index[order], np.arange(len(first) + 1))
         self.members = [order[bounds[c] : bounds[c + 1]].tolist() for c in range(len(first))]
         held = np.minimum([len(m) for m in self.members], wanted.k)
-        self.class_of = np.repeat(np.arange(len(first)), held)
-        self.copy = np.arange(len(self.class_of)) - np.repeat(np.cumsum(held) - held, held)
-        self.kind: Ints = kind[first][self.class_of]
-        fixed = tuple(int(np.searchsorted(self.class_of, index[f])) for f in wanted.fixed)
-        caps = tuple(Caps(cap.labels[first][self.class_of], cap.most) for cap in wanted.caps)
+        class_of = np.repeat(np.arange(len(first)), held)
+        self.class_of: list[int] = class_of.tolist()
+        self.copy: list[int] = (np.arange(len(class_of)) - np.repeat(np.cumsum(held) - held, held)).tolist()
+        self.kind: Ints = kind[first][class_of]
+        fixed = tuple(int(np.searchsorted(class_of, index[f])) for f in wanted.fixed)
+        caps = tuple(Caps(cap.labels[first][class_of], cap.most) for cap in wanted.caps)
         self.wanted = Wanted(len(self.kind), wanted.k, fixed, caps)
 
     def count(self, items: tuple[int, ...]) -> int:
         """How many language sets a set of items stands for; 0 unless it uses the first copies."""
-        chosen = Counter(int(self.class_of[i]) for i in items)
-        if any(int(self.copy[i]) >= chosen[int(self.class_of[i])] for i in items):
+        chosen = Counter(self.class_of[i] for i in items)
+        if any(self.copy[i] >= chosen[self.class_of[i]] for i in items):
             return 0
         ways = 1
         for c, size in chosen.items():
             ways *= comb(len(self.members[c]), size)
         return ways
 
-    def expand(self, items: tuple[int, ...], until: float = np.inf) -> Iterator[tuple[int, ...]]:
-        """The language sets in lexicographic order, lazily; of large sets those until the time is up."""
-        slots = [(self.members[c], size) for c, size in Counter(int(self.class_of[i]) for i in items).items()]
-        start = tuple(tuple(range(size)) for _, size in slots)
-
-        def languages(state: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
-            return tuple(sorted(m[j] for (m, _), picks in zip(slots, state, strict=True) for j in picks))
-
-        heap, seen = [(languages(start), start)], {start}
-        while heap:
-            smallest, state = heapq.heappop(heap)
-            yield smallest
-            for s, (members, _) in enumerate(slots):
-                if len(items) > MANY and time.monotonic() > until:
-                    return
-                for j, pick in enumerate(state[s]):
-                    if pick + 1 < len(members) and pick + 1 not in state[s]:
-                        picks = (*state[s][:j], pick + 1, *state[s][j + 1 :])
-                        after = (*state[:s], picks, *state[s + 1 :])
-                        if after not in seen:  # one pick later is a later set, so the heap keeps the order
-                            seen.add(after)
-                            heapq.heappush(heap, (languages(after), after))
+    def expand(self, items: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """The language sets in lexicographic order, lazily."""
+        need = Counter(self.class_of[i] for i in items)
+        # What may be chosen, in order, with its class and how many of that class come from there on.
+        of_class = {c: zip(self.members[c], repeat(c), range(len(self.members[c]), 0, -1)) for c in need}
+        free = [of_class[c] for c in need if len(self.members[c]) > need[c]]
+        whole = sorted(member for c in need if len(self.members[c]) == need[c] for member in of_class[c])
+        coming = heapq.merge(whole, *free)
+        known: list[tuple[int, int, int]] = []
+        chosen: list[int] = []
+        place = 0
+        while True:
+            while len(chosen) < len(items):
+                if place == len(known):
+                    known.append(next(coming))
+                if need[known[place][1]]:
+                    need[known[place][1]] -= 1
+                    chosen.append(place)
+                place += 1
+            yield tuple(known[at][0] for at in chosen)
+            while chosen:  # the last one goes that is not needed, as enough of its class come later
+                place = chosen.pop()
+                _, own, left = known[place]
+                need[own] += 1
+                place += 1
+                if left > need[own]:
+                    break
+            else:
+                return

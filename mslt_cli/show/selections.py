@@ -56,7 +56,7 @@ def show_selection(selection: Selection, form: str, explanation: Explanation | N
 def selection_as_dict(selection: Selection, explanation: Explanation | None = None) -> dict[str, Any]:
     """The JSON contract of `mslt select` (DESIGN.md), and what goes beyond it."""
     results = [
-        {name: value for name, value in asdict(result).items() if name != "names" and (value or name != "toward")}
+        {name: value for name, value in vars(result).items() if name != "names" and (value or name != "toward")}
         for result in selection.results
     ]
     values = vars(selection) | {

@@ -1,5 +1,8 @@
 """Very large combinations: what is listed is valued truly, and the pool's size never decides how much is held."""
 
+import time
+from itertools import combinations, product
+
 import numpy as np
 import pytest
 from instances import distances, unit
@@ -8,7 +11,7 @@ from mslt_cli.search.best import most_rows
 from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.local_search import random_set
 from mslt_cli.search.objective import Lot, PairSum, number_of, set_number
-from mslt_cli.search.ranking import rank
+from mslt_cli.search.ranking import Classes, rank
 
 
 @pytest.mark.parametrize("k", [65, 300, 599, 600])
@@ -48,3 +51,26 @@ def test_a_random_set_keeps_to_two_quotas():
     assert chosen[0] == 7
     assert len(set(chosen.tolist())) == 60
     assert all(np.bincount(cap.labels[chosen]).max() <= cap.most for cap in caps)
+
+
+def test_languages_that_nothing_tells_apart_are_listed_in_order():
+    kind = np.array([0, 1, 0, 2, 1, 0, 2, 2, 3, 1])
+    wanted = Wanted(10, 5)
+    classes = Classes(kind, wanted)
+    first = {c: [i for i in range(len(classes.copy)) if classes.class_of[i] == c] for c in range(4)}
+    for sizes in product(range(4), repeat=4):
+        if sum(sizes) == 5 and all(size <= len(first[c]) for c, size in enumerate(sizes)):
+            items = tuple(i for c, size in enumerate(sizes) for i in first[c][:size])
+            asked = [[c for c, size in enumerate(sizes) for _ in range(size)]]
+            expected = [chosen for chosen in combinations(range(10), 5) if sorted(kind[list(chosen)]) in asked]
+            assert list(classes.expand(items)) == expected
+            assert classes.count(items) == len(expected)
+
+
+def test_a_time_that_is_up_before_it_began_gives_a_set_at_once():
+    gap = distances(unit(np.random.default_rng(0).random((900, 4))))
+    for smallest, least in ((True, False), (True, True), (False, False), (False, True)):
+        start = time.monotonic()
+        found = rank(PairSum(gap, np.arange(900), smallest=smallest), Wanted(900, 400), least=least, time_limit=1e-9)
+        assert time.monotonic() - start < 3
+        assert len(set(found.rows[0].items)) == 400
