@@ -45,7 +45,7 @@ class Explanation:
 
 def can_explain(selection: Selection) -> bool:
     """Whether each two languages of the best combination, and all that may join it, are looked at within seconds."""
-    return len(selection.pool) * selection.k**2 <= 100_000_000
+    return len(selection.pool) * selection.k**2 <= 40_000_000
 
 
 def explain_best(selection: Selection) -> Explanation:

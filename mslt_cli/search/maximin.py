@@ -115,17 +115,19 @@ def _greedy(gain: Floats, wanted: Wanted, best: BestSets, stop: float) -> None:
         chosen = list(dict.fromkeys([*wanted.fixed, item]))[: wanted.k]
         reach = gain[chosen].min(axis=0)
         reach[chosen] = -np.inf
+        worth = float(gain[np.ix_(chosen, chosen)][np.triu_indices(len(chosen), 1)].min(initial=np.inf))
         while len(chosen) < wanted.k:
             free = np.where(wanted.full(np.array([chosen]), every)[0], -np.inf, reach) if wanted.caps else reach
             step = int(free.argmax())
             if free[step] == -np.inf:
                 break
             chosen.append(step)
+            worth = min(worth, float(free[step]))
             np.minimum(reach, gain[step], out=reach)
             reach[step] = -np.inf
         sets = np.array([chosen], dtype=np.int64)
         if len(chosen) == wanted.k and wanted.permits(sets)[0]:
-            best.add(PairSum(gain, every, smallest=True).values(sets), sets)
+            best.add(np.array([worth]), sets)
 
 
 def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float) -> Ranking:

@@ -81,7 +81,7 @@ def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, l
             groups[-1].append(entry)
         else:
             groups.append([entry])
-    listed: list[tuple[tuple[int, ...], int, int | None]] = []  # each with its rank and how many share it
+    listed: list[tuple[tuple[int, ...], float, int, int | None]] = []  # each with its value, rank and how many share it
     place, exact = 1, proved
     until = max(deadline, time.monotonic()) + PAST_LIMIT_S
     for group in groups:
@@ -89,8 +89,8 @@ def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, l
         if not asked:
             break
         size = sum(count for _, _, count in group) if proved else None
-        ordered = heapq.merge(*(classes.expand(items) for _, items, _ in group))
-        sets: list[tuple[int, ...]] = []
+        ordered = heapq.merge(*(zip(classes.expand(items), repeat(value)) for value, items, _ in group))
+        sets: list[tuple[tuple[int, ...], float]] = []
         for members in islice(ordered, asked):
             sets.append(members)
             if (wanted.k > MANY or len(sets) % LOOK_EVERY == 0) and time.monotonic() > until:
@@ -101,15 +101,17 @@ def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, l
             size = None
             first = first_in_order(growth, wanted, group[0][0], asked, min(until, time.monotonic() + TIES_LISTED_IN_S))
             if len(first) == asked:
-                sets = first
+                sets = [(items, group[0][0]) for items in first]
             else:
                 exact = False  # worth as much as any, but perhaps not the first in order
-        listed += [(items, place, size) for items in sets]
+        listed += [(items, value, place, size) for items, value in sets]
         place += size if size is not None else len(sets)
         if short and len(sets) < asked:
             break
-    values = objective.values(np.array([items for items, _, _ in listed], dtype=np.int64)).tolist() if listed else []
-    rows = [Row(items, worth + 0.0, at, tied) for (items, at, tied), worth in zip(listed, values, strict=True)]
+    values = [value for _, value, _, _ in listed]
+    if listed and not (isinstance(objective, PairSum) and objective.smallest and wanted.k > MANY):
+        values = objective.values(np.array([items for items, *_ in listed], dtype=np.int64)).tolist()
+    rows = [Row(items, value + 0.0, at, tied) for (items, _, at, tied), value in zip(listed, values, strict=True)]
     gap = 0.0
     if not proved and rows:
         worth = -rows[0].value if least else rows[0].value
