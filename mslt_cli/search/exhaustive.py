@@ -78,7 +78,7 @@ def percent_beaten(
     """
     values = ranking.values
     if values is None:
-        count = min(RANDOM_SAMPLE, 40_000_000 // wanted.k**2)
+        count = RANDOM_SAMPLE if wanted.k < 64 else min(RANDOM_SAMPLE // 10, 40_000_000 // wanted.k**2)
         if isinstance(objective, Lot) or count < 10:
             return None, 0
         values = objective.values(draw_sets(wanted, count, seed))
