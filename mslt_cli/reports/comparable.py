@@ -130,7 +130,7 @@ def _matches(run: StoredRun, where: Mapping[str, str]) -> bool:
     for name, value in where.items():
         part = name.replace("-", "_")
         if part not in recipe:
-            raise UnknownNameError("setting of these runs", name, list(recipe))
+            raise UnknownNameError("setting of these runs", name, recipe, f"Known: {', '.join(recipe)}.")
         is_unpaired = part == "pairing" and recipe[part] is None
         matches &= is_unpaired or _as_text(recipe[part]) == _as_text(value)
     return matches
