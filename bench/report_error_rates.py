@@ -96,7 +96,7 @@ def correlate(grids: int) -> None:
                   for c, e in zip(triples, noise, strict=True)}  # fmt: skip
         rho = spearman([*criterion.values()], [*scores.values()])
         fisher += abs(math.atanh(rho)) > 1.96 * math.sqrt((1 + rho**2 / 2) / (len(triples) - 3))
-        relabelled += correlate_with_scores(criterion, scores).p < ALPHA
+        relabelled += correlate_with_scores([criterion], scores)[0].p < ALPHA
     print("\n| a criterion that knows nothing | significant at 5 % |\n|---|--:|")
     print(f"| Fisher's interval over 35 combinations | {100 * fisher / grids:.0f} % |")
     print(f"| relabelled languages | {100 * relabelled / grids:.0f} % |")

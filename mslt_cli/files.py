@@ -15,10 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mslt_cli.errors import FetchError, MsltError
-from mslt_cli.foreign import require_path
-
-MAX_NAME_BYTES = 255
-"""The longest name that a file system has for a file or folder."""
+from mslt_cli.foreign import LONGEST_NAME, require_path
 
 FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 REASONS = FULL | {
@@ -153,7 +150,7 @@ def begins_with(path: Path, start: Path) -> bool:
     return True
 
 
-def cut_name(name: str, most: int = MAX_NAME_BYTES) -> str:
+def cut_name(name: str, most: int = LONGEST_NAME) -> str:
     """The beginning of a file's name, of so many bytes at most; no letter is cut in two."""
     return os.fsencode(name)[:most].decode(errors="ignore") if len(os.fsencode(name)) > most else name
 

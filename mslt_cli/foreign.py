@@ -4,7 +4,6 @@ import json
 import os
 import stat
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +46,8 @@ def parse_json(text: str | bytes, **options: Any) -> Any:
 
 def parse_toml(text: str) -> dict[str, Any]:
     """The tables of a TOML text. UnreadableError: it is no TOML, or hostile."""
+    import tomllib
+
     try:
         return dict(_require_shallow(tomllib.loads(text), large=True))
     except tomllib.TOMLDecodeError as error:

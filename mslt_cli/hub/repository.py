@@ -9,13 +9,12 @@ from typing import Literal
 
 from mslt_cli.errors import FetchError
 from mslt_cli.files import sha256_of
+from mslt_cli.foreign import LONGEST_NAME
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SAFE_NAME = re.compile(r"(?!\.\.?\Z)[^/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 """A part of a path: not empty, `.` or `..`, without backslashes, control characters and halves of surrogate pairs."""
-MAX_NAME_BYTES = 255
-"""The longest file name that common file systems accept."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Repository:
 
 def _stays_inside(path: str) -> bool:
     return re.match(r"[A-Za-z]:", path) is None and all(
-        SAFE_NAME.fullmatch(name) and len(name.encode()) <= MAX_NAME_BYTES for name in path.split("/")
+        SAFE_NAME.fullmatch(name) and len(name.encode()) <= LONGEST_NAME for name in path.split("/")
     )
 
 

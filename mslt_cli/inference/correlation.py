@@ -62,19 +62,20 @@ def kendall(x: Sequence[float] | Floats, y: Sequence[float] | Floats) -> float:
 
 
 def correlate_with_scores(
-    values: Mapping[tuple[str, ...], float],
+    criteria: Sequence[Mapping[tuple[str, ...], float]],
     scores: Mapping[tuple[str, ...], float],
     *,
     fixed: Sequence[str] = (),
     seed: int = 0,
-) -> RankCorrelation:
-    """How a criterion orders the combinations that were trained, and how often chance orders them as well.
+) -> list[RankCorrelation]:
+    """How each criterion orders the combinations that were trained, and how often chance orders them as well.
 
-    Combinations share languages, so they are not independent. If the criterion knew nothing of the languages, any
+    Combinations share languages, so they are not independent. If a criterion knew nothing of the languages, any
     relabelling of them would be as likely: that is what p compares with.
 
     Args:
-        values: of the criterion, for all combinations of k languages of a pool that hold the fixed ones.
+        criteria: of each its values, all for the same combinations: those of k languages of a pool that hold the
+            fixed ones.
         scores: of those that were trained.
         fixed: languages that are in every combination; they keep their labels.
         seed: of the relabellings, where there are too many to try all.
@@ -82,26 +83,32 @@ def correlate_with_scores(
     Source:
         Mantel 1967; Hubert and Schultz 1976, quadratic assignment as a general data analysis strategy.
     """
-    trained = [combination for combination in scores if combination in values]
-    x, y = [values[combination] for combination in trained], [scores[combination] for combination in trained]
-    ranks = average_ranks(y)
-    observed, tau = spearman(x, y), kendall(x, y)
-    if math.isnan(observed):
-        return RankCorrelation(observed, tau, math.nan, 0, False)
-    languages = sorted({language for combination in values for language in combination} - set(fixed))
+    if not criteria:
+        return []
+    combinations = [*criteria[0]]
+    trained = [combination for combination in scores if combination in criteria[0]]
+    y = [scores[combination] for combination in trained]
+    observed = [spearman([values[one] for one in trained], y) for values in criteria]
+    languages = sorted({language for combination in combinations for language in combination} - set(fixed))
     place = {language: i for i, language in enumerate([*languages, *fixed])}
-    keys, codes = _keys(values, place), np.unique([*values.values()], return_inverse=True)[1]
-    order = np.argsort(keys)
+    keys = _keys(combinations, place)
+    order, ranks = np.argsort(keys), average_ranks(y)
+    codes = [np.unique([values[one] for one in combinations], return_inverse=True)[1][order] for values in criteria]
     members = np.array([[place[language] for language in combination] for combination in trained])  # (m, k)
     exact = len(languages) <= EXACT_LANGUAGES
-    as_strong = tried = 0
+    as_strong, tried = [0] * len(criteria), 0
     for relabelled in _relabellings(len(languages), len(fixed), len(trained), exact, seed):
         found = np.searchsorted(keys, _key(relabelled[:, members], len(place)), sorter=order)
-        rho = _correlate(_ranks_of_codes(codes[order[found]], int(codes.max()) + 1), ranks)
-        as_strong += int((np.abs(rho) >= abs(observed) - 1e-12).sum())
+        for i, own in enumerate(codes):
+            rho = _correlate(_ranks_of_codes(own[found], int(own.max()) + 1), ranks)
+            as_strong[i] += int((np.abs(rho) >= abs(observed[i]) - 1e-12).sum())
         tried += len(relabelled)
-    p = as_strong / tried if exact else (as_strong + 1) / (tried + 1)
-    return RankCorrelation(observed, tau, p, tried, exact)
+    correlations = []
+    for values, value, count in zip(criteria, observed, as_strong, strict=True):
+        p = count / tried if exact else (count + 1) / (tried + 1)
+        tau = kendall([values[one] for one in trained], y)
+        correlations.append(RankCorrelation(value, tau, math.nan if math.isnan(value) else p, tried, exact))
+    return correlations
 
 
 def _relabellings(free: int, fixed: int, combinations: int, exact: bool, seed: int) -> Iterator[Ints]:

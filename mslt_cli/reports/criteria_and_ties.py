@@ -55,8 +55,7 @@ def assess_criteria(material: Material) -> ReportTable:
 
 def _criterion_rows(material: Material, group: Group, choices: Sequence[Choice]) -> list[dict[str, Cell]]:
     scores = {languages: trained.mean for languages, trained in group.trained.items()}
-    fixed = material.request.include
-    found = [correlate_with_scores(choice.values, scores, fixed=fixed) for choice in choices]
+    found = correlate_with_scores([choice.values for choice in choices], scores, fixed=material.request.include)
     tested = [one.p for one in found if not math.isnan(one.p)]
     corrected = iter(holm(tested))
     return [

@@ -17,7 +17,8 @@ from mslt_cli.evaluation.choices import UNREADABLE, Speaker, answer
 from mslt_cli.evaluation.metrics import Table, accuracy_table, entity_table, macro, score
 from mslt_cli.evaluation.predict import NO_LABEL, predict
 from mslt_cli.evaluation.reading import Reading
-from mslt_cli.files import MAX_NAME_BYTES, cut_name
+from mslt_cli.files import cut_name
+from mslt_cli.foreign import LONGEST_NAME
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder, max_tokens
 from mslt_cli.progress import Step
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 Results = Mapping[str, Any]
 """A part of run.json: `scores`, one for each target and metric; `means` over the targets; and `files`, checksums."""
-MAX_STEM_BYTES = MAX_NAME_BYTES - len("-12345678.parquet")
+MAX_STEM_BYTES = LONGEST_NAME - len("-12345678.parquet")
 NO_RESULTS: Results = {"scores": [], "means": [], "files": {}}
 
 

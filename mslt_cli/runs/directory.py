@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from mslt_cli.errors import FetchError, MsltError
-from mslt_cli.files import MAX_NAME_BYTES, REASONS, cut_name, drop, new_file, new_folder, sha256_of
-from mslt_cli.foreign import require_path
+from mslt_cli.files import REASONS, cut_name, drop, new_file, new_folder, sha256_of
+from mslt_cli.foreign import LONGEST_NAME, require_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -225,7 +225,7 @@ def id_of(identity: Mapping[str, Any]) -> str:
 
 def run_folder_name(readable: str, run_id: str) -> str:
     """The name of a run's directory: for people, and cut where it is too long, but for its end, which is the id."""
-    return f"{cut_name(readable, MAX_NAME_BYTES - ID_DIGITS - 1)}_{run_id}"
+    return f"{cut_name(readable, LONGEST_NAME - ID_DIGITS - 1)}_{run_id}"
 
 
 def sha256_of_json(value: Any) -> str:

@@ -55,7 +55,7 @@ def test_what_is_all_alike_has_no_correlation():
     assert math.isnan(spearman([1, 1, 1, 1], [1, 2, 3, 4]))
     assert math.isnan(kendall([1, 1, 1, 1], [1, 2, 3, 4]))
     same = dict.fromkeys(itertools.combinations("abcd", 2), 1.0)
-    found = correlate_with_scores(same, dict(zip(same, range(6), strict=True)))
+    (found,) = correlate_with_scores([same], dict(zip(same, range(6), strict=True)))
     assert math.isnan(found.spearman) and math.isnan(found.p)
 
 
@@ -72,7 +72,8 @@ def test_p_is_that_of_a_slow_twin_which_tries_all_relabellings(trained, fixed):
         new = dict(zip(free, order, strict=True)) | {x: x for x in fixed}
         moved = [values[tuple(sorted(new[x] for x in one))] for one in scores]
         as_strong.append(abs(scipy_stats.spearmanr(moved, [*scores.values()]).statistic) >= abs(observed) - 1e-9)
-    found = correlate_with_scores(values, scores, fixed=fixed)
+    found, turned = correlate_with_scores([values, dict(reversed(values.items()))], scores, fixed=fixed)
+    assert turned == found
     assert found.exact and found.relabellings == len(as_strong)
     assert found.spearman == pytest.approx(observed)
     assert found.p == pytest.approx(np.mean(as_strong))
@@ -82,12 +83,11 @@ def test_beyond_eight_languages_relabellings_are_sampled_by_a_seed():
     rng = np.random.default_rng(3)
     languages = [f"l{i}" for i in range(9)]
     values, scores = (make(languages, 3, rng) for make in (criterion_of, scores_of))
-    found = correlate_with_scores(values, scores)
+    found, itself = correlate_with_scores([values, scores], scores)
     assert not found.exact and found.relabellings == 9_999
-    assert found == correlate_with_scores(values, scores)
-    other = correlate_with_scores(values, scores, seed=1)
+    assert [found, itself] == correlate_with_scores([values, scores], scores)
+    (other,) = correlate_with_scores([values], scores, seed=1)
     assert found.p == pytest.approx(other.p, abs=0.03) and found.p != other.p
-    itself = correlate_with_scores(scores, scores)
     assert (itself.spearman, itself.p) == (pytest.approx(1), 1 / 10_000)
 
 
@@ -97,7 +97,7 @@ def test_a_criterion_that_knows_nothing_is_significant_in_one_of_twenty_grids_th
     significant = naive = 0
     for _ in range(n):
         values, scores = (make(languages, 3, rng) for make in (criterion_of, scores_of))
-        significant += correlate_with_scores(values, scores).p < 0.05
+        significant += correlate_with_scores([values], scores)[0].p < 0.05
         naive += scipy_stats.spearmanr([*values.values()], [*scores.values()]).pvalue < 0.05
     assert significant / n < 0.085  # 5 % and two standard errors
     assert naive / n > 0.15  # what 35 independent combinations would have said
