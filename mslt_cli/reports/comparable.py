@@ -229,7 +229,7 @@ def _machine_notes(environments: Sequence[Mapping[str, Any]]) -> list[str]:
         if len(kinds) > 1:
             listed = ", ".join(f"{kind} ({plural(n, 'run')})" for kind, n in kinds.most_common())
             parts.append(f"{what}: {listed}")
-    why = "that alone can move a score in one language by 2 to 3 points"
+    why = "that alone can move a score in one language by 5 points, and a mean by 2"
     return [f"runs were made on several kinds of machines, and {why}; {'; '.join(parts)}"] if parts else []
 
 
