@@ -19,7 +19,7 @@ PAPER_K = 3
 """Languages in the combinations of the paper's tables."""
 ORIGINS = {"published": None, "runs": "own", "shipped": "shipped", "both": "own"}
 """By source, whose runs a report shows."""
-RECIPE = ("task", "model", "pairing", "oversample", "processes", "settings")
+RECIPE = ("format", "task", "model", "pairing", "oversample", "processes", "settings")
 """Parts of a run's identity that have to be the same in one grid; its data differ with its sources."""
 
 

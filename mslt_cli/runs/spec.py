@@ -24,8 +24,9 @@ from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
 from mslt_cli.training.settings import Settings, preset
 
-FORMAT = 1
-"""Raised when the same settings come to mean another training."""
+FORMATS = {"train": 2, "eval": 1}
+"""Raised when the same settings come to mean another training or evaluation. Trainings of format 1 had the longest
+examples in the smaller batch of each epoch."""
 
 
 WITHOUT_EFFECT = ("_name_or_path", "transformers_version")
@@ -57,7 +58,7 @@ def describe_run(
     Its name is that in tables, and its model is known as so; details are what determines the result, as JSON.
     """
     identity = {
-        "format": FORMAT,
+        "format": FORMATS[kind],
         "kind": kind,
         "task": {"name": task.variant, "definition": task.definition, "labels": list(task.labels)},
         **details,

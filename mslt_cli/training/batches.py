@@ -13,6 +13,9 @@ NEIGHBOURS = 128
 def epoch_batches(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
     """The batches of an epoch (from 0): every example in one of them, and at most one batch smaller than the others.
 
+    The loss is the mean over a batch, so an example of the smaller one weighs more: these are drawn anew in each epoch,
+    whatever their length.
+
     Args:
         lengths: in tokens, shape (n,).
 
@@ -21,8 +24,9 @@ def epoch_batches(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch:
     """
     rng = np.random.default_rng([seed, epoch])
     shuffled = rng.permutation(len(lengths))
-    batches: list[NDArray[np.int64]] = []
-    for start in range(0, len(shuffled), NEIGHBOURS * batch_size):
+    left_over = len(shuffled) % batch_size
+    batches = [shuffled[:left_over]] if left_over else []
+    for start in range(left_over, len(shuffled), NEIGHBOURS * batch_size):
         near = shuffled[start : start + NEIGHBOURS * batch_size]
         near = near[np.argsort(lengths[near], kind="stable")]
         batches += [near[i : i + batch_size] for i in range(0, len(near), batch_size)]
