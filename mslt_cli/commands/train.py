@@ -52,7 +52,14 @@ def train_command(
     pairing: Annotated[str | None, option_for(Sampling, "pairing", panel=_DATA)] = None,
     oversample: Annotated[bool, option_for(Sampling, "oversample", panel=_DATA)] = False,
     data_seed: Annotated[int | None, option_for(Sampling, "data-seed", panel=_DATA, min=0)] = None,
-    evaluation_split: options.EvaluationSplitOption = None,
+    evaluation_split: Annotated[
+        str | None,
+        option(
+            "SPLIT",
+            "Split of the task to evaluate on, or its first rows: test[:100]. Default: the paper's.",
+            panel=_DATA,
+        ),
+    ] = None,
     no_repair: options.RepairOption = None,
     all_combinations: Annotated[
         bool, option(None, "Train on all sets of -k languages of --pool.", "--all-combinations", panel=_MANY)

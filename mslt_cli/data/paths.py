@@ -54,7 +54,7 @@ class PathReader:
         self.paths = [path.removesuffix(".gz").removesuffix(".GZ") for path in paths]
         self.asked = asked
         self.codes = {word.casefold(): iso for iso, codes in task.languages.items() for word in (iso, *codes)}
-        self.codes |= dict.fromkeys(task.left_out, "")
+        self.codes |= dict.fromkeys(map(str.casefold, task.left_out), "")
         self.splits = dict.fromkeys(chain.from_iterable(SPELLINGS.values()), "")
         self.splits |= {word.casefold(): split for split in task.splits for word in task.spellings_of(split)}
         self._name = set(_words(task.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -30,10 +31,18 @@ from mslt_cli.training.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
+PART = re.compile(r"(.+)\[:([1-9][0-9]*)\]")
+"""The first rows of a split: test[:100]."""
 Results = Mapping[str, Any]
 """A part of run.json: `scores`, one for each target and metric; `means` over the targets; and `files`, checksums."""
 MAX_STEM_BYTES = LONGEST_NAME - len("-12345678.parquet")
 NO_RESULTS: Results = {"scores": [], "means": [], "files": {}}
+
+
+def read_part(text: str) -> tuple[str, int | None]:
+    """The split and the limit that `Evaluation.part` writes: ("test", 100) of "test[:100]"."""
+    match = PART.fullmatch(text.strip())
+    return (match[1], int(match[2])) if match else (text.strip(), None)
 
 
 @dataclass(frozen=True)

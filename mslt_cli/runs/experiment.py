@@ -69,7 +69,7 @@ def train(
         seeds: one run of each combination for each.
         settings: how a model learns. Default: the default preset.
         targets: languages to evaluate on, in any spelling; "all" or "paper-literal". Default: the task's.
-        evaluation_split: the split to evaluate on. Default: the task's.
+        evaluation_split: the split to evaluate on, or its first rows: "test[:100]". Default: the task's.
         evaluations: for instructions, which are not evaluated on: other tasks.
         announce: is given the plan, with what is there of each run, before anything is trained; says whether to go on.
         first: which of so many runs to begin with, so that several processes share one plan.

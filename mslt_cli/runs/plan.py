@@ -18,7 +18,7 @@ from mslt_cli.models import resolve_head
 from mslt_cli.models.decoder import require_decoder
 from mslt_cli.models.find import Model
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.runs.answering import Evaluation, unite_evaluations
+from mslt_cli.runs.answering import Evaluation, read_part, unite_evaluations
 from mslt_cli.runs.session import decide_precision
 from mslt_cli.runs.spec import TrainSpec, describe_model
 from mslt_cli.store.db import Store
@@ -73,7 +73,7 @@ class Planned:
                 words += ["--evaluate", evaluation.task.file or evaluation.task.name]
                 continue
             words += ["--targets", ",".join(map(task.code, evaluation.targets))]
-            words += ["--evaluation-split", evaluation.split] if evaluation.split != task.evaluation else []
+            words += ["--evaluation-split", evaluation.part] if evaluation.part != task.evaluation else []
         return shlex.join([*words, *how])
 
 
@@ -263,7 +263,7 @@ def _require_sense(experiment: Experiment) -> None:
         require_decoder(experiment.model.files)
         if experiment.targets or experiment.evaluation_split:
             raise UsageError(f"{task.name} is not evaluated on itself: --targets goes with `mslt eval --task xcopa`.")
-    task.require_split(experiment.evaluation_split or task.evaluation)
+    task.require_split(read_part(experiment.evaluation_split or task.evaluation)[0])
     if not experiment.sources:
         raise UsageError(NO_SOURCES)
     check_fields(sampling)
@@ -300,11 +300,12 @@ def _plan_evaluations(
     experiment: Experiment, sources: Sequence[tuple[str, ...]], progress: Progress
 ) -> dict[tuple[str, ...], tuple[Evaluation, ...]]:
     """What each combination is evaluated on."""
-    task, split = experiment.task, experiment.evaluation_split or experiment.task.evaluation
+    task = experiment.task
+    split, limit = read_part(experiment.evaluation_split or task.evaluation)
     if task.kind == "instruction":
         return dict.fromkeys(sources, tuple(evaluation.resolve() for evaluation in experiment.evaluations))
     targets = resolve_targets(task, experiment.targets) or default_targets(task, split, progress)
-    return {c: (Evaluation(task, split, targets_of(task, targets, c)),) for c in sources}
+    return {c: (Evaluation(task, split, targets_of(task, targets, c), limit=limit),) for c in sources}
 
 
 def _read_training_data(

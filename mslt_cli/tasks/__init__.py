@@ -10,7 +10,7 @@ from mslt_cli.errors import UnknownNameError
 if TYPE_CHECKING:
     from mslt_cli.tasks.task import Task
 
-TASKS = ("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr")
+TASKS = ("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr", "sib200")
 """Encoders' tasks, decoders' tasks, instructions, parallel sentences, and the one that needs no hub."""
 
 

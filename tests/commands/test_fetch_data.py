@@ -204,7 +204,7 @@ def test_the_tasks_are_listed_with_what_is_cached(mslt):
     mslt("fetch", "data", "--task", "cldr", "--langs", "en,sw")
     listed = {task["task"]: task for task in json.loads(mslt("fetch", "tasks", "--json").stdout)["tasks"]}
     assert set(listed) == {
-        *("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr")
+        *("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr", "sib200")
     }
     assert listed["cldr"]["cached_languages"] == ["en", "sw"]
     assert listed["cldr"]["cached_rows"]["train"] > 2_000

@@ -64,6 +64,7 @@ def test_a_task_is_consistent(name):
         ("bactrian", 52, "ar de en es fr ru zh", ""),
         ("pud", 21, "", ""),
         ("cldr", 123, "ar de en es fr ru zh", "el fi he hi id ja ko sw th tr"),
+        ("sib200", 197, "ar de en es fr ru zh", "el fi he hi id ja ko sw th tr"),
     ],
 )
 def test_languages_sources_and_targets_are_those_of_the_paper(name, languages, sources, targets):
