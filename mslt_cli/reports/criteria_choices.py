@@ -10,7 +10,8 @@ from mslt_cli.criteria import CRITERIA
 from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MsltError
 from mslt_cli.reports.cells import Cell, Origin, percent
-from mslt_cli.reports.grid import Combination, Group
+from mslt_cli.reports.grid import Group
+from mslt_cli.results.trained import Combination
 from mslt_cli.search.best import TIE
 from mslt_cli.selection import select
 from mslt_cli.store.db import Store

@@ -1,7 +1,7 @@
 """A grid: what all trained combinations scored on the targets that they share, under one budget and one recipe."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -12,35 +12,15 @@ from numpy.typing import NDArray
 from mslt_cli.inference.crossed import CrossedDesign, Standing
 from mslt_cli.inference.distributions import ALPHA
 from mslt_cli.reports.cells import Cell, Column, Origin, percent
-from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, known_task, usual_sources
+from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, usual_sources
+from mslt_cli.results.evaluations import known_task
+from mslt_cli.results.trained import Combination, Trained, draw_of, name_languages, name_seeds
 from mslt_cli.search.best import competition_ranks
-from mslt_cli.store.runs import StoredEvaluation, StoredRun
+from mslt_cli.store.runs import StoredEvaluation
 
 Floats = NDArray[np.float64]
-Combination = tuple[str, ...]
-"""ISO 639-3 codes, sorted."""
-Draw = tuple[int, int, int]
-"""Seed, seed of the sample, and budget: what runs of one combination differ in, and pairs runs of two."""
 MOST_RUNS_NAMED = 6
 """Runs whose ids a cell's source lists; of more it says how many."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A combination with all its seeds; without languages, the model as it is."""
-
-    runs: tuple[StoredRun, ...]
-    scores: Mapping[Draw, Floats]
-    """By what was drawn, sorted; shape (T,), 0..1, in the order of the grid's targets."""
-
-    @property
-    def languages(self) -> Combination:
-        return self.runs[0].sources
-
-    @cached_property
-    def mean(self) -> float:
-        """Over targets, then over seeds; 0..1."""
-        return float(np.mean([row.mean() for row in self.scores.values()]))
 
 
 @dataclass(frozen=True)
@@ -214,25 +194,3 @@ class Group:
             "max": self.score_cell(self.ranked[0]),
             "random": self.mean_cell("the mean over all combinations: what a random one scores on average"),
         }
-
-
-def draw_of(run: StoredRun) -> Draw:
-    """What was drawn for a run."""
-    return run.seed or 0, int(run.identity.get("data_seed") or 0), run.examples or 0
-
-
-def name_seeds(draws: Iterable[Draw]) -> str:
-    """ "0, 1, 2", with the seed of the sample where it is another: "0, 0 (data 7)"."""
-    pairs = sorted({(seed, data) for seed, data, _ in draws})
-    return ", ".join(str(seed) if data == seed else f"{seed} (data {data})" for seed, data in pairs)
-
-
-def name_languages(languages: Iterable[str], code: Mapping[str, str]) -> str:
-    """ "ar,de,zh": as the user reads them, sorted."""
-    return ",".join(sorted(code.get(language, language) for language in languages))
-
-
-def name_range(numbers: Collection[int]) -> str:
-    """ "400", or "400 to 1,000"."""
-    low, high = f"{min(numbers):,}", f"{max(numbers):,}"
-    return low if low == high else f"{low} to {high}"

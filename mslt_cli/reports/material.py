@@ -9,12 +9,13 @@ import numpy as np
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
-from mslt_cli.models import canonical_name
 from mslt_cli.reports.cells import Cell, Column, ReportTable, percent, plural
-from mslt_cli.reports.comparable import Request, make_grid, name_grids
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
-from mslt_cli.reports.grid import Grid, Group, name_range, name_seeds
-from mslt_cli.reports.task_facts import guess_accuracy, known_task, own_metric, paper_test_items
+from mslt_cli.reports.gathering import Request, make_grid, name_grids
+from mslt_cli.reports.grid import Grid, Group
+from mslt_cli.reports.task_facts import guess_accuracy, paper_test_items
+from mslt_cli.results.evaluations import find_evaluations, known_task
+from mslt_cli.results.trained import name_range, name_seeds
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.measured import StoredProbe, read_probes
@@ -57,13 +58,8 @@ class Material:
 
     def _evaluations(self, metric: str | None) -> list[StoredEvaluation]:
         """The evaluations that are asked for, one metric each: this one, or each task's own."""
-        tasks, models = self.request.tasks, {*self.request.models, *map(canonical_name, self.request.models)}
-        groups: dict[tuple[str, str, str, str], dict[str, StoredEvaluation]] = {}
-        for row in self.available:
-            if (not tasks or row.task in tasks) and (not models or row.model in models):
-                groups.setdefault((row.task, row.split, row.scoring, row.model), {})[row.metric] = row
-        chosen = (group.get(metric or own_metric(task, list(group))) for (task, *_), group in groups.items())
-        return [row for row in chosen if row is not None]
+        request = self.request
+        return find_evaluations(self.available, tasks=request.tasks, models=request.models, metric=metric)
 
     @cached_property
     def runs(self) -> list[StoredRun]:

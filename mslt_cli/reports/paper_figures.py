@@ -7,8 +7,9 @@ from typing import Any
 
 from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell
 from mslt_cli.reports.charts import Dot, DotChart, LineChart, Panel, SizePoint
-from mslt_cli.reports.grid import Grid, name_languages
+from mslt_cli.reports.grid import Grid
 from mslt_cli.reports.material import Material, printed_column, published_cell
+from mslt_cli.results.trained import name_languages
 from mslt_cli.store.measured import StoredProbe
 
 MOST_NAMED = 6

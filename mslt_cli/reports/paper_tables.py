@@ -10,9 +10,11 @@ import numpy as np
 from mslt_cli.reports.cells import Cell, Column, ReportTable, count_cell, percent
 from mslt_cli.reports.charts import Dot, DotChart, Panel
 from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
-from mslt_cli.reports.grid import Combination, Group, Trained, name_languages
+from mslt_cli.reports.grid import Group
 from mslt_cli.reports.material import Material, printed_column, published_cell
-from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, known_task
+from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy
+from mslt_cli.results.evaluations import known_task
+from mslt_cli.results.trained import Combination, Trained, name_languages
 from mslt_cli.store.results import Published
 
 DIVERSE = ("embedding", "l2v-syntax", "l2v-phonology", "l2v-inventory", "l2v-family", "l2v-geography")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mslt_cli.errors import UnknownNameError, UsageError
-from mslt_cli.reports.comparable import flatten
+from mslt_cli.results.comparable import flatten
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.runs import LEAST_DIGITS, StoredRun, StoredScore, find_one_run, find_runs, stored_scores

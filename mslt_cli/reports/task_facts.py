@@ -1,16 +1,12 @@
 """What a report says of a task by itself: its metric, its pool, the size of its test data, and what chance scores."""
 
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from mslt_cli.errors import MsltError
 from mslt_cli.reports.cells import percent
-from mslt_cli.tasks import TASKS, find_task
+from mslt_cli.results.evaluations import known_task
 from mslt_cli.tasks.task import Task
 
-FALLBACK_METRICS = ("accuracy", "entity-f1")
-"""Shown, in this order, of tasks that are not known or were not scored by their own metric."""
 NEAR = 5.0
 """Points below the lowest score within which the line of chance is drawn: further away it would flatten all else."""
 
@@ -54,21 +50,6 @@ def mean_majority(shares: Iterable[tuple[str, float | None]]) -> float | None:
         known[target] = known.get(target) if share is None else share
     found = [share for share in known.values() if share is not None]
     return sum(found) / len(found) if found and len(found) == len(known) else None
-
-
-def known_task(variant: str) -> Task | None:
-    """The task that results name; None for a user's own whose file is gone."""
-    name = variant.split("-no-")[0]
-    with suppress(MsltError):
-        return find_task(name if name in TASKS else variant)
-    return None
-
-
-def own_metric(variant: str, metrics: Sequence[str]) -> str:
-    """Which of these metrics a task is reported by; a user's own task says it while its file is there."""
-    task = known_task(variant)
-    preferred = (task.metric, *FALLBACK_METRICS) if task else FALLBACK_METRICS
-    return next((name for name in preferred if name in metrics), metrics[0])
 
 
 def usual_sources(variant: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.reports import criteria_and_ties, paper_figures, paper_tables
 from mslt_cli.reports.cells import Cell, ReportTable, columns_of
-from mslt_cli.reports.comparable import ORIGINS, Request
+from mslt_cli.reports.gathering import ORIGINS, Request
 from mslt_cli.reports.material import Material, Sizes
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mslt_cli.reports.cells import Column, columns_of, plural
-from mslt_cli.reports.comparable import flatten
 from mslt_cli.reports.run_lists import RunDifference, TransferMean, short_text
+from mslt_cli.results.comparable import flatten
 from mslt_cli.show.rows import Output, show, show_rows
 from mslt_cli.store.runs import StoredRun, StoredScore
 

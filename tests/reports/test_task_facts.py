@@ -1,7 +1,8 @@
 import pytest
 
 from mslt_cli.data.splits import fetch_data
-from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, mean_majority, own_metric
+from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, mean_majority
+from mslt_cli.results.evaluations import own_metric
 from mslt_cli.tasks import find_task
 
 BOTH = ["accuracy", "entity-f1"]

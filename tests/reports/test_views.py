@@ -10,7 +10,7 @@ import pytest
 from made_runs import PAPER, TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
 
 from mslt_cli.errors import DataError, MissingFactsError, UnknownNameError, UsageError
-from mslt_cli.reports.comparable import _machine_notes
+from mslt_cli.reports.gathering import _machine_notes
 from mslt_cli.reports.run_lists import list_runs, read_run_details
 from mslt_cli.reports.views import VIEWS, report
 from mslt_cli.selection import select
