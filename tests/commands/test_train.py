@@ -75,6 +75,15 @@ def test_a_grid_is_planned_carried_out_and_answered_again(mslt, train):
     assert {run["status"] for run in json.loads(mslt(*grid, "--json").stdout)["runs"]} == {"done"}
 
 
+def test_a_run_may_be_evaluated_on_the_first_rows_alone(mslt, train):
+    words = [*train, "-s", "en", "--targets", "fi", "--evaluation-split", "test[:5]"]
+    (row,) = json.loads(mslt(*words, "--dry-run", "--json").stdout)["plan"]
+    assert row["command"].endswith("--evaluation-split 'test[:5]'")
+    (run,) = json.loads(mslt(*words, "--json").stdout)["runs"]
+    assert [(score["split"], score["rows"]) for score in run["scores"]] == [("test[:5]", 5)]
+    assert "Did you mean test?" in mslt(*words[:-1], "tset[:5]", code=1).stderr
+
+
 def test_a_planned_command_says_how_the_run_is_done(mslt, train, own_store, home):  # noqa: F811
     how = ["--keep-model", "--checkpoint-every", "2", "--device", "cpu"]
     how += ["--runs", str(home / "there, too"), "--store", str(own_store)]

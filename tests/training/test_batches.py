@@ -46,3 +46,11 @@ def test_examples_of_like_length_share_a_batch():
 def test_the_tokens_of_a_training_by_hand():
     # One batch: 2 + 4 real tokens of 2 · 4.
     assert count_training_tokens(np.array([2, 4]), 2, 0, 1) == (6, 0.25)
+
+
+def test_the_smaller_batch_holds_examples_of_any_length():
+    lengths = np.arange(1, 101)
+    smaller = [next(b for b in epoch_batches(lengths, 16, 0, epoch) if len(b) < 16) for epoch in range(200)]
+    assert {len(batch) for batch in smaller} == {100 % 16}
+    mean = np.mean([lengths[batch].mean() for batch in smaller])
+    assert abs(mean - lengths.mean()) < 4 * lengths.std() / np.sqrt(200 * 4)
