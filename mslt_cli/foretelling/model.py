@@ -1,26 +1,21 @@
-"""The model of scores: what finished runs say of every combination, with its uncertainty.
+"""The model of scores: what finished runs say of every combination, with its uncertainty. Its formula: `fitting.py`."""
 
-score of shares x on target t = level of t + draw + Σ x_l (a_l + b_lt) + Σ_{l<m} x_l x_m c_lm + noise of the run + rest
-"""
-
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from mslt_cli.foretelling.components import Component, Posterior, integrate
-from mslt_cli.foretelling.observations import LEAST_COMBINATIONS, Floats, Ints, Observations, TooFewRunsError
+from mslt_cli.foretelling.fitting import FittedParts, contrasts, fit_parts
+from mslt_cli.foretelling.observations import LEAST_COMBINATIONS, Floats, Observations, TooFewRunsError
 from mslt_cli.foretelling.signal import Signal, find_signal
+from mslt_cli.foretelling.terms import inherit
 from mslt_cli.inference.correlation import spearman
 
-LEVEL_SD = 3.0
-"""Of the level of scores, which are 0..1: as good as unknown."""
-BLENDING_SD = 0.3
-"""Of what all pairs have in common of their blending."""
-ALL_PAIRS = 300
-"""Up to so many pairs each has an effect of its own; else those that were trained together."""
 NORMAL_90 = 1.6449
+REFITTED = 25
+"""Up to so many combinations, the model is fitted anew without each."""
 
 
 class Foretold(NamedTuple):
@@ -86,111 +81,89 @@ def fit(observations: Observations, *, weights: Floats | None = None) -> "ScoreM
             f"{'is' if found == 1 else 'are'} {found}. Train more, as the single languages."
         )
     targets = len(observations.targets)
-    return ScoreModel(observations, np.full(targets, 1 / targets) if weights is None else np.asarray(weights, float))
+    weights = np.full(targets, 1 / targets) if weights is None else np.asarray(weights, np.float64)
+    return ScoreModel(observations, weights, fit_parts(observations))
 
 
 @dataclass(frozen=True)
 class ScoreModel:
-    """The fitted model; see `fit`. Effects are a level, one of each language, and one of each pair of `_pairs`."""
+    """The fitted model; see `fit`."""
 
     observations: Observations
     weights: Floats
+    parts: FittedParts
 
     @cached_property
-    def _pairs(self) -> Ints:
-        """Those that have an effect of their own, shape (P, 2): all, or, of many languages, those trained together."""
-        n = len(self.observations.languages)
-        pairs = np.argwhere(np.triu(np.ones((n, n), bool), 1))
-        if len(pairs) <= ALL_PAIRS:
-            return pairs
-        together = self.observations.combinations.T @ self.observations.combinations
-        return pairs[together[pairs[:, 0], pairs[:, 1]] > 0]
-
-    def _features(self, shares: Floats) -> Floats:
-        """Shape (N, 1 + L + P)."""
-        left, right = self._pairs.T
-        return np.column_stack([np.ones(len(shares)), shares, shares[:, left] * shares[:, right]])
+    def _uneven(self) -> Floats:
+        """By how much the weights of the targets are not equal, shape (T,)."""
+        uneven: Floats = self.weights - 1 / len(self.weights)
+        return uneven
 
     @cached_property
-    def _kinship(self) -> Floats:
-        """Prior correlation of the languages' effects, shape (L, L)."""
-        similarity, own = self.observations.similarity, np.eye(len(self.observations.languages))
-        return own if similarity is None else (own + similarity) / 2
+    def _of_targets(self) -> Floats:
+        """The effects of each target beside the mean over them, shape (F, T)."""
+        last = np.zeros((2, len(self.weights)))  # of blending
+        if self.parts.of_targets is None:
+            return np.zeros((len(self.parts.of_mean.mean), 1))
+        return np.vstack([self.parts.of_targets.mean @ contrasts(len(self.weights)).T, last])
 
     @cached_property
-    def _same_draw(self) -> Floats:
-        draws = self.observations.draws
-        return np.array([[a == b for b in draws] for a in draws], np.float64)
+    def _of_mean(self) -> Floats:
+        """The effects on the plain mean over the targets, shape (F,)."""
+        mean = self.parts.of_mean.mean[:, 0].copy()
+        mean[-1] += self.parts.inheritance
+        return mean
 
-    @cached_property
-    def _of_mean(self) -> Posterior:
-        """Of the mean over the targets."""
-        features, runs = self._features(self.observations.shares), len(self.observations.draws)
-        languages, of_pairs, fixed = self._blocks(features.shape[1])
-        return integrate(
-            self.observations.scores.mean(axis=1)[:, None],
-            features,
-            fixed,
-            [Component(languages, 0.04, 0.8), Component(of_pairs, 0.03, 0.8)],
-            [Component(self._same_draw, 0.008, 0.8), Component(np.eye(runs), 0.015, 0.6)],
-        )
-
-    def _blocks(self, size: int) -> tuple[Floats, Floats, Floats]:
-        """Covariances of the effects: of the languages, of the pairs, and of the level and what all pairs share."""
-        n = len(self.observations.languages)
-        languages, of_pairs, fixed = np.zeros((3, size, size))
-        languages[1 : n + 1, 1 : n + 1] = self._kinship
-        of_pairs[n + 1 :, n + 1 :] = np.eye(size - n - 1)
-        fixed[n + 1 :, n + 1 :] = BLENDING_SD**2
-        fixed[0, 0] = LEVEL_SD**2
-        return languages, of_pairs, fixed
-
-    @cached_property
-    def _of_targets(self) -> Posterior | None:
-        """Of what each target differs in from the mean of all; None of one target."""
-        targets, n = len(self.observations.targets), len(self.observations.languages)
-        if targets == 1:
-            return None
-        features = self._features(self.observations.shares)[:, : n + 1]
-        languages, _, fixed = self._blocks(n + 1)
-        return integrate(
-            self.observations.scores @ contrasts(targets),
-            features,
-            fixed,
-            [Component(languages, 0.05, 0.8)],
-            [Component(self._same_draw, 0.008, 0.8), Component(np.eye(len(features)), 0.03, 0.6)],
-        )
-
-    @cached_property
-    def _target_effects(self) -> Floats:
-        """Of level and languages, for each target beside the mean of all; shape (1 + L, T)."""
-        targets = len(self.observations.targets)
-        if self._of_targets is None:
-            return np.zeros((1 + len(self.observations.languages), 1))
-        effects: Floats = self._of_targets.mean @ contrasts(targets).T
-        return effects
+    def _covariance(self, others: float) -> Floats:
+        """Of the effects, with so much of what targets differ in; shape (F, F)."""
+        covariance = self.parts.of_mean.covariance.copy()
+        if self.parts.of_targets is not None:
+            covariance[:-2, :-2] += others * self.parts.of_targets.covariance
+        return covariance
 
     @cached_property
     def _weighted(self) -> tuple[Floats, Floats]:
         """Mean and covariance of the effects on the mean over the targets, by their weights."""
-        mean, covariance = self._of_mean.mean[:, 0].copy(), self._of_mean.covariance.copy()
-        if self._of_targets is not None:
-            uneven = self.weights - 1 / len(self.weights)
-            some = slice(0, len(self._target_effects))
-            mean[some] += self._target_effects @ uneven
-            covariance[some, some] += float(uneven @ uneven) * self._of_targets.covariance
-        return mean, covariance
+        return self._of_mean + self._of_targets @ self._uneven, self._covariance(float(self._uneven @ self._uneven))
+
+    @cached_property
+    def _uneven_blending(self) -> Floats:
+        """What the weights of the targets add to the blending of pairs, shape (L, L)."""
+        blending: Floats = self.parts.inheritance * np.tensordot(self._uneven, self.parts.terms.differences, 1)
+        return blending
 
     def predict(self, shares: Floats) -> Foretold:
         """The true scores of shares of shape (N, L), without the noise of runs and draws."""
-        features, (mean, covariance) = self._features(shares), self._weighted
-        of_languages = features[:, : len(self._target_effects)]
-        by_target = (features @ self._of_mean.mean) + of_languages @ self._target_effects
-        variance = _quadratic(features, self._of_mean.covariance)
-        if self._of_targets is not None:
-            variance = variance + (1 - 1 / len(self.weights)) * _quadratic(of_languages, self._of_targets.covariance)
-        sd = np.sqrt(_quadratic(features, covariance))
-        return Foretold(features @ mean, sd, by_target, np.sqrt(variance)[:, None] + np.zeros_like(by_target))
+        targets, terms = len(self.weights), self.parts.terms
+        features = terms.features(shares)
+        inherited = np.column_stack([inherit(shares, one) for one in terms.differences]) - features[:, -1:]
+        by_target = (features @ self._of_mean)[:, None] + features @ self._of_targets
+        by_target += self.parts.inheritance * inherited
+        sd = np.sqrt(_quadratic(features, self._covariance(1 - 1 / targets)))
+        return Foretold(*self._foretell_mean(features, shares), by_target, np.tile(sd[:, None], targets))
+
+    def _foretell_mean(self, features: Floats, shares: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the mean score, shape (N,) each."""
+        mean, covariance = self._weighted
+        return features @ mean + inherit(shares, self._uneven_blending), np.sqrt(_quadratic(features, covariance))
+
+    def noise(self, shares: Floats) -> Floats:
+        """The standard deviation of the mean score of a future run about the true one, shape (N,); 0..1."""
+        squared = (shares**2).sum(axis=1)
+        variance = self._own_noise + self._sum_variances("draw") + self._sum_variances("sample") * squared
+        noise: Floats = np.sqrt(variance)
+        return noise
+
+    @property
+    def _own_noise(self) -> float:
+        """The variance of the mean score that is a run's own."""
+        of_targets = self.parts.of_targets.variances["rest"] if self.parts.of_targets else 0.0
+        return self.parts.of_mean.variances["run"] + float(self._uneven @ self._uneven) * of_targets
+
+    def _sum_variances(self, name: str) -> float:
+        """Of the mean score, by draws or by their samples; 0 where no runs share any."""
+        of_targets = self.parts.of_targets.variances.get(f"{name}_by_target", 0.0) if self.parts.of_targets else 0.0
+        return self.parts.of_mean.variances.get(name, 0.0) + float(self._uneven @ self._uneven) * of_targets
 
     def draw(self, shares: Floats, draws: int, seed: int) -> Floats:
         """What shares truly score, drawn jointly from the posterior; shape (draws, N)."""
@@ -198,7 +171,7 @@ class ScoreModel:
         values, vectors = np.linalg.eigh(covariance)
         z = np.random.default_rng(seed).standard_normal((draws, len(mean)))
         effects = mean + (z * np.sqrt(np.maximum(values, 0))) @ vectors.T
-        drawn: Floats = effects @ self._features(shares).T
+        drawn: Floats = effects @ self.parts.terms.features(shares).T + inherit(shares, self._uneven_blending)
         return drawn
 
     @cached_property
@@ -206,22 +179,21 @@ class ScoreModel:
         """Of the languages and of their pairs, on the mean over the targets by their weights."""
         n = len(self.observations.languages)
         mean, covariance = self._weighted
-        about = np.eye(n) - 1 / n
-        languages = slice(1, n + 1)
-        pairs, pairs_sd = np.zeros((2, n, n))
-        left, right = self._pairs.T
-        pairs[left, right] = pairs[right, left] = mean[n + 1 :]
-        pairs_sd[left, right] = pairs_sd[right, left] = np.sqrt(np.diag(covariance)[n + 1 :])
-        sd = np.sqrt(_quadratic(about, covariance[languages, languages]))
-        return Effects(float(mean[0] + mean[languages].mean()), about @ mean[languages], sd, pairs, pairs_sd)
+        about, own = np.eye(n) - 1 / n, slice(1, n + 1)
+        terms = self.parts.terms.of_pairs()
+        pairs = terms @ mean + self._uneven_blending
+        pairs_sd = np.sqrt(_quadratic(terms.reshape(n * n, -1), covariance)).reshape(n, n)
+        np.fill_diagonal(pairs, 0)
+        np.fill_diagonal(pairs_sd, 0)
+        sd = np.sqrt(_quadratic(about, covariance[own, own]))
+        return Effects(float(mean[0] + mean[own].mean()), about @ mean[own], sd, pairs, pairs_sd)
 
     @cached_property
     def components(self) -> dict[str, float]:
-        """The fitted standard deviations, in points."""
-        sds = dict(zip(("language", "blending", "draw", "run"), _mean_sds(self._of_mean), strict=True))
-        if self._of_targets is not None:
-            sds |= dict(zip(("affinity", "draw_by_target", "rest"), _mean_sds(self._of_targets), strict=True))
-        return sds
+        """The fitted standard deviations, in points, and `inheritance`, which is β and has no unit."""
+        parts = self.parts
+        squares = parts.of_mean.variances | (parts.of_targets.variances if parts.of_targets else {})
+        return {name: 100 * square**0.5 for name, square in squares.items()} | {"inheritance": float(self._of_mean[-1])}
 
     @cached_property
     def signal(self) -> Signal:
@@ -229,37 +201,30 @@ class ScoreModel:
         return find_signal(self.observations, self.weights)
 
     def left_out(self) -> LeftOut:
-        """Foretell each combination from the runs of all others."""
-        observations, uneven = self.observations, self.weights - 1 / len(self.weights)
+        """Foretell each combination from the runs of all others.
+
+        Of more than REFITTED combinations the standard deviations are those of the whole fit, which saves time.
+        """
+        observations, scores = self.observations, self.observations.scores @ self.weights
+        like = self.parts if len(observations.combinations) > REFITTED else None
         rows = []
         for i in range(len(observations.combinations)):
             own = observations.combination_of == i
-            mean, variance = self._of_mean.left_out(own)
-            if self._of_targets is not None:
-                of_targets, more = self._of_targets.left_out(own)
-                mean = mean + uneven @ contrasts(len(self.weights)) @ of_targets
-                variance += float(uneven @ uneven) * more
-            rows.append((float(mean[0]), variance**0.5, float((observations.scores[own] @ self.weights).mean())))
+            others, here = observations.chosen(~own), observations.chosen(own)
+            model = ScoreModel(others, self.weights, fit_parts(others, like))
+            features = model.parts.terms.features(here.shares, here.draws).mean(axis=0, keepdims=True)
+            mean, sd = model._foretell_mean(features, here.shares[:1])
+            noise = (self._own_noise / int(own.sum())) ** 0.5
+            rows.append((float(mean[0]), math.hypot(float(sd[0]), noise), float(scores[own].mean())))
         predicted, sd, measured = np.array(rows).T
-        rho = spearman(predicted, measured) if len(rows) > 2 else float("nan")
+        rho = spearman(predicted, measured) if len(rows) > 2 else math.nan
         error = predicted - measured
         held = float((np.abs(error) <= NORMAL_90 * sd).mean())
         rmse = 100 * float(np.sqrt((error**2).mean()))
-        return LeftOut(observations.combinations, predicted, sd, measured, rho, rmse, held)
-
-
-def contrasts(targets: int) -> Floats:
-    """Orthonormal columns that sum to 0, shape (T, T − 1)."""
-    centred = np.eye(targets) - 1 / targets
-    vectors: Floats = np.linalg.eigh(centred)[1][:, 1:]
-    return vectors
+        return LeftOut(self.observations.combinations, predicted, sd, measured, rho, rmse, held)
 
 
 def _quadratic(rows: Floats, covariance: Floats) -> Floats:
     """The variance of each row times effects, shape (N,)."""
     variance: Floats = np.maximum(((rows @ covariance) * rows).sum(axis=1), 0)
     return variance
-
-
-def _mean_sds(posterior: Posterior) -> list[float]:
-    return [float(sd) for sd in 100 * posterior.weights @ posterior.sds]

@@ -35,9 +35,10 @@ def find_signal(observations: Observations, weights: Floats) -> Signal:
         components, ch. 3.
     """
     scores, combination = observations.scores @ weights, observations.combination_of
-    draws = [*dict.fromkeys(observations.draws)]
+    draws = [draw for draw in dict.fromkeys(observations.draws) if observations.draws.count(draw) > 1]
     one_hot = np.eye(combination.max() + 1)[combination]
     of_draws = np.array([[draw == one for one in draws] for draw in observations.draws], np.float64)
+    of_draws = of_draws.reshape(len(scores), len(draws))
     without, rank = _residual(np.column_stack([of_draws, np.ones(len(scores))]), scores)
     within, whole = _residual(np.column_stack([of_draws, one_hot]), scores)
     between, spare = whole - rank, len(scores) - whole
