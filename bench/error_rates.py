@@ -4,7 +4,7 @@ Answers are simulated: 10 targets share 171 items, and combinations, seeds and r
 in six runs of cldr with e5-small (two seeds agree on 86 % of rows, two combinations on 81 %). *Before* is the bootstrap
 over rows and paired seeds that `mslt eval --compare` was until 2026-11-27.
 
-Run: python bench/error_rates.py [--draws 1000]
+Run: python bench/error_rates.py [--draws 2000]
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def bootstrap_of_rows_and_seeds(a: Tables, b: Tables, ids: dict[str, list[str]],
 def main() -> None:
     """Print the share of draws with p < 0.05."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--draws", type=int, default=2000)
     draws = parser.parse_args().draws
     print("| seeds spread by | seeds | before: 0 points | after: 0 points | one target | after: 5 points |")
     print("|---|--:|--:|--:|--:|--:|")

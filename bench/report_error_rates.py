@@ -24,13 +24,13 @@ SPREAD = 0.033
 """Of the means of the shipped combinations."""
 
 
-def draw_grid(rng: np.random.Generator, truth: Floats, seeds: int) -> Floats:
+def draw_grid(rng: np.random.Generator, truth: Floats, seeds: int, *, interaction: float = INTERACTION) -> Floats:
     """Scores of shape (n, seeds, TARGETS)."""
     n = len(truth)
     return (
         truth[:, None, None]
         + RUN * rng.normal(size=(n, seeds, 1))
-        + INTERACTION * rng.normal(size=(n, 1, TARGETS))
+        + interaction * rng.normal(size=(n, 1, TARGETS))
         + REST * rng.normal(size=(n, seeds, TARGETS))
         + SEED * rng.normal(size=(1, seeds, 1))
         + TARGET * rng.normal(size=(1, 1, TARGETS))
@@ -82,6 +82,22 @@ def compare_with_best(grids: int) -> None:
         print(f"| {seeds} | {' | '.join(cells)} |")
 
 
+def compare_few(grids: int) -> None:
+    """Print how often two or three equal combinations with two seeds differ by F, and those of which one is better."""
+    print("\n| combinations | combination by target, sd | equal: differ | one 6 points better: differ |")
+    print("|--:|--:|--:|--:|")
+    for n, interaction in itertools.product((2, 3), (0.01, 0.02, 0.033)):
+        rng = np.random.default_rng(n)
+        found = np.zeros(2)
+        for _ in range(grids):
+            for i, better in enumerate((0.0, 0.06)):
+                scores = draw_grid(rng, np.array([better, *[0.0] * (n - 1)]), 2, interaction=interaction)
+                design = CrossedDesign({i: dict(enumerate(runs)) for i, runs in enumerate(scores)})
+                found[i] += design.p_all_equal() < ALPHA
+        shares = " | ".join(f"{100 * share:.1f} %" for share in found / grids)
+        print(f"| {n} | {100 * interaction:.0f} points | {shares} |", flush=True)
+
+
 def correlate(grids: int) -> None:
     """Print how often a criterion that knows nothing of the languages is called significant."""
     languages = [*"abcdefg"]
@@ -111,4 +127,5 @@ if __name__ == "__main__":
     parser.add_argument("--grids", type=int, default=400)
     given = parser.parse_args()
     compare_with_best(given.grids)
+    compare_few(4 * given.grids)
     correlate(given.grids)

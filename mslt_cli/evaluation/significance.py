@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mslt_cli.evaluation.metrics import Floats, Table, interval, metric_value, target_weights
-from mslt_cli.inference.distributions import ALPHA, student_p, student_quantile
+from mslt_cli.inference.distributions import ALPHA, freedom_of_sum, student_p, student_quantile
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,9 @@ def compare_seeds(
 
     The variance of the difference has a part for the seeds of either system, its runs' variance over their number,
     and a part for the rows, that of the difference averaged over runs. What a run does by chance to a row is in both,
-    so the test errs on the safe side. Seeds are not paired: on our grid two combinations share a tenth of what seeds
-    do, and half the degrees of freedom would pay for it (docs/measured.md).
+    so the test errs on the safe side. The first part has the degrees of freedom of systems that spread alike, as many
+    as the fewer runs allow. Seeds are not paired: on our grid two combinations share a tenth of what seeds do, and half
+    the degrees of freedom would pay for it (docs/measured.md).
 
     Args:
         a, b: by target; tables of the same rows under one metric, shape (runs, rows, columns). A system of one run has
@@ -91,12 +92,14 @@ def compare_seeds(
         ids: of the rows, where equal ids in two targets are the same item.
 
     Source:
-        Welch 1947 and Satterthwaite 1946, for the degrees of freedom; the variance over rows is that of the metric's
-        linear part (Efron 1982, The jackknife, the bootstrap and other resampling plans, ch. 6).
+        The variance over rows is that of the metric's linear part (Efron 1982, The jackknife, the bootstrap and other
+        resampling plans, ch. 6).
     """
     value = _mean(b) - _mean(a)
     by_run = [np.mean([metric_value(runs.sum(axis=1)) for runs in system.values()], axis=0) for system in (a, b)]
-    parts = [(float(runs.var(ddof=1)) / len(runs), len(runs) - 1) for runs in by_run if len(runs) > 1]
+    drawn = [runs for runs in by_run if len(runs) > 1]
+    spread = sum(float(runs.var(ddof=1)) / len(runs) for runs in drawn)
+    parts = [(spread, len(drawn) * (min(map(len, drawn), default=1) - 1))]
     moved = np.concatenate([(_influence(b[target]) - _influence(a[target])) / len(a) for target in a])
     items = np.arange(len(moved))
     if ids is not None:
@@ -105,9 +108,7 @@ def compare_seeds(
     others = max(len(by_item) - 1, 1)
     one_answer = 1 / (len(moved) * max(map(len, by_run)))  # rows that all agree could differ in it
     parts.append((max(float(by_item @ by_item) * len(by_item) / others, one_answer**2), others))
-    variance = sum(part for part, _ in parts)
-    freedom = variance**2 / sum(part**2 / n for part, n in parts)
-    error = math.sqrt(variance)
+    freedom, error = freedom_of_sum(parts, 1), math.sqrt(sum(variance for variance, _ in parts))
     half = student_quantile(1 - ALPHA / 2, freedom) * error
     return Difference(value, value - half, value + half, student_p(value / error, freedom), freedom)
 

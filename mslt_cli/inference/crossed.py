@@ -15,11 +15,13 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 
-from mslt_cli.inference.distributions import ALPHA, fisher_p, student_quantile
+from mslt_cli.inference.distributions import ALPHA, fisher_p, freedom_of_sum, student_quantile
 
 Floats = NDArray[np.float64]
 NODES = 64
 """Of the quadratures over the normal and over the χ distribution."""
+CAREFUL = 1.25
+"""Power of `freedom_of_sum`; with 2, equal combinations of which there are two or three differ too often."""
 LEAST_VARIANCE = 1e-18
 """Of scores of 0..1, where runs repeat themselves exactly."""
 Scores = Mapping[Any, Mapping[Any, Floats]]
@@ -53,7 +55,7 @@ class CrossedDesign:
 
     Source:
         Variance components by the analysis of variance: Searle, Casella and McCulloch 1992, Variance components, ch. 4;
-        degrees of freedom: Satterthwaite 1946.
+        degrees of freedom: after Satterthwaite 1946.
     """
 
     scores: Scores
@@ -109,12 +111,9 @@ class CrossedDesign:
     @cached_property
     def freedom(self) -> float:
         """Degrees of freedom of such a variance."""
-        parts = [
-            (self.run.square * float((1 / self.seeds).mean()), self.run.freedom),
-            (self.interaction.square / self.targets, self.interaction.freedom),
-        ]
-        spread = sum(part**2 / freedom for part, freedom in parts if freedom)
-        return min(1e6, sum(part for part, _ in parts) ** 2 / spread) if spread else 1e6
+        run, interaction = self.run, self.interaction
+        of_runs = (run.square * float((1 / self.seeds).mean()), run.freedom)
+        return freedom_of_sum([of_runs, (interaction.square / self.targets, interaction.freedom)], CAREFUL)
 
     def p_all_equal(self) -> float:
         """How often combinations that are all equal would differ so much: Fisher's F."""

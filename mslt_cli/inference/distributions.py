@@ -48,6 +48,21 @@ def student_quantile(probability: float, freedom: float) -> float:
     return (low + high) / 2
 
 
+def freedom_of_sum(parts: Sequence[tuple[float, float]], power: float) -> float:
+    """Degrees of freedom of a sum of variances, which are given with their own: a harmonic mean of these.
+
+    A part counts with this power of its share of the sum. With Satterthwaite's power of 2 they are too many where a
+    part of one or two degrees of freedom comes out small by chance: lower powers are more careful (docs/measured.md).
+    Without a part that varies they are a million.
+
+    Source:
+        Satterthwaite 1946, An approximate distribution of estimates of variance components.
+    """
+    total = sum(variance for variance, _ in parts)
+    inverse = sum((variance / total) ** power / freedom for variance, freedom in parts if variance)
+    return min(1e6, 1 / inverse) if inverse else 1e6
+
+
 def incomplete_beta(a: float, b: float, x: float) -> float:
     """The regularised incomplete beta function I_x(a, b), by its continued fraction.
 

@@ -87,6 +87,13 @@ def test_of_equal_combinations_some_are_told_apart_in_one_of_twenty_grids(seeds)
     assert np.mean(told) < 0.1  # 5 % and three standard errors
 
 
+@pytest.mark.parametrize("n", [2, 3])
+def test_two_or_three_equal_combinations_of_two_seeds_differ_in_seven_percent_at_most(n):
+    rng = np.random.default_rng(n)
+    found = [design_of(draw(rng, [0.6] * n, 2, interaction=0.02)).p_all_equal() < 0.05 for _ in range(800)]
+    assert np.mean(found) <= 0.07  # 7.3 and 6.9 % with Satterthwaite's degrees of freedom
+
+
 @pytest.mark.parametrize("seeds", [2, 3])
 def test_the_best_is_kept_and_the_intervals_hold_all_at_once(seeds):
     rng = np.random.default_rng(10 + seeds)
