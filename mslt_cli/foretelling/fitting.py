@@ -18,8 +18,8 @@ from mslt_cli.foretelling.terms import Terms, expected_size, inherit
 
 LEVEL_SD = 3.0
 """Of the level of scores, which are 0..1: as good as unknown."""
-COMMON_SD = 0.15
-"""Of c, what all pairs have in common: three equal parts gain a third of it."""
+COMMON, COMMON_SD = 0.05, 0.1
+"""Of c, what all pairs have in common, before any run is seen: three equal parts gain a third of it."""
 INHERITANCE, INHERITANCE_SD = 1.0, 0.7
 """Of β before any run is seen."""
 APART = 0.5
@@ -39,7 +39,7 @@ class FittedParts(NamedTuple):
 
     terms: Terms
     of_mean: Posterior
-    """Of the mean over the targets; `inheritance` is to be added to the last effect."""
+    """Of the mean over the targets; COMMON and `inheritance` are to be added to the last two effects."""
     of_targets: Posterior | None
     """Of what targets differ in from it, in the columns of `contrasts`, without the last two terms; None of one."""
     inheritance: float
@@ -82,7 +82,7 @@ def fit_parts(observations: Observations, like: FittedParts | None = None) -> Fi
             modes = mode, modes[1]
         features = terms.features(x, observations.draws)
         mean_model = _model_mean(observations, terms, basis, features, of_beta + APART**2 * (targets > 1))
-        data = scores.mean(axis=1)[:, None] - beta * inherited.mean(axis=1)[:, None]
+        data = scores.mean(axis=1)[:, None] - features[:, -2:] @ [[COMMON], [beta]]
         mode, of_mean = _estimate(mean_model, data, modes[1], fixed=like is not None, last=not left)
         modes = modes[0], mode
         if left:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mslt_cli.foretelling.fitting import FittedParts, contrasts, fit_parts
+from mslt_cli.foretelling.fitting import COMMON, FittedParts, contrasts, fit_parts
 from mslt_cli.foretelling.observations import LEAST_COMBINATIONS, Floats, Observations, TooFewRunsError
 from mslt_cli.foretelling.signal import Signal, find_signal
 from mslt_cli.foretelling.terms import inherit
@@ -16,6 +16,8 @@ from mslt_cli.inference.correlation import spearman
 NORMAL_90 = 1.6449
 REFITTED = 25
 """Up to so many combinations, the model is fitted anew without each."""
+LEFT_OUT = 2_000
+"""Most combinations times languages."""
 
 
 class Foretold(NamedTuple):
@@ -111,7 +113,7 @@ class ScoreModel:
     def _of_mean(self) -> Floats:
         """The effects on the plain mean over the targets, shape (F,)."""
         mean = self.parts.of_mean.mean[:, 0].copy()
-        mean[-1] += self.parts.inheritance
+        mean[-2:] += COMMON, self.parts.inheritance
         return mean
 
     def _covariance(self, others: float) -> Floats:
@@ -203,12 +205,15 @@ class ScoreModel:
     def left_out(self) -> LeftOut:
         """Foretell each combination from the runs of all others.
 
-        Of more than REFITTED combinations the standard deviations are those of the whole fit, which saves time.
+        Of more than REFITTED combinations the standard deviations are those of the whole fit, and of so many that it
+        would take long (LEFT_OUT) some are left out, evenly spaced.
         """
         observations, scores = self.observations, self.observations.scores @ self.weights
         like = self.parts if len(observations.combinations) > REFITTED else None
-        rows = []
-        for i in range(len(observations.combinations)):
+        n = len(observations.combinations)
+        most = min(n, max(REFITTED, LEFT_OUT // len(observations.languages)))
+        chosen, rows = np.linspace(0, n - 1, most).round().astype(int), []
+        for i in chosen:
             own = observations.combination_of == i
             others, here = observations.chosen(~own), observations.chosen(own)
             model = ScoreModel(others, self.weights, fit_parts(others, like))
@@ -221,7 +226,7 @@ class ScoreModel:
         error = predicted - measured
         held = float((np.abs(error) <= NORMAL_90 * sd).mean())
         rmse = 100 * float(np.sqrt((error**2).mean()))
-        return LeftOut(self.observations.combinations, predicted, sd, measured, rho, rmse, held)
+        return LeftOut(observations.combinations[chosen], predicted, sd, measured, rho, rmse, held)
 
 
 def _quadratic(rows: Floats, covariance: Floats) -> Floats:

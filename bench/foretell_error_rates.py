@@ -1,0 +1,138 @@
+"""How often the intervals, probabilities and tests of the model of scores are right, in simulated grids.
+
+Grids of seven languages and six targets are drawn with known components; the model sees some runs of them and foretells
+the true means of all 35 triples.
+
+Run: python bench/foretell_error_rates.py [--grids 100]
+"""
+
+import argparse
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mslt_cli.foretelling.choice import best_of
+from mslt_cli.foretelling.model import fit
+from mslt_cli.foretelling.observations import Observations, equal_shares
+from mslt_cli.foretelling.signal import find_signal
+
+Floats = NDArray[np.float64]
+LANGUAGES, TARGETS = 7, 6
+NORMAL_90 = 1.6449
+FANO = ((0, 1, 2), (0, 3, 4), (0, 5, 6), (1, 3, 5), (1, 4, 6), (2, 3, 6), (2, 4, 5))
+SINGLES, TRIPLES = [(i,) for i in range(LANGUAGES)], [*combinations(range(LANGUAGES), 3)]
+PAIRS = [*combinations(range(LANGUAGES), 2)]
+
+
+class Truth(NamedTuple):
+    """What a grid is drawn with: standard deviations in points, and β."""
+
+    language: float
+    affinity: float
+    inheritance: float
+    pair: float
+    run: float
+    sample: float
+    rest: float
+
+
+TRUTHS = {
+    "all alike": Truth(0, 0, 0, 0, 1.5, 0, 3),
+    "languages": Truth(4, 3, 0, 0, 1.5, 0, 3),
+    "languages and β = 1": Truth(4, 5, 1, 0, 1.5, 1, 3),
+    "languages and β = 2": Truth(4, 5, 2, 0, 1.5, 1, 3),
+    "languages, β = 1 and pairs": Truth(4, 5, 1, 6, 1.5, 1, 3),
+    "noise": Truth(1, 1, 0, 0, 3, 2, 4),
+    "little noise": Truth(6, 6, 1, 3, 0.7, 0.3, 2),
+}
+DESIGNS = {
+    "7 singles": (SINGLES, 1),
+    "7 balanced triples": ([*FANO], 1),
+    "singles and pairs": (SINGLES + PAIRS, 1),
+    "7 singles and 7 balanced triples, 2 seeds": ([*SINGLES, *FANO], 2),
+    "all triples": (TRIPLES, 1),
+    "all triples, 3 seeds": (TRIPLES, 3),
+}
+
+
+def draw_grid(
+    rng: np.random.Generator, truth: Truth, shown: list[tuple[int, ...]], seeds: int
+) -> tuple[Observations, Floats]:
+    """Runs, and the true means of all triples."""
+    level = 55 + 10 * rng.normal(size=TARGETS)
+    alone = truth.language * rng.normal(size=(LANGUAGES, 1)) + truth.affinity * rng.normal(size=(LANGUAGES, TARGETS))
+    pair = truth.pair * rng.normal(size=(LANGUAGES, LANGUAGES))
+    apart = np.abs(alone[:, None] - alone[None])  # (L, L, T)
+    blending = truth.inheritance * apart + (np.triu(pair, 1) + np.triu(pair, 1).T)[:, :, None]
+
+    def score(shares: Floats) -> Floats:
+        return level + shares @ alone + np.einsum("rl,lmt,rm->rt", shares, blending, shares) / 2
+
+    shares = np.repeat(equal_shares(shown, LANGUAGES), seeds, axis=0)
+    sample = truth.sample * rng.normal(size=(seeds, LANGUAGES))
+    draws = np.tile(np.arange(seeds), len(shown))
+    scores = (
+        score(shares) + (shares * sample[draws]).sum(axis=1)[:, None] + truth.run * rng.normal(size=(len(shares), 1))
+    )
+    scores += truth.rest * rng.normal(size=scores.shape)
+    observations = Observations(
+        tuple("abcdefg"), tuple("tuvwxy"), shares, scores / 100, tuple(map(int, draws)), items=np.full(TARGETS, 0.04**2)
+    )
+    return observations, score(equal_shares(TRIPLES, LANGUAGES)).mean(axis=1) / 100
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--grids", type=int, default=100)
+    grids = parser.parse_args().grids
+    triples = equal_shares(TRIPLES, LANGUAGES)
+    print("| grids | shown to the model | ρ | 90 % intervals hold | less a common shift | mean width | P(best) of the "
+          "choice | it is the best | expected regret | regret | of a random one |")  # fmt: skip
+    print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for name, truth in TRUTHS.items():
+        for design, (shown, seeds) in DESIGNS.items():
+            rng, rows = np.random.default_rng(0), []
+            for _ in range(grids):
+                observations, true = draw_grid(rng, truth, shown, seeds)
+                model = fit(observations)
+                foretold, drawn = model.predict(triples), model.draw(triples, 500, 0)
+                best, chosen = best_of(drawn), int(foretold.mean.argmax())
+                error = foretold.mean - true
+                apart = drawn - drawn.mean(axis=1, keepdims=True)
+                rank = np.corrcoef(foretold.mean, true)[0, 1] if true.std() > 0 else np.nan
+                rows.append([
+                    rank, (np.abs(error) <= NORMAL_90 * foretold.sd).mean(),
+                    (np.abs(error - error.mean()) <= NORMAL_90 * apart.std(axis=0)).mean(),
+                    200 * NORMAL_90 * foretold.sd.mean(), best.p_best[chosen], true[chosen] >= true.max() - 1e-12,
+                    best.regret[chosen], 100 * (true.max() - true[chosen]), 100 * (true.max() - true.mean()),
+                ])  # fmt: skip
+            r = np.mean(rows, axis=0)
+            print(f"| {name} | {design} | {r[0]:.2f} | {r[1]:.0%} | {r[2]:.0%} | {r[3]:.1f} | {r[4]:.0%} | {r[5]:.0%} "
+                  f"| {r[6]:.2f} | {r[7]:.2f} | {r[8]:.2f} |", flush=True)  # fmt: skip
+    tell_apart(20 * grids)
+
+
+def tell_apart(grids: int) -> None:
+    """Print how often equal combinations are told apart, and how often the interval of the share holds the true one."""
+    print("\n| 35 triples that are not noise by | seeds | p < 0.05 | p < 0.5 | intervals hold the share | that is 0 |")
+    print("|---|--:|--:|--:|--:|--:|")
+    weights, shares = np.ones(1), equal_shares(TRIPLES, LANGUAGES)
+    for sd in (0.0, 1.0, 3.0):
+        for seeds in (2, 3):
+            rng, rows = np.random.default_rng(0), []
+            for _ in range(grids):
+                truth = sd * rng.normal(size=(len(shares), 1))
+                scores = 50 + truth + rng.normal(size=(1, seeds)) + 1.5 * rng.normal(size=(len(shares), seeds))
+                signal = find_signal(Observations(tuple("abcdefg"), ("t",), np.repeat(shares, seeds, axis=0),
+                    scores.reshape(-1, 1) / 100, tuple(range(seeds)) * len(shares)), weights)  # fmt: skip
+                share = sd**2 / (sd**2 + 1.5**2 / seeds)
+                rows.append([signal.p < 0.05, signal.p < 0.5, signal.low <= share <= signal.high, signal.low == 0])
+            r = np.mean(rows, axis=0)
+            print(f"| {sd} points | {seeds} | {r[0]:.1%} | {r[1]:.0%} | {r[2]:.1%} | {r[3]:.0%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
