@@ -10,7 +10,7 @@ Run: python bench/foretell.py [-k 3] [--task cldr --model e5-small --store PATH]
 import argparse
 import math
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -18,13 +18,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mslt_cli.foretelling.choice import best_of
 from mslt_cli.foretelling.fitting import INHERITANCE
 from mslt_cli.foretelling.model import ScoreModel, fit
 from mslt_cli.foretelling.observations import Observations
 from mslt_cli.inference.correlation import spearman
 from mslt_cli.results.observations import RunsAsked, find_observations
-from mslt_cli.store.db import open_store
+from mslt_cli.store.db import Store, open_store
 from mslt_cli.store.fill import fill_languages
+from mslt_cli.store.language_vectors import read_vectors
 from mslt_cli.store.results import fill_results
 
 Floats = NDArray[np.float64]
@@ -32,6 +34,8 @@ Masks = NDArray[np.bool_]
 FANO = ((0, 1, 2), (0, 3, 4), (0, 5, 6), (1, 3, 5), (1, 4, 6), (2, 3, 6), (2, 4, 5))
 """Seven triples of seven languages in which each pair comes once; there are 30 such sets."""
 NORMAL_90 = 1.6449
+VECTORS = ("syntax_knn", "fam")
+"""l2v-syntax and l2v-family, which order the shipped grid best of the paper's criteria."""
 SEARCHED = 3
 """Runs that follow the singles, each the one whose true score is expected to lie most above the best mean."""
 
@@ -71,6 +75,7 @@ class Replay:
             "coverage": float((np.abs(error) <= NORMAL_90 * sd).mean()),
             "width": float(2 * NORMAL_90 * sd.mean()),
             "regret": self.regret(foretold.mean),
+            "foretold": float(best_of(model.draw(self.shares, 500, 0)).regret[foretold.mean.argmax()]),
         }
 
     def regret(self, foretold: Floats) -> float:
@@ -126,22 +131,25 @@ def mean_of(rows: Iterable[dict[str, float]]) -> dict[str, float]:
 def show(label: str, row: dict[str, float]) -> None:
     """Print a row of the table."""
     formats = {"replays": "{:.0f}", "rho": "{:.2f}", "rmse": "{:.2f}", "within": "{:.2f}"}
-    formats |= {"coverage": "{:.0%}", "width": "{:.1f}", "regret": "{:.2f}"}
+    formats |= {"coverage": "{:.0%}", "width": "{:.1f}", "regret": "{:.2f}", "foretold": "{:.2f}"}
     cells = [form.format(row[name]) if name in row else "" for name, form in formats.items()]
     print(f"| {label} | {' | '.join(cells)} |", flush=True)
 
 
-def replay(observations: Observations, k: int) -> None:
-    """Print the table of one grid."""
+def replay(observations: Observations, k: int, cosines: dict[str, Floats]) -> None:
+    """Print the table of one grid, with the diversity of the languages by some sets of vectors."""
     grid = Replay(observations, k)
     whole = fit(observations)
     describe(whole, grid)
-    print(
-        "| shown to the model | replays | ρ | RMSE | RMSE less a common shift | 90 % intervals hold | width | regret |"
-    )
-    print("|---|--:|--:|--:|--:|--:|--:|--:|")
+    print("| shown to the model | replays | ρ | RMSE | RMSE less a common shift | 90 % intervals hold | width | regret "
+          "| as foretold |")  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     blind = 100 * float(grid.measured.max() - grid.measured.mean())
     show("none: a random combination", {"regret": blind})
+    for name, cosine in cosines.items():
+        diversity = -((grid.shares @ cosine) * grid.shares).sum(axis=1)  # of equal shares
+        rho, regret = spearman(diversity, grid.measured), grid.regret(diversity)
+        show(f"none: the most diverse by {name}", {"rho": rho, "regret": regret})
     languages = len(observations.languages)
     singles = [grid.of_seed(seed) & (grid.sizes == 1) for seed in grid.seeds]
     singles = [shown for shown in singles if shown.sum() == languages]
@@ -169,6 +177,14 @@ def replay(observations: Observations, k: int) -> None:
         left = model.left_out()
         row = {"replays": len(left.measured), "rho": left.rho, "rmse": left.rmse, "coverage": left.coverage}
         show(f"{label}, each combination left out in turn", row | {"width": 200 * NORMAL_90 * float(left.sd.mean())})
+
+
+def find_cosines(store: Store, name: str, languages: Sequence[str]) -> Floats:
+    """Cosines of the languages' vectors, shape (L, L)."""
+    vectors = read_vectors(store, name, languages)
+    matrix = vectors.matrix[[vectors.codes.index(code) for code in languages]].astype(np.float64)
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    return matrix @ matrix.T
 
 
 def describe(model: ScoreModel, grid: Replay) -> None:
@@ -204,8 +220,9 @@ def main() -> None:
             fill_results(path)
         with open_store(path) as store:
             found = find_observations(store, asked)
+            cosines = {name: find_cosines(store, name, found.observations.languages) for name in VECTORS}
     print(f"{found.label}: {len(found.runs)} runs\n")
-    replay(found.observations, given.k)
+    replay(found.observations, given.k, cosines)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.foretelling.choice import best_of
+from mslt_cli.foretelling.fitting import COMMON, COMMON_SD, INHERITANCE, INHERITANCE_SD
 from mslt_cli.foretelling.model import fit
 from mslt_cli.foretelling.observations import Observations, equal_shares
 from mslt_cli.foretelling.signal import find_signal
@@ -27,7 +28,7 @@ PAIRS = [*combinations(range(LANGUAGES), 2)]
 
 
 class Truth(NamedTuple):
-    """What a grid is drawn with: standard deviations in points, and β."""
+    """What a grid is drawn with: standard deviations in points, β, and what all pairs gain."""
 
     language: float
     affinity: float
@@ -36,6 +37,8 @@ class Truth(NamedTuple):
     run: float
     sample: float
     rest: float
+    draw: float = 0.5
+    common: float = 5.0
 
 
 TRUTHS = {
@@ -47,6 +50,7 @@ TRUTHS = {
     "noise": Truth(1, 1, 0, 0, 3, 2, 4),
     "little noise": Truth(6, 6, 1, 3, 0.7, 0.3, 2),
 }
+EXPECTED = "as the model expects"
 DESIGNS = {
     "7 singles": (SINGLES, 1),
     "7 balanced triples": ([*FANO], 1),
@@ -57,6 +61,19 @@ DESIGNS = {
 }
 
 
+def draw_truth(rng: np.random.Generator) -> Truth:
+    """Components as the model expects them before any run."""
+
+    def sd(median: float, log_sd: float) -> float:
+        return float(median * np.exp(log_sd * rng.normal()))
+
+    return Truth(
+        language=sd(4, 0.7), affinity=sd(5, 0.7), inheritance=max(0.0, rng.normal(INHERITANCE, INHERITANCE_SD)),
+        pair=sd(3, 0.8), run=sd(1.66, 0.5), sample=sd(2, 0.7), rest=sd(2.8, 0.5), draw=sd(0.5, 0.8),
+        common=100 * rng.normal(COMMON, COMMON_SD),
+    )  # fmt: skip
+
+
 def draw_grid(
     rng: np.random.Generator, truth: Truth, shown: list[tuple[int, ...]], seeds: int
 ) -> tuple[Observations, Floats]:
@@ -65,7 +82,10 @@ def draw_grid(
     alone = truth.language * rng.normal(size=(LANGUAGES, 1)) + truth.affinity * rng.normal(size=(LANGUAGES, TARGETS))
     pair = truth.pair * rng.normal(size=(LANGUAGES, LANGUAGES))
     apart = np.abs(alone[:, None] - alone[None])  # (L, L, T)
-    blending = truth.inheritance * apart + (np.triu(pair, 1) + np.triu(pair, 1).T)[:, :, None]
+    blending = truth.inheritance * apart + truth.common + (np.triu(pair, 1) + np.triu(pair, 1).T)[:, :, None]
+
+    for of_target in blending.transpose(2, 0, 1):
+        np.fill_diagonal(of_target, 0)
 
     def score(shares: Floats) -> Floats:
         return level + shares @ alone + np.einsum("rl,lmt,rm->rt", shares, blending, shares) / 2
@@ -76,6 +96,7 @@ def draw_grid(
     scores = (
         score(shares) + (shares * sample[draws]).sum(axis=1)[:, None] + truth.run * rng.normal(size=(len(shares), 1))
     )
+    scores += truth.draw * rng.normal(size=seeds)[draws][:, None]
     scores += truth.rest * rng.normal(size=scores.shape)
     observations = Observations(
         tuple("abcdefg"), tuple("tuvwxy"), shares, scores / 100, tuple(map(int, draws)), items=np.full(TARGETS, 0.04**2)
@@ -89,14 +110,14 @@ def main() -> None:
     parser.add_argument("--grids", type=int, default=100)
     grids = parser.parse_args().grids
     triples = equal_shares(TRIPLES, LANGUAGES)
-    print("| grids | shown to the model | ρ | 90 % intervals hold | less a common shift | mean width | P(best) of the "
+    print("| grids | shown to the model | r | 90 % intervals hold | less a common shift | mean width | P(best) of the "
           "choice | it is the best | expected regret | regret | of a random one |")  # fmt: skip
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    for name, truth in TRUTHS.items():
+    for name in (EXPECTED, *TRUTHS):
         for design, (shown, seeds) in DESIGNS.items():
             rng, rows = np.random.default_rng(0), []
             for _ in range(grids):
-                observations, true = draw_grid(rng, truth, shown, seeds)
+                observations, true = draw_grid(rng, TRUTHS.get(name) or draw_truth(rng), shown, seeds)
                 model = fit(observations)
                 foretold, drawn = model.predict(triples), model.draw(triples, 500, 0)
                 best, chosen = best_of(drawn), int(foretold.mean.argmax())

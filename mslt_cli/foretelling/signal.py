@@ -1,4 +1,8 @@
-"""Whether trained combinations differ at all: the share of their variance that is not noise."""
+"""Whether trained combinations differ at all on their targets: the share of their variance that is not noise.
+
+`inference/crossed.py` asks more: whether they would on further targets, too. There, what is good for some targets alone
+is noise (combination by target); here it is a difference, since these are the targets that scores are foretold for.
+"""
 
 import math
 from typing import NamedTuple
