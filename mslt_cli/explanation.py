@@ -82,13 +82,13 @@ def explain_best(selection: Selection) -> Explanation:
 
 
 def _one_more(selection: Selection, items: NDArray[np.int64]) -> list[OneMore]:
-    objective = selection.evidence[0].objective
+    first = selection.evidence[0]
     others = np.setdiff1d(np.arange(len(selection.pool)), items)
-    if not len(others) or selection.evidence[0].criterion.kind == "chance":
+    if not len(others) or first.criterion.kind == "chance":
         return []
-    values = objective.values(np.column_stack([np.tile(items, (len(others), 1)), others]))
-    now = float(objective.values(items[None])[0])
-    first = np.argsort(values if selection.least else -values, kind="stable")[:3]
-    members = [selection.pool.members[i] for i in others[first].tolist()]
-    scored = zip(members, values[first].tolist(), strict=True)
+    values = first.values(np.column_stack([np.tile(items, (len(others), 1)), others]))
+    now = float(first.values(items[None])[0])
+    order = np.argsort(values if selection.least else -values, kind="stable")[:3]
+    members = [selection.pool.members[i] for i in others[order].tolist()]
+    scored = zip(members, values[order].tolist(), strict=True)
     return [OneMore(member.label, member.language.name, value, value - now) for member, value in scored]

@@ -4,24 +4,36 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import OWN_VECTORS, Criterion
+from mslt_cli.criteria import OF_RUNS, OWN_VECTORS, Criterion
 from mslt_cli.criteria.evidence import Evidence, Question, Reader, open_reader
 from mslt_cli.criteria.quotas import read_quotas
-from mslt_cli.criteria.request import Aim, Candidates, Measured, find_positions, members_of, read_aim, read_criteria
+from mslt_cli.criteria.request import (
+    Aim,
+    Candidates,
+    Measured,
+    find_positions,
+    members_of,
+    notes_on_unread,
+    read_aim,
+    read_criteria,
+)
 from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.languages.pools import Pool, languages_in
-from mslt_cli.search.best import Ranking, competition_ranks, most_rows
+from mslt_cli.search.best import Ranking, Row, competition_ranks, most_rows
 from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, can_list, enumerate_all, percent_beaten, rank_by_mean_rank
 from mslt_cli.store.db import Store
 from mslt_cli.store.languages import resolver
 from mslt_cli.store.named_vectors import own_vector_names
+
+if TYPE_CHECKING:
+    from mslt_cli.criteria.forecast import Chances, Forecast, Outlook
 
 MOST_ROWS = 10_000
 """Rows that can be asked for where combinations are not enumerated: a search for nearly all leaves nothing out."""
@@ -59,6 +71,8 @@ class Result:
     """Rank under each criterion; None where the pool is too large to rank all combinations."""
     toward: dict[str, dict[str, Toward]] = field(default_factory=dict)
     """By criterion and target, as the user wrote it; empty without targets."""
+    outlook: "Outlook | None" = None
+    """What finished runs foretell of it, where a criterion asks for that."""
 
 
 @dataclass(eq=False)
@@ -88,6 +102,10 @@ class Selection:
     drawn: int = 0
     """How many random combinations these are."""
     notes: tuple[str, ...] = ()
+    forecast: "Forecast | None" = field(default=None, repr=False)
+    """What foretells scores, where a criterion does."""
+    chances: "Chances | None" = field(default=None, repr=False)
+    """How the results stand by it."""
     best: tuple[int, ...] = field(default=(), repr=False)
     """Positions of the best combination in the pool."""
 
@@ -162,7 +180,8 @@ def select(
 
         own_vectors = OwnVectorsReader(store, OWN_VECTORS, measured, own=read_vector_file(vectors, language))
     criteria = read_criteria(by, own_vectors is not None, own_vector_names(store) if by else ())
-    if measured.model is not None and not {row.kind for row in criteria} & {"vocabulary", "embedding"}:
+    kinds = {row.kind for row in criteria}
+    if measured.model is not None and not kinds & {"vocabulary", "embedding", *OF_RUNS}:
         from mslt_cli.criteria.pretraining import find_table
 
         find_table(store, measured.model)
@@ -195,6 +214,7 @@ def select(
     question = Question(chosen_from, aim, wanted, seed)
     evidence = tuple(reader.evidence(question) for reader in readers)
     first, listed = evidence[0].objective, min(top, MOST_NEAR // max(1, len(aim.targets)))
+    forecast = next((item.forecast for item in evidence if item.forecast is not None), None)
     if combine is not None:
         ranking = rank_by_mean_rank([item.objective for item in evidence], wanted, top=listed, least=least)
     elif can_list(wanted):
@@ -203,7 +223,8 @@ def select(
         from mslt_cli.search.ranking import rank  # what few combinations need not wait for
 
         late = max(0.0, time.monotonic() - start - READING_S)
-        ranking = rank(first, wanted, top=listed, least=least, time_limit=max(time_limit - late, time_limit / 2))
+        rows = listed if forecast is None else max(listed, forecast.rivals)
+        ranking = rank(first, wanted, top=rows, least=least, time_limit=max(time_limit - late, time_limit / 2))
     if not ranking.rows:
         if ranking.exact:
             raise UsageError(f"No combination of {k} languages out of this pool keeps to the quotas.")
@@ -211,8 +232,15 @@ def select(
             f"No combination of {k} languages that keeps to the quotas was found in {time_limit:g} s. "
             "Give a larger --time-limit or looser quotas."
         )
+    chances = None
+    if forecast is not None:
+        rivals = ranking.sets
+        if rivals is None:  # the first of those that it ranks itself, else none
+            rivals = _sets_of(ranking.rows if evidence[0].forecast is forecast else [], k)
+        chances = forecast.chances(_sets_of(ranking.rows[:listed], k), rivals, all_listed=ranking.sets is not None)
+        del ranking.rows[listed:]
     percentile, drawn = None, 0
-    if combine is None:
+    if combine is None and evidence[0].forecast is None:
         percentile, drawn = percent_beaten(first, wanted, ranking, least=least, seed=seed)
     if not ranking.exact and len(ranking.rows) < min(top, wanted.total):
         candidates.notes += [
@@ -240,11 +268,13 @@ def select(
         exact=ranking.exact,
         proof=ranking.proof,
         gap=ranking.gap,
-        results=_results(question, evidence, ranking, least=least, combine=combine),
+        results=_results(question, evidence, ranking, chances, least=least, combine=combine),
         evidence=evidence,
         percentile=percentile,
         drawn=drawn,
-        notes=(*candidates.notes, *_notes_on_unread(criteria, aim, measured)),
+        notes=(*dict.fromkeys(candidates.notes), *notes_on_unread(criteria, aim, measured)),
+        forecast=forecast,
+        chances=chances,
         best=ranking.rows[0].items,
     )
 
@@ -252,11 +282,15 @@ def select(
 def _require_facts(readers: Sequence[Reader], candidates: Candidates, aim: Aim) -> None:
     """Leave out the languages that lack what a criterion reads; for targets it is an error."""
     for reader in readers:
+        candidates.notes += reader.notes
+        candidates.leave_out(reader.tested(candidates.pool.members, aim), "scores in these runs as an unseen target")
         candidates.leave_out(reader.lacking(candidates.pool.members), reader.lack)
-        if lacking := reader.lacking(aim.targets):
+        if lacking := reader.lacking_targets(aim.targets):
             names = ", ".join(f"{aim.targets[i].language.name} ({aim.targets[i].label})" for i in lacking)
             has = "has" if len(lacking) == 1 else "have"
-            raise MissingFactsError(f"{names} of --target {has} {reader.lack}. Choose other targets.")
+            raise MissingFactsError(
+                f"{names} of --target {has} {reader.target_lack or reader.lack}. Choose other targets."
+            )
     if not len(candidates.pool):
         raise UsageError("No language is left in the pool.")
 
@@ -272,24 +306,6 @@ def _leave_out_imputed(readers: Sequence[Reader], candidates: Candidates, least:
     candidates.drop(left_out, f"less than {100 * least:g} % of their vector measured")
     if not len(candidates.pool):
         raise UsageError(f"No language is left in the pool: --min-measured {least:g} left all out.")
-
-
-def _notes_on_unread(criteria: Sequence[Criterion], aim: Aim, measured: Measured) -> list[str]:
-    """Notes on what was asked for and none of the criteria reads."""
-    kinds = {row.kind for row in criteria}
-    unread = []
-    if not kinds & {"vocabulary", "embedding"}:
-        unread += [("--task", measured.task), ("--split", measured.split), ("--limit", measured.limit)]
-    if "embedding" not in kinds:
-        unread += [("--corpus", measured.corpus), ("--layer", measured.layer), ("--prefix", measured.prefix or None)]
-    notes = [
-        f"{option} has no effect: none of these criteria reads what models measured."
-        for option, given in unread
-        if given is not None
-    ]
-    if aim.targets and not kinds & {"typology", "own_vectors", "vocabulary", "embedding"}:
-        notes.append("the targets are left out of the pool and no more: no criterion here says how near they are.")
-    return notes
 
 
 def _check_sizes(pool: Pool, k: int, fixed: tuple[int, ...]) -> None:
@@ -314,11 +330,21 @@ def _check_borda(combine: str, criteria: Sequence[Criterion], wanted: Wanted) ->
         )
 
 
+def _sets_of(rows: Sequence[Row], k: int) -> NDArray[np.int64]:
+    return np.array([row.items for row in rows], dtype=np.int64).reshape(len(rows), k)
+
+
 def _results(
-    question: Question, evidence: Sequence[Evidence], ranking: Ranking, *, least: bool, combine: str | None
+    question: Question,
+    evidence: Sequence[Evidence],
+    ranking: Ranking,
+    chances: "Chances | None",
+    *,
+    least: bool,
+    combine: str | None,
 ) -> tuple[Result, ...]:
     """The ranked combinations with their value, rank and nearness under each criterion."""
-    sets = np.array([row.items for row in ranking.rows], dtype=np.int64)
+    sets = _sets_of(ranking.rows, question.wanted.k)
     scores = {evidence[0].criterion.name: [row.value for row in ranking.rows]} if combine is None else {}
     scores |= {
         item.criterion.name: item.objective.values(sets).tolist()
@@ -347,6 +373,7 @@ def _results(
             scores={name: values[number] for name, values in scores.items()},
             ranks={name: values[number] for name, values in ranks.items()},
             toward={name: values[number] for name, values in toward.items()},
+            outlook=chances.outlooks[number] if chances is not None else None,
         )
         for number, row in enumerate(ranking.rows)
     )

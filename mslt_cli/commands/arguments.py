@@ -33,6 +33,17 @@ def numbers_in(text: str, option: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(numbers))
 
 
+def settings_in(texts: Sequence[str] | None) -> dict[str, str]:
+    """What --where says: {"learning_rate": "1e-4"}; UsageError: one is no NAME=VALUE."""
+    settings = {}
+    for text in texts or ():
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name or not value:
+            raise UsageError(f"--where is {text!r}; write SETTING=VALUE: learning_rate=1e-4.")
+        settings[name] = value
+    return settings
+
+
 def task_of(name: str, no_repair: Sequence[str] | None) -> Task:
     """The task that the user names, without the repairs that are switched off."""
     from mslt_cli.tasks import find_task

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mslt_cli.commands import options
+from mslt_cli.commands.arguments import settings_in
 from mslt_cli.commands.options import complete_languages, complete_model_names, complete_tasks, option
 from mslt_cli.errors import MissingFactsError, UsageError
 
@@ -134,7 +135,6 @@ def report_command(
     views = list(VIEWS) if subject == "all" else split_names(subject)
     if out is not None:
         form = _form_of(out, views)
-    settings = dict(map(_setting, where or ()))
     with open_with_results(store_path(store)) as opened:
         tables = report(
             opened,
@@ -148,7 +148,7 @@ def report_command(
             include=included,
             pool=pooled,
             examples=examples,
-            where=settings,
+            where=settings_in(where),
             mix_budgets=mix_budgets,
         )
     if form == "csv" and len(tables) > 1:
@@ -175,13 +175,6 @@ def _form_of(out: Path, views: Sequence[str]) -> str:
     if SUFFIXES[suffix] == "figure" and len(views) > 1:
         raise UsageError("A figure shows one report: name one, or write a page with --out report.html.")
     return SUFFIXES[suffix]
-
-
-def _setting(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name or not value:
-        raise UsageError(f"--where is {text!r}; write SETTING=VALUE: learning_rate=1e-4.")
-    return name.strip(), value.strip()
 
 
 def _write(out: Path, form: str, tables: Sequence[ReportTable]) -> None:

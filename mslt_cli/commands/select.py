@@ -7,6 +7,7 @@ from mslt_cli.commands import options
 from mslt_cli.commands.options import option
 
 _SCORE, _MEASURED = "How combinations are scored", "What models measured (size, vocab, embedding)"
+_RUNS = "What was trained (runs, transfer)"
 
 
 def _languages(help: str) -> Any:
@@ -31,8 +32,8 @@ def select_command(
         option(
             "NAME",
             "Criterion: l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, vocab, embedding, "
-            "scripts, random, vectors, or a set of `mslt fetch vectors`. Repeat it: the first ranks, the others stand "
-            "beside it. Default: l2v-syntax.",
+            "scripts, random, vectors, a set of `mslt fetch vectors`, or what finished runs foretell: runs, transfer. "
+            "Repeat it: the first ranks, the others stand beside it. Default: l2v-syntax.",
             complete=options.complete_criteria,
         ),
     ] = None,
@@ -55,8 +56,9 @@ def select_command(
         str | None,
         option(
             "NAME",
-            "With --target: diverse (different sources, the paper's) or cover (a near source for each target). "
-            "Default: diverse.",
+            "With --target: diverse (different sources, the paper's) or cover (a near source for each target). With "
+            "--by transfer: cover (the best source for each target) or mean (of all sources). Default: diverse, and "
+            "cover of transfer.",
             panel=_SCORE,
         ),
     ] = None,
@@ -77,14 +79,15 @@ def select_command(
         str | None,
         option(
             "MODEL",
-            "Model whose pretraining data (size), vocabulary or embeddings are read. Default: xlm-r for size, "
+            "Model whose pretraining data (size), vocabulary, embeddings or runs are read. Default: xlm-r for size, "
             "else the one that is stored.",
             complete=options.complete_models,
             panel=_MEASURED,
         ),
     ] = None,
     task: Annotated[
-        str | None, option("TASK", "Task whose text vocab reads. Default: the one stored.", panel=_MEASURED)
+        str | None,
+        option("TASK", "Task whose text vocab reads, and whose runs. Default: the one stored.", panel=_MEASURED),
     ] = None,
     corpus: Annotated[
         str | None, option("TASK", "Corpus whose sentences embedding reads. Default: the one stored.", panel=_MEASURED)
@@ -101,6 +104,32 @@ def select_command(
     ] = None,
     prefix: options.PrefixOption = "",
     special_tokens: options.SpecialTokensOption = True,
+    source: Annotated[
+        str | None,
+        option(
+            "runs|shipped",
+            "Your own runs, or those that come with mslt. Default: your own, if --task and --model have any.",
+            panel=_RUNS,
+        ),
+    ] = None,
+    examples: Annotated[
+        int | None, option("N", "Budget of the runs. Default: the one that all have.", panel=_RUNS)
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        option(
+            "NAME=VALUE", "Setting that the runs have: learning_rate=1e-4. Default: any, if all agree.", panel=_RUNS
+        ),
+    ] = None,
+    matrix: Annotated[
+        Path | None,
+        option(
+            "FILE",
+            "Single-source scores in place of runs: CSV or TSV with the columns source, target, score, or a table of "
+            "sources × targets. Default: none.",
+            panel=_RUNS,
+        ),
+    ] = None,
     vectors: Annotated[
         Path | None,
         option(
@@ -150,18 +179,25 @@ def select_command(
       mslt select --pool xlm-r -k 3 --target id,ko --objective cover
 
       mslt select --by vocab --by embedding --model e5-small --target sw
+
+      mslt select --by runs --by l2v-syntax --task cldr --source shipped
     """
+    from mslt_cli.commands.arguments import settings_in
     from mslt_cli.criteria.request import Measured
+    from mslt_cli.languages.pools import names_in
     from mslt_cli.selection import select
     from mslt_cli.show.selections import show_selection
     from mslt_cli.show.terminal import note
     from mslt_cli.store.db import open_store, store_path
     from mslt_cli.store.fill import ensure_filled
 
+    reads_runs = matrix is None and any(name.strip().casefold() in ("runs", "transfer") for name in names_in(by))
     path = store_path(store)
     report = ensure_filled(path)
     if report is not None and report.filled:  # empty: another process has just done it
         note(f"filled {path} ({', '.join(report.filled)}) in {report.wall_s:.1f} s; next time it is there")
+    if reads_runs:
+        from mslt_cli.store.results import open_with_results as open_store  # with the runs that ship
     with open_store(path) as opened:
         selection = select(
             opened,
@@ -178,7 +214,20 @@ def select_command(
             combine=combine,
             max_per_family=max_per_family,
             distinct_scripts_only=distinct_scripts,
-            measured=Measured(model, task, corpus, split, limit, layer, prefix, special_tokens),
+            measured=Measured(
+                model,
+                task,
+                corpus,
+                split,
+                limit,
+                layer,
+                prefix,
+                special_tokens,
+                source=source,
+                examples=examples,
+                where=settings_in(where),
+                matrix=matrix,
+            ),
             vectors=vectors,
             seed=seed,
             top=top,

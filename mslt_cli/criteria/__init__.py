@@ -45,8 +45,13 @@ CRITERIA: dict[str, Criterion] = {
             "vocab", "vocabulary", "share of the model's vocabulary that is covered", "share of token ids", f"{LIM}.2"
         ),
         Criterion("embedding", "embedding", "different mean sentence embeddings", DIVERSITY, f"{LIM}.3"),
+        Criterion("runs", "foretold", "the score that finished runs foretell", "foretold score, %", "Scheffé 1958"),
+        Criterion("transfer", "transfer", "good single sources, target by target", "score, %", "--source or --matrix"),
     )
 }
+
+OF_RUNS = ("foretold", "transfer")
+"""Kinds that read scores, not facts about languages: nothing of theirs is known before something was trained."""
 
 DEFAULT = "l2v-syntax"
 """Among the published criteria, syntax vectors chose well most evenly: ranks 3, 3, 4, 7 and 2 of 35 (Table 1)."""

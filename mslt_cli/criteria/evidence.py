@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.covers import Nearest, TargetCoverage
 from mslt_cli.search.objective import Objective
 from mslt_cli.store.db import Store
+
+if TYPE_CHECKING:
+    from mslt_cli.criteria.forecast import Forecast
 
 
 class Question(NamedTuple):
@@ -52,6 +55,12 @@ class Evidence(NamedTuple):
     """The same of the targets, shape (T,)."""
     toward: Nearest | TargetCoverage | None = None
     """How the pool's languages stand to the targets, if there are any and the criterion can tell."""
+    forecast: "Forecast | None" = None
+    """What scores are foretold, where the criterion does that."""
+
+    def values(self, sets: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Of combinations of any one size, which an objective that foretells scores is not: shape (b, k) → (b,)."""
+        return self.objective.values(sets) if self.forecast is None else self.forecast.means(sets)
 
 
 @dataclass
@@ -63,6 +72,10 @@ class Reader:
     measured: Measured
     lack: str = ""
     """What a language has that the facts say nothing of: "no known script"."""
+    target_lack: str = ""
+    """The same of a target; default: `lack`."""
+    notes: tuple[str, ...] = ()
+    """What was read, and what not, as far as the user has to know."""
 
     def __post_init__(self) -> None:
         """Find the facts that are meant; raises an MsltError if there are none, or it is not clear which."""
@@ -74,6 +87,14 @@ class Reader:
     def lacking(self, members: Sequence[Member]) -> list[int]:
         """Positions of the languages without facts."""
         return [i for i, member in enumerate(members) if not self.knows(member.language)]
+
+    def lacking_targets(self, targets: Sequence[Member]) -> list[int]:
+        """Positions of the targets without facts."""
+        return self.lacking(targets)
+
+    def tested(self, members: Sequence[Member], aim: Aim) -> list[int]:
+        """Positions of the languages that are targets of the facts themselves, so that none is a source."""
+        return []
 
     def mostly_imputed(self, members: Sequence[Member], least: float) -> list[int] | None:
         """Positions of the languages of which less than a share (0..1) was measured; None: it is known of none."""

@@ -1,10 +1,11 @@
 """What the user names: a pool, languages that must or must not be in, targets, quotas, criteria, measurements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NamedTuple
 
-from mslt_cli.criteria import DEFAULT, OWN_VECTORS, Criterion, find_criterion
+from mslt_cli.criteria import DEFAULT, OF_RUNS, OWN_VECTORS, Criterion, find_criterion
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
 from mslt_cli.languages.pools import Member, Pool, languages_in, names_in
 from mslt_cli.languages.resolver import NEAR, Language, Resolver, fold
@@ -25,6 +26,8 @@ class Aim(NamedTuple):
     """Share of nearness to the targets in the value, 0..1: 0 = diverse (the paper's), 1 = cover."""
     smallest: bool = False
     """Whether diversity is the smallest pair distance instead of their sum."""
+    mean: bool = False
+    """Whether all sources count for a target, and not the best one; of `transfer` alone."""
 
 
 class Measured(NamedTuple):
@@ -46,6 +49,14 @@ class Measured(NamedTuple):
     """Of the sentences that were embedded."""
     special_tokens: bool = True
     """Whether they count in the embeddings."""
+    source: str | None = None
+    """Whose runs of the model and task foretell scores: "runs" or "shipped". Default: own ones, where there are any."""
+    examples: int | None = None
+    """Budget of these runs. Default: the one that all have."""
+    where: Mapping[str, str] = {}
+    """Settings that they have: {"learning_rate": "1e-4"}."""
+    matrix: Path | None = None
+    """A file of single-source scores that takes the place of runs."""
 
 
 class Candidates:
@@ -180,8 +191,8 @@ def read_aim(
     target: Sequence[str], resolver: Resolver, *, objective: str | None, share: float | None, smallest: bool
 ) -> Aim:
     """The targets, and how much of the value is nearness to them; UsageError: options that do not go together."""
-    if objective not in (None, "diverse", "cover"):
-        raise UsageError(f"--objective is {objective!r}; it can be diverse or cover.")
+    if objective not in (None, "diverse", "cover", "mean"):
+        raise UsageError(f"--objective is {objective!r}; it can be diverse, cover or mean.")
     if share is not None and objective is not None:
         raise UsageError("--lambda mixes the objectives diverse (0) and cover (1): leave --objective out.")
     if share is not None and not 0 <= share <= 1:
@@ -192,7 +203,7 @@ def read_aim(
         targets.setdefault(language.iso639_3, Member(name, language))
     if not targets and (share is not None or objective == "cover"):
         raise UsageError("Covering needs targets: --target id,ko.")
-    return Aim(tuple(targets.values()), cover, smallest)
+    return Aim(tuple(targets.values()), cover, smallest, objective == "mean")
 
 
 def find_positions(pool: Pool, include: Sequence[str], resolver: Resolver) -> tuple[int, ...]:
@@ -224,3 +235,25 @@ def read_criteria(by: Sequence[str], own_vectors: bool, kept: Sequence[str] = ()
             raise UsageError(f"--by names {criterion.name} twice. Give it once.")
         criteria.append(criterion)
     return criteria
+
+
+def notes_on_unread(criteria: Sequence[Criterion], aim: Aim, measured: Measured) -> list[str]:
+    """Notes on what was asked for and none of the criteria reads."""
+    kinds = {row.kind for row in criteria}
+    of_data = [("--task", measured.task)] if not kinds & {"vocabulary", "embedding", *OF_RUNS} else []
+    if not kinds & {"vocabulary", "embedding"}:
+        of_data += [("--split", measured.split), ("--limit", measured.limit and str(measured.limit))]
+    if "embedding" not in kinds:
+        layer = None if measured.layer is None else str(measured.layer)
+        of_data += [("--corpus", measured.corpus), ("--layer", layer), ("--prefix", measured.prefix or None)]
+    of_runs = {"--source": measured.source, "--examples": measured.examples, "--where": measured.where or None}
+    of_runs |= {"--matrix": measured.matrix}
+    unread = [(option, "what models measured") for option, given in of_data if given is not None]
+    if not kinds & {*OF_RUNS}:
+        unread += [(option, "scores") for option, given in of_runs.items() if given is not None]
+    notes = [f"{option} has no effect: none of these criteria reads {what}." for option, what in unread]
+    if (aim.mean and "transfer" not in kinds) or (aim.cover and kinds == {"foretold"}):
+        notes.append("--objective has no effect: none of these criteria reads it.")
+    if aim.targets and not kinds & {"typology", "own_vectors", "vocabulary", "embedding", *OF_RUNS}:
+        notes.append("the targets are left out of the pool and no more: no criterion here says how near they are.")
+    return notes

@@ -24,7 +24,7 @@ WRONG = (np.inf, -np.inf)
 MOST_NAMED = 5
 
 
-class _Matrix(NamedTuple):
+class FileMatrix(NamedTuple):
     """A file as it stands."""
 
     path: Path
@@ -47,8 +47,8 @@ def read_vector_file(path: Path, resolver: Resolver) -> OwnVectors:
         UsageError: the file cannot be read, or can be read in two ways; names file, row, column and value.
     """
     notes: list[str] = []
-    table = _read_matrix(path, resolver)
-    codes = [_code(label, resolver) for label in table.labels]
+    table = read_matrix(path, resolver)
+    codes = [code_of(label, resolver) for label in table.labels]
     other = [i for i, label in enumerate(table.labels) if not codes[i] and GLOTTOCODE.fullmatch(fold(label))]
     left_out = [table.labels[i] for i in other]
     if other:
@@ -60,7 +60,7 @@ def read_vector_file(path: Path, resolver: Resolver) -> OwnVectors:
     row_of: dict[str, int] = {}
     for i in sorted({*range(len(codes))} - {*other}):
         if not (code := codes[i]):
-            raise _unknown(table, i, resolver)
+            raise unknown_row(table, i, resolver)
         if (first := row_of.setdefault(code, i)) != i:
             both = f"{table.labels[first]!r} (row {table.lines[first]}) and {table.labels[i]!r} (row {table.lines[i]})"
             raise UsageError(f"{path} has two rows for one language, {code}: {both}. Keep one of them.")
@@ -76,7 +76,7 @@ def read_vector_file(path: Path, resolver: Resolver) -> OwnVectors:
     return OwnVectors("vectors", str(path), tuple(labels), table.matrix[rows], tuple(notes))
 
 
-def _code(name: str, resolver: Resolver) -> str | None:
+def code_of(name: str, resolver: Resolver) -> str | None:
     """The language that a name means, None where it means none; unlike `resolve`, which looks for what is near."""
     folded = fold(name)
     if code := iso_of_glottocode(folded):
@@ -86,7 +86,8 @@ def _code(name: str, resolver: Resolver) -> str | None:
     return language.iso639_3 if language else None
 
 
-def _unknown(table: _Matrix, row: int, resolver: Resolver) -> UsageError:
+def unknown_row(table: FileMatrix, row: int, resolver: Resolver) -> UsageError:
+    """That the label of a row means no language, and what it may mean."""
     why = "The first column has to name the languages."
     try:
         resolver.resolve(table.labels[row])
@@ -96,10 +97,10 @@ def _unknown(table: _Matrix, row: int, resolver: Resolver) -> UsageError:
 
 
 def _columns_of_distances(
-    table: _Matrix, row_of: dict[str, int], left_out: Sequence[str], resolver: Resolver, notes: list[str]
+    table: FileMatrix, row_of: dict[str, int], left_out: Sequence[str], resolver: Resolver, notes: list[str]
 ) -> list[int] | None:
     """The column of each language that has a row where the columns are languages; None where they are features."""
-    codes = {i: _code(name, resolver) for i, name in enumerate(table.header) if name not in left_out}
+    codes = {i: code_of(name, resolver) for i, name in enumerate(table.header) if name not in left_out}
     column_of = {code: i for i, code in codes.items() if code}
     common = row_of.keys() & column_of.keys()
     if len(common) == len(row_of) == len(codes):
@@ -121,7 +122,7 @@ def _columns_of_distances(
     return None
 
 
-def _distances(table: _Matrix, notes: list[str]) -> NDArray[np.float64]:
+def _distances(table: FileMatrix, notes: list[str]) -> NDArray[np.float64]:
     """Distances, of which one triangle is enough, from distances or similarities; columns in the order of the rows."""
     matrix = np.where(np.isnan(table.matrix), table.matrix.T, table.matrix)
     diagonal = np.diag(matrix)
@@ -148,7 +149,7 @@ def _distances(table: _Matrix, notes: list[str]) -> NDArray[np.float64]:
     return matrix
 
 
-def _read_minus_one(table: _Matrix, notes: list[str]) -> None:
+def _read_minus_one(table: FileMatrix, notes: list[str]) -> None:
     """Read −1 as missing among features of 0 to 1, in place; say how it is read wherever that is not plain."""
     matrix, path = table.matrix, table.path
     inside = (matrix >= 0) & (matrix <= 1)
@@ -169,8 +170,9 @@ def _read_minus_one(table: _Matrix, notes: list[str]) -> None:
         )
 
 
-def _read_matrix(path: Path, resolver: Resolver) -> _Matrix:
-    rows, comma = _read_rows(path)
+def read_matrix(path: Path, resolver: Resolver) -> FileMatrix:
+    """Read a file of numbers with a header, whose first column names languages; raises as `read_vector_file`."""
+    rows, comma = read_rows(path)
     width = max(len(row) for _, row in rows)
     header, body = rows[0][1], rows[1:]
     if len(header) == width - 1 and all(len(row) == width for _, row in body):
@@ -180,8 +182,8 @@ def _read_matrix(path: Path, resolver: Resolver) -> _Matrix:
     if not body or len(header) < 2:
         raise UsageError(f"{path} needs a header, and a row for each language: its name, then numbers.")
     names = [cell.strip() for cell in header]
-    cells = [_number(cell, comma) for cell in names[1:]]
-    if np.isfinite(cells).all() and not set(np.diff(cells)) <= {1.0} and _code(names[0], resolver):
+    cells = [number_in(cell, comma) for cell in names[1:]]
+    if np.isfinite(cells).all() and not set(np.diff(cells)) <= {1.0} and code_of(names[0], resolver):
         raise UsageError(f"{path} has no header: its first line is {names[0]!r} and numbers. Write one above it: "
                          "language, then a name for each column.")  # fmt: skip
     values = []
@@ -190,7 +192,7 @@ def _read_matrix(path: Path, resolver: Resolver) -> _Matrix:
             raise UsageError(f"Row {line} of {path} needs {len(names) - 1} numbers after the language.")
         values.append(_numbers(path, line, names, row, comma))
     matrix = np.array(values, dtype=np.float64)
-    return _Matrix(path, names[1:], [line for line, _ in body], [row[0].strip() for _, row in body], matrix)
+    return FileMatrix(path, names[1:], [line for line, _ in body], [row[0].strip() for _, row in body], matrix)
 
 
 def _numbers(path: Path, line: int, names: Sequence[str], row: Sequence[str], comma: bool) -> list[float]:
@@ -198,7 +200,7 @@ def _numbers(path: Path, line: int, names: Sequence[str], row: Sequence[str], co
     try:
         numbers = list(map(float, row[1:]))  # as most rows are, and large files are read in a second
     except ValueError:
-        numbers = [_number(cell, comma) for cell in row[1:]]
+        numbers = [number_in(cell, comma) for cell in row[1:]]
     for name, cell, number in zip(names[1:], row[1:], numbers, strict=True):
         if number in WRONG:
             raise UsageError(
@@ -208,7 +210,7 @@ def _numbers(path: Path, line: int, names: Sequence[str], row: Sequence[str], co
     return numbers
 
 
-def _number(cell: str, comma: bool) -> float:
+def number_in(cell: str, comma: bool) -> float:
     """A cell as a number, NaN where it is missing, infinite where it is something else."""
     text = cell.strip().replace(",", ".") if comma else cell.strip()
     if text.casefold() in MISSING:
@@ -219,7 +221,7 @@ def _number(cell: str, comma: bool) -> float:
         return np.inf
 
 
-def _read_rows(path: Path) -> tuple[list[tuple[int, list[str]]], bool]:
+def read_rows(path: Path) -> tuple[list[tuple[int, list[str]]], bool]:
     """Rows with their line numbers, and whether decimals have a comma, as where cells are separated by semicolons."""
     try:
         text = read_text_file(path)

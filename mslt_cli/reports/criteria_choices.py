@@ -6,7 +6,7 @@ from functools import cached_property
 from math import comb
 from typing import NamedTuple
 
-from mslt_cli.criteria import CRITERIA
+from mslt_cli.criteria import CRITERIA, OF_RUNS
 from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MsltError
 from mslt_cli.reports.cells import Cell, Origin, percent
@@ -61,7 +61,7 @@ class ChoiceSetting(NamedTuple):
 def choose(store: Store, setting: ChoiceSetting, code: Mapping[str, str]) -> list[Choice]:
     """The choices of all criteria, by `select`; `code` is ISO 639-3 → how the user reads it."""
     choices = []
-    for name in [row.name for row in CRITERIA.values() if row.kind != "chance"]:
+    for name in [row.name for row in CRITERIA.values() if row.kind not in ("chance", *OF_RUNS)]:
         try:
             choices.append(_choose_by(name, store, setting, code))
         except MsltError as error:

@@ -12,8 +12,8 @@ from mslt_cli.results.comparable import ComparableRuns, count_runs, find_compara
 from mslt_cli.results.evaluations import find_evaluations
 from mslt_cli.results.kinship import typological_similarity
 from mslt_cli.results.trained import draw_of
-from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
+from mslt_cli.store.languages import written_codes
 from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore, find_runs, stored_evaluations, stored_scores
 from mslt_cli.tasks import find_task
 
@@ -36,6 +36,16 @@ class RunsAsked(NamedTuple):
     """Settings that the runs have: {"learning_rate": "1e-4"}."""
 
 
+class RunsChosen(NamedTuple):
+    """The comparable runs that a user means."""
+
+    about: StoredEvaluation
+    label: str
+    """For people: "cldr, e5-small"."""
+    found: ComparableRuns
+    notes: tuple[str, ...]
+
+
 class ObservedRuns(NamedTuple):
     """The runs of one grid, ready for the model of scores."""
 
@@ -53,6 +63,16 @@ class ObservedRuns(NamedTuple):
 def find_observations(store: Store, asked: RunsAsked, languages: Sequence[str] = ()) -> ObservedRuns:
     """The runs that are meant, and the languages (ISO 639-3) that combinations may be made of beside theirs.
 
+    Raises as `choose_runs`.
+    """
+    chosen = choose_runs(store, asked)
+    observed = observe(store, chosen.about, chosen.label, chosen.found, languages)
+    return observed._replace(notes=chosen.notes)
+
+
+def choose_runs(store: Store, asked: RunsAsked) -> RunsChosen:
+    """The runs that are meant: of one task, model, budget and recipe.
+
     Raises:
         UnknownNameError: a task or setting that is not known.
         MissingFactsError: there are no such runs; says which command makes them.
@@ -61,16 +81,16 @@ def find_observations(store: Store, asked: RunsAsked, languages: Sequence[str] =
     """
     about, notes = _choose_evaluation(stored_evaluations(store), asked)
     label = f"{about.task}, {about.model}"
-    code = {row.iso639_3: row.iso639_1 or row.iso639_3 for row in facts.pool(store, "all")}
     scores = stored_scores(
         store, task=about.task, split=about.split, scoring=about.scoring, metric=about.metric, origin=about.origin
     )
     runs = find_runs(store, origin=about.origin)
-    found = find_comparable(about, label, runs, scores, code, examples=asked.examples, where=asked.where)
+    found = find_comparable(
+        about, label, runs, scores, written_codes(store), examples=asked.examples, where=asked.where
+    )
     if not found.runs:
         raise _missing(asked, about)
-    observed = observe(store, about, label, found, languages)
-    return observed._replace(notes=(*notes, *observed.notes))
+    return RunsChosen(about, label, found, (*notes, *found.notes))
 
 
 def observe(

@@ -18,6 +18,8 @@ JSON_KEYS: tuple[str, ...] = ("pool", "k", "include", "exclude", "by", "objectiv
 JSON_KEYS += ("lambda", "combinations", "exact", "proof", "gap", "percentile", "results", "criteria", "measured_share")
 JSON_KEYS += ("notes",)
 """What JSON has of a selection."""
+MAY_LACK = ("toward", "outlook")
+"""What JSON has of a result only where there is some."""
 WHICH = (
     "--objective diverse is for languages that are not known in advance, cover for targets that are; which of them "
     "does better, the shipped runs cannot tell (docs/select.md)."
@@ -38,6 +40,11 @@ def show_selection(selection: Selection, form: str, explanation: Explanation | N
         *(Column(name, right=True) for name in first.scores),
         *(Column(f"rank_{name}", csv_only=True) for name in selection.by),
     ]
+    if first.outlook is not None:
+        from mslt_cli.show.forecasts import forecast_columns
+
+        at = 3 + [*first.scores].index("runs") + 1
+        columns[at:at] = forecast_columns()
     for name, targets in first.toward.items():
         for label in targets:
             header = f"→ {label}"
@@ -56,7 +63,7 @@ def show_selection(selection: Selection, form: str, explanation: Explanation | N
 def selection_as_dict(selection: Selection, explanation: Explanation | None = None) -> dict[str, Any]:
     """The JSON contract of `mslt select` (DESIGN.md), and what goes beyond it."""
     results = [
-        {name: value for name, value in vars(result).items() if name != "names" and (value or name != "toward")}
+        {name: value for name, value in vars(result).items() if name != "names" and (value or name not in MAY_LACK)}
         for result in selection.results
     ]
     values = vars(selection) | {
@@ -71,14 +78,20 @@ def selection_as_dict(selection: Selection, explanation: Explanation | None = No
         },
         "measured_share": _measured_shares(selection),
     }
-    explained = {} if explanation is None else {"explanation": asdict(explanation)}
-    rounded: dict[str, Any] = _rounded({name: values[name] for name in JSON_KEYS} | explained)
+    more: dict[str, Any] = {}
+    if selection.forecast is not None:
+        from mslt_cli.show.forecasts import forecast_as_dict
+
+        more["foretold"] = forecast_as_dict(selection)
+    if explanation is not None:
+        more["explanation"] = asdict(explanation)
+    rounded: dict[str, Any] = _rounded({name: values[name] for name in JSON_KEYS} | more)
     return rounded
 
 
 def _rounded(value: Any) -> Any:
     """A value with nine decimals, as JSON holds it: what a tie means, and nothing of the machine's rounding."""
-    value = value._asdict() if isinstance(value, Toward) else value
+    value = value._asdict() if hasattr(value, "_asdict") else value
     if isinstance(value, dict):
         return {key: _rounded(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -93,12 +106,18 @@ def _row(selection: Selection, result: Result, form: str) -> dict[str, Any]:
         named = [f"{label} ({name})" for label, name in languages]
     else:
         named = [label if label == name else f"{label} {name}" for label, name in languages]
+    foretold = {}
+    if result.outlook is not None:
+        from mslt_cli.show.forecasts import forecast_cells
+
+        foretold = forecast_cells(result.outlook)
     return {
         "rank": Cell(result.rank, f"{result.rank}=" if tied else str(result.rank)),
         "tied": result.tied,
         "languages": Cell(",".join(result.languages), ", ".join(named)),
         **{name: Cell(_rounded(value), _score_text(selection, result, name)) for name, value in result.scores.items()},
         **{f"rank_{name}": result.ranks[name] for name in selection.by},
+        **foretold,
         **{
             f"{name}_to_{label}": _toward_cell(to)
             for name, targets in result.toward.items()
@@ -110,8 +129,11 @@ def _row(selection: Selection, result: Result, form: str) -> dict[str, Any]:
 def _score_text(selection: Selection, result: Result, name: str) -> str:
     """A score under a criterion, and unless the criterion alone ranks, the rank that it gives."""
     kinds = {e.criterion.name: e.criterion.kind for e in selection.evidence}
-    decimals = {"writing": 0, "pretraining": 1}.get(kinds.get(name, ""), 4)
+    kind = kinds.get(name, "")
+    decimals = {"writing": 0, "pretraining": 1, "foretold": 2, "transfer": 2}.get(kind, 4)
     text = f"{result.scores[name]:.{decimals}f}"
+    if kind == "foretold" and result.outlook is not None:
+        text += f" ±{result.outlook.high - result.outlook.score:.2f}"
     rank = result.ranks.get(name)
     alone = name == selection.by[0] and selection.combine is None
     return text if alone or rank is None else f"{text} ({rank})"
@@ -132,7 +154,12 @@ def summarize(selection: Selection) -> list[str]:
         share = f"{selection.percentile:.1f}"
         share = "more than 99.9" if share == "100.0" and selection.percentile < 100 else share
         parts.append(f"the first beats {share} % of {drawn}random combinations")
-    return ["; ".join(parts) + ".", *_about_targets(selection), *_hidden_ties(selection), *_imputed(selection)]
+    lines = ["; ".join(parts) + "."]
+    if selection.forecast is not None:
+        from mslt_cli.show.forecasts import describe_forecast
+
+        lines += describe_forecast(selection)
+    return [*lines, *_about_targets(selection), *_hidden_ties(selection), *_imputed(selection)]
 
 
 def _ranked(selection: Selection) -> str:
@@ -150,6 +177,8 @@ def _about_targets(selection: Selection) -> list[str]:
         for to in targets.values():
             what = "share of the target's token ids that the sources have"
             what = what if to.nearest is None else f"{name} cosine with the nearest source"
+            if name == "transfer":
+                return ["→ target: score of the best source by itself, %."]
             return [f"→ target: {what}{'' if selection.aim.cover else '; --objective cover ranks by it'}.", WHICH]
     return []
 

@@ -49,6 +49,11 @@ def pool(store: Store, name: str) -> list[Language]:
     return [Language(*row) for row in rows]
 
 
+def written_codes(store: Store) -> dict[str, str]:
+    """How users read a language: ISO 639-3 → the two-letter code, or the three letters where there is none."""
+    return dict(store.query("SELECT iso639_3, coalesce(iso639_1, iso639_3) FROM languages"))
+
+
 def model_names(store: Store) -> tuple[str, ...]:
     """Return the names of the models whose pretraining data is known, sorted."""
     return tuple(name for (name,) in store.query("SELECT DISTINCT model FROM pretraining_sizes ORDER BY model"))
