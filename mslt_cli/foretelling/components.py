@@ -19,6 +19,8 @@ STEPS = 60
 """Of Fisher scoring, at most."""
 NEAR = 0.02
 """Steps of the logarithms that are smaller end it."""
+LEAST_LOG = -9.0
+"""Of a standard deviation, a hundredth of a point: data that effects explain wholly have a covariance, too."""
 
 
 class Component(NamedTuple):
@@ -126,6 +128,7 @@ class LinearModel:
             information[-1, -1] += 2 * spare
             step = np.linalg.solve(information, slope - (logs - centre) / spread**2)
             step *= min(1.0, 1.5 / float(np.abs(step).max()))
+            step = np.maximum(logs + step, LEAST_LOG) - logs
             (better,), (inverse,) = self.log_posterior(data, (logs + step)[None])
             while better < value and np.abs(step).max() > NEAR / 10:
                 step = step / 2
@@ -149,7 +152,7 @@ class LinearModel:
         """
         half = np.random.default_rng(0).standard_normal((POINTS // 2, len(mode)))
         z = np.concatenate([half, -half])
-        points = mode + z @ np.linalg.cholesky(np.linalg.inv(information)).T
+        points = np.maximum(mode + z @ np.linalg.cholesky(np.linalg.inv(information)).T, LEAST_LOG)
         values, inverses = self.log_posterior(data, points)
         logs = values + 0.5 * (z**2).sum(axis=1)
         weights = np.exp(logs - logs.max())

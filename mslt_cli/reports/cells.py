@@ -1,10 +1,11 @@
 """What a report is made of: tables whose every cell says where it comes from."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mslt_cli.reports.charts import DotChart, LineChart
+from mslt_cli.reports.charts import Chart
 
 Origin = Literal["", "published", "measured", "shipped", "computed"]
 
@@ -76,7 +77,7 @@ class ReportTable:
     """What a reader has to know: what was trained, what chance scores, what can be seen."""
     footnotes: list[str] = field(default_factory=list)
     """Numbered from 1, in the order of their first use."""
-    chart: DotChart | LineChart | None = None
+    chart: Chart | None = None
     commands: tuple[str, ...] = ()
     """Command lines that trained the runs."""
 
@@ -94,6 +95,15 @@ def marked(text: str, marks: Sequence[int]) -> str:
 def count_cell(n: int, source: str = "") -> Cell:
     """A number of things."""
     return Cell(n, str(n), "computed", source)
+
+
+def number_cell(value: float, form: str, source: str) -> Cell:
+    """A computed number, of the form "+.2f" or of a p value, "p"; "–" where there is none."""
+    if math.isnan(value):
+        return Cell(None, "–", "computed", source)
+    if form == "p":
+        return Cell(value, f"{value:.3f}" if value >= 0.001 else "<0.001", "computed", source)
+    return Cell(value, format(value, form), "computed", source)
 
 
 def plural(n: int, noun: str) -> str:

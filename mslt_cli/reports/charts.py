@@ -47,3 +47,67 @@ class LineChart(NamedTuple):
     x_unit: str
     unit: str
     series: Sequence[tuple[str, Sequence[SizePoint]]]
+
+
+class Spot(NamedTuple):
+    """One thing in a field of two axes, with the interval of its y."""
+
+    name: str
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+class ScatterChart(NamedTuple):
+    """What was foretold against what was measured, with the line where both are equal; a field for each title."""
+
+    x_unit: str
+    unit: str
+    panels: Sequence[tuple[str, Sequence[Spot]]]
+
+
+class HeatMap(NamedTuple):
+    """One field of a chart: numbers in rows and columns, None where there is none."""
+
+    title: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+
+
+class HeatChart(NamedTuple):
+    """Heat maps below each other, in one scale of colours."""
+
+    x_unit: str
+    y_unit: str
+    unit: str
+    panels: Sequence[HeatMap]
+
+
+class CurvePoint(NamedTuple):
+    """A mean over repetitions, and between which values most of them lie."""
+
+    x: float
+    mean: float
+    low: float
+    high: float
+
+
+class Curves(NamedTuple):
+    """One field of a chart: curves with bands, and level lines."""
+
+    title: str
+    series: Sequence[tuple[str, Sequence[CurvePoint]]]
+    levels: Sequence[tuple[str, float]]
+
+
+class CurveChart(NamedTuple):
+    """Curves with bands, in fields beside each other."""
+
+    x_unit: str
+    unit: str
+    panels: Sequence[Curves]
+
+
+Chart = DotChart | LineChart | ScatterChart | HeatChart | CurveChart

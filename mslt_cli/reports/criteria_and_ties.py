@@ -3,15 +3,19 @@
 import math
 from collections.abc import Sequence
 
-from mslt_cli.inference.correlation import RankCorrelation, correlate_with_scores
+from mslt_cli.errors import MsltError
+from mslt_cli.inference.correlation import RankCorrelation, correlate_with_scores, kendall
 from mslt_cli.inference.distributions import ALPHA, holm
-from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell, percent
+from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell, number_cell, percent
 from mslt_cli.reports.charts import Dot, DotChart, Panel
 from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
 from mslt_cli.reports.grid import Contender, Group
 from mslt_cli.reports.material import Material
+from mslt_cli.reports.score_models import group_left_out, signal_note
 
 SERIES = Column("series", header="task", label=True)
+RUNS = "runs"
+"""What the model of the runs is called beside the criteria."""
 MOST_CONTENDERS = 40
 """Combinations that `best` lists; of more it lists the first, and says how many there are."""
 
@@ -35,13 +39,15 @@ def assess_criteria(material: Material) -> ReportTable:
     for group in material.groups(table):
         choices = material.choices(group.grid, material.request.include)
         rows = _criterion_rows(material, group, [choice for choice in choices if not choice.problem])
+        foretold, why = _foretold_row(material, group)
+        rows += foretold
         table.rows += rows
         scores = list(100 * group.means)
         chosen = [(row["criterion"].value, row["score"].value) for row in reversed(rows)]
         lines = [(name, [Dot("its choice", value)]) for name, value in chosen if value is not None]
         marks = [("mean of all", 100 * group.mean), *group.grid.chance.marks(scores)]
         panels.append(Panel(group.grid.label, lines, scores, marks))
-        table.notes += [*material.grid_notes(group.grid), *choice_notes(choices)]
+        table.notes += [*material.grid_notes(group.grid), *choice_notes(choices), why, signal_note(group)]
     table.notes.append(
         "regret: points that its choice lies below the best; random does as well: share of combinations that score "
         "at least as much. p: share of the relabellings of the languages under which spearman is as far from 0, for "
@@ -66,9 +72,9 @@ def _criterion_rows(material: Material, group: Group, choices: Sequence[Choice])
 
 def _criterion_row(group: Group, choice: Choice, correlation: RankCorrelation, p_holm: float) -> dict[str, Cell]:
     n = sum(languages in choice.values for languages in group.trained)
-    how = "all" if correlation.exact else "sampled"
     source = f"{choice.criterion} ({choice.evidence}) against scores of {n} combinations"
-    tested = f"{source}; {correlation.relabellings:,} relabellings of the languages, {how}"
+    how = f"{correlation.relabellings:,} relabellings of the languages, {'all' if correlation.exact else 'sampled'}"
+    tested = f"{source}; {how}" if correlation.relabellings else f"{source}; a test does not apply"
     named, ties = group.grid.named(choice.most[0]), len(choice.most)
     others = f" +{ties - 1} that tie" if ties > 1 else ""
     score = choice_cell(group, choice, choice.most)
@@ -77,10 +83,10 @@ def _criterion_row(group: Group, choice: Choice, correlation: RankCorrelation, p
         "criterion": criterion_cell(choice.criterion, "computed"),
         "choice": Cell(named, named + others, "computed", choice.evidence, {"tied": ties}),
         "score": score,
-        "spearman": _number_cell(correlation.spearman, "+.2f", source),
-        "p": _number_cell(correlation.p, "p", tested),
-        "p_holm": _number_cell(p_holm, "p", tested),
-        "kendall": _number_cell(correlation.kendall, "+.2f", source),
+        "spearman": number_cell(correlation.spearman, "+.2f", source),
+        "p": number_cell(correlation.p, "p", tested),
+        "p_holm": number_cell(p_holm, "p", tested),
+        "kendall": number_cell(correlation.kendall, "+.2f", source),
         "n": count_cell(n),
     }
     if score.value is not None:
@@ -91,13 +97,25 @@ def _criterion_row(group: Group, choice: Choice, correlation: RankCorrelation, p
     return row
 
 
-def _number_cell(value: float, form: str, source: str) -> Cell:
-    """A computed number, of the form "+.2f" or of a p value, "p"; "–" where there is none."""
-    if math.isnan(value):
-        return Cell(None, "–", "computed", source)
-    if form == "p":
-        return Cell(value, f"{value:.3f}" if value >= 0.001 else "<0.001", "computed", source)
-    return Cell(value, format(value, form), "computed", source)
+def _foretold_row(material: Material, group: Group) -> tuple[list[dict[str, Cell]], str]:
+    """What the model of the runs foretells, each combination left out in turn, beside the criteria; and what to know.
+
+    It has no p: what is foretold of a combination is made of the scores of the others, and would change with them if
+    languages were relabelled, where a criterion is fixed before there are scores.
+    """
+    label = group.grid.label
+    try:
+        left_out = group_left_out(material.score_model(group.grid), group)
+    except MsltError as error:
+        return [], f"{label}: runs are left out as a criterion: {error}"
+    if left_out is None:
+        return [], f"{label}: runs are left out as a criterion: there are too few to tell."
+    predicted = dict(zip(group.trained, map(float, left_out.predicted), strict=True))
+    choice = Choice(RUNS, predicted, f"foretold by the runs of all others, out of {len(predicted)}")
+    tau = kendall(left_out.predicted, left_out.measured)
+    row = _criterion_row(group, choice, RankCorrelation(left_out.rho, tau, math.nan, 0, False), math.nan)
+    why = "what the runs of all others foretell of a combination. Made of scores, it has no p; `mslt report foretold`"
+    return [row], f"{RUNS}: {why} has more."
 
 
 def rank_against_best(material: Material) -> ReportTable:
@@ -129,6 +147,7 @@ def rank_against_best(material: Material) -> ReportTable:
         table.notes += [
             *material.grid_notes(group.grid),
             _tied_note(group),
+            *([signal_note(group)] if group.design.knows_noise else []),
             *([f"{label}: the first {MOST_CONTENDERS} of {n} are listed."] if n > MOST_CONTENDERS else []),
         ]
     if not table.rows:
@@ -168,7 +187,7 @@ def _contender_row(group: Group, contender: Contender) -> dict[str, Cell]:
         "languages": Cell(named, named, grid.origin, score.source),
         "score": Cell(score.value, percent(trained.mean), score.origin, score.source),
         "behind": Cell(behind, text, "computed", score.source, {"low": low, "high": high} if known else {}),
-        "p": _number_cell(standing.p, "p", score.source),
+        "p": number_cell(standing.p, "p", score.source),
         "tied": Cell(contender.tied, "tied for best" if contender.tied else "", "computed"),
         "seeds": count_cell(len(trained.scores), score.source),
     }

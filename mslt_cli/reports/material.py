@@ -9,12 +9,16 @@ import numpy as np
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError
 from mslt_cli.evaluation.metrics import Z
+from mslt_cli.foretelling.model import ScoreModel, fit
+from mslt_cli.foretelling.observations import Observations
 from mslt_cli.reports.cells import Cell, Column, ReportTable, percent, plural
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
 from mslt_cli.reports.gathering import Request, make_grid, name_grids
 from mslt_cli.reports.grid import Grid, Group
 from mslt_cli.reports.task_facts import guess_accuracy, paper_test_items
+from mslt_cli.results.comparable import find_comparable
 from mslt_cli.results.evaluations import find_evaluations, known_task
+from mslt_cli.results.observations import observe
 from mslt_cli.results.trained import name_range, name_seeds
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
@@ -55,6 +59,7 @@ class Material:
         """Those that the view at hand shows; see `take_grids`."""
         self._grids: dict[Sizes, list[Grid]] = {"none": []}
         self._choices: dict[ChoiceSetting, list[Choice]] = {}
+        self._models: dict[StoredEvaluation, ScoreModel] = {}
 
     def _evaluations(self, metric: str | None) -> list[StoredEvaluation]:
         """The evaluations that are asked for, one metric each: this one, or each task's own."""
@@ -97,6 +102,27 @@ class Material:
             self._choices[setting] = choose(self.store, setting, self.code)
         return self._choices[setting]
 
+    def score_model(self, grid: Grid) -> ScoreModel:
+        """The model of all runs of an evaluation, of any size; raises as `find_comparable`, `observe` and `fit`."""
+        if grid.about not in self._models:
+            self._models[grid.about] = fit(self.observe_runs(grid, self.runs))
+        return self._models[grid.about]
+
+    def observe_runs(self, grid: Grid, runs: Sequence[StoredRun]) -> Observations:
+        """Some of the runs, as far as they are of a grid's evaluation, as arrays; raises likewise."""
+        about, request, scores = grid.about, self.request, self._scores[self.evaluations.index(grid.about)]
+        found = find_comparable(
+            about,
+            grid.label,
+            runs,
+            scores,
+            self.code,
+            examples=request.examples,
+            where=request.where,
+            mix_budgets=request.mix_budgets,
+        )
+        return observe(self.store, about, grid.label, found, request.pool).observations
+
     def probes(self) -> list[StoredProbe]:
         """Those of the models that are asked for, over all languages of a corpus together."""
         rows = read_probes(self.store) if self.request.origin else []
@@ -119,13 +145,16 @@ class Material:
 
     def nothing_trained(self, grid: Grid, include: Sequence[str]) -> str:
         """That a grid has no combinations of the size that is asked for, and the command that trains them."""
-        k, pool, about = self.request.k, self.request.pool, grid.about
+        k, pool = self.request.k, self.request.pool
         held = f" with {grid.named(include)}" if include else ""
         out_of = f" out of {grid.named(pool)}" if pool else ""
         note = f"{grid.label}: no combination of {k}{held}{out_of} was trained."
-        if held or out_of:
-            return note
-        return f"{note} `mslt train --task {about.task} --model {about.model} --all-combinations -k {k}` trains them."
+        return note if held or out_of else f"{note} {self.how_to_train(grid, k)}"
+
+    def how_to_train(self, grid: Grid, k: int) -> str:
+        """The command that trains all combinations of k."""
+        about = grid.about
+        return f"`mslt train --task {about.task} --model {about.model} --all-combinations -k {k}` trains them."
 
     def grid_notes(self, grid: Grid, *, sizes: Sequence[int] = (), include: Sequence[str] = ()) -> list[str]:
         """Completeness of a grid, what its test data can show, and what chance scores.

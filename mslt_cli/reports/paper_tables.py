@@ -12,6 +12,7 @@ from mslt_cli.reports.charts import Dot, DotChart, Panel
 from mslt_cli.reports.criteria_choices import Choice, choice_cell, choice_notes, criterion_cell
 from mslt_cli.reports.grid import Group
 from mslt_cli.reports.material import Material, printed_column, published_cell
+from mslt_cli.reports.score_models import signal_note
 from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy
 from mslt_cli.results.evaluations import known_task
 from mslt_cli.results.trained import Combination, Trained, name_languages
@@ -57,6 +58,7 @@ def _criteria_table(material: Material, number: int, title: str, include: Sequen
             *material.grid_notes(grid, include=include),
             *choice_notes(choices, METHODS),
             f"{grid.label}: ≈ can't be told from the best one (`mslt report best` has the tests).",
+            *([signal_note(group)] if group.design.knows_noise else []),
         ]
     table.rows += [cells for cells in rows.values() if len(cells) > 1]  # not lines that nobody has a number for
     return table
@@ -116,7 +118,7 @@ def table3(material: Material) -> tuple[ReportTable, ReportTable]:
 def _count_languages(best: ReportTable) -> ReportTable:
     """How often each language is in the best combinations: of the paper's tasks together, and of each column."""
     title = f"How often each language is in the best {len(best.rows)} combinations"
-    table = ReportTable("languages", title, [Column("language", label=True)])
+    table = ReportTable("table3_languages", title, [Column("language", label=True)])
     counts: dict[str, Counter[str]] = {}
     for column in best.columns[1:]:
         combinations = [row[column.name].value for row in best.rows if column.name in row]

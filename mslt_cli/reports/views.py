@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
-from mslt_cli.reports import criteria_and_ties, paper_figures, paper_tables
+from mslt_cli.reports import criteria_and_ties, foretold_views, paper_figures, paper_tables, regret
 from mslt_cli.reports.cells import Cell, ReportTable, columns_of
 from mslt_cli.reports.gathering import ORIGINS, Request
 from mslt_cli.reports.material import Material, Sizes
@@ -46,6 +46,10 @@ VIEWS: dict[str, View] = {
         View("fig6", "table6 as a figure", paper_tables.fig6, True),
         View("criteria", "rank correlation, regret and luck of each criterion", criteria_and_ties.assess_criteria),
         View("best", "which combinations can be told from the best", criteria_and_ties.rank_against_best),
+        View("foretold", "how truly runs foretell what others score", foretold_views.check_foretelling, sizes="all"),
+        View("languages", "what each language and pair brings", foretold_views.weigh_languages, sizes="all"),
+        View("transfer", "score of each single source on each target", foretold_views.map_transfer, sizes="all"),
+        View("regret", "what the choice costs after each number of runs", regret.replay_regret),
     )
 }
 

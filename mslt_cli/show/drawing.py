@@ -16,6 +16,8 @@ COLOURS = (
 """Okabe and Ito's, which the colour-blind tell apart, and darker ones after them."""
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*", "<", ">", "p", "h", "8")
 """Each series has a shape of its own as well: in grey, shapes are what is left."""
+GREY = "#777777"
+"""Of what is not a series."""
 SUFFIXES = (".png", ".svg", ".pdf")
 
 

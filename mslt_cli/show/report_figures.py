@@ -1,16 +1,17 @@
-"""The charts of a report by matplotlib: dots on lines, or lines by number of sources."""
+"""The charts of a report by matplotlib: dots on lines, lines by number of sources; `foretold_figures` has others."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from mslt_cli.reports.cells import ReportTable
-from mslt_cli.reports.charts import DotChart, LineChart, Panel
-from mslt_cli.show.drawing import draw, look, plain
+from mslt_cli.reports.charts import CurveChart, DotChart, HeatChart, LineChart, Panel, ScatterChart
+from mslt_cli.show.drawing import GREY, draw, look, plain
+from mslt_cli.show.foretold_figures import draw_curves, draw_heat, draw_scatter
 
 PANEL_WIDTH, LINE_HEIGHT = 3.4, 0.24
 """Inches."""
 MOST_ACROSS = 5
-GREY = "#777777"
 
 
 def draw_chart(table: ReportTable, suffix: str) -> tuple[bytes, list[str]]:
@@ -18,8 +19,7 @@ def draw_chart(table: ReportTable, suffix: str) -> tuple[bytes, list[str]]:
     chart = table.chart
     assert chart is not None
     style = {"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False}
-    make = (lambda: _lines(chart)) if isinstance(chart, LineChart) else (lambda: _dots(chart))
-    return draw(make, suffix, salt=table.name, style=style)
+    return draw(lambda: PAINTERS[type(chart)](chart), suffix, salt=table.name, style=style)
 
 
 def _lines(chart: LineChart) -> Any:
@@ -93,3 +93,13 @@ def _panel(axes: Any, panel: Panel, series: list[str], *, joined: bool) -> None:
     axes.set_title(plain(panel.title), fontsize=8.5)
     axes.grid(axis="x", color="#eeeeee")
     axes.set_axisbelow(True)
+
+
+PAINTERS: dict[type, Callable[[Any], Any]] = {
+    LineChart: _lines,
+    DotChart: _dots,
+    ScatterChart: draw_scatter,
+    HeatChart: draw_heat,
+    CurveChart: draw_curves,
+}
+"""By kind of chart what makes its figure."""

@@ -17,6 +17,8 @@ from browser import CHROMIUM, REASON, opened
 from made_runs import TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
 
 from mslt_cli.cli import main
+from mslt_cli.reports import regret
+from mslt_cli.reports.views import VIEWS
 
 COMMAND = [sys.executable, "-m", "mslt_cli", "report"]
 EVIL = '<img src=x onerror="alert(1)">&$x_1$|%'
@@ -36,6 +38,14 @@ def call(store, *words, code=0):
         main()
     assert (ended.value.code or 0) == code, err.getvalue()
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_replays():
+    """Each takes a dozen fits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(regret, "REPLAYS", 2)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +142,7 @@ def test_markdown_and_latex_are_well_formed(mslt, tmp_path):
     every = mslt("all", "--format", "latex").stdout
     shown = "".join(line for line in every.splitlines() if not line.startswith("  %"))
     assert shown.isascii()  # whatever fonts and engine
-    assert every.count(r"\begin{table}") == every.count(r"\end{table}") == 11  # all but fig3, which has no line
+    assert every.count(r"\begin{table}") == every.count(r"\end{table}") == 18  # all but fig3, which has no line
     assert "\\footnotesize xnli, e5-small (own runs): accuracy on test" in latex
 
 
@@ -144,7 +154,7 @@ def test_figures_by_the_name_of_the_file(mslt, tmp_path, name, begins):
     assert done.stdout == "" and f"written: {tmp_path / name}" in done.stderr
 
 
-@pytest.mark.parametrize("view", ["fig4", "fig5", "criteria", "best"])
+@pytest.mark.parametrize("view", ["fig4", "fig5", "criteria", "best", "foretold", "languages", "transfer", "regret"])
 def test_figures_of_runs_name_their_axes_and_what_is_shown(mslt, tmp_path, view):
     pytest.importorskip("matplotlib")
     mslt(view, "--source", "runs", "--out", tmp_path / "f.svg")
@@ -154,6 +164,10 @@ def test_figures_of_runs_name_their_axes_and_what_is_shown(mslt, tmp_path, view)
         "fig5": ("score, %", "worst", "best", "single source"),
         "criteria": ("score, %", "l2v-syntax", "all combinations", "its choice", "mean of all"),
         "best": ("points below the best of the others", "tied for best", "fr,ru,zh"),
+        "foretold": ("measured, %", "foretold, %, with 90 % intervals", "equal", "interval holds the measured one"),
+        "languages": ("points at a third of the data", "the mean language", "zh"),
+        "transfer": ("source", "target language", "score, %", "xnli, e5-small: measured", "mean", "56"),
+        "regret": ("runs", "points below the best", "the model", "the best run so far", "l2v-syntax", "20"),
     }
     for word in words[view]:
         assert f">{word}<" in text, word
@@ -182,7 +196,7 @@ def page(store_with_runs, tmp_path_factory):
 
 def test_a_page_holds_everything_and_loads_nothing(page):
     text = page.read_text(encoding="utf-8")
-    for name in ("table1", "table2", "table3", "table4", "table6", "fig3", "fig4", "fig5", "fig6", "criteria", "best"):
+    for name in (*VIEWS, "table3_languages", "foretold_each", "pairs", "transfer_foretold"):
         assert f'<a href="#{name}">' in text and f'<h2 id="{name}">' in text
     assert not re.search(r"<(?:script|link|img)[^>]*(?:src|href)=\"(?!data:)", text)
     assert not re.search(r"@import|url\(", text)
@@ -229,7 +243,9 @@ def test_in_a_browser_tables_sort_and_numbers_say_where_they_come_from(page, tmp
 def test_on_a_phone_nothing_but_wide_tables_scrolls_sideways(page, tmp_path):
     measure = """
         document.body.dataset.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-        document.body.dataset.pictures = [...document.images].every(i => i.complete && i.naturalWidth > 100);
+        addEventListener("load", () => {
+            document.body.dataset.pictures = [...document.images].every(i => i.complete && i.naturalWidth > 100);
+        });
     """
     text = opened(page, tmp_path, measure, width=500)  # headless Chromium makes no narrower window
     assert 'data-wide="0"' in text

@@ -1,0 +1,70 @@
+"""What views say of the model of scores: how much of the differences is not noise, and what is foretold left out."""
+
+from math import sqrt
+
+import numpy as np
+
+from mslt_cli.foretelling.model import LeftOut, ScoreModel
+from mslt_cli.foretelling.observations import Observations, equal_shares
+from mslt_cli.foretelling.signal import Signal, find_signal
+from mslt_cli.inference.correlation import spearman
+from mslt_cli.reports.grid import Group
+
+NORMAL = {50: 0.6745, 80: 1.2816, 90: 1.6449, 95: 1.9600}
+"""By how many standard deviations an interval reaches, by the percent of cases that it holds."""
+LITTLE = 0.5
+"""Combinations of which no more than this share of the variance may be more than noise hardly differ."""
+
+
+def group_observations(group: Group) -> Observations:
+    """The runs of a group as arrays; of all targets of its grid."""
+    languages = tuple(sorted(set().union(*group.trained)))
+    place = {language: i for i, language in enumerate(languages)}
+    members = [[place[x] for x in combination] for combination, one in group.trained.items() for _ in one.scores]
+    scores = [row for one in group.trained.values() for row in one.scores.values()]
+    draws = tuple(draw for one in group.trained.values() for draw in one.scores)
+    return Observations(languages, group.grid.targets, equal_shares(members, len(languages)), np.array(scores), draws)
+
+
+def signal_note(group: Group) -> str:
+    """What share of the variance between the combinations of a group is not noise."""
+    targets = len(group.grid.targets)
+    signal = find_signal(group_observations(group), np.full(targets, 1 / targets))
+    return f"{group.grid.label}: {describe_signal(signal, len(group.trained))}"
+
+
+def describe_signal(signal: Signal, n: int) -> str:
+    """ "91 % of the variance between the 35 combinations is not noise (95 % interval 85 to 95 %)." """
+    if not signal.knows_noise:
+        return (
+            f"what of the differences between the {n} combinations is noise is not known: too few runs to tell. Repeat "
+            "some with --seed."
+        )
+    low, high = (f"{100 * end:.0f}" for end in (signal.low, signal.high))
+    said = f"{100 * signal.share:.0f} % of the variance between the {n} combinations is not noise"
+    said += f" (95 % interval {low} to {high} %)"
+    if signal.high <= LITTLE:
+        return f"{said}: they hardly differ."
+    return f"{said}: too few runs to tell." if signal.low <= 0 else f"{said}."
+
+
+def group_left_out(model: ScoreModel, group: Group) -> LeftOut | None:
+    """What the model foretells of the combinations of a group, each left out in turn.
+
+    None where they are fewer than three, or not all among the model's runs.
+    """
+    place = {code: i for i, code in enumerate(model.observations.languages)}
+    if len(group.trained) < 3 or not set().union(*group.trained) <= place.keys():
+        return None
+    left_out = model.left_out()
+    rows = {row.round(6).tobytes(): i for i, row in enumerate(left_out.combinations)}
+    shares = equal_shares([[place[code] for code in languages] for languages in group.trained], len(place))
+    found = [rows.get(row.round(6).tobytes()) for row in shares]
+    if None in found:
+        return None
+    chosen = np.array(found, np.int64)
+    predicted, sd, measured = (values[chosen] for values in (left_out.predicted, left_out.sd, left_out.measured))
+    errors = predicted - measured
+    held = float((np.abs(errors) <= NORMAL[90] * sd).mean())
+    rmse = 100 * sqrt(float((errors**2).mean()))
+    return LeftOut(shares, predicted, sd, measured, spearman(predicted, measured), rmse, held)
