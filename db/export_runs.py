@@ -1,12 +1,13 @@
-"""Writes the results that ship with mslt: runs.csv and scores.csv, out of a store that has the runs.
+"""Writes the results that ship with mslt: runs.csv, scores.csv and items.csv, out of a store that has just these runs.
 
-Scores of earlier versions do not say how many rows have the most frequent answer: where the same rows are in the cache
-(`mslt fetch data`), they get it.
+The store is made anew out of the folders of run directories, and all trainings in it are written. Scores of earlier
+versions do not say how many rows have the most frequent answer: where the same rows are in the cache (`mslt fetch
+data`), they get it.
 
-published.csv is written by hand. runs.json and scores.json say what the columns mean; `mslt report` takes all three
-tables into its store (mslt_cli/store/results.py).
+published.csv is written by hand. The JSON files say what the columns mean; `mslt report` takes all four tables into its
+store (mslt_cli/store/results.py).
 
-Run: python db/export_runs.py STORE --task cldr --model e5-small --examples 300
+Run: mslt fetch runs RUNS… --store new.db && python db/export_runs.py new.db
 """
 
 from __future__ import annotations
@@ -24,37 +25,38 @@ from mslt_cli.store.db import open_store
 from mslt_cli.tasks import find_task
 
 FOLDER = Path(__file__).parent
-OURS = "kind = 'train' AND task = ? AND model = ? AND examples = ?"
+OURS = "origin = 'own' AND kind = 'train'"
+SCORED = f"(run_id, origin) IN (SELECT run_id, origin FROM runs WHERE {OURS})"
+TABLES = {
+    "runs": ("runs", OURS, "run_id"),
+    "scores": ("scores", SCORED, "run_id, task, split, scoring, iso639_3, metric"),
+    "items": (
+        "test_items",
+        f"(data_sha256, rows) IN (SELECT data_sha256, rows FROM scores WHERE {SCORED})",
+        "data_sha256, rows",
+    ),
+}
+"""By file: the table of the store, the rows that ship, and their order."""
 REPLACED = {"origin": "'shipped'", "directory": "''"}
 """What is written instead of what the store has: the directory is on the machine that made the run."""
 
 
 def main() -> None:
-    """Write both files, sorted by run."""
+    """Write the files, sorted by run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", type=Path)
-    parser.add_argument("--task", required=True)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--examples", type=int, required=True)
+    parser.add_argument("--into", type=Path, default=FOLDER, help="another folder than that of this file")
     given = parser.parse_args()
-    which = (given.task, given.model, given.examples)
     with open_store(given.store) as store:
-        for table, where, order in (
-            ("runs", OURS, "run_id"),
-            (
-                "scores",
-                f"(run_id, origin) IN (SELECT run_id, origin FROM runs WHERE {OURS})",
-                "run_id, scoring, iso639_3",
-            ),
-        ):
+        for file, (table, where, order) in TABLES.items():
             names = [row[1] for row in store.query(f"PRAGMA table_info({table})")]
             names = [name for name in names if table == "runs" or name != "origin"]
             chosen = ", ".join(REPLACED.get(name, name) for name in names)
-            rows = store.query(f"SELECT {chosen} FROM {table} WHERE {where} ORDER BY {order}", which)
+            rows = store.query(f"SELECT {chosen} FROM {table} WHERE {where} ORDER BY {order}")
             if table == "scores":
                 rows = [tuple(_count_majority(dict(zip(names, row, strict=True))).values()) for row in rows]
-            _write(FOLDER / f"{table}.csv", names, rows)
-            print(f"{table}.csv: {len(rows)} rows")
+            _write(given.into / f"{file}.csv", names, rows)
+            print(f"{file}.csv: {len(rows)} rows")
 
 
 def _count_majority(score: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Scores of combinations as one crossed design, combination × seed × target, and what can be told from the best.
+"""Scores of combinations as one crossed design, combination × seed × target × item, and what is told from the best.
 
-score = target + seed + combination + combination by target + run + rest. All combinations share one estimate of each
-kind of noise, so that two or three seeds of each are enough to know it. Targets are a sample of more: a combination
-that is better on these alone is not called better.
+score = target + seed + combination + combination by target + combination by item + run + rest. All combinations share
+one estimate of each kind of noise, so that two or three seeds of each are enough to know it. Targets and test items are
+samples of more: a combination that is better on these alone is not called better.
 """
 
 import math
@@ -16,8 +16,8 @@ from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 
 from mslt_cli.inference.distributions import ALPHA, fisher_p, freedom_of_sum, student_quantile
+from mslt_cli.inference.shared_items import Floats, Noise, SharedItems
 
-Floats = NDArray[np.float64]
 NODES = 64
 """Of the quadratures over the normal and over the χ distribution."""
 CAREFUL = 1.25
@@ -26,13 +26,6 @@ LEAST_VARIANCE = 1e-18
 """Of scores of 0..1, where runs repeat themselves exactly."""
 Scores = Mapping[Any, Mapping[Any, Floats]]
 """By combination and by what was drawn for a run (its seeds): shape (T,)."""
-
-
-class Noise(NamedTuple):
-    """A mean square, which is an expected variance, and its degrees of freedom; 0 of them: it is not known."""
-
-    square: float
-    freedom: float
 
 
 class Standing(NamedTuple):
@@ -61,6 +54,8 @@ class CrossedDesign:
     scores: Scores
     others: Scores = field(default_factory=dict)
     """Combinations of the same grid that are not compared; they tell the noise of runs if no seed is repeated here."""
+    items: SharedItems | None = None
+    """What the runs answered, where targets share items; without it, what these do to all targets is not seen."""
 
     @cached_property
     def means(self) -> Floats:
@@ -98,6 +93,14 @@ class CrossedDesign:
         rest = _residuals(self.scores)[1].square
         return Noise(max(0.0, square - rest * float((1 / self.seeds).mean())), freedom)
 
+    @cached_property
+    def shared(self) -> Noise:
+        """Of a combination by the items that its targets share, for the mean over its seeds; 0 where it is not known.
+
+        Where no seed is repeated here, some of the runs' noise is in it.
+        """
+        return self.items.noise if self.items is not None else Noise(0.0, 0)
+
     @property
     def knows_noise(self) -> bool:
         """Whether some combination has two seeds, and there is something to compare it with."""
@@ -106,14 +109,20 @@ class CrossedDesign:
     @cached_property
     def variances(self) -> Floats:
         """Of the mean of each combination, shape (n,), as far as it differs from the others'."""
-        return np.maximum(self.run.square / self.seeds + self.interaction.square / self.targets, LEAST_VARIANCE)
+        return np.maximum(self.run.square / self.seeds + self._of_rows, LEAST_VARIANCE)
+
+    @property
+    def _of_rows(self) -> float:
+        """The part of such a variance that more seeds do not make smaller: of targets and items."""
+        return self.interaction.square / self.targets + self.shared.square
 
     @cached_property
     def freedom(self) -> float:
         """Degrees of freedom of such a variance."""
         run, interaction = self.run, self.interaction
         of_runs = (run.square * float((1 / self.seeds).mean()), run.freedom)
-        return freedom_of_sum([of_runs, (interaction.square / self.targets, interaction.freedom)], CAREFUL)
+        of_targets = (interaction.square / self.targets, interaction.freedom)
+        return freedom_of_sum([of_runs, of_targets, self.shared], CAREFUL)
 
     def p_all_equal(self) -> float:
         """How often combinations that are all equal would differ so much: Fisher's F."""
@@ -124,8 +133,7 @@ class CrossedDesign:
 
     def detectable_difference(self) -> float:
         """Differences of two combinations with the usual number of seeds that are smaller can't be told from 0."""
-        variance = self.run.square / float(np.median(self.seeds))
-        variance += self.interaction.square / self.targets
+        variance = self.run.square / float(np.median(self.seeds)) + self._of_rows
         return student_quantile(1 - ALPHA / 2, self.freedom) * math.sqrt(2 * variance)
 
     def standings(self) -> list[Standing]:

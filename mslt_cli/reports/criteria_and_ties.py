@@ -170,8 +170,8 @@ def _tied_note(group: Group) -> str:
     tied = sum(contender.tied for contender in group.contenders)
     return (
         f"{label}: {tied} of {n} combinations can't be told from the best one ({test}; p of each against the best of "
-        "the others: Hsu's comparisons with one noise for all, targets and seeds as samples; simultaneous 95 % "
-        "intervals, which end at 0 where the sign is sure)."
+        "the others: Hsu's comparisons with one noise for all; simultaneous 95 % intervals, which end at 0 where the "
+        "sign is sure)."
     )
 
 

@@ -10,7 +10,9 @@ from mslt_cli.reports.cells import plural
 from mslt_cli.reports.grid import Grid
 from mslt_cli.reports.task_facts import mean_majority
 from mslt_cli.results.comparable import find_comparable
+from mslt_cli.results.tested_items import find_items
 from mslt_cli.results.trained import Combination, Draw, Trained, gather_seeds, name_range, name_seeds
+from mslt_cli.store.row_answers import Items
 from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore
 
 PAPER_K = 3
@@ -77,11 +79,12 @@ def make_grid(
     scores: Iterable[StoredScore],
     request: Request,
     code: Mapping[str, str],
+    items: Items,
 ) -> Grid | None:
     """Put together what was scored in one way with one model; None where no combination was trained.
 
     Runs come newest first; those of another model or origin are passed over. The name is label and key, see
-    `name_grids`; `code` is ISO 639-3 → how the user reads a language.
+    `name_grids`; `code` is ISO 639-3 → how the user reads a language; `items` are those of all test data.
 
     Raises:
         UnknownNameError: `request.where` names no part of their recipe.
@@ -123,7 +126,8 @@ def make_grid(
     baseline = gather_seeds(untrained[:1], by_run, targets) if untrained else None
     shown = [by_run[run.run_id][target] for run in trained for target in targets]
     rows, majority = name_range({score.rows for score in shown}), mean_majority((s.target, s.majority) for s in shown)
-    return Grid(about, label, key, targets, combinations, baseline, rows, majority, notes, code)
+    tested = find_items(about.task, shown[: len(targets)], items)
+    return Grid(about, label, key, targets, combinations, baseline, tested, rows, majority, notes, code)
 
 
 def _machine_notes(environments: Sequence[Mapping[str, Any]]) -> list[str]:

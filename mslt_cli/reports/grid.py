@@ -14,6 +14,7 @@ from mslt_cli.inference.distributions import ALPHA
 from mslt_cli.reports.cells import Cell, Column, Origin, percent
 from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, usual_sources
 from mslt_cli.results.evaluations import known_task
+from mslt_cli.results.tested_items import TestedItems
 from mslt_cli.results.trained import Combination, Trained, draw_of, name_languages, name_seeds
 from mslt_cli.search.best import competition_ranks
 from mslt_cli.store.runs import StoredEvaluation
@@ -37,6 +38,7 @@ class Grid:
     trained: Mapping[Combination, Trained]
     baseline: Trained | None
     """The model as it is, where it was evaluated on the same targets."""
+    items: TestedItems
     rows: str
     """Test rows of a target: "400 to 1,000"."""
     majority: float | None
@@ -166,7 +168,14 @@ class Group:
         others = {
             languages: one.scores for languages, one in self.grid.trained.items() if languages not in self.trained
         }
-        return CrossedDesign({trained.languages: trained.scores for trained in self.ranked}, others)
+        scores = {trained.languages: trained.scores for trained in self.ranked}
+        answers = self.grid.items.read({trained.languages: trained.right for trained in self.ranked})
+        return CrossedDesign(scores, others, answers)
+
+    @property
+    def samples(self) -> str:
+        """ "targets and seeds are taken as samples, the items as they are"."""
+        return self.grid.items.describe_samples(self.design.items)
 
     @cached_property
     def contenders(self) -> list[Contender]:

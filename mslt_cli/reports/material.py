@@ -23,7 +23,8 @@ from mslt_cli.results.trained import name_range, name_seeds
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.measured import StoredProbe, read_probes
-from mslt_cli.store.results import Published, inconsistencies, published_cells
+from mslt_cli.store.results import Published, balanced_tasks, inconsistencies, published_cells
+from mslt_cli.store.row_answers import Items, stored_items
 from mslt_cli.store.runs import StoredEvaluation, StoredRun, StoredScore, find_runs, stored_scores
 from mslt_cli.tasks import TASKS
 
@@ -81,6 +82,10 @@ class Material:
             for row in self.evaluations
         ]
 
+    @cached_property
+    def _items(self) -> Items:
+        return stored_items(self.store)
+
     def take_grids(self, which: Sizes) -> None:
         """Show the grids of the combinations of some sizes; raises as `make_grid`."""
         if which not in self._grids:
@@ -88,7 +93,7 @@ class Material:
             sizes = {"k": (0, k), "k and 1": (0, 1, k)}.get(which)  # 0: the model as it is
             runs = [run for run in self.runs if sizes is None or len(run.sources) in sizes]
             grids = [
-                make_grid(about, name, runs, scores, self.request, self.code)
+                make_grid(about, name, runs, scores, self.request, self.code, self._items)
                 for (about, name), scores in zip(name_grids(self.evaluations).items(), self._scores, strict=True)
             ]
             self._grids[which] = [grid for grid in grids if grid is not None]
@@ -185,7 +190,7 @@ class Material:
         seeds = plural(int(np.median(group.design.seeds)), "seed")
         return (
             f"With {rows} and {seeds} each, differences of two combinations of {k} under {points:.1f} points can't be "
-            "seen: targets and seeds are taken as samples, the items as they are."
+            f"seen: {group.samples}."
         )
 
     def _count_trained(self, grid: Grid, k: int, include: Sequence[str]) -> str:
@@ -218,7 +223,8 @@ class Material:
                     "can't be seen, and larger ones too where languages share items or seeds make a difference"
                 )
             if (guess := guess_accuracy(known_task(task))) is not None:
-                parts.append(f"a guess scores {percent(guess)}")
+                as_well = ", as does the most frequent answer" if task in balanced_tasks() else ""
+                parts.append(f"a guess scores {percent(guess)}{as_well}")
             if parts:
                 notes.append(f"{task} (paper): {'; '.join(parts)}.")
         return notes

@@ -22,6 +22,8 @@ class Trained:
     runs: tuple[StoredRun, ...]
     scores: Mapping[Draw, NDArray[np.float64]]
     """By what was drawn, sorted; shape (T,), 0..1, in the order of the grid's targets."""
+    right: Mapping[Draw, Sequence[str | None]]
+    """Likewise: which test rows are right, as the store keeps it, by target; None where it is not known."""
 
     @property
     def languages(self) -> Combination:
@@ -42,6 +44,7 @@ def gather_seeds(
     return Trained(
         runs=tuple(newest.values()),
         scores={draw: np.array([score.value for score in of_draw]) for draw, of_draw in scores.items()},
+        right={draw: [score.right_rows for score in of_draw] for draw, of_draw in scores.items()},
     )
 
 

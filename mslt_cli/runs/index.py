@@ -9,6 +9,7 @@ from mslt_cli.errors import StoreError, UnknownNameError
 from mslt_cli.progress import Progress
 from mslt_cli.runs.directory import CONFIG, MANIFEST, MERGED, MODEL, RUN, Run, RunError, check_files, read_run
 from mslt_cli.store.db import Store, open_store
+from mslt_cli.store.row_answers import RowAnswers, pack_items, pack_right
 from mslt_cli.store.runs import find_one_run, save_run
 
 
@@ -26,7 +27,8 @@ class Index:
         try:
             with open_store(self.path, write=True) as store:
                 while self.left:
-                    save_run(store, self.left[0].directory, self.left[0].record)
+                    run = self.left[0]
+                    save_run(store, run.directory, run.record, read_answers(run))
                     self.left.pop(0)
         except StoreError as error:
             if not self.failed:
@@ -52,6 +54,21 @@ def find_run(store: Store, name: str) -> Run | None:
     if stored is not None and run is None:
         raise RunError(f"{stored.directory} is gone. `mslt fetch runs DIR` finds runs that were moved.")
     return run
+
+
+def read_answers(run: Run) -> dict[str, RowAnswers]:
+    """Which rows a run answered right, by the file of the predictions; of rows with one answer each.
+
+    Raises: RunError: predictions are missing or were changed.
+    """
+    answers = {}
+    for score in run.scores:
+        if score["metric"] == "accuracy":
+            frame = run.predictions(score)
+            if frame["gold"].dtype.is_integer():  # a list: of words, or of both orders of the choices
+                right = (frame["gold"] == frame["predicted"]).to_list()
+                answers[score["predictions"]] = RowAnswers(pack_right(right), pack_items(frame["id"].to_list()))
+    return answers
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,6 @@ def index_runs(store: Store, folders: Iterable[Path]) -> Indexed:
             except RunError as error:
                 refused.append((directory, str(error)))
                 continue
-            save_run(store, run.directory, run.record)
+            save_run(store, run.directory, run.record, read_answers(run))
             runs.append(run)
     return Indexed(tuple(runs), tuple(unfinished), tuple(refused))

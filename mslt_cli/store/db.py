@@ -19,7 +19,7 @@ Row: TypeAlias = "NamedTuple | Mapping[str, Any]"
 
 APPLICATION_ID = int.from_bytes(b"mslt")
 SCHEMA = Path(__file__).with_name("schema.sql")
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Written into the file as `user_version`; a store of another schema is refused."""
 SQLITE_HEADER = b"SQLite format 3\0"
 BUSY_S = 30.0

@@ -16,8 +16,8 @@ from mslt_cli.store.db import Store, insert, open_store, store_exists, store_pat
 from mslt_cli.store.fill import ensure_filled, has_fill, is_filled, record_fill
 
 RESULTS = "db"
-FILES = ("published.csv", "runs.csv", "scores.csv")
-MAY_LACK = ("examples", "seed", "tokens_per_s", "score_percent", "rank", "out_of")
+FILES = ("published.csv", "runs.csv", "scores.csv", "items.csv")
+MAY_LACK = ("examples", "seed", "tokens_per_s", "score_percent", "rank", "out_of", "right_rows")
 """Columns where an empty field is unknown, and not an empty text."""
 
 
@@ -50,12 +50,14 @@ def fill_results(path: Path | None = None) -> None:
         if has_fill(store, RESULTS, sha256):
             return
     published = _published_rows()
-    runs, scores = list(_rows("runs.csv")), [row | {"origin": "shipped"} for row in _rows("scores.csv")]
+    runs, items = list(_rows("runs.csv")), list(_rows("items.csv"))
+    scores = [row | {"origin": "shipped"} for row in _rows("scores.csv")]
     with open_store(path, write=True) as store, store.transaction() as connection:
         connection.execute("DELETE FROM published")
         connection.execute("DELETE FROM runs WHERE origin = 'shipped'")  # with their scores; own ones stay
         pairs = (("published", published), ("runs", runs), ("scores", scores))
         rows = sum(insert(connection, table, ready) for table, ready in pairs)
+        insert(connection, "test_items", items, conflict="REPLACE")  # own runs have these as well
         record_fill(connection, RESULTS, "1", sha256, rows)
 
 
@@ -107,6 +109,12 @@ def _published_json() -> Any:
 def published_cells(store: Store) -> list[Published]:
     """All that the paper prints, in its order."""
     return store.read(Published, "published ORDER BY position")
+
+
+@cache
+def balanced_tasks() -> frozenset[str]:
+    """Those of the paper whose test data have all answers equally often."""
+    return frozenset(row["task"] for row in _published_json()["balanced"])
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from mslt_cli.errors import UsageError
 from mslt_cli.store.db import Store, insert
+from mslt_cli.store.row_answers import RowAnswers
 
 LEAST_DIGITS = 4
 """Digits of a run's id that a user writes at least."""
@@ -54,6 +55,8 @@ class StoredScore(NamedTuple):
     data_sha256: str
     majority: float | None
     """The share of the most frequent answer, 0..1; None where it was not counted."""
+    right_rows: str | None
+    """Which rows are right (see row_answers.py); None where it is not known, or rows are not just right or wrong."""
 
 
 class StoredEvaluation(NamedTuple):
@@ -68,8 +71,13 @@ class StoredEvaluation(NamedTuple):
     runs: int
 
 
-def save_run(store: Store, directory: Path, record: Mapping[str, Any]) -> None:
-    """Write a finished run and its scores, in place of what was known of it; `record` is what its run.json holds."""
+def save_run(store: Store, directory: Path, record: Mapping[str, Any], answers: Mapping[str, RowAnswers] = {}) -> None:
+    """Write a finished run and its scores, in place of what was known of it.
+
+    Args:
+        record: what its run.json holds.
+        answers: to the rows behind its accuracies, by the file of their predictions.
+    """
     identity, environment = record["identity"], record["environment"]
     shares = identity.get("shares") or {}
     run = StoredRun(
@@ -94,15 +102,21 @@ def save_run(store: Store, directory: Path, record: Mapping[str, Any]) -> None:
         command=record["command"],
     )
     copied = ("task", "split", "metric", "value", "low", "high", "rows", "unseen", "counts", "data_sha256")
-    scores = (
-        {name: score[name] for name in copied}
-        | {"run_id": run.run_id, "origin": run.origin, "scoring": score.get("scoring", ""), "iso639_3": score["target"]}
-        for score in record["scores"]
-    )
+    scores, items = [], []
+    for score in record["scores"]:
+        answered = answers.get(score.get("predictions", "")) if score["metric"] == "accuracy" else None
+        scores.append(
+            {name: score[name] for name in copied}
+            | {"run_id": run.run_id, "origin": run.origin, "scoring": score.get("scoring", "")}
+            | {"iso639_3": score["target"], "right_rows": answered and answered.right}
+        )
+        if answered is not None:
+            items.append({"data_sha256": score["data_sha256"], "rows": score["rows"], "items": answered.items})
     with store.transaction() as connection:
         connection.execute("DELETE FROM runs WHERE run_id = ? AND origin = 'own'", (run.run_id,))  # with its scores
         insert(connection, "runs", [run])
         insert(connection, "scores", scores)
+        insert(connection, "test_items", items, conflict="REPLACE")
 
 
 def find_runs(store: Store, prefix: str = "", *, origin: str | None = None) -> list[StoredRun]:

@@ -168,11 +168,19 @@ CREATE TABLE scores ( -- a metric of a run on one target
     rows INTEGER NOT NULL,
     unseen INTEGER NOT NULL CHECK (unseen IN (0, 1)), -- 0 = the target was trained on
     data_sha256 TEXT NOT NULL, -- of the test rows
+    right_rows TEXT, -- accuracy: which rows are right, a bit each, base64; see row_answers.py
     PRIMARY KEY (run_id, origin, task, split, scoring, iso639_3, metric),
     FOREIGN KEY (run_id, origin) REFERENCES runs ON DELETE CASCADE
 ) WITHOUT ROWID;
 
 CREATE INDEX scores_of_task ON scores (task, split, scoring, metric);
+
+CREATE TABLE test_items ( -- which items the rows of test data are; the same in each run
+    data_sha256 TEXT NOT NULL, -- as in scores
+    rows INTEGER NOT NULL, -- the first ones of the data, or all
+    items TEXT NOT NULL, -- four bytes a row, base64; equal ones are the same item, in all languages
+    PRIMARY KEY (data_sha256, rows)
+) WITHOUT ROWID;
 
 CREATE TABLE probes ( -- what `mslt probe` measured: of a pair of languages, or of all together
     weights_sha256 TEXT NOT NULL,

@@ -12,11 +12,13 @@ from mslt_cli.runs.directory import RunError
 from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
 from mslt_cli.runs.experiment import train
 from mslt_cli.runs.how import How
+from mslt_cli.runs.index import index_runs
 from mslt_cli.runs.plan import Experiment, plan
 from mslt_cli.runs.session import Session
 from mslt_cli.runs.spec import describe_model
 from mslt_cli.store.db import open_store
-from mslt_cli.store.runs import stored_evaluations
+from mslt_cli.store.row_answers import stored_items, unpack_right
+from mslt_cli.store.runs import stored_evaluations, stored_scores
 from mslt_cli.training.settings import Settings
 
 torch = pytest.importorskip("torch")
@@ -89,6 +91,22 @@ def test_a_max_length_beyond_the_model_is_said(heard, tiny):
     assert heard.notes == []
     session.note_length(Settings(max_length=41))
     assert heard.notes == [f"{tiny.name} takes 40 tokens, and --max-length is 41: longer examples are cut at 40"]
+
+
+# -- what was answered right ----------------------------------------------------------------------
+
+
+def test_the_store_says_which_rows_are_right_but_not_of_words(run, moods, names, own_store, home):
+    (of_rows,), (of_words,) = run(moods, (EN,)), run(names, (EN,), examples=24)
+    with open_store(own_store, write=True) as store:
+        index_runs(store, [home / "runs"])  # once more, out of the directories
+        scores, items = stored_scores(store, run_id=of_rows.run_id), stored_items(store)
+        assert not any(score.right_rows for score in stored_scores(store, run_id=of_words.run_id))
+    for score in of_rows.scores:
+        frame = of_rows.predictions(score)
+        (stored,) = (one for one in scores if one.target == score["target"])
+        assert unpack_right(stored.right_rows, 14).tolist() == (frame["gold"] == frame["predicted"]).to_list()
+        assert len(set(items[stored.data_sha256, 14])) == 14
 
 
 # -- the first rows alone --------------------------------------------------------------------------

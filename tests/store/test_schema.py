@@ -23,7 +23,7 @@ def add_run(db, **other):
 
 
 def add_score(db, **other):
-    score = ("r1", "own", "cldr", "test", "", "fin", "accuracy", 0.5, 0.4, 0.6, "{}", 8, 1, "d")
+    score = ("r1", "own", "cldr", "test", "", "fin", "accuracy", 0.5, 0.4, 0.6, "{}", 8, 1, "d", None)
     columns = [row[1] for row in db.execute("PRAGMA table_info(scores)")]
     insert(db, "scores", [dict(zip(columns, score, strict=True)) | other])
 
