@@ -1,7 +1,7 @@
 """How often the tests of `mslt report` err, by simulation, beside what they replaced.
 
 Grids are drawn with the noise of the shipped one (35 combinations of 3 out of 7 languages, ten targets) and one to five
-seeds. `python bench/report_error_rates.py [--grids 400]` prints the tables of docs/measured.md.
+seeds. `python bench/report_error_rates.py [--grids 400] [--only items]` prints the tables of docs/measured.md.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mslt_cli.inference.correlation import correlate_with_scores, spearman
 from mslt_cli.inference.crossed import CrossedDesign
 from mslt_cli.inference.distributions import ALPHA, holm, student_p
+from mslt_cli.inference.shared_items import SharedItems
 
 Floats = NDArray[np.float64]
 RUN, INTERACTION, REST, SEED, TARGET = 0.0121, 0.0332, 0.0289, 0.01, 0.1
@@ -22,6 +23,13 @@ RUN, INTERACTION, REST, SEED, TARGET = 0.0121, 0.0332, 0.0289, 0.01, 0.1
 TARGETS, N = 10, 35
 SPREAD = 0.033
 """Of the means of the shipped combinations."""
+ITEMS, HELD = 171, 0.85
+"""Each target holds that share of the items."""
+LATENT = {"target": 0.2, "item": 0.55, "target item": 0.7, "combination target": 0.066, "run": 0.047,
+          "run target": 0.05, "run item": 0.12, "combination target item": 0.24, "run target item": 0.3}  # fmt: skip
+"""Standard deviations of what makes an answer right, beside a rest: so that the grids have the noise of triples."""
+LIKINGS = {"as triples of cldr": 0.19, "twice": 0.38, "as single sources of cldr": 0.56}
+"""Likewise, of how easy a combination finds an item in all targets: 0.3, 1.3 and 2.8 points² of its mean."""
 
 
 def draw_grid(rng: np.random.Generator, truth: Floats, seeds: int, *, interaction: float = INTERACTION) -> Floats:
@@ -86,6 +94,7 @@ def compare_few(grids: int) -> None:
     """Print how often two or three equal combinations with two seeds differ by F, and those of which one is better."""
     print("\n| combinations | combination by target, sd | equal: differ | one 6 points better: differ |")
     print("|--:|--:|--:|--:|")
+    grids *= 4
     for n, interaction in itertools.product((2, 3), (0.01, 0.02, 0.033)):
         rng = np.random.default_rng(n)
         found = np.zeros(2)
@@ -96,6 +105,45 @@ def compare_few(grids: int) -> None:
                 found[i] += design.p_all_equal() < ALPHA
         shares = " | ".join(f"{100 * share:.1f} %" for share in found / grids)
         print(f"| {n} | {100 * interaction:.0f} points | {shares} |", flush=True)
+
+
+def draw_answers(rng: np.random.Generator, n: int, seeds: int, liking: float) -> SharedItems:
+    """Answers of n equal combinations to the items that ten targets share."""
+    sizes = {"target": TARGETS, "item": ITEMS}
+    latent = np.full((n, seeds, TARGETS, ITEMS), 0.3)
+    for part, scale in {**LATENT, "combination item": liking}.items():
+        words = part.split()
+        shape = [n if {"combination", "run"} & {*words} else 1, seeds if "run" in words else 1]
+        shape += [sizes[word] if word in words else 1 for word in ("target", "item")]
+        latent += scale * rng.normal(size=shape)
+    items = [np.flatnonzero(held) for held in rng.random((TARGETS, ITEMS)) < HELD]
+    right = {
+        c: {s: [run[t, held] for t, held in enumerate(items)] for s, run in enumerate(runs)}
+        for c, runs in enumerate(latent > 0)
+    }
+    return SharedItems(right, items)
+
+
+def compare_on_shared_items(grids: int) -> None:
+    """Print how often equal combinations differ by the test, and by more than can't be seen, without and with items."""
+    print("| combinations differ in the items that they find easy | seeds | equal ones differ, items as they are "
+          "| items as a sample | pairs beyond what can't be seen, items as they are | items as a sample |")  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|")
+    for (name, liking), seeds in itertools.product(LIKINGS.items(), (2, 3, 5)):
+        rng = np.random.default_rng(seeds)
+        found = np.zeros((grids, 4))
+        for i in range(grids):
+            known = draw_answers(rng, N, seeds, liking)
+            scores = {
+                c: {s: np.array([answers.mean() for answers in run]) for s, run in runs.items()}
+                for c, runs in known.right.items()
+            }
+            for j, items in enumerate((None, known)):
+                design = CrossedDesign(scores, items=items)
+                apart = np.abs(np.subtract.outer(design.means, design.means))[np.triu_indices(N, 1)]
+                found[i, j] = design.p_all_equal() < ALPHA
+                found[i, 2 + j] = (apart > design.detectable_difference()).mean()
+        print(f"| {name} | {seeds} | " + " | ".join(f"{100 * x:.0f} %" for x in found.mean(axis=0)) + " |", flush=True)
 
 
 def correlate(grids: int) -> None:
@@ -125,7 +173,9 @@ def _diversity(values: Floats, members: Sequence[int]) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--grids", type=int, default=400)
+    parser.add_argument("--only", choices=["best", "few", "items", "criteria"])
     given = parser.parse_args()
-    compare_with_best(given.grids)
-    compare_few(4 * given.grids)
-    correlate(given.grids)
+    tables = {"best": compare_with_best, "few": compare_few, "items": compare_on_shared_items, "criteria": correlate}
+    for name, table in tables.items():
+        if given.only in (None, name):
+            table(given.grids)

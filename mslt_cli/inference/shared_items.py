@@ -73,8 +73,10 @@ class SharedItems:
 
     def _moved(self, right: Right, size: int) -> Floats:
         """How far each item moves a run's score on each target: shape (T, size), rows sum to 0."""
-        parts = [(answers - answers.mean()) / len(answers) for answers in right]
-        return np.stack([np.bincount(items, part, size) for items, part in zip(self.items, parts, strict=True)])
+        parts = np.concatenate([(answers - answers.mean()) / len(answers) for answers in right])
+        places = np.concatenate([target * size + items for target, items in enumerate(self.items)])
+        moved: Floats = np.asarray(np.bincount(places, parts, len(right) * size), np.float64).reshape(len(right), size)
+        return moved
 
 
 def _products(moved: Floats) -> float:
