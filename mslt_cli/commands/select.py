@@ -1,10 +1,15 @@
 """`mslt select`: ranks combinations of source languages."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mslt_cli.commands import options
 from mslt_cli.commands.options import option
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from mslt_cli.store.db import Store
 
 _SCORE, _MEASURED = "How combinations are scored", "What models measured (size, vocab, embedding)"
 _RUNS = "What was trained (runs, transfer)"
@@ -197,8 +202,12 @@ def select_command(
     if report is not None and report.filled:  # empty: another process has just done it
         note(f"filled {path} ({', '.join(report.filled)}) in {report.wall_s:.1f} s; next time it is there")
     if reads_runs:
-        from mslt_cli.store.results import open_with_results as open_store  # with the runs that ship
-    with open_store(path) as opened:
+        from mslt_cli.store.results import open_with_results
+
+        opening: AbstractContextManager[Store] = open_with_results(path)  # with the runs that ship
+    else:
+        opening = open_store(path)
+    with opening as opened:
         selection = select(
             opened,
             pool,

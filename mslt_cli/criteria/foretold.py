@@ -20,7 +20,7 @@ from mslt_cli.languages.pools import Member
 from mslt_cli.languages.subtags import standard
 from mslt_cli.results.kinship import SCALES, typological_similarity
 from mslt_cli.results.observations import RunsAsked, choose_runs, observe
-from mslt_cli.results.trained import name_seeds
+from mslt_cli.results.trained import draw_of, name_seeds
 from mslt_cli.store.language_vectors import without_vector
 from mslt_cli.store.languages import resolver, written_codes
 
@@ -117,12 +117,12 @@ class ScoresReader(Reader):
             n = len(model.observations.draws)
             facts = {"matrix": str(self.measured.matrix), "sources": n, "targets": targets}
             return f"single-source scores of {n} languages in {self.measured.matrix}", facts
-        about, runs = self.runs.about, model.observations.draws
+        about, draws = self.runs.about, [draw_of(run) for run in self.runs.found.runs]
         whose = "own runs" if about.origin == "own" else "shipped runs"
-        budget = " and ".join(f"{n:,}" for n in sorted({examples for *_, examples in runs}))
+        budget = " and ".join(f"{n:,}" for n in sorted({examples for *_, examples in draws}))
         text = (
-            f"{len(runs):,} {whose} of {self.runs.label} ({about.metric} on {about.split}, mean over "
-            f"{', '.join(targets)}; {budget} examples; seeds {name_seeds(runs)})"
+            f"{len(model.observations.draws):,} {whose} of {self.runs.label} ({about.metric} on {about.split}, mean "
+            f"over {', '.join(targets)}; {budget} examples; seeds {name_seeds(draws)})"
         )
         facts = {"source": "runs" if about.origin == "own" else about.origin, "task": about.task, "model": about.model}
         facts |= {"metric": about.metric, "split": about.split, "targets": targets, "examples": budget}

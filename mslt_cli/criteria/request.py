@@ -240,17 +240,18 @@ def read_criteria(by: Sequence[str], own_vectors: bool, kept: Sequence[str] = ()
 def notes_on_unread(criteria: Sequence[Criterion], aim: Aim, measured: Measured) -> list[str]:
     """Notes on what was asked for and none of the criteria reads."""
     kinds = {row.kind for row in criteria}
-    of_data = [("--task", measured.task)] if not kinds & {"vocabulary", "embedding", *OF_RUNS} else []
+    of_data: list[tuple[str, object]] = (
+        [("--task", measured.task)] if not kinds & {"vocabulary", "embedding", *OF_RUNS} else []
+    )
     if not kinds & {"vocabulary", "embedding"}:
-        of_data += [("--split", measured.split), ("--limit", measured.limit and str(measured.limit))]
+        of_data += [("--split", measured.split), ("--limit", measured.limit)]
     if "embedding" not in kinds:
-        layer = None if measured.layer is None else str(measured.layer)
-        of_data += [("--corpus", measured.corpus), ("--layer", layer), ("--prefix", measured.prefix or None)]
-    of_runs = {"--source": measured.source, "--examples": measured.examples, "--where": measured.where or None}
-    of_runs |= {"--matrix": measured.matrix}
+        of_data += [("--corpus", measured.corpus), ("--layer", measured.layer), ("--prefix", measured.prefix or None)]
+    of_runs: list[tuple[str, object]] = [("--source", measured.source), ("--examples", measured.examples)]
+    of_runs += [("--where", measured.where or None), ("--matrix", measured.matrix)]
     unread = [(option, "what models measured") for option, given in of_data if given is not None]
     if not kinds & {*OF_RUNS}:
-        unread += [(option, "scores") for option, given in of_runs.items() if given is not None]
+        unread += [(option, "scores") for option, given in of_runs if given is not None]
     notes = [f"{option} has no effect: none of these criteria reads {what}." for option, what in unread]
     if (aim.mean and "transfer" not in kinds) or (aim.cover and kinds == {"foretold"}):
         notes.append("--objective has no effect: none of these criteria reads it.")

@@ -75,14 +75,14 @@ def read_score_matrix(path: Path, resolver: Resolver) -> ScoreMatrix:
                     "and score, or a row for each source and a column for each target."
                 )
         for number, label in enumerate(table.labels):
-            source = code_of(label, resolver)
-            if source is None:
+            row_of = code_of(label, resolver)
+            if row_of is None:
                 raise unknown_row(table, number, resolver)
-            for target, value in zip(targets, table.matrix[number].tolist(), strict=True):
-                assert target is not None
-                if (source, target) in cells:
-                    raise UsageError(f"{path} names {source} on {target} twice. Keep one row and one column of each.")
-                cells[source, target] = value
+            for column_of, value in zip(targets, table.matrix[number].tolist(), strict=True):
+                pair = row_of, str(column_of)
+                if pair in cells:
+                    raise UsageError(f"{path} names {' on '.join(pair)} twice. Keep one row and one column of each.")
+                cells[pair] = value
     sources, targets_found = (tuple(dict.fromkeys(names)) for names in zip(*cells, strict=True))
     matrix = np.array([[cells.get((a, b), np.nan) for b in targets_found] for a in sources])
     scores, note = _as_shares(matrix, path)
