@@ -42,7 +42,7 @@ class Terms:
     @property
     def languages(self) -> int:
         """L."""
-        return self.differences.shape[1]
+        return len(self.differences[0])
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:
