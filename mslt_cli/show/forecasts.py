@@ -1,5 +1,6 @@
 """How foretold scores look in a selection: columns, JSON, and the lines that say how far they hold."""
 
+from math import isnan
 from typing import Any
 
 from mslt_cli.criteria.forecast import Outlook
@@ -69,12 +70,12 @@ def describe_forecast(selection: Selection) -> list[str]:
 
 def _left_out(grounds: Grounds) -> str:
     of_size = " of all sizes" if grounds.size is None else f" of {grounds.size}"
-    count = plural(grounds.combinations, "trained combination") + of_size
+    order = "" if isnan(grounds.rho) else f"ρ = {grounds.rho:.2f} and "
     few = f", and of {grounds.combinations} that says little" if grounds.combinations < FEW else ""
     return (
-        f"The {count}, each left out in turn: foretold with ρ = {grounds.rho:.2f} and an error of "
-        f"{grounds.rmse:.1f} points (RMSE); {100 * grounds.coverage:.0f} % of the 90 % intervals hold the "
-        f"measured mean{few}."
+        f"The {plural(grounds.combinations, 'trained combination')}{of_size}, each left out in turn: foretold with "
+        f"{order}an error of {grounds.rmse:.1f} points (RMSE); {100 * grounds.coverage:.0f} % of the 90 % intervals "
+        f"hold the measured mean{few}."
     )
 
 

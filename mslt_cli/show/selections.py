@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.reports.cells import Cell, Column, plural
@@ -90,13 +91,18 @@ def selection_as_dict(selection: Selection, explanation: Explanation | None = No
 
 
 def _rounded(value: Any) -> Any:
-    """A value with nine decimals, as JSON holds it: what a tie means, and nothing of the machine's rounding."""
+    """A value with nine decimals, as JSON holds it: what a tie means, and nothing of the machine's rounding.
+
+    What is not known (NaN) is null.
+    """
     value = value._asdict() if hasattr(value, "_asdict") else value
     if isinstance(value, dict):
         return {key: _rounded(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_rounded(part) for part in value]
-    return round(value, 9) + 0.0 if isinstance(value, float) else value
+    if isinstance(value, float):
+        return None if isnan(value) else round(value, 9) + 0.0
+    return value
 
 
 def _row(selection: Selection, result: Result, form: str) -> dict[str, Any]:

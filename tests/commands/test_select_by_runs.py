@@ -21,7 +21,7 @@ from mslt_cli.foretelling.model import fit
 from mslt_cli.foretelling.observations import TooFewRunsError, equal_shares
 from mslt_cli.results.observations import RunsAsked, find_observations
 from mslt_cli.selection import select
-from mslt_cli.show.selections import show_selection, summarize
+from mslt_cli.show.selections import selection_as_dict, show_selection, summarize
 from mslt_cli.store.db import open_store
 
 WORTH = {"ara": 4, "deu": 3, "eng": 2, "fra": -1, "rus": -2, "spa": -3, "zho": 5}
@@ -240,6 +240,10 @@ def test_one_seed_is_too_few_to_tell(own_store):
     assert said == "too few runs to tell"
     assert "Too few runs to tell what is noise, for none was trained twice: train some with another --seed." in text
     assert "and of 7 that says little" in text
+    answer = json.dumps(selection_as_dict(shared(own_store, "paper", 2, by=("runs",))), allow_nan=False)
+    assert json.loads(answer)["foretold"]["signal"] == {
+        **{"share": None, "low": None, "high": None, "p": None, "knows_noise": False}
+    }
 
 
 # -- which runs -------------------------------------------------------------------------------------
