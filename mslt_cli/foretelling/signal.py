@@ -5,12 +5,16 @@ is noise (combination by target); here it is a difference, since these are the t
 """
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from mslt_cli.foretelling.observations import Floats, Observations
-from mslt_cli.inference.distributions import fisher_p
+from mslt_cli.inference.distributions import ALPHA, fisher_p
+
+MOSTLY_NOISE = 0.5
+"""Share of the variance between combinations that may be more than noise, at most, where they hardly differ."""
+Verdict = Literal["they differ", "they hardly differ", "too few runs to tell"]
 
 
 class Signal(NamedTuple):
@@ -25,6 +29,15 @@ class Signal(NamedTuple):
     """How often combinations that are all equal would differ so much; nan likewise."""
     knows_noise: bool
     """Whether some combination was trained more than once."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the trained combinations differ by more than noise."""
+        if not self.knows_noise:
+            return "too few runs to tell"
+        if self.p < ALPHA:
+            return "they differ"
+        return "they hardly differ" if self.high <= MOSTLY_NOISE else "too few runs to tell"
 
 
 def find_signal(observations: Observations, weights: Floats) -> Signal:

@@ -9,12 +9,12 @@ import numpy as np
 from mslt_cli.errors import MsltError
 from mslt_cli.foretelling.exchange import Gains, weigh_exchanges
 from mslt_cli.foretelling.model import LeftOut, ScoreModel
-from mslt_cli.foretelling.observations import equal_shares
+from mslt_cli.foretelling.observations import Floats, equal_shares
 from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell, number_cell
 from mslt_cli.reports.charts import Dot, DotChart, HeatChart, HeatMap, Panel, ScatterChart, Spot
 from mslt_cli.reports.grid import Grid, Group
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_models import NORMAL, group_left_out, signal_note
+from mslt_cli.reports.score_models import NORMAL, group_left_out, signal_note, widest_note
 
 SERIES = Column("series", header="task", label=True)
 DRAWN = 90
@@ -52,7 +52,8 @@ def check_foretelling(material: Material) -> tuple[ReportTable, ReportTable]:
         if len(rows) > MOST_LISTED:
             further.notes.append(f"{group.grid.label}: the first {MOST_LISTED} of {len(rows)} are listed.")
         panels.append((group.grid.label, spots))
-        table.notes += [*material.grid_notes(group.grid), signal_note(group)]
+        further_notes = filter(None, [signal_note(group), widest_note(model, group)])
+        table.notes += [*material.grid_notes(group.grid), *further_notes]
     if table.rows:
         table.notes.append(
             "Each combination is foretold by the runs of all others, of any size. rmse: points between foretold "
@@ -177,7 +178,7 @@ def _gain_rows(
     return rows, lines[::-1]
 
 
-def map_transfer(material: Material) -> tuple[ReportTable, ReportTable]:
+def map_transfer(material: Material) -> tuple[ReportTable, ...]:
     """Single sources × targets: what was measured; and what the model of all runs makes of it."""
     columns = [SERIES, Column("source", label=True)]
     table = ReportTable("transfer", "Score of each single source on each target, measured, %", [*columns])
@@ -217,7 +218,7 @@ def map_transfer(material: Material) -> tuple[ReportTable, ReportTable]:
 
 
 def _transfer_rows(
-    grid: Grid, targets: Sequence[str], sources: Sequence[str], values: Sequence[np.ndarray], about: Sequence[str]
+    grid: Grid, targets: Sequence[str], sources: Sequence[str], values: Sequence[Floats], about: Sequence[str]
 ) -> Rows:
     rows = []
     for source, scores, said in zip(sources, values, about, strict=True):
@@ -228,6 +229,6 @@ def _transfer_rows(
     return rows
 
 
-def _heat_map(title: str, targets: Sequence[str], sources: Sequence[str], values: Sequence[np.ndarray]) -> HeatMap:
+def _heat_map(title: str, targets: Sequence[str], sources: Sequence[str], values: Sequence[Floats]) -> HeatMap:
     rows = [[100 * float(score) for score in (*scores, scores.mean())] for scores in values]
     return HeatMap(title, sources, [*targets, "mean"], rows)

@@ -9,11 +9,12 @@ from mslt_cli.foretelling.observations import Observations, equal_shares
 from mslt_cli.foretelling.signal import Signal, find_signal
 from mslt_cli.inference.correlation import spearman
 from mslt_cli.reports.grid import Group
+from mslt_cli.results.outlook import widest_difference
 
+DRAWS = 2000
+"""Of the posterior."""
 NORMAL = {50: 0.6745, 80: 1.2816, 90: 1.6449, 95: 1.9600}
 """By how many standard deviations an interval reaches, by the percent of cases that it holds."""
-LITTLE = 0.5
-"""Combinations of which no more than this share of the variance may be more than noise hardly differ."""
 
 
 def group_observations(group: Group) -> Observations:
@@ -26,11 +27,15 @@ def group_observations(group: Group) -> Observations:
     return Observations(languages, group.grid.targets, equal_shares(members, len(languages)), np.array(scores), draws)
 
 
-def signal_note(group: Group) -> str:
-    """What share of the variance between the combinations of a group is not noise."""
+def group_signal(group: Group) -> Signal:
+    """How much of the differences between the combinations of a group is not noise; of all targets alike."""
     targets = len(group.grid.targets)
-    signal = find_signal(group_observations(group), np.full(targets, 1 / targets))
-    return f"{group.grid.label}: {describe_signal(signal, len(group.trained))}"
+    return find_signal(group_observations(group), np.full(targets, 1 / targets))
+
+
+def signal_note(group: Group) -> str:
+    """What share of the variance between the combinations of a group is not noise, in a sentence."""
+    return f"{group.grid.label}: {describe_signal(group_signal(group), len(group.trained))}"
 
 
 def describe_signal(signal: Signal, n: int) -> str:
@@ -40,12 +45,21 @@ def describe_signal(signal: Signal, n: int) -> str:
             f"what of the differences between the {n} combinations is noise is not known: too few runs to tell. Repeat "
             "some with --seed."
         )
-    low, high = (f"{100 * end:.0f}" for end in (signal.low, signal.high))
-    said = f"{100 * signal.share:.0f} % of the variance between the {n} combinations is not noise"
-    said += f" (95 % interval {low} to {high} %)"
-    if signal.high <= LITTLE:
-        return f"{said}: they hardly differ."
-    return f"{said}: too few runs to tell." if signal.low <= 0 else f"{said}."
+    share, low, high = (f"{100 * value:.0f}" for value in signal[:3])
+    verdict = "" if signal.verdict == "they differ" else f": {signal.verdict}"
+    interval = f"95 % interval {low} to {high} %"
+    return f"{share} % of the variance between the {n} combinations is not noise ({interval}){verdict}."
+
+
+def widest_note(model: ScoreModel, group: Group) -> str:
+    """By how much the best combination can be better than any other, where they are not known to differ; else empty."""
+    if group_signal(group).verdict == "they differ":
+        return ""
+    place = {code: i for i, code in enumerate(model.observations.languages)}
+    shares = equal_shares([[place[code] for code in languages] for languages in group.trained], len(place))
+    points = widest_difference(model.draw(shares, DRAWS, 0))
+    said = f"no two combinations are more than {points:.1f} points apart, with 95 % probability"
+    return f"{group.grid.label}: by the model {said}."
 
 
 def group_left_out(model: ScoreModel, group: Group) -> LeftOut | None:

@@ -1,23 +1,20 @@
 """What a model of scores allows one to say: how far it holds, and whether combinations differ at all."""
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.foretelling.model import ScoreModel
-from mslt_cli.foretelling.signal import Signal, find_signal
+from mslt_cli.foretelling.signal import Signal, Verdict, find_signal
 from mslt_cli.inference.correlation import average_ranks
 from mslt_cli.inference.distributions import ALPHA
 
 NORMAL_90 = 1.6449
 """Standard errors on each side of a 90 % interval."""
-MOSTLY_NOISE = 0.5
-"""Share of the variance between combinations that may be more than noise, at most, where they hardly differ."""
 LEAST = 7
 """Combinations of one size that are judged by themselves."""
-Verdict = Literal["they differ", "they hardly differ", "too few runs to tell"]
 
 
 class Grounds(NamedTuple):
@@ -39,11 +36,7 @@ class Grounds(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """Whether the trained combinations differ by more than noise."""
-        if not self.signal.knows_noise:
-            return "too few runs to tell"
-        if self.signal.p < ALPHA:
-            return "they differ"
-        return "they hardly differ" if self.signal.high <= MOSTLY_NOISE else "too few runs to tell"
+        return self.signal.verdict
 
 
 def grounds_of(model: ScoreModel, k: int) -> Grounds:

@@ -3,7 +3,7 @@
 import importlib.util
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,15 @@ def look(i: int) -> dict[str, Any]:
 def plain(text: str) -> str:
     """Text as it is: matplotlib would read mathematics between dollars."""
     return text.replace("$", r"\$")
+
+
+def handles_of(fields: Iterable[Any]) -> dict[str, Any]:
+    """What the legend of several fields has to show, each label once."""
+    handles: dict[str, Any] = {}
+    for axes in fields:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    return handles
 
 
 def require_figure(path: Path) -> None:

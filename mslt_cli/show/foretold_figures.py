@@ -3,7 +3,7 @@
 from typing import Any
 
 from mslt_cli.reports.charts import CurveChart, HeatChart, ScatterChart
-from mslt_cli.show.drawing import GREY, look, plain
+from mslt_cli.show.drawing import GREY, handles_of, look, plain
 
 FIELD = 3.6
 """Inches of a square field."""
@@ -29,13 +29,14 @@ def draw_scatter(chart: ScatterChart) -> Any:
         room = 0.04 * (max(ends) - min(ends)) or 1.0
         limits = (min(ends) - room, max(ends) + room)
         axes.plot(limits, limits, color=GREY, linestyle="--", linewidth=1, zorder=1, label="equal")
-        missed = [not spot.low <= spot.x <= spot.high for spot in spots]
-        for i, (label, is_missed) in enumerate((("interval holds the measured one", False), ("misses it", True))):
-            shown = [spot for spot, miss in zip(spots, missed, strict=True) if miss is is_missed]
+        held = {True: "interval holds the measured one", False: "misses it"}
+        for i, (is_held, label) in enumerate(held.items()):
+            shown = [spot for spot in spots if (spot.low <= spot.x <= spot.high) == is_held]
             x, y = [spot.x for spot in shown], [spot.y for spot in shown]
             sides = [[spot.y - spot.low for spot in shown], [spot.high - spot.y for spot in shown]]
-            axes.errorbar(x, y, sides, linestyle="none", elinewidth=0.8, markersize=4, label=label, **look(i))
-            for spot in shown if is_missed and len(shown) <= MOST_NAMED else ():
+            if shown:
+                axes.errorbar(x, y, sides, linestyle="none", elinewidth=0.8, markersize=4, label=label, **look(i))
+            for spot in shown if not is_held and len(shown) <= MOST_NAMED else ():
                 axes.annotate(plain(spot.name), (spot.x, spot.y), (5, -8), textcoords="offset points", fontsize=7)
         axes.set_xlim(limits)
         axes.set_ylim(limits)
@@ -43,7 +44,8 @@ def draw_scatter(chart: ScatterChart) -> Any:
         axes.set_title(plain(title), fontsize=8.5)
         axes.set_xlabel(chart.x_unit)
         axes.set_ylabel(chart.unit)
-    figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    handles = handles_of(grid.flat)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
@@ -88,7 +90,6 @@ def draw_curves(chart: CurveChart) -> Any:
     across = len(chart.panels)
     figure, grid = pyplot.subplots(1, across, figsize=(4.4 * across + 1.6, 3.8), squeeze=False, layout="constrained")
     names = list(dict.fromkeys(name for panel in chart.panels for name, _ in (*panel.series, *panel.levels)))
-    handles: dict[str, Any] = {}
     for axes, panel in zip(grid.flat, chart.panels, strict=True):
         for name, points in panel.series:
             style, x = look(names.index(name)), [point.x for point in points]
@@ -106,7 +107,6 @@ def draw_curves(chart: CurveChart) -> Any:
         axes.set_title(plain(panel.title), fontsize=8.5)
         axes.set_xlabel(chart.x_unit)
         axes.set_ylabel(chart.unit)
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
+    handles = handles_of(grid.flat)
     figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False)
     return figure

@@ -6,7 +6,7 @@ from typing import Any
 
 from mslt_cli.reports.cells import ReportTable
 from mslt_cli.reports.charts import CurveChart, DotChart, HeatChart, LineChart, Panel, ScatterChart
-from mslt_cli.show.drawing import GREY, draw, look, plain
+from mslt_cli.show.drawing import GREY, draw, handles_of, look, plain
 from mslt_cli.show.foretold_figures import draw_curves, draw_heat, draw_scatter
 
 PANEL_WIDTH, LINE_HEIGHT = 3.4, 0.24
@@ -63,10 +63,7 @@ def _dots(chart: DotChart) -> Any:
         axes.set_xlabel(chart.unit)
     for axes in list(grid.flat)[len(chart.panels) :]:
         axes.set_visible(False)
-    handles: dict[str, Any] = {}
-    for axes in grid.flat:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
+    handles = handles_of(grid.flat)
     if len(handles) > 1 or "" not in handles:
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
     return figure

@@ -1,6 +1,7 @@
 """What runs foretell, in tables: against the model called directly, and on runs whose scores a reader can work out."""
 
 import json
+import re
 import shutil
 from itertools import combinations
 from math import nan
@@ -227,6 +228,17 @@ def test_too_few_runs_and_combinations_that_hardly_differ_are_told_apart(signal,
     of = "of the variance between the 9 combinations"
     not_known = "what of the differences between the 9 combinations is noise is not known"
     assert describe_signal(signal, 9) == said.format(of=of, not_known=not_known)
+
+
+def test_where_combinations_hardly_differ_it_is_said_how_far_they_can_be_apart(made):
+    def luck(i, seed):
+        return 0.6 + ((i * 7 + seed * 11 + i * seed * 5) % 13 - 6) / 400
+
+    runs = [made_record(x, even(luck(i, seed)), seed=seed) for i, x in enumerate(TRIPLES) for seed in range(3)]
+    notes = notes_of(made(runs, "foretold")["foretold"])
+    assert "they hardly differ." in notes
+    points = float(re.search(r"by the model no two combinations are more than (\S+) points apart", notes)[1])
+    assert 0 < points < 4
 
 
 def test_too_few_runs_say_how_many_are_needed(made):
