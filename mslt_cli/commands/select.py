@@ -187,7 +187,6 @@ def select_command(
 
       mslt select --by runs --by l2v-syntax --task cldr --source shipped
     """
-    from mslt_cli.commands.arguments import settings_in
     from mslt_cli.criteria.request import Measured
     from mslt_cli.languages.pools import names_in
     from mslt_cli.selection import select
@@ -201,6 +200,11 @@ def select_command(
     report = ensure_filled(path)
     if report is not None and report.filled:  # empty: another process has just done it
         note(f"filled {path} ({', '.join(report.filled)}) in {report.wall_s:.1f} s; next time it is there")
+    settings = {}
+    if where:
+        from mslt_cli.commands.arguments import settings_in
+
+        settings = settings_in(where)
     if reads_runs:
         from mslt_cli.store.results import open_with_results
 
@@ -234,7 +238,7 @@ def select_command(
                 special_tokens,
                 source=source,
                 examples=examples,
-                where=settings_in(where),
+                where=settings,
                 matrix=matrix,
             ),
             vectors=vectors,

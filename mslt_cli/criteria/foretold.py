@@ -24,6 +24,9 @@ from mslt_cli.results.trained import draw_of, name_seeds
 from mslt_cli.store.language_vectors import without_vector
 from mslt_cli.store.languages import resolver, written_codes
 
+MOST_LANGUAGES = 250
+"""In a pool: the time for the model grows with their cube, to half a minute here."""
+
 
 class ScoresReader(Reader):
     """Reads the runs that are meant, or a matrix of single-source scores in their place."""
@@ -84,6 +87,11 @@ class ScoresReader(Reader):
     def fit_model(self, question: Question) -> ScoreModel:
         """The model of the runs, for the languages of a pool as well, and for the targets that are asked for."""
         languages = [self.as_trained(code) for code in question.pool.codes]
+        if len(languages) > MOST_LANGUAGES:
+            raise UsageError(
+                f"--by {self.criterion.name} can foretell of up to {MOST_LANGUAGES} languages, and the pool has "
+                f"{len(languages):,}. Choose a smaller pool."
+            )
         targets = self.targets(question.aim)
         if self.runs is not None:
             observations = observe(
@@ -119,10 +127,10 @@ class ScoresReader(Reader):
             return f"single-source scores of {n} languages in {self.measured.matrix}", facts
         about, draws = self.runs.about, [draw_of(run) for run in self.runs.found.runs]
         whose = "own runs" if about.origin == "own" else "shipped runs"
-        budget = " and ".join(f"{n:,}" for n in sorted({examples for *_, examples in draws}))
+        budget = draws[0][2]  # all have one
         text = (
             f"{len(model.observations.draws):,} {whose} of {self.runs.label} ({about.metric} on {about.split}, mean "
-            f"over {', '.join(targets)}; {budget} examples; seeds {name_seeds(draws)})"
+            f"over {', '.join(targets)}; {budget:,} examples; seeds {name_seeds(draws)})"
         )
         facts = {"source": "runs" if about.origin == "own" else about.origin, "task": about.task, "model": about.model}
         facts |= {"metric": about.metric, "split": about.split, "targets": targets, "examples": budget}

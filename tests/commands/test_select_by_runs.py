@@ -265,11 +265,12 @@ def test_own_runs_are_taken_unless_the_shipped_are_asked_for(grid):
         ({"measured": Measured(examples=7)}, "no runs of 7 examples"),
         ({"measured": Measured(source="paper")}, "--source is 'paper'; it can be runs or shipped"),
         ({"target": "fi", "cover_share": 0.5}, "--lambda mixes distances with nearness"),
+        ({"pool": "all"}, r"--by runs can foretell of up to 250 languages, and the pool has 7,\d+\. Choose a smaller"),
     ],
 )
 def test_runs_that_do_not_exist_are_refused_with_the_reason(grid, options, message):
     with pytest.raises(MsltError, match=message):
-        chosen(grid, "paper", 3, by=("runs",), **options)
+        chosen(grid, **({"pool": "paper", "k": 3, "by": ("runs",)} | options))
 
 
 def test_one_run_is_too_few(own_store):
