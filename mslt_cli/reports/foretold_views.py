@@ -31,7 +31,7 @@ PARTS = {1: "all of the data", 2: "half of the data", 3: "a third of the data", 
 Rows = list[dict[str, Cell]]
 
 
-def check_foretelling(material: Material) -> tuple[ReportTable, ReportTable]:
+def check_foretelling(material: Material) -> tuple[ReportTable, ...]:
     """Predicted against measured, each combination left out in turn; and how often intervals hold."""
     inside = [Column(f"inside_{level}", right=True, header=f"in {level} %") for level in NORMAL]
     columns = [SERIES, *columns_of("n", "spearman", "rmse", right=True)]
@@ -62,7 +62,7 @@ def check_foretelling(material: Material) -> tuple[ReportTable, ReportTable]:
         )
         further.notes.append("± is the 90 % interval of the mean of as many runs as were measured.")
     table.chart = ScatterChart("measured, %", f"foretold, %, with {DRAWN} % intervals", panels) if panels else None
-    return table, further
+    return (table, further) if further.rows else (table,)
 
 
 def _models(material: Material, table: ReportTable) -> Iterator[tuple[Group, ScoreModel]]:

@@ -81,7 +81,8 @@ def _point(runs: int, costs: NDArray[np.float64]) -> CurvePoint:
 
 
 def _curve_cell(point: CurvePoint, how: str) -> Cell:
-    text = f"{point.mean:.2f} [{point.low:.1f}, {point.high:.1f}]"
+    low, high = (round(end, 1) + 0.0 for end in (point.low, point.high))  # never "-0.0"
+    text = f"{round(point.mean, 2) + 0.0:.2f} [{low:.1f}, {high:.1f}]"
     more = {"low": point.low, "high": point.high}
     return Cell(point.mean, text, "computed", f"chosen by {how} after {plural(int(point.x), 'run')}", more)
 

@@ -141,6 +141,14 @@ def test_languages_of_a_pool_with_one_in_every_combination(views, model):
     assert table.title == "What a language brings at half of the data, against the mean language, points"
 
 
+def test_a_language_without_a_run_is_foretold_from_its_relatives(views):
+    table = views("languages", k=2, pool=["de", "en", "zh", "ja"])["languages"]
+    rows = by(table, "language")
+    widths = {x: rows[x]["effect"].more["high"] - rows[x]["effect"].more["low"] for x in rows}
+    assert 1.5 * widths["de"] < widths["ja"]
+    assert rows["ja"]["runs"].value == 0
+
+
 def test_a_combination_of_all_languages_leaves_nothing_to_exchange(views):
     table = views("languages", k=7)["languages"]
     assert not table.rows and table.chart is None
