@@ -23,8 +23,7 @@ Floats = NDArray[np.float64]
 LANGUAGES, TARGETS = 7, 6
 NORMAL_90 = 1.6449
 FANO = ((0, 1, 2), (0, 3, 4), (0, 5, 6), (1, 3, 5), (1, 4, 6), (2, 3, 6), (2, 4, 5))
-SINGLES, TRIPLES = [(i,) for i in range(LANGUAGES)], [*combinations(range(LANGUAGES), 3)]
-PAIRS = [*combinations(range(LANGUAGES), 2)]
+SINGLES, PAIRS, TRIPLES = ([*combinations(range(LANGUAGES), k)] for k in (1, 2, 3))
 
 
 class Truth(NamedTuple):
@@ -51,7 +50,7 @@ TRUTHS = {
     "little noise": Truth(6, 6, 1, 3, 0.7, 0.3, 2),
 }
 EXPECTED = "as the model expects"
-DESIGNS = {
+DESIGNS: dict[str, tuple[list[tuple[int, ...]], int]] = {
     "7 singles": (SINGLES, 1),
     "7 balanced triples": ([*FANO], 1),
     "singles and pairs": (SINGLES + PAIRS, 1),
@@ -88,7 +87,8 @@ def draw_grid(
         np.fill_diagonal(of_target, 0)
 
     def score(shares: Floats) -> Floats:
-        return level + shares @ alone + np.einsum("rl,lmt,rm->rt", shares, blending, shares) / 2
+        scores: Floats = level + shares @ alone + np.einsum("rl,lmt,rm->rt", shares, blending, shares) / 2
+        return scores
 
     shares = np.repeat(equal_shares(shown, LANGUAGES), seeds, axis=0)
     sample = truth.sample * rng.normal(size=(seeds, LANGUAGES))
@@ -138,7 +138,7 @@ def main() -> None:
 
 def tell_apart(grids: int) -> None:
     """Print how often equal combinations are told apart, and how often the interval of the share holds the true one."""
-    print("\n| 35 triples that are not noise by | seeds | p < 0.05 | p < 0.5 | intervals hold the share | that is 0 |")
+    print("\n| 35 triples that are not noise by | seeds | p < 0.05 | p < 0.5 | intervals hold the share | begin at 0 |")
     print("|---|--:|--:|--:|--:|--:|")
     weights, shares = np.ones(1), equal_shares(TRIPLES, LANGUAGES)
     for sd in (0.0, 1.0, 3.0):
