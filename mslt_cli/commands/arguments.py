@@ -44,6 +44,13 @@ def settings_in(texts: Sequence[str] | None) -> dict[str, str]:
     return settings
 
 
+def only_number(numbers: Sequence[int], option: str) -> int:
+    """The one number of an option that takes no more here. Raises: UsageError: there are several."""
+    if len(numbers) > 1:
+        raise UsageError(f"{option} has {len(numbers)} numbers, and one is needed here.")
+    return numbers[0]
+
+
 def task_of(name: str, no_repair: Sequence[str] | None) -> Task:
     """The task that the user names, without the repairs that are switched off."""
     from mslt_cli.tasks import find_task

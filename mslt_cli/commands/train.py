@@ -14,6 +14,9 @@ from mslt_cli.training.mixture import Sampling
 from mslt_cli.training.settings import Settings, override
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mslt_cli.runs.designs import Named
     from mslt_cli.runs.plan import Planned
     from mslt_cli.runs.session import Session
     from mslt_cli.runs.work import State
@@ -68,7 +71,7 @@ def train_command(
         str,
         option(
             "LANGS",
-            "Languages of --all-combinations, by comma. Default: paper, the sources of the task.",
+            "Languages to combine, by comma. Default: paper, the sources of the task.",
             "--pool",
             "-p",
             panel=_MANY,
@@ -76,6 +79,38 @@ def train_command(
         ),
     ] = "paper",
     k: Annotated[str, option("N", "Languages in a combination: 3, or 1..5. Default: 3.", "-k", panel=_MANY)] = "3",
+    design: Annotated[
+        str | None,
+        option(
+            "N|singles",
+            "Train the N runs that teach most about all combinations of -k languages of --pool, those that are done "
+            "included; or each language alone. Default: none.",
+            panel=_MANY,
+        ),
+    ] = None,
+    search: Annotated[
+        bool,
+        option(
+            None,
+            "Search for the best -k languages of --pool: begin with a design, then train what tells most.",
+            "--search",
+            panel=_MANY,
+        ),
+    ] = False,
+    runs_at_most: Annotated[
+        int | None,
+        option(
+            "N", "With --search: runs of combinations of -k in all, those that are done included.", panel=_MANY, min=1
+        ),
+    ] = None,
+    stop_within: Annotated[
+        float,
+        option(
+            "POINTS",
+            "With --search: stop when the chance that another combination is better by more is under 5 %. Default: 1.",
+            panel=_MANY,
+        ),
+    ] = 1.0,
     jobs: Annotated[
         int, option("N", "Runs at the same time, each on a GPU of its own. Default: 1.", panel=_MANY, min=1)
     ] = 1,
@@ -146,11 +181,14 @@ def train_command(
 
       mslt train --task bactrian --model bloom-7b1 --sources ar,de,zh --evaluate xcopa,xwinograd,xstorycloze
 
+      mslt train --task cldr --model e5-small --examples 300 -k 3 --search --runs-at-most 12
+
       mslt select --pool paper -k 3 --top 5 --format lines | mslt train --task wikiann --model xlm-r-base -s -
     """
     from contextlib import nullcontext
+    from dataclasses import replace
 
-    from mslt_cli.commands.arguments import filled_store, numbers_in, task_of, tasks_of
+    from mslt_cli.commands.arguments import filled_store, numbers_in, only_number, task_of, tasks_of
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.evaluation.reading import Reading
     from mslt_cli.fields import values_given, words_for
@@ -158,15 +196,26 @@ def train_command(
     from mslt_cli.models.find import fetch_model
     from mslt_cli.progress import QUIET
     from mslt_cli.runs.answering import unite_evaluations
+    from mslt_cli.runs.designs import plan_design
     from mslt_cli.runs.directory import runs_root
-    from mslt_cli.runs.experiment import expected_seconds, forecast_runs, train
-    from mslt_cli.runs.jobs import first_run, is_helper, start_helpers
-    from mslt_cli.runs.plan import combinations_of, plan_choices, require_trainable
+    from mslt_cli.runs.experiment import do_runs, expected_seconds, forecast_runs
+    from mslt_cli.runs.jobs import first_run, is_helper, read_runs, start_helpers, write_runs
+    from mslt_cli.runs.plan import (
+        Experiment,
+        combinations_of,
+        plan_choices,
+        pool_of,
+        require_one_way,
+        require_trainable,
+    )
+    from mslt_cli.runs.recipe import plan_recipe
+    from mslt_cli.runs.search_runs import first_number, search_combinations
     from mslt_cli.show.bars import progress
     from mslt_cli.show.plans import announce_plan, show_plan
     from mslt_cli.show.scored_runs import show_runs
+    from mslt_cli.show.searches import show_search
     from mslt_cli.store.db import store_path
-    from mslt_cli.training.distributed import is_first_process
+    from mslt_cli.training.distributed import count_processes, is_first_process
     from mslt_cli.training.settings import preset as preset_of
 
     form = (options.Format.json if json_ else format_).value
@@ -182,44 +231,85 @@ def train_command(
     )
     if chosen.kind != "instruction" and (merge or evaluate):
         raise UsageError("--merge and --evaluate are for decoders that are tuned on instructions. Leave them out.")
-    path = store_path(store)
+    path, ks = store_path(store), numbers_in(k, "-k")
+    require_one_way(sources, all_combinations, design, search, runs_at_most)
+    languages: list[str] = []
+    combinations: list[tuple[str, ...]] = []
+    stdin = ""
     with filled_store(path) as opened:
-        combinations, stdin = combinations_of(
-            opened, chosen, sources or (), pool=pool if all_combinations else None, ks=numbers_in(k, "-k")
-        )
+        if search or design:
+            languages = pool_of(opened, chosen, pool)
+        else:
+            combinations, stdin = combinations_of(
+                opened, chosen, sources or (), pool=pool if all_combinations else None, ks=ks
+            )
 
     how = How(device=device, **values_given(How, context.params))
     places = {"--device": device, "--runs": runs, "--store": store}
     how_words = words_for(how, How()) + [str(w) for place in places.items() if place[1] is not None for w in place]
+    experiment = Experiment(
+        task=chosen,
+        model=fetch_model(model, progress=bars),
+        sources=combinations,
+        examples=examples,
+        seeds=tuple(n for text in seed or ("0",) for n in numbers_in(text, "--seed")),
+        sampling=Sampling(**values_given(Sampling, context.params)),
+        settings=settings,
+        targets=languages_in(targets),
+        evaluation_split=evaluation_split,
+        evaluations=plan_choices(tasks_of(evaluate, None), (), Reading(), progress=bars),
+        processes=count_processes(),
+    )
+    if search and not dry_run and not is_helper():
+        found = search_combinations(
+            path,
+            experiment,
+            languages,
+            only_number(ks, "-k"),
+            runs_at_most=runs_at_most or 0,
+            stop_within=stop_within,
+            root=runs_root(runs, path),
+            how=how,
+            progress=bars,
+            at_once=jobs,
+            helped=lambda chosen_here: start_helpers(jobs, device, write_runs(chosen_here)),
+        )
+        show_search(found, form)
+        return
+    left: Mapping[Named, float] = {}
+    if design == "singles":
+        experiment = replace(experiment, sources=[(language,) for language in languages])
+    elif is_helper() and languages:
+        experiment = read_runs(experiment)
+    elif languages:
+        size = only_number(ks, "-k") if search else max(ks)
+        n = (
+            first_number(len(languages), size, runs_at_most or 0)
+            if search
+            else only_number(numbers_in(design or "", "--design"), "--design")
+        )
+        planned = plan_design(path, plan_recipe(experiment, languages, size, device=device, progress=bars), ks, n)
+        experiment, left = planned.experiment, planned.left
+        for text in planned.notes if talks else ():
+            bars.note(text)
+        stdin = write_runs(experiment)
 
     def announce(plan: list[tuple[Planned, State]], session: Session) -> bool:
         if talks and max_length is not None:
             session.note_length(settings)
         if dry_run:
-            show_plan(plan, forecast_runs(plan, session, path, how_words), form)
+            rows = forecast_runs(plan, session, path, how_words)
+            for (item, _), row in zip(plan, rows, strict=True) if left else ():
+                row["sd_left"] = left[item.spec.sources, item.spec.seed]
+            show_plan(plan, rows, form)
         elif talks:
-            left = [planned for planned, state in plan if state != "done"]
-            announce_plan(plan, expected_seconds(left, session, path))
+            to_do = [planned for planned, state in plan if state != "done"]
+            announce_plan(plan, expected_seconds(to_do, session, path))
         return not dry_run
 
     with start_helpers(jobs, device, stdin) if talks and not dry_run else nullcontext():
-        finished = train(
-            path,
-            chosen,
-            fetch_model(model, progress=bars),
-            combinations,
-            root=runs_root(runs, path),
-            examples=examples,
-            seeds=tuple(n for text in seed or ("0",) for n in numbers_in(text, "--seed")),
-            sampling=Sampling(**values_given(Sampling, context.params)),
-            settings=settings,
-            targets=languages_in(targets),
-            evaluation_split=evaluation_split,
-            evaluations=plan_choices(tasks_of(evaluate, None), (), Reading(), progress=bars),
-            how=how,
-            progress=bars,
-            announce=announce,
-            first=first_run,
+        finished = do_runs(
+            path, experiment, root=runs_root(runs, path), how=how, progress=bars, announce=announce, first=first_run
         )
     done = [(item.planned, item.outcome) for item in finished if item.outcome is not None]
     if talks and done:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def train(
     *,
     root: Path,
     examples: int | None = None,
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] | Mapping[tuple[str, ...], Sequence[int]] = (0,),
     sampling: Sampling = Sampling(),
     settings: Settings | None = None,
     targets: Sequence[str] = (),
@@ -66,7 +66,7 @@ def train(
         sources: combinations of languages, in any spelling.
         root: the folder of run directories.
         examples: the budget of every run. Default: what the smallest of all sources has.
-        seeds: one run of each combination for each.
+        seeds: one run of each combination for each; or the seeds of each combination (sorted ISO 639-3 codes).
         settings: how a model learns. Default: the default preset.
         targets: languages to evaluate on, in any spelling; "all" or "paper-literal". Default: the task's.
         evaluation_split: the split to evaluate on, or its first rows: "test[:100]". Default: the task's.
@@ -80,7 +80,6 @@ def train(
     Raises:
         UsageError, DataError, FetchError, UnknownNameError: as `plan`; nothing has been trained then.
     """
-    check_fields(how)
     experiment = Experiment(
         task=task,
         model=model,
@@ -94,9 +93,25 @@ def train(
         evaluations=evaluations,
         processes=count_processes(),
     )
+    return do_runs(store, experiment, root=root, how=how, progress=progress, announce=announce, first=first)
+
+
+def do_runs(
+    store: Path,
+    experiment: Experiment,
+    *,
+    root: Path,
+    how: How = How(),
+    progress: Progress = QUIET,
+    announce: Callable[[list[tuple[Planned, State]], Session], bool] | None = None,
+    first: Callable[[int], int] = lambda runs: 0,
+    session: Session | None = None,
+) -> list[Finished]:
+    """As `train`, of an experiment; a session of the same model keeps what earlier calls loaded."""
+    check_fields(how)
     runs = plan(experiment, device=how.device, progress=progress)
     with join_world() as world:
-        session = Session(model, device=_device_of(world) or how.device, progress=progress)
+        session = session or Session(experiment.model, device=_device_of(world) or how.device, progress=progress)
         works = [Work(item, root, how, session, world) for item in runs]
         states = [(work.planned, work.state) for work in works]
         if announce is not None and not announce(states, session):
@@ -104,7 +119,7 @@ def train(
         if left := [planned for planned, state in states if state != "done"]:
             from mslt_cli.models.loading import check_loadable
 
-            check_loadable(model.folder, session.device)  # for its errors
+            check_loadable(experiment.model.folder, session.device)  # for its errors
             for note in check_samples(left, session):
                 progress.note(note)
         return _carry_out(works, first(len(works)), Index(store, progress))

@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from mslt_cli.errors import UsageError
+from mslt_cli.runs.plan import Experiment
 
 JOB = "MSLT_JOB"
 """Set for a helper: its number, from 1, and how many there are."""
@@ -23,6 +25,21 @@ def first_run(runs: int) -> int:
         return 0
     number, jobs = map(int, os.environ[JOB].split("/"))
     return runs * number // jobs
+
+
+def write_runs(experiment: Experiment) -> str:
+    """Runs that were chosen here, with their budget, for the helpers' standard input; its seeds are by combination."""
+    assert isinstance(experiment.seeds, Mapping)
+    lines = [f"{','.join(languages)} {' '.join(map(str, seeds))}" for languages, seeds in experiment.seeds.items()]
+    return "\n".join([str(experiment.examples), *lines])
+
+
+def read_runs(experiment: Experiment) -> Experiment:
+    """The experiment with the runs that `write_runs` wrote, out of standard input."""
+    examples, *lines = sys.stdin.read().splitlines()
+    parts = [line.split() for line in lines]
+    seeds = {tuple(languages.split(",")): [int(seed) for seed in numbers] for languages, *numbers in parts}
+    return replace(experiment, sources=[*seeds], seeds=seeds, examples=int(examples))
 
 
 @contextmanager
@@ -63,6 +80,8 @@ def start_helpers(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
         for helper in helpers:
             helper.terminate()  # does nothing to one that has ended
             helper.wait()
+        if gpus:  # for the next helpers; torch has read it here
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
 
 
 def _gpus(device: str | None) -> list[str]:

@@ -32,7 +32,7 @@ PAPER_LITERAL = "paper-literal"
 ALL = "all"
 """Targets: all languages of the task."""
 MOST_RUNS = 10_000
-NO_SOURCES = "There are no sources. Give --sources en --sources ar,de,zh, or --all-combinations."
+NO_SOURCES = "There are no sources. Give --sources en --sources ar,de,zh, --all-combinations, --design or --search."
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Experiment:
     model: Model
     sources: Sequence[Sequence[str]]
     examples: int | None = None
-    seeds: Sequence[int] = (0,)
+    seeds: Sequence[int] | Mapping[tuple[str, ...], Sequence[int]] = (0,)
+    """Of all combinations, or of each (sorted ISO 639-3 codes)."""
     sampling: Sampling = Sampling()
     settings: Settings | None = None
     targets: Sequence[str] = ()
@@ -89,13 +90,8 @@ def combinations_of(
     Raises:
         UsageError: nothing is named, a list is empty, or both ways are used.
     """
-    if pool is not None and sources:
-        raise UsageError("--sources and --all-combinations are two ways to say what to train on. Leave one out.")
-    if pool == "paper":
-        return all_combinations(task.sources, ks), ""
     if pool is not None:
-        members = members_of(store, pool)
-        return all_combinations([task.language(member.label, resolver(store)) for member in members], ks), ""
+        return all_combinations(pool_of(store, task, pool), ks), ""
     stdin = sys.stdin.read() if any(given.strip() == "-" for given in sources) else ""
     piped = [line for line in stdin.splitlines() if line.split("#", 1)[0].strip()]
     lines = [line for given in sources for line in (piped if given.strip() == "-" else [given])]
@@ -105,6 +101,26 @@ def combinations_of(
     if () in named:
         raise UsageError(f"--sources is {lines[named.index(())]!r}, which names no language.")
     return named, stdin
+
+
+def require_one_way(
+    sources: Sequence[str] | None, all_combinations: bool, design: str | None, search: bool, runs_at_most: int | None
+) -> None:
+    """Raises: UsageError: two options say what to train on, or a search does not say how many runs it may take."""
+    given = {"--sources": sources, "--all-combinations": all_combinations, "--design": design, "--search": search}
+    if len(ways := [option for option, value in given.items() if value]) > 1:
+        raise UsageError(f"{' and '.join(ways)} are {len(ways)} ways to say what to train on. Leave one out.")
+    if search and runs_at_most is None:
+        raise UsageError("--search needs --runs-at-most N: how many runs it may take in all.")
+    if runs_at_most is not None and not search:
+        raise UsageError("--runs-at-most goes with --search. Leave it out.")
+
+
+def pool_of(store: Store, task: Task, pool: str) -> list[str]:
+    """ISO 639-3 codes of the task's languages that a pool names; `paper` = the task's sources."""
+    if pool == "paper":
+        return sorted(task.sources)
+    return sorted({task.language(member.label, resolver(store)) for member in members_of(store, pool)})
 
 
 def all_combinations(pool: Sequence[str], ks: Sequence[int]) -> list[tuple[str, ...]]:
@@ -235,7 +251,8 @@ def plan(experiment: Experiment, *, device: str | None = None, progress: Progres
     described_model, planned = describe_model(experiment.model), []
     for combination in sources:
         shares = _share_budget(task, combination, budget, sampling, sizes)
-        for seed in dict.fromkeys(experiment.seeds):
+        seeds = experiment.seeds[combination] if isinstance(experiment.seeds, Mapping) else experiment.seeds
+        for seed in dict.fromkeys(seeds):
             spec = TrainSpec(
                 task=task,
                 model=experiment.model,

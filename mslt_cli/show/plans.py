@@ -24,7 +24,8 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], seconds: float | None) 
     combinations = len({item.spec.sources for item, _ in plan})
     count = plural(len(plan), "run")
     if combinations < len(plan):
-        count += f" ({combinations} combinations × {len(plan) // combinations} seeds)"
+        seeds, uneven = divmod(len(plan), combinations)
+        count += f" ({combinations} combinations" + (", some with further seeds)" if uneven else f" × {seeds} seeds)")
     count += f", {states['done']:,} done already" if states["done"] else ""
     count += f", {states['goes on']:,} go on" if states["goes on"] else ""
     steps = spec.settings.total_steps(spec.examples)
@@ -45,6 +46,7 @@ def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str,
         *columns_of("steps", "tokens", text=",", right=True),
         Column("padding_share", lambda share: f"{100 * share:.1f}", right=True, header="padding, %"),
         Column("seconds", readable_time, right=True, header="time"),
+        *([Column("sd_left", ".2f", right=True, header="unknown")] if "sd_left" in rows[0] else []),
         Column("run_id", spare=True, header="run"),
         Column("command", csv_only=True),
     ]
@@ -54,5 +56,10 @@ def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str,
     about += f" {first.model.name}."
     if total := sum(row["seconds"] or 0 for row in rows):
         about += f" About {readable_time(total)} by earlier runs."
-    footer = [about, "Each run's own command line is in --format json, jsonl and csv."]
+    footer = [about]
+    if "sd_left" in rows[0]:
+        footer.append(
+            "unknown: standard deviation of the foretold score of a combination after this run and those above, points."
+        )
+    footer += ["Each run's own command line is in --format json, jsonl and csv."]
     show_rows(columns, rows, form, key="plan", footer=footer)

@@ -179,6 +179,13 @@ def test_a_run_that_fails_does_not_stop_the_others_and_the_exit_code_says_so(msl
         (["-s", "de,en,fr", "--examples", "2"], "2 examples cannot be split over 3 sources"),
         ([], "There are no sources"),
         (["-s", "en", "--all-combinations"], "Leave one out"),
+        (["--design", "3", "--search", "--runs-at-most", "9"], "--design and --search are 2 ways"),
+        (["--search"], "--search needs --runs-at-most N"),
+        (["--design", "3", "--runs-at-most", "9"], "--runs-at-most goes with --search"),
+        (["--search", "--runs-at-most", "9", "-k", "1,2"], "-k has 2 numbers, and one is needed here"),
+        (["--design", "few"], "--design is 'few'; write a number"),
+        (["--design", "0"], "--design is 0; it has to be 1 or more, or singles"),
+        (["--search", "--runs-at-most", "9", "-k", "9"], "-k is 9; the pool has 4 languages"),
         (["--all-combinations", "-k", "9", "--pool", "de,en"], "-k is 9; the pool has 2 languages"),
         (["-s", "en", "--preset", "paper"], "The paper has no settings for moods"),
         (["-s", "en", "--split", "de=3"], "--split has to name the sources, each once: en"),
@@ -233,6 +240,40 @@ except SystemExit as end:
 assert "torch" not in sys.modules and "transformers" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+# -- designs and searches --------------------------------------------------------------------------
+
+
+def test_a_search_trains_until_it_knows_or_may_not_and_says_what_it_chose(mslt, train):
+    words = [*train, "--search", "-k", "2", "--pool", "de,en,es,fr", "--runs-at-most", "6", "--stop-within", "0"]
+    first = json.loads(mslt(*words, "--dry-run", "--json").stdout)["plan"]
+    assert len(first) == 4 and all(row["sd_left"] > 0 for row in first)
+    done = mslt(*words, "--json")
+    assert "mslt: search for the best 2 of 4 languages: moods with" in done.stderr
+    assert "mslt: 0 of at most 6 runs, the first 4 a design; next " in done.stderr
+    found = json.loads(done.stdout)["search"]
+    assert found["counted"] == len(found["runs"]) == sum(run["new"] for run in found["runs"]) <= 6
+    assert {row["run_id"] for row in first} <= {run["run_id"] for run in found["runs"]}
+    assert found["chosen"] == found["combinations"][0]["languages"]
+    again = mslt(*words)
+    assert f"Choose {found['chosen']}. The search ended after {found['counted']} runs of at most 6: " in again.stdout
+    assert "steps" not in again.stderr  # nothing is trained
+    shown = json.loads(mslt(*shlex.split(found["command"])[1:], "--json").stdout)
+    assert shown["by"][0] == "runs" and len(shown["results"]) == 6
+
+
+def test_a_design_is_planned_trained_and_counted(mslt, train):
+    design = [*train, "--design", "5", "-k", "2", "--pool", "de,en,es,fr"]
+    done = mslt(*design, "--json")
+    assert "1 run repeats a combination with another seed" in done.stderr
+    assert "5 runs (4 combinations, some with further seeds)" in done.stderr
+    runs = json.loads(done.stdout)["runs"]
+    assert len(runs) == 5 and {len(run["sources"]) for run in runs} == {2}
+    more = json.loads(mslt(*design[:-5], "6", *design[-4:], "--dry-run", "--json").stdout)["plan"]
+    assert [row["state"] for row in more].count("done") == 5 and len(more) == 6
+    singles = json.loads(mslt(*train, "--design", "singles", "--dry-run", "--json").stdout)["plan"]
+    assert [row["sources"] for row in singles] == ["de", "en", "es", "fr"]
 
 
 # -- the real model --------------------------------------------------------------------------------
