@@ -2,8 +2,8 @@
 
 `mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `fetch_data`, `fetch_model`, `fetch_vocabularies`,
 `fetch_embeddings`, `fetch_vectors` and `index_runs` are what `mslt fetch` does, `train` is `mslt train`,
-`evaluate_run`, `evaluate_model` and `compare_runs` are `mslt eval`, `probe` is `mslt probe`, and `report` is
-`mslt report`.
+`search_combinations` is its `--search`, `evaluate_run`, `evaluate_model` and `compare_runs` are `mslt eval`, `probe` is
+`mslt probe`, and `report` is `mslt report`.
 `open_store()` opens the store; `fill_languages()` and `fill_results()` fill it.
 """
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mslt_cli.runs.evaluate import evaluate_run as evaluate_run
     from mslt_cli.runs.experiment import train as train
     from mslt_cli.runs.index import index_runs as index_runs
+    from mslt_cli.runs.plan import Experiment as Experiment
+    from mslt_cli.runs.search_runs import search_combinations as search_combinations
     from mslt_cli.selection import Selection as Selection
     from mslt_cli.selection import select as select
     from mslt_cli.store.db import open_store as open_store
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 _HOME = {
     "EmbeddingOptions": "probing.embeddings",
+    "Experiment": "runs.plan",
     "Measured": "criteria.request",
     "ProbeOptions": "probing.pairs",
     "Selection": "selection",
@@ -57,6 +60,7 @@ _HOME = {
     "probe": "measuring.mixing",
     "read_data": "data.splits",
     "report": "reports.views",
+    "search_combinations": "runs.search_runs",
     "select": "selection",
     "train": "runs.experiment",
 }

@@ -63,7 +63,7 @@ class ScorePrior:
         return total
 
 
-def choose_runs(
+def design_runs(
     languages: int,
     ks: Sequence[int],
     n: int,
@@ -159,7 +159,7 @@ class _Space:
         return [tuple(sorted(pile[i : i + k])) for pile in rounds for i in range(0, self.languages - k + 1, k)]
 
     def choose(self, n: int, seeds: int, done: Sequence[DesignedRun]) -> list[DesignedRun]:
-        """As `choose_runs`."""
+        """As `design_runs`."""
         runs = [run for run in done if len(run.combination) in self.ks]
         there = list(dict.fromkeys(run.combination for run in runs))
         different = -(-n // seeds) if seeds > 1 else n - repeats_of(n, self.languages)

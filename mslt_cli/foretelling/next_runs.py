@@ -21,7 +21,7 @@ NODES = 33
 """At which the score of a run that is not made yet is integrated over."""
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """What joint draws of the true scores of N combinations say of choosing one."""
 
     chosen: int
@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
     """Points: whichever combination is taken, the best is better by no more, with 95 % probability."""
 
 
-def judge(draws: Floats, within: float, usual: Sequence[int]) -> Verdict:
+def judge(draws: Floats, within: float, usual: Sequence[int]) -> Decision:
     """Weigh the choice.
 
     Args:
@@ -51,7 +51,7 @@ def judge(draws: Floats, within: float, usual: Sequence[int]) -> Verdict:
     p_better = float((100 * (highest - draws[:, chosen]) > within).mean())
     behind = 100 * (highest[:, None] - draws[:, list(usual)])
     of_any, at_most = float(behind.mean()), float(np.quantile(behind, 1 - CHANCE))
-    return Verdict(chosen, best.p_best, best.regret, p_better, of_any, at_most)
+    return Decision(chosen, best.p_best, best.regret, p_better, of_any, at_most)
 
 
 def most_telling(draws: Floats, noise: float, n: int) -> list[int]:

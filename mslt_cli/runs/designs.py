@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mslt_cli.errors import UsageError
-from mslt_cli.foretelling.design import Combination, DesignedRun, ScorePrior, choose_runs, remaining_sds, repeats_of
+from mslt_cli.foretelling.design import Combination, DesignedRun, ScorePrior, design_runs, remaining_sds, repeats_of
 from mslt_cli.runs.plan import Experiment
 from mslt_cli.runs.recipe import Recipe
 
@@ -23,7 +23,7 @@ class Design(NamedTuple):
 
 
 def plan_design(store: Path, recipe: Recipe, ks: Sequence[int], n: int) -> Design:
-    """Choose the n runs of a recipe that teach most about all combinations of the largest k; see `choose_runs`.
+    """Choose the n runs of a recipe that teach most about all combinations of the largest k; see `design_runs`.
 
     Args:
         store: that knows which runs are done.
@@ -37,7 +37,7 @@ def plan_design(store: Path, recipe: Recipe, ks: Sequence[int], n: int) -> Desig
     prior = ScorePrior(kinship=recipe.kinship(store))
     size, seeds = len(recipe.pool), len(recipe.seeds)
     done = recipe.as_designed(recipe.find_done(store))
-    runs = choose_runs(size, ks, n, seeds=seeds, done=done, prior=prior, seed=recipe.seeds[0])
+    runs = design_runs(size, ks, n, seeds=seeds, done=done, prior=prior, seed=recipe.seeds[0])
     places = [run.combination for run in runs]
     runs.sort(key=lambda run: places.index(run.combination))  # stable: as they are planned and trained
     known = [run.combination for run in [*(run for run in done if run not in runs), *runs]]

@@ -16,13 +16,14 @@ from mslt_cli.foretelling.design import (
     Combination,
     DesignedRun,
     ScorePrior,
-    choose_runs,
+    design_runs,
 )
 from mslt_cli.foretelling.model import ScoreModel, fit
-from mslt_cli.foretelling.next_runs import CHANCE, Verdict, judge, most_telling, worth_weighing
+from mslt_cli.foretelling.next_runs import CHANCE, Decision, judge, most_telling, worth_weighing
 from mslt_cli.foretelling.observations import LEAST_COMBINATIONS, equal_shares
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.results.observations import ObservedRuns
+from mslt_cli.results.outlook import NORMAL_90
 from mslt_cli.runs.experiment import do_runs
 from mslt_cli.runs.how import How
 from mslt_cli.runs.plan import Experiment
@@ -30,7 +31,7 @@ from mslt_cli.runs.recipe import Recipe, plan_recipe
 from mslt_cli.runs.session import Session
 
 DRAWS = 4_000
-"""Joint draws of the true scores that a verdict rests on."""
+"""Joint draws of the true scores that a decision rests on."""
 Reason = Literal["certain", "alike", "runs"]
 """Why a search ends: no other combination is likely so much better; combinations hardly differ; no run is left."""
 
@@ -45,7 +46,7 @@ class Standing:
     model: ScoreModel
     weighed: tuple[Combination, ...]
     """N: all combinations of a small pool, of a large one those that may be the best, and some others."""
-    verdict: Verdict
+    decision: Decision
     reason: Reason | None
     """None: it goes on."""
     upcoming: tuple[DesignedRun, ...]
@@ -170,7 +171,7 @@ class _Search:
 
     def _design(self, done: Sequence[DesignedRun]) -> list[DesignedRun]:
         """The runs to begin with, where some are done."""
-        return choose_runs(self.size, (self.k,), self.first, done=done, prior=self.prior, seed=self.seed)
+        return design_runs(self.size, (self.k,), self.first, done=done, prior=self.prior, seed=self.seed)
 
     def batches(self, at_once: int, progress: Progress) -> Iterator[tuple[DesignedRun, ...]]:
         """The runs to train together, until the search ends; `standing` has the last state then."""
@@ -200,11 +201,11 @@ class _Search:
         model = fit(observed.observations)
         weighed, usual = worth_weighing(lambda shares: model.predict(shares)[:2], self.size, self.k, seed=self.seed)
         draws = model.draw(equal_shares(weighed, self.size), DRAWS, self.seed)
-        verdict, noise = judge(draws, self.within, usual), model.components["run"] / 100
+        decision, noise = judge(draws, self.within, usual), model.components["run"] / 100
         reason: Reason | None = None
-        if verdict.p_better < CHANCE:
+        if decision.p_better < CHANCE:
             reason = "certain"
-        elif verdict.of_any <= self.within and not model.signal.p < CHANCE:
+        elif decision.of_any <= self.within and not model.signal.p < CHANCE:
             reason = "alike"
         elif not most:
             reason = "runs"
@@ -213,18 +214,19 @@ class _Search:
             there = {*done, *upcoming}
             draw = next(draw for draw in range(len(there) + 1) if DesignedRun(weighed[i], draw) not in there)
             upcoming.append(DesignedRun(weighed[i], draw))
-        return Standing(observed, counted, model, tuple(weighed), verdict, reason, tuple(upcoming))
+        return Standing(observed, counted, model, tuple(weighed), decision, reason, tuple(upcoming))
 
     def _say_beginning(self, observed: ObservedRuns | None, upcoming: Sequence[DesignedRun], counted: int) -> str:
         return f"{counted} of at most {self.at_most} runs, the first {self.first} a design; next {self._name(upcoming)}"
 
     def _say_standing(self, standing: Standing) -> str:
-        verdict, combination = standing.verdict, standing.weighed[standing.verdict.chosen]
+        decision, combination = standing.decision, standing.weighed[standing.decision.chosen]
         mean, sd = standing.model.predict(equal_shares([combination], self.size))[:2]
-        text = f"{standing.counted} of at most {self.at_most} runs: best so far {self.recipe.name(combination)} "
-        text += f"{100 * mean[0]:.1f} ±{196 * sd[0]:.1f}, P {verdict.p_best[verdict.chosen]:.2f}, another is more than "
-        text += f"{self.within:g} better with P {verdict.p_better:.2f}"
-        return text + (f"; next {self._name(standing.upcoming)}" if standing.upcoming else "")
+        return (
+            f"{standing.counted} of at most {self.at_most} runs: best so far {self.recipe.name(combination)} "
+            f"{100 * mean[0]:.1f} ±{100 * NORMAL_90 * sd[0]:.1f}, P {decision.p_best[decision.chosen]:.2f}; another is "
+            f"more than {self.within:g} better with P {decision.p_better:.2f}"
+        ) + (f"; next {self._name(standing.upcoming)}" if standing.upcoming else "")
 
     def _name(self, runs: Sequence[DesignedRun]) -> str:
         """ "de,en,fr, and de,fr,zh (seed 1)"."""

@@ -4,6 +4,7 @@ from math import isnan
 from typing import Any
 
 from mslt_cli.criteria.forecast import Outlook
+from mslt_cli.foretelling.signal import Signal
 from mslt_cli.reports.cells import Cell, Column, plural
 from mslt_cli.results.outlook import Grounds
 from mslt_cli.selection import Selection
@@ -65,10 +66,11 @@ def describe_forecast(selection: Selection) -> list[str]:
         if first.regret is not None:
             lines[0] += f"; choosing the first costs {first.regret:.1f} points on average"
         lines[0] += "."
-    return [*lines, _left_out(grounds), *_verdict(selection, grounds)]
+    return [*lines, describe_left_out(grounds), *_verdict(selection, grounds)]
 
 
-def _left_out(grounds: Grounds) -> str:
+def describe_left_out(grounds: Grounds) -> str:
+    """How well trained combinations are foretold from the others."""
     of_size = " of all sizes" if grounds.size is None else f" of {grounds.size}"
     order = "" if isnan(grounds.rho) else f"ρ = {grounds.rho:.2f} and "
     few = f", and of {grounds.combinations} that says little" if grounds.combinations < FEW else ""
@@ -79,16 +81,19 @@ def _left_out(grounds: Grounds) -> str:
     )
 
 
+def describe_signal(signal: Signal) -> str:
+    """How much of the differences is no noise, where that is known."""
+    p = "< 0.001" if signal.p < 0.001 else f"= {signal.p:.3f}"
+    return (
+        f"Of the variance between their means, {100 * signal.share:.0f} % is no noise (95 % interval "
+        f"{100 * signal.low:.0f} to {100 * signal.high:.0f} %; all equal: p {p})."
+    )
+
+
 def _verdict(selection: Selection, grounds: Grounds) -> list[str]:
     assert selection.forecast is not None and selection.chances is not None
     signal, widest = grounds.signal, selection.chances.widest
-    lines = []
-    if signal.knows_noise:
-        p = "< 0.001" if signal.p < 0.001 else f"= {signal.p:.3f}"
-        lines.append(
-            f"Of the variance between their means, {100 * signal.share:.0f} % is no noise (95 % interval "
-            f"{100 * signal.low:.0f} to {100 * signal.high:.0f} %; all equal: p {p})."
-        )
+    lines = [describe_signal(signal)] if signal.knows_noise else []
     unlike = ""
     if widest is not None:
         unlike = f"no choice is more than {widest:.1f} points better than another, with 95 % probability"

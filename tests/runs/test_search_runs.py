@@ -11,6 +11,7 @@ import pytest
 from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import MsltError, UsageError
 from mslt_cli.models.find import fetch_model
+from mslt_cli.results.outlook import grounds_of
 from mslt_cli.runs.designs import plan_design
 from mslt_cli.runs.directory import Run
 from mslt_cli.runs.plan import Experiment
@@ -119,6 +120,11 @@ def search(own_store, home, words, tiny_folder, monkeypatch):
     return start
 
 
+def as_dict(found):
+    """What JSON has of it."""
+    return search_as_dict(found, grounds_of(found.standing.model, len(found.standing.weighed[0])))
+
+
 def fresh(filled_store, tmp_path, name):
     """A store of its own."""
     import shutil
@@ -128,10 +134,10 @@ def fresh(filled_store, tmp_path, name):
 
 def test_it_finds_a_combination_near_the_best_with_a_third_of_the_runs(search, filled_store, tmp_path):
     lost, blind, runs = [], [], []
-    for seed in range(4):
+    for seed in range(3):
         truth = Truth(seed)
         found = search(truth, fresh(filled_store, tmp_path, seed), runs_at_most=12)
-        lost.append(truth.lost(search_as_dict(found)["chosen"]))
+        lost.append(truth.lost(as_dict(found)["chosen"]))
         triples = [score for c, score in truth.scores.items() if len(c) == 3]
         blind.append(100 * (max(triples) - np.mean(triples)))
         runs.append(len(truth.trained))
@@ -139,15 +145,12 @@ def test_it_finds_a_combination_near_the_best_with_a_third_of_the_runs(search, f
     assert np.mean(lost) < 0.5 and np.mean(blind) > 5, (lost, blind)
 
 
-def test_combinations_that_are_equal_are_said_to_hardly_differ_and_end_it_early(search, filled_store, tmp_path):
-    reasons = []
-    for seed in range(3):
-        truth = Truth(seed, language=0, pair=0, noise=0.006)
-        found = search(truth, fresh(filled_store, tmp_path, seed), runs_at_most=30)
-        reasons.append(found.standing.reason)
-        assert len(truth.trained) < 30
-        assert found.standing.verdict.at_most > 0
-    assert reasons == 3 * ["alike"]
+def test_combinations_that_are_equal_are_said_to_hardly_differ_and_end_it_early(search):
+    truth = Truth(0, language=0, pair=0, noise=0.002)
+    found = search(truth, runs_at_most=30)
+    assert found.standing.reason == "alike" and len(truth.trained) < 25
+    value = as_dict(found)
+    assert value["any_behind"] <= 1 < value["any_behind_at_most"]
 
 
 def test_it_goes_on_as_it_would_have_without_a_kill(search, filled_store, tmp_path):
@@ -162,13 +165,13 @@ def test_it_goes_on_as_it_would_have_without_a_kill(search, filled_store, tmp_pa
             return super().carry_out(work)
 
     killed, store = Killed(1), fresh(filled_store, tmp_path, "killed")
-    killed.stops = [0, 3, 9, 11]
-    for _ in range(4):
+    killed.stops = [3, 10]
+    for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             search(killed, store)
     again = search(killed, store)
     assert killed.trained == whole.trained
-    first, second = search_as_dict(found), search_as_dict(again)
+    first, second = as_dict(found), as_dict(again)
     assert second["combinations"] == first["combinations"]
     assert sum(run["new"] for run in second["runs"]) < sum(run["new"] for run in first["runs"])
     once_more = search(killed, store)  # all is done
@@ -205,7 +208,7 @@ def test_what_it_says_can_be_read(search, capsys, heard):
     assert any(" of at most 12 runs: best so far " in note for note in heard.notes)
     show_search(found, "table")
     said = " ".join(capsys.readouterr().out.split())
-    value = search_as_dict(found)
+    value = as_dict(found)
     assert f"Choose {value['chosen']}. The search ended after {value['counted']} runs of at most 12" in said
     assert "mslt select --by runs --source runs --task" in said
     show_search(found, "json")
