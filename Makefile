@@ -35,6 +35,7 @@ bench: $(VENV)/dev
 	$(BIN)/python bench/decoders.py
 	$(BIN)/python bench/probing.py
 	$(BIN)/python bench/reports.py
+	$(BIN)/python bench/search_runs.py
 
 docs: $(VENV)/dev
 	$(BIN)/typer mslt_cli.cli utils docs --name mslt --title "The commands" --output docs/commands.md

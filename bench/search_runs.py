@@ -24,7 +24,7 @@ from mslt_cli.store.db import open_store, store_path
 from mslt_cli.store.fill import ensure_filled
 from mslt_cli.store.results import fill_results
 
-TRIPLES = list(combinations(range(7), 3))
+TRIPLES: list[Combination] = list(combinations(range(7), 3))
 Score = Callable[[DesignedRun], Floats]
 
 

@@ -232,5 +232,4 @@ class _Space:
         """The places of runs, and the inverse of the covariance of their scores."""
         at = [self.places[combination] for combination in trained]
         covariance = self.covariance[np.ix_(at, at)] + self.prior.run**2 * np.eye(len(at))
-        inverse: Floats = np.linalg.inv(covariance)
-        return at, inverse
+        return at, np.linalg.inv(covariance).astype(np.float64)
