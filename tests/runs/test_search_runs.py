@@ -108,6 +108,7 @@ def search(own_store, home, words, tiny_folder, monkeypatch):
     """Searches among combinations with trainings of a truth."""
     model = fetch_model(str(tiny_folder))
     monkeypatch.setattr("mslt_cli.models.loading.check_loadable", lambda *_: None)
+    monkeypatch.setattr("mslt_cli.runs.index.read_answers", lambda run: {})
     monkeypatch.setattr("mslt_cli.runs.plan.ensure_data", lambda *_, **given: None)  # it is there
 
     def start(truth, store=None, *, k=3, pool=POOL, runs_at_most=14, **given):
