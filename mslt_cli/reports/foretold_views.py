@@ -14,7 +14,7 @@ from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_
 from mslt_cli.reports.charts import Dot, DotChart, HeatChart, HeatMap, Panel, ScatterChart, Spot
 from mslt_cli.reports.grid import Grid, Group
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_models import NORMAL, group_left_out, signal_note, widest_note
+from mslt_cli.reports.score_models import NORMAL, alone_note, group_left_out, signal_note, widest_note
 
 SERIES = Column("series", header="task", label=True)
 DRAWN = 90
@@ -52,7 +52,7 @@ def check_foretelling(material: Material) -> tuple[ReportTable, ...]:
         if len(rows) > MOST_LISTED:
             further.notes.append(f"{group.grid.label}: the first {MOST_LISTED} of {len(rows)} are listed.")
         panels.append((group.grid.label, spots))
-        further_notes = filter(None, [signal_note(group), widest_note(model, group)])
+        further_notes = filter(None, [signal_note(group), widest_note(model, group), alone_note(model, group)])
         table.notes += [*material.grid_notes(group.grid), *further_notes]
     if table.rows:
         table.notes.append(

@@ -62,6 +62,18 @@ def widest_note(model: ScoreModel, group: Group) -> str:
     return f"{group.grid.label}: by the model {said}."
 
 
+def alone_note(model: ScoreModel, group: Group) -> str:
+    """How many combinations have a language that no other one has, of which nothing can be foretold; else empty."""
+    held = dict(zip(model.observations.languages, (model.observations.combinations > 0).sum(axis=0), strict=True))
+    n = sum(any(held[code] == 1 for code in languages) for languages in group.trained)
+    if not n:
+        return ""
+    return (
+        f"{group.grid.label}: {n} of these {len(group.trained)} have a language that no other combination has. Little "
+        "is foretold of them but the mean of the others, the lower the better they are: spearman falls below 0."
+    )
+
+
 def group_left_out(model: ScoreModel, group: Group) -> LeftOut | None:
     """What the model foretells of the combinations of a group, each left out in turn.
 

@@ -249,6 +249,12 @@ def test_where_combinations_hardly_differ_it_is_said_how_far_they_can_be_apart(m
     assert 0 < points < 4
 
 
+def test_languages_that_one_combination_has_alone_cannot_be_foretold(made):
+    table = made([scored((x,)) for x in WORTH], "foretold", k=1)["foretold"]
+    assert table.rows[0]["spearman"].value < 0
+    assert "7 of these 7 have a language that no other combination has." in notes_of(table)
+
+
 def test_too_few_runs_say_how_many_are_needed(made):
     tables = made([scored(x) for x in TRIPLES[:2]], "foretold", "languages", "regret", "criteria")
     for name in ("foretold", "languages"):
