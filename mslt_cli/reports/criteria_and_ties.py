@@ -91,7 +91,7 @@ def _criterion_row(group: Group, choice: Choice, correlation: RankCorrelation, p
     }
     if score.value is not None:
         means = 100 * group.means
-        regret, as_good = float(means.max()) - score.value, float((means >= score.value - 1e-9).mean())
+        regret, as_good = group.regret(score.value), float((means >= score.value - 1e-9).mean())
         row["regret"] = Cell(regret, f"{regret:.2f}", "computed", "the best trained combination less this one, points")
         row["random"] = Cell(as_good, f"{100 * as_good:.0f} %", "computed", "combinations that score at least as much")
     return row

@@ -146,6 +146,10 @@ class Group:
         """Over the combinations: what a random one scores on average, 0..1."""
         return float(self.means.mean())
 
+    def regret(self, percent: float) -> float:
+        """By how many points a score, in percent, lies below the best mean; never −0."""
+        return round(100 * float(self.means.max()) - percent, 9) + 0.0
+
     @cached_property
     def sd(self) -> float | None:
         """Standard deviation over the combinations, 0..1; None of one."""

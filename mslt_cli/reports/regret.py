@@ -89,9 +89,8 @@ def _curve_cell(point: CurvePoint, how: str) -> Cell:
 
 def _constant_costs(group: Group, choices: Sequence[Choice]) -> dict[str, Cell]:
     """What the choice of each criterion costs, and of a random combination on average."""
-    best = 100 * float(group.means.max())
     cells = {one.criterion: choice_cell(group, one, one.most) for one in choices if not one.problem}
-    costs = {name: (best - cell.value, cell.source) for name, cell in cells.items() if cell.value is not None}
-    costs["random"] = (best - 100 * group.mean, "the mean over all trained combinations")
+    costs = {name: (group.regret(cell.value), cell.source) for name, cell in cells.items() if cell.value is not None}
+    costs["random"] = (group.regret(100 * group.mean), "the mean over all trained combinations")
     costs = dict(sorted(costs.items(), key=lambda item: item[1][0]))
     return {name: Cell(cost, f"{cost:.2f}", "computed", source) for name, (cost, source) in costs.items()}
