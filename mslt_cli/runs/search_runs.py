@@ -60,8 +60,8 @@ class Found(NamedTuple):
     standing: Standing
     runs_at_most: int
     stop_within: float
-    trained: tuple[str, ...]
-    """Ids of the runs that were trained or gone on with, in order; all others were there."""
+    known: frozenset[str]
+    """Ids of the runs that were there; all others were trained."""
 
 
 def search_combinations(
@@ -113,7 +113,6 @@ def search_combinations(
         f"{len(recipe.targets)} targets"
     )
     session = Session(experiment.model, device=how.device, progress=progress)
-    trained: list[str] = []
     for runs in search.batches(at_once, progress):
         batch = recipe.experiment_of(runs)
         with helped(batch):
@@ -121,10 +120,8 @@ def search_combinations(
         for item in finished:
             if item.error is not None:
                 raise MsltError(f"The search stops, for {item.planned.spec.title} failed: {item.error}")
-            if item.outcome is not None and item.outcome.status in ("trained", "resumed"):
-                trained.append(item.outcome.run.run_id)
     assert search.standing is not None
-    return Found(recipe, search.standing, runs_at_most, stop_within, tuple(trained))
+    return Found(recipe, search.standing, runs_at_most, stop_within, search.known)
 
 
 def first_number(languages: int, k: int, runs_at_most: int) -> int:
@@ -144,7 +141,8 @@ def first_number(languages: int, k: int, runs_at_most: int) -> int:
             f"--runs-at-most is {runs_at_most}, and at least {least} are needed: each of {languages} languages has "
             "to occur, and one combination to be trained twice. Give more, or a smaller --pool."
         )
-    return min(languages + max(LEAST_REPEATS, languages // ONE_REPEAT_IN), max(3 * runs_at_most // 4, least))
+    wanted = languages + max(LEAST_REPEATS, languages // ONE_REPEAT_IN)
+    return wanted if wanted < runs_at_most else max(3 * runs_at_most // 4, least)
 
 
 class _Search:
@@ -155,6 +153,8 @@ class _Search:
         self.size, self.seed = len(recipe.pool), recipe.seeds[0]
         self.first = first_number(self.size, k, at_most)
         self.prior = ScorePrior(kinship=recipe.kinship(store))
+        there = recipe.find_done(store)
+        self.known = frozenset(run.run_id for run in there.runs) if there is not None else frozenset()
         self.designs: dict[tuple[DesignedRun, ...], list[DesignedRun]] = {}
         """By the runs of other sizes that are done: what is chosen beside them."""
         self.standing: Standing | None = None

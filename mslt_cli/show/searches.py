@@ -50,7 +50,7 @@ def search_as_dict(found: Found, grounds: Grounds) -> dict[str, Any]:
             "languages": recipe.name(tuple(recipe.pool.index(source) for source in run.sources)),
             "seed": run.seed,
             "score": 100 * float(score),
-            "new": run.run_id in found.trained,
+            "new": run.run_id not in found.known,
         }
         for run, score in zip(
             standing.observed.runs, standing.observed.observations.scores @ model.weights, strict=True
