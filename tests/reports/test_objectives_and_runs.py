@@ -20,8 +20,10 @@ OF_PAIRS = (
 )
 
 
-@pytest.mark.parametrize(("objective", "rho", "share"), [("diverse", 0.44, 0.27), ("cover", 0.19, 0.62)])
-def test_the_order_of_an_objective_and_the_accuracy_of_the_shipped_runs(own_store, objective, rho, share):
+@pytest.mark.parametrize(
+    ("objective", "rho", "share", "score"), [("diverse", 0.37, 0.32, 61.4), ("cover", 0.17, 0.65, 62.1)]
+)
+def test_the_order_of_an_objective_and_the_accuracy_of_the_shipped_runs(own_store, objective, rho, share, score):
     fill_results(own_store)
     with open_store(own_store) as store:
         accuracy = {frozenset(json.loads(sources)): value for sources, value in store.query(OF_PAIRS)}
@@ -41,5 +43,5 @@ def test_the_order_of_an_objective_and_the_accuracy_of_the_shipped_runs(own_stor
     assert measured == pytest.approx(rho, abs=0.006)
     assert np.mean(np.abs(drawn) >= abs(measured) - 1e-12) == pytest.approx(share, abs=0.006)
     first = frozenset(code[x] for x in chosen.results[0].languages)
-    assert 100 * accuracy[first] == pytest.approx(61.4, abs=0.05)
-    assert 100 * np.mean(list(accuracy.values())) == pytest.approx(58.7, abs=0.05)  # of a random combination
+    assert 100 * accuracy[first] == pytest.approx(score, abs=0.05)
+    assert 100 * np.mean(list(accuracy.values())) == pytest.approx(58.8, abs=0.05)  # of a random combination
