@@ -15,8 +15,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.evaluation.metrics import metric_value, target_weights
-from mslt_cli.evaluation.significance import compare_seeds
+from mslt_cli.evaluation.metrics import metric_value
+from mslt_cli.evaluation.significance import compare_seeds, target_weights
 
 ITEMS, TARGETS, HELD = 171, 10, 0.85
 """Each target holds that share of the items."""
@@ -85,10 +85,10 @@ def main() -> None:
             a, b, ids = draw_systems(rng, seeds, spread, 0)
             found[i, 0] = bootstrap_of_rows_and_seeds(a, b, ids) < 0.05
             if seeds > 1:
-                found[i, 1] = compare_seeds(a, b, ids=ids).p < 0.05
+                found[i, 1] = compare_seeds(a, b, items=ids).p < 0.05
                 found[i, 2] = compare_seeds({"0": a["0"]}, {"0": b["0"]}).p < 0.05
                 c, d, others = draw_systems(rng, seeds, spread, 5)
-                found[i, 3] = compare_seeds(c, d, ids=others).p < 0.05
+                found[i, 3] = compare_seeds(c, d, items=others).p < 0.05
         before, *after = (f"{100 * share:.0f} %" for share in found.mean(axis=0))
         print(f"| {spread} points | {seeds} | {before} | {' | '.join(after if seeds > 1 else ['not tested'] * 3)} |")
 

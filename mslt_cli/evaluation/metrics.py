@@ -1,9 +1,9 @@
 """Metrics as sums of counts: a *table* has a row for each example and a column for each count.
 
-A metric is a function of the columns' sums, so a bootstrap is a weighted sum of the table's rows.
+A metric is a function of the columns' sums, so what a row adds to them is what it does to the metric.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mslt_cli.inference.distributions import ALPHA, student_quantile
+
 Table = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 Z = 1.959963984540054
 """97.5 % of a standard normal lie below it."""
-TEMPORARY_BYTES = 64_000_000
-"""Most memory that the weights of some resamples take."""
 
 INSIDE, LAST = ("I", "M", "E", "L"), ("E", "L", "S", "U", "W")
 """First letters of tags: within an entity, and of its last word."""
@@ -128,40 +128,72 @@ def entity_table(labels: Sequence[str], gold: Sequence[Sequence[int]], predicted
     return np.array(counts, np.int64).reshape(len(gold), 3)
 
 
-def score(metric: str, table: Table, *, seed: int = 0, resamples: int = 1000) -> Score:
-    """A metric with its 95 % interval.
+def score(metric: str, table: Table, *, items: Sequence[Hashable] | None = None) -> Score:
+    """A metric with its 95 % interval, see `limits`.
 
-    The interval is Wilson's where each row is one decision. Otherwise it is a percentile bootstrap over rows, since the
-    words of a sentence are not independent.
+    Args:
+        metric: a row of METRICS.
+        table: its counts.
+        items: of the rows; rows of equal items err together. None = each row is an item.
 
     Raises:
         ValueError: there are no rows.
-
-    Source:
-        Wilson 1927. Efron 1979.
     """
     if not len(table):
         raise ValueError("no rows")
-    columns, sums = METRICS[metric], table.sum(axis=0)
-    value = float(metric_value(sums))
-    if "n" in columns and bool((table[:, 1] <= 1).all()) and sums[1]:
-        low, high = wilson(int(sums[0]), int(sums[1]))
-    else:
-        drawn = [metric_value(weights @ table) for (weights,) in draw_rows([len(table)], [seed], resamples)]
-        low, high = interval(drawn, value)
-    counts = {name: int(count) for name, count in zip(columns, sums, strict=True)}
-    return Score(metric, value, low, high, counts, len(table))
+    sums, by_item = table.sum(axis=0), table
+    if items is not None:
+        place = {item: i for i, item in enumerate(dict.fromkeys(items))}
+        by_item = np.zeros((len(place), table.shape[1]), np.int64)
+        np.add.at(by_item, [place[item] for item in items], table)
+    counts = {name: int(count) for name, count in zip(METRICS[metric], sums, strict=True)}
+    return Score(metric, float(metric_value(sums)), *limits(by_item), counts, len(table))
 
 
-def wilson(correct: int, n: int) -> tuple[float, float]:
+def limits(table: Table) -> tuple[float, float]:
+    """The 95 % interval of a metric, from items that are independent and hold several decisions each, or one.
+
+    It is Wilson's for as many independent decisions as would vary like the items do, with Student's t for Wilson's z.
+    Half an item that is all right and half of one that is all wrong stand for what few items do not show. Decisions
+    count as independent at best; where all are right or all wrong, no more of them count than there are items.
+
+    Args:
+        table: counts by item, shape (items, counts).
+
+    Returns:
+        0..1; they hold the value, and are 0 and 1 where nothing or only one item of several decisions is counted.
+
+    Source:
+        Wilson 1927. Korn and Graubard 1998, Confidence intervals for proportions with small expected number of positive
+        counts estimated from survey data, for effective numbers; Dean and Pagano 2015, Evaluating confidence interval
+        methods for binomial proportions in clustered surveys, for Wilson's interval on them.
+    """
+    table = table[table[:, 1:].any(axis=1)]
+    hits, counted = (table.shape[1] - 1) * table[:, 0], table[:, 1:].sum(axis=1)
+    items, n, right = len(table), float(counted.sum()), float(hits.sum())
+    if items and counted.max() == 1:
+        return wilson(right, n)
+    if items < 2:
+        return 0.0, 1.0
+    half = n / items / 2
+    share = (right + half) / (n + 2 * half)
+    squares = float(((hits - share * counted) ** 2).sum()) + half**2 * (share**2 + (1 - share) ** 2)
+    alike = squares * items / (items - 1) / ((n + 2 * half) * share * (1 - share))  # 1 = as if independent
+    independent = n / max(alike, 1.0)
+    if right in (0, n):
+        independent = min(independent, items)
+    return wilson(right / n * independent, independent, student_quantile(1 - ALPHA / 2, items - 1))
+
+
+def wilson(correct: float, n: float, quantile: float = Z) -> tuple[float, float]:
     """The 95 % score interval of a share, 0..1."""
-    p = correct / n
-    centre = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * (p * (1 - p) / n + Z**2 / (4 * n**2)) ** 0.5
+    p, square = correct / n, quantile**2
+    centre = (p + square / (2 * n)) / (1 + square / n)
+    half = quantile / (1 + square / n) * (p * (1 - p) / n + square / (4 * n**2)) ** 0.5
     return min(max(0.0, centre - half), p), max(min(1.0, centre + half), p)
 
 
-def macro(metric: str, tables: Mapping[str, Table], *, ids: Mapping[str, Sequence[str]] | None = None) -> Macro:
+def macro(metric: str, tables: Mapping[str, Table], *, items: Mapping[str, Sequence[str]] | None = None) -> Macro:
     """The unweighted mean over targets with its 95 % interval; the targets are fixed.
 
     The limits of the targets (see `score`) are put together by how their errors correlate (MOVER), so that the mean is
@@ -170,76 +202,38 @@ def macro(metric: str, tables: Mapping[str, Table], *, ids: Mapping[str, Sequenc
     Args:
         metric: a row of METRICS.
         tables: by target.
-        ids: of the rows, where equal ids in two targets are the same item.
+        items: of the rows; rows of equal items err together, in one target or in two. None = each row is an item.
 
     Source:
         Zou and Donner 2008, Construction of confidence limits about effect measures, for limits of correlated parts.
     """
-    scores = [score(metric, table) for table in tables.values()]
+    scores = [score(metric, table, items=items and items[target]) for target, table in tables.items()]
     values, lows, highs = np.array([(part.value, part.low, part.high) for part in scores]).T
-    value, correlation = float(values.mean()), _correlation(tables, ids)
+    value, correlation = float(values.mean()), _correlation(tables, items)
     below, above = (float(np.sqrt(d @ correlation @ d)) / len(d) for d in (values - lows, highs - values))
     return Macro(metric, value, max(0.0, value - below), min(1.0, value + above), len(tables))
 
 
-def _correlation(tables: Mapping[str, Table], ids: Mapping[str, Sequence[str]] | None) -> Floats:
+def _correlation(tables: Mapping[str, Table], items: Mapping[str, Sequence[str]] | None) -> Floats:
     """How the metric's errors correlate between targets, shape (targets, targets), from 0 on; 1 on the diagonal.
 
     Two further items, one right and one wrong in all targets, stand for what was not seen: so targets without an error
-    count as errors of the same items, and two of many errors as these show.
+    count as errors of the same items, and two of many errors as these show. Targets that have no item in common do not
+    correlate.
     """
-    if ids is None:  # all rows are different items
+    if items is None:  # all rows are different items
         return np.eye(len(tables))
-    place = {id_: i for i, id_ in enumerate(dict.fromkeys(chain.from_iterable(ids[target] for target in tables)))}
-    deviations = np.zeros((len(tables), len(place) + 2))
-    for deviation, (target, table) in zip(deviations, tables.items(), strict=True):
+    place = {item: i for i, item in enumerate(dict.fromkeys(chain.from_iterable(items[target] for target in tables)))}
+    deviations, holds = np.zeros((len(tables), len(place) + 2)), np.zeros((len(tables), len(place)))
+    for t, (deviation, (target, table)) in enumerate(zip(deviations, tables.items(), strict=True)):
+        places = [place[item] for item in items[target]]
+        holds[t, places] = 1
         hits, counted = (table.shape[1] - 1) * table[:, 0], table[:, 1:].sum(axis=1)
         value = hits.sum() / max(counted.sum(), 1)
-        np.add.at(deviation, [place[id_] for id_ in ids[target]], hits - value * counted)
+        np.add.at(deviation, places, hits - value * counted)
         deviation[-2:] = np.array([1 - value, -value]) * counted.mean()
     sizes = np.linalg.norm(deviations, axis=1)
     scaled = deviations / np.where(sizes > 0, sizes, 1.0)[:, None]
-    correlation: Floats = np.maximum(scaled @ scaled.T, 0.0)
+    correlation: Floats = np.where(holds @ holds.T > 0, np.maximum(scaled @ scaled.T, 0.0), 0.0)
     np.fill_diagonal(correlation, 1.0)
     return correlation
-
-
-def interval(drawn: Sequence[Floats], value: float) -> tuple[float, float]:
-    """The middle 95 % of resampled values, given in pieces; it always holds the value itself."""
-    low, high = np.quantile(np.concatenate(drawn), (0.025, 0.975))
-    return min(float(low), value), max(float(high), value)
-
-
-def draw_rows(sizes: Sequence[int], seeds: Sequence[int], resamples: int) -> Iterator[list[Floats]]:
-    """How often each row of tables of these sizes is drawn in each resample; each table has a seed of its own.
-
-    Yields:
-        For each table, shape (some of the resamples, rows): as many at once as fit into TEMPORARY_BYTES.
-    """
-    generators = [np.random.default_rng(seed) for seed in seeds]
-    at_once = max(1, TEMPORARY_BYTES // (16 * max(*sizes, 1)))
-    for start in range(0, resamples, at_once):
-        n = min(at_once, resamples - start)
-        yield [
-            rng.multinomial(rows, np.full(rows, 1 / rows), size=n).astype(np.float64)
-            for rng, rows in zip(generators, sizes, strict=True)
-        ]
-
-
-def target_weights(
-    sizes: Mapping[str, int], ids: Mapping[str, Sequence[str]] | None, *, seed: int, resamples: int
-) -> Iterator[dict[str, Floats]]:
-    """Weights of the rows of several targets, in pieces as of `draw_rows`, by target.
-
-    Rows with equal ids have equal weights; where `ids` is None, all rows are different items.
-    """
-    if ids is None:
-        seeds = [int(np.random.SeedSequence([seed, i]).generate_state(1)[0]) for i in range(len(sizes))]
-        for pieces in draw_rows([*sizes.values()], seeds, resamples):
-            yield dict(zip(sizes, pieces, strict=True))
-        return
-    union = sorted({id_ for target in sizes for id_ in ids[target]})
-    place = {id_: i for i, id_ in enumerate(union)}
-    columns = {target: np.array([place[id_] for id_ in ids[target]]) for target in sizes}
-    for (weights,) in draw_rows([len(union)], [seed], resamples):
-        yield {target: weights[:, columns[target]] for target in sizes}

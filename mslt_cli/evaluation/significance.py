@@ -1,13 +1,16 @@
 """Whether two systems differ: exact tests, paired bootstraps and seeds, over the tables of metrics.py."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mslt_cli.evaluation.metrics import Floats, Table, interval, metric_value, target_weights
+from mslt_cli.evaluation.metrics import Floats, Table, metric_value
 from mslt_cli.inference.distributions import ALPHA, freedom_of_sum, student_p, student_quantile
+
+TEMPORARY_BYTES = 64_000_000
+"""Most memory that the weights of some resamples take."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def paired_bootstrap(
     a: Mapping[str, Table],
     b: Mapping[str, Table],
     *,
-    ids: Mapping[str, Sequence[str]] | None = None,
+    items: Mapping[str, Sequence[str]] | None = None,
     seed: int = 0,
     resamples: int = 10_000,
 ) -> Difference:
@@ -57,7 +60,7 @@ def paired_bootstrap(
 
     Args:
         a, b: by target; tables of the same rows under one metric, shape (runs, rows, columns).
-        ids: of the rows, where equal ids in two targets are the same item; see `metrics.macro`.
+        items: of the rows, as of `metrics.macro`.
         seed, resamples: of the draws.
 
     Source:
@@ -67,7 +70,7 @@ def paired_bootstrap(
     sizes = {target: table.shape[1] for target, table in a.items()}
     drawn = [
         _resample(b, weights) - _resample(a, weights)
-        for weights in target_weights(sizes, ids, seed=seed, resamples=resamples)
+        for weights in target_weights(sizes, items, seed=seed, resamples=resamples)
     ]
     differences = np.concatenate(drawn)
     below, above = int((differences <= 0).sum()), int((differences >= 0).sum())
@@ -76,7 +79,7 @@ def paired_bootstrap(
 
 
 def compare_seeds(
-    a: Mapping[str, Table], b: Mapping[str, Table], *, ids: Mapping[str, Sequence[str]] | None = None
+    a: Mapping[str, Table], b: Mapping[str, Table], *, items: Mapping[str, Sequence[str]] | None = None
 ) -> Difference:
     """Test whether two systems differ whose runs are samples of the seeds that they could have had.
 
@@ -89,7 +92,7 @@ def compare_seeds(
     Args:
         a, b: by target; tables of the same rows under one metric, shape (runs, rows, columns). A system of one run has
             no luck of seeds: a model as it is.
-        ids: of the rows, where equal ids in two targets are the same item.
+        items: of the rows, as of `metrics.macro`.
 
     Source:
         The variance over rows is that of the metric's linear part (Efron 1982, The jackknife, the bootstrap and other
@@ -101,10 +104,10 @@ def compare_seeds(
     spread = sum(float(runs.var(ddof=1)) / len(runs) for runs in drawn)
     parts = [(spread, len(drawn) * (min(map(len, drawn), default=1) - 1))]
     moved = np.concatenate([(_influence(b[target]) - _influence(a[target])) / len(a) for target in a])
-    items = np.arange(len(moved))
-    if ids is not None:
-        _, items = np.unique([id_ for target in a for id_ in ids[target]], return_inverse=True)
-    by_item = np.bincount(items, moved)
+    by_item = moved
+    if items is not None:
+        _, places = np.unique([item for target in a for item in items[target]], return_inverse=True)
+        by_item = np.bincount(places, moved)
     others = max(len(by_item) - 1, 1)
     one_answer = 1 / (len(moved) * max(map(len, by_run)))  # rows that all agree could differ in it
     parts.append((max(float(by_item @ by_item) * len(by_item) / others, one_answer**2), others))
@@ -131,3 +134,44 @@ def _resample(tables: Mapping[str, Table], weights: Mapping[str, Floats]) -> Flo
     """A system's mean over targets and runs in each resample: shape (resamples,)."""
     values = [np.mean([metric_value(weights[target] @ run) for run in runs], axis=0) for target, runs in tables.items()]
     return np.asarray(np.mean(values, axis=0))
+
+
+def interval(drawn: Sequence[Floats], value: float) -> tuple[float, float]:
+    """The middle 95 % of resampled values, given in pieces; it always holds the value itself."""
+    low, high = np.quantile(np.concatenate(drawn), (0.025, 0.975))
+    return min(float(low), value), max(float(high), value)
+
+
+def draw_rows(sizes: Sequence[int], seeds: Sequence[int], resamples: int) -> Iterator[list[Floats]]:
+    """How often each row of tables of these sizes is drawn in each resample; each table has a seed of its own.
+
+    Yields:
+        For each table, shape (some of the resamples, rows): as many at once as fit into TEMPORARY_BYTES.
+    """
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    at_once = max(1, TEMPORARY_BYTES // (16 * max(*sizes, 1)))
+    for start in range(0, resamples, at_once):
+        n = min(at_once, resamples - start)
+        yield [
+            rng.multinomial(rows, np.full(rows, 1 / rows), size=n).astype(np.float64)
+            for rng, rows in zip(generators, sizes, strict=True)
+        ]
+
+
+def target_weights(
+    sizes: Mapping[str, int], items: Mapping[str, Sequence[str]] | None, *, seed: int, resamples: int
+) -> Iterator[dict[str, Floats]]:
+    """Weights of the rows of several targets, in pieces as of `draw_rows`, by target.
+
+    Rows of equal items have equal weights; None = each row is an item.
+    """
+    if items is None:
+        seeds = [int(np.random.SeedSequence([seed, i]).generate_state(1)[0]) for i in range(len(sizes))]
+        for pieces in draw_rows([*sizes.values()], seeds, resamples):
+            yield dict(zip(sizes, pieces, strict=True))
+        return
+    union = sorted({item for target in sizes for item in items[target]})
+    place = {item: i for i, item in enumerate(union)}
+    columns = {target: np.array([place[item] for item in items[target]]) for target in sizes}
+    for (weights,) in draw_rows([len(union)], [seed], resamples):
+        yield {target: weights[:, columns[target]] for target in sizes}

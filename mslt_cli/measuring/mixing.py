@@ -174,7 +174,7 @@ def probe(
     mixing = {name: given for name, given in overall.items() if PROBE_METRICS[name].higher_is_mixed is not None}
     for name, by_label in mixing.items():
         for (less, one), (label, other) in combinations(by_label.items(), 2):
-            apart = BootstrapValue(other.value - one.value, other.draws - one.draws)
+            apart = other.minus(one)
             differences.append(ModelDifference(name, label, less, apart.value, *apart.interval))
     return Probe(sentences, pooled, options.resamples, tuple(measures), tuple(differences), last_vectors)
 

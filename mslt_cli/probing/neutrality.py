@@ -5,12 +5,21 @@ Each takes the embeddings of the languages, and their names for errors: a DataEr
 
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.errors import DataError, needs
-from mslt_cli.probing.pairs import BootstrapValue, Embeddings, Floats, Measured, ProbeOptions, compute_pairs, recentre
+from mslt_cli.probing.pairs import (
+    Embeddings,
+    Floats,
+    Measured,
+    ProbeOptions,
+    compute_pairs,
+    recentre,
+    share_of_decisions,
+)
 
 NEIGHBOURS = 10
 """Neighbours that CSLS averages over: Conneau et al. take ten."""
@@ -40,14 +49,13 @@ def retrieval(embeddings: Embeddings, languages: Sequence[str], options: ProbeOp
             what = "all sentences have the same embedding, or one has none"
             raise DataError(f"{language}: {what}: there is nothing to find.")
         unit.append(x / norms)
-    n = len(unit[0])
-    weights = options.draw_sentences(n) / n
-
-    def compute(a: int, b: int) -> tuple[float, Floats]:
-        hits = (_hits(unit[a], unit[b], options.csls).astype(float) + _hits(unit[b], unit[a], options.csls)) / 2
-        return float(hits.mean()), weights @ hits
-
-    return compute_pairs(len(unit), compute)
+    weights = options.draw_sentences(len(unit[0]))
+    found = {
+        (a, b): _hits(unit[a], unit[b], options.csls).astype(float) + _hits(unit[b], unit[a], options.csls)
+        for a, b in combinations(range(len(unit)), 2)
+    }
+    overall = share_of_decisions(np.sum([*found.values()], axis=0), 2 * len(found), weights)
+    return {(): overall, **{pair: share_of_decisions(hits, 2, weights) for pair, hits in found.items()}}
 
 
 def _hits(x: Floats, y: Floats, csls: bool) -> NDArray[np.bool_]:
@@ -141,6 +149,4 @@ def language_identification(embeddings: Embeddings, languages: Sequence[str], op
             warnings.simplefilter("ignore")  # an optimiser that stops early is near enough for an accuracy
             model.fit(x[~test], y[~test])
         right[test] = model.predict(x[test]) == y[test]
-    by_sentence = right.reshape(k, n).mean(axis=0)
-    draws = options.draw_sentences(n) @ by_sentence / n
-    return {(): BootstrapValue(float(by_sentence.mean()), draws)}
+    return {(): share_of_decisions(right.reshape(k, n).sum(axis=0).astype(float), k, options.draw_sentences(n))}

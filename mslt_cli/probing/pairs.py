@@ -1,5 +1,6 @@
 """Values between pairs of languages, with intervals by a bootstrap over the sentences that they share."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -7,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mslt_cli.evaluation.metrics import limits
 
 Floats = NDArray[np.float64]
 Embeddings = Sequence[NDArray[Any]]
@@ -43,14 +46,58 @@ class BootstrapValue:
     """Shape (resamples,); empty = there is no interval; nan = too few different sentences were drawn. Draw number r has
     the same sentences for all metrics and models that have the same seed and sentences: differences are paired."""
 
+    limits: tuple[float, float] | None = None
+    """The 95 % interval, where draws show too little of it: a share that is 1 in the data is 1 in every draw."""
+
     @property
     def interval(self) -> tuple[float, float]:
-        """The middle 95 %; nan without draws, and where more than MOST_LOST of them have no value."""
+        """95 %: the limits, else the middle of the draws.
+
+        nan without draws, and where more than MOST_LOST of them have no value.
+        """
+        if self.limits is not None and len(self.draws):
+            return self.limits
         usable = self.draws[~np.isnan(self.draws)]
         if not len(usable) or len(usable) < (1 - MOST_LOST) * len(self.draws):
             return float("nan"), float("nan")
         low, high = np.quantile(usable, (0.025, 0.975))
         return float(low), float(high)
+
+    def minus(self, other: "BootstrapValue") -> "BootstrapValue":
+        """The difference of two values of the same sentences.
+
+        Limits are put together by how the draws correlate (MOVER), so that it is no surer than the two are.
+
+        Source:
+            Zou and Donner 2008, Construction of confidence limits about effect measures.
+        """
+        value, draws = self.value - other.value, self.draws - other.draws
+        if self.limits is None or other.limits is None or not len(draws):
+            return BootstrapValue(value, draws)
+        moves = self.draws.std() * other.draws.std()
+        alike = float(np.cov(self.draws, other.draws, ddof=0)[0, 1] / moves) if moves > 0 else 0.0
+        (low, high), (other_low, other_high) = self.limits, other.limits
+        below, above = (
+            math.sqrt(max(0.0, a**2 + b**2 - 2 * alike * a * b))
+            for a, b in (
+                (self.value - low, other_high - other.value),
+                (high - self.value, other.value - other_low),
+            )
+        )
+        return BootstrapValue(value, draws, (value - below, value + above))
+
+
+def share_of_decisions(right: Floats, decisions: int, weights: Floats) -> BootstrapValue:
+    """The share of decisions that are right, as many about each sentence; those of a sentence err together.
+
+    Args:
+        right: how many are right, by sentence, shape (n,).
+        decisions: about each sentence.
+        weights: of the sentences in each resample, shape (resamples, n), rows add up to n.
+    """
+    n = len(right)
+    ends = limits(np.stack([right, np.full(n, decisions)], axis=1).astype(np.int64))
+    return BootstrapValue(float(right.mean()) / decisions, weights @ right / (n * decisions), ends)
 
 
 Measured = dict[tuple[int, ...], BootstrapValue]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mslt_cli.data.prepared import require_record
+from mslt_cli.data.shared_texts import ITEM, item_ids
 from mslt_cli.evaluation.choices import UNREADABLE, Speaker, answer
 from mslt_cli.evaluation.metrics import Table, accuracy_table, entity_table, macro, score
 from mslt_cli.evaluation.predict import NO_LABEL, predict
@@ -108,6 +109,23 @@ def tables_of(task: Task, gold: list[Any], answers: list[Any]) -> dict[str, Tabl
     return dict(sorted(tables.items(), key=lambda item: item[0] != task.metric))
 
 
+def items_of(task: Task, target: str, answers: pl.DataFrame) -> list[str] | None:
+    """The item of each row of predictions, as `macro` takes them; None where each row is an item of its own.
+
+    Translations are one item, and so are rows that share a text (the column `item`).
+    """
+    if not (task.aligned or ITEM in answers.columns):
+        return None
+    ids: list[str] = answers[ITEM if ITEM in answers.columns else "id"].to_list()
+    return ids if task.aligned else [f"{target} {item}" for item in ids]
+
+
+def all_items(items: Mapping[str, list[str] | None]) -> dict[str, list[str]] | None:
+    """The items of targets; None where rows are items of their own in one of them."""
+    known = {target: of_target for target, of_target in items.items() if of_target is not None}
+    return known if len(known) == len(items) else None
+
+
 def bias_tables(reading: Reading, gold: list[Any], answers: list[Any]) -> dict[str, Table]:
     """What accuracy alone hides: the part of it where the right choice stands first, and second, in the prompt; the
     share of answers that name no choice; and with both orders the share of rows with the same choice in both.
@@ -167,7 +185,8 @@ class Evaluator:
         about: dict[str, Any] = {"task": task.variant, "split": evaluation.part, "scoring": evaluation.scoring}
         about |= {"limit": evaluation.limit} if evaluation.limit else {}
         scores: list[dict[str, Any]] = []
-        files, ids = {}, {}
+        files: dict[str, str] = {}
+        items: dict[str, list[str] | None] = {}
         tables: dict[str, dict[str, Table]] = {}
         rows = {target: require_record(task, target, split).rows for target in evaluation.targets}
         rows = {target: min(n, evaluation.limit or n) for target, n in rows.items()}
@@ -186,7 +205,7 @@ class Evaluator:
                 name = free_name(f"{PREDICTIONS}/{stem}.parquet", sha256, before["files"])
                 write_bytes(self.directory / name, data)
                 files[name] = sha256
-                ids[target] = frame["id"].to_list()
+                items[target] = items_of(task, target, frame)
                 answers = frame["gold"].to_list(), frame["predicted"].to_list()
                 by_metric = tables_of(task, *answers)
                 by_metric |= bias_tables(evaluation.reading, *answers) if evaluation.reading else {}
@@ -199,7 +218,7 @@ class Evaluator:
                 }
                 for metric, table in by_metric.items():
                     tables.setdefault(metric, {})[target] = table
-                    scored = score(metric, table)
+                    scored = score(metric, table, items=items[target] if task.cluster else None)
                     counts = scored.counts | (count_majority(answers[0]) if metric == "accuracy" else {})
                     scores.append(of_target | asdict(scored) | {"counts": counts})
         if task.kind == "sequence-classification":
@@ -207,11 +226,11 @@ class Evaluator:
         means = [*before["means"]]
         means += [
             about
-            | asdict(macro(metric, by_target, ids=ids if task.aligned else None))
+            | asdict(macro(metric, by_target, items=all_items(items)))
             | {"targets": list(by_target), "unseen": sum(target not in self.sources for target in by_target)}
             for metric, by_target in tables.items()
         ]
-        kept = [old for old in before["scores"] if not (evaluation.covers(old) and old["target"] in ids)]
+        kept = [old for old in before["scores"] if not (evaluation.covers(old) and old["target"] in items)]
         dropped = {old["predictions"] for old in before["scores"]} - {old["predictions"] for old in kept}
         others = {name: sha256 for name, sha256 in before["files"].items() if name not in dropped}
         return {"scores": [*kept, *scores], "means": means, "files": others | files}
@@ -219,7 +238,8 @@ class Evaluator:
     def _answer(self, evaluation: Evaluation, target: str, step: Step) -> tuple[pl.DataFrame, int]:
         """The answers for a target, and how many rows the model did not see wholly.
 
-        They have the columns id, gold, predicted; of choices also scores, or what a decoder wrote.
+        They have the columns id, item where rows share texts, gold, predicted; of choices also scores, or what a
+        decoder wrote.
         Gold and predicted hold a number, or a list: of each word, or with both orders of the choice in either.
         """
         import polars as pl
@@ -228,6 +248,7 @@ class Evaluator:
         frame, lost = self.session.rows(task, target, split), 0
         frame = frame.head(evaluation.limit) if evaluation.limit else frame
         columns: dict[str, Any] = {"id": frame["id"]}
+        columns |= {ITEM: item_ids(task, frame)} if task.cluster else {}
         if task.kind == "multiple-choice":
             assert reading is not None
             several = reading.swap

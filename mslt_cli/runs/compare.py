@@ -1,19 +1,27 @@
 """Do runs differ? By their predictions alone: no model, no torch."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mslt_cli.data.prepared import fetch_command, load, read_record
+from mslt_cli.data.shared_texts import ITEM, item_ids
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.evaluation.metrics import Table, metric_value
 from mslt_cli.evaluation.significance import Difference, compare_seeds, mcnemar, paired_bootstrap
 from mslt_cli.inference.distributions import holm
-from mslt_cli.runs.answering import Evaluation, tables_of
+from mslt_cli.runs.answering import Evaluation, all_items, items_of, tables_of
 from mslt_cli.runs.directory import Run
+from mslt_cli.tasks.task import Task
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MEAN = "mean"
 """In the place of a target: the mean over them."""
@@ -36,10 +44,11 @@ def compare_runs(
 ) -> Comparison:
     """Test each further group of runs against the first, in each target and on their mean.
 
-    Rows are paired: the same sentences. Where both groups have two seeds or more, or one is a model as it is, the test
-    speaks of combinations: it counts the spread of the seeds and that of the rows. Else it speaks of these runs alone,
-    on rows: McNemar's, exact, for one run of each and one label a row in a target; a paired bootstrap for all others. p
-    is two-sided, and corrected by Holm over all tests that are shown.
+    Rows are paired: the same sentences. Rows that share a text are one item where the task says so. Where both groups
+    have two seeds or more, or one is a model as it is, the test speaks of combinations: it counts the spread of the
+    seeds and that of the items. Else it speaks of these runs alone, on items: McNemar's, exact, for one run of each and
+    one label an item in a target; a paired bootstrap for all others. p is two-sided, and corrected by Holm over all
+    tests that are shown.
 
     Args:
         groups: runs by what the user calls them; those of a group are the seeds of one combination.
@@ -64,7 +73,7 @@ def compare_runs(
         raise UsageError(f"Not all of the runs were evaluated on {', '.join(missing)} ({what}).")
     if not chosen:
         raise UsageError(f"The runs have no target of {what} in common.")
-    tables, ids = _read_tables(groups, evaluation, chosen)
+    tables, items, unknown = _read_tables(groups, evaluation, chosen)
     first, *others = groups
     rows: list[dict[str, Any]] = []
     # Two families: the means say whether there is a difference, the languages where it lies.
@@ -74,7 +83,7 @@ def compare_runs(
     for other, (metric, by_group), targets in product(others, tables.items(), tested):
         a, b = ({target: by_group[name][target] for target in targets} for name in (first, other))
         single = len(targets) == 1
-        items = ids if task.aligned and not single else None
+        together = all_items({t: items[t] for t in targets}) if not single or (task.cluster and not unknown) else None
         row: dict[str, Any] = {
             "target": task.code(targets[0]) if single else MEAN,
             "a": first,
@@ -83,9 +92,9 @@ def compare_runs(
             "scope": _scope(groups[first], groups[other]),
         }
         if row["scope"] == COMBINATIONS:
-            row |= _values(a, b) | _as_row(compare_seeds(a, b, ids=items))
+            row |= _values(a, b) | _as_row(compare_seeds(a, b, items=together))
         else:
-            row |= _test(metric, a, b, ids=items, seed=seed, resamples=resamples)
+            row |= _test(metric, a, b, items=together, seed=seed, resamples=resamples)
         rows.append(row)
         (singles if single else means).append(row)
     for family in (singles, means):
@@ -103,6 +112,7 @@ def compare_runs(
         f"p is two-sided; Holm's correction is over the {len(singles)} tests in single languages, and over those of"
         " means.",
         *_explain({row["scope"] for row in rows}, groups),
+        *_explain_items(task, unknown),
     )
     return Comparison(tuple(rows), footer)
 
@@ -149,25 +159,60 @@ def _explain(scopes: set[str], groups: Mapping[str, Sequence[Run]]) -> list[str]
     return lines
 
 
+def _explain_items(task: Task, unknown: Sequence[str]) -> list[str]:
+    """What counts as one item in a task whose rows share texts; `unknown` are the targets where it is not known."""
+    if not task.cluster:
+        return []
+    lines = [f"Rows of {task.name} that share a text ({', '.join(task.cluster)}) count as one item."]
+    if unknown:
+        which = task.codes_of(unknown)
+        lines.append(
+            f"Which do is not known in {which}, since the runs are of an earlier mslt and these data are not in the"
+            f" cache: rows count as independent there. Run `{fetch_command(task, unknown)}`."
+        )
+    return lines
+
+
 def _read_tables(
     groups: Mapping[str, Sequence[Run]], evaluation: Evaluation, targets: Sequence[str]
-) -> tuple[dict[str, dict[str, dict[str, Table]]], dict[str, list[str]]]:
-    """The counts behind the scores, by metric, group and target, shape (runs, rows, counts) each; and the rows' ids."""
+) -> tuple[dict[str, dict[str, dict[str, Table]]], dict[str, list[str] | None], list[str]]:
+    """The counts behind the scores, by metric, group and target, shape (runs, rows, counts) each; by target the items
+    of the rows; and the targets where rows share texts and it is not known which."""
     tables: dict[str, dict[str, dict[str, Table]]] = {}
     ids: dict[str, list[str]] = {}
+    items: dict[str, list[str] | None] = {}
+    unknown: list[str] = []
+    task = evaluation.task
     for name, target in product(groups, targets):
         by_metric: dict[str, list[Table]] = {}
         for run in groups[name]:
-            frame = run.predictions(next(s for s in evaluation.scores_in(run) if s["target"] == target))
+            score = next(s for s in evaluation.scores_in(run) if s["target"] == target)
+            frame = run.predictions(score)
             if ids.setdefault(target, frame["id"].to_list()) != frame["id"].to_list():
-                code = evaluation.task.code(target)
-                raise DataError(f"The runs were evaluated on different rows of {code}. Evaluate again.")
+                raise DataError(f"The runs were evaluated on different rows of {task.code(target)}. Evaluate again.")
+            if target not in items:
+                frame = _with_items(evaluation, score, frame)
+                items[target] = items_of(task, target, frame)
+                unknown += [target] if task.cluster and ITEM not in frame.columns else []
             answers = frame["gold"].to_list(), frame["predicted"].to_list()
-            for metric, table in tables_of(evaluation.task, *answers).items():
+            for metric, table in tables_of(task, *answers).items():
                 by_metric.setdefault(metric, []).append(table)
         for metric, of_runs in by_metric.items():
             tables.setdefault(metric, {}).setdefault(name, {})[target] = np.stack(of_runs)
-    return tables, ids
+    return tables, items, unknown
+
+
+def _with_items(evaluation: Evaluation, score: Mapping[str, Any], answers: pl.DataFrame) -> pl.DataFrame:
+    """Predictions with the items of their rows: runs of an earlier mslt lack them, and the cached data have them."""
+    task, target = evaluation.task, score["target"]
+    record = read_record(task, target, evaluation.split)
+    same = record is not None and record.content_sha256 == score["data_sha256"]
+    if not task.cluster or ITEM in answers.columns or record is None or not same:
+        return answers
+    import polars as pl
+
+    rows = load(task, record).head(answers.height)
+    return answers.with_columns(pl.Series(ITEM, item_ids(task, rows)))
 
 
 def _value(tables: Mapping[str, Table]) -> float:
@@ -189,7 +234,8 @@ def _test(metric: str, a: Mapping[str, Table], b: Mapping[str, Table], **drawing
     """Test the runs of two groups in one target, or on the mean over several; `drawing` is that of the bootstrap."""
     row = _values(a, b) | _as_row(paired_bootstrap(a, b, **drawing))
     (one, *more), (other, *_) = a.values(), b.values()
-    if metric == "accuracy" and not more and len(one) == len(other) == 1 and bool((one[0][:, 1] == 1).all()):
+    independent = drawing["items"] is None and bool((one[0][:, 1] == 1).all())
+    if metric == "accuracy" and not more and len(one) == len(other) == 1 and independent:
         only_a = int((one[0][:, 0] > other[0][:, 0]).sum())
         only_b = int((other[0][:, 0] > one[0][:, 0]).sum())
         row |= {"p": mcnemar(only_a, only_b), "test": f"McNemar, {only_a} against {only_b}"}

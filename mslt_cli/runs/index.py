@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mslt_cli.data.shared_texts import ITEM
 from mslt_cli.errors import StoreError, UnknownNameError
 from mslt_cli.progress import Progress
 from mslt_cli.runs.directory import CONFIG, MANIFEST, MERGED, MODEL, RUN, Run, RunError, check_files, read_run
@@ -67,7 +68,8 @@ def read_answers(run: Run) -> dict[str, RowAnswers]:
             frame = run.predictions(score)
             if frame["gold"].dtype.is_integer():  # a list: of words, or of both orders of the choices
                 right = (frame["gold"] == frame["predicted"]).to_list()
-                answers[score["predictions"]] = RowAnswers(pack_right(right), pack_items(frame["id"].to_list()))
+                items = frame[ITEM if ITEM in frame.columns else "id"].to_list()
+                answers[score["predictions"]] = RowAnswers(pack_right(right), pack_items(items))
     return answers
 
 

@@ -20,7 +20,7 @@ from mslt_cli.tasks.task import COLUMNS, NUMBER, HubFiles, Kind, TableFormat, Ta
 
 DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("name", "kind", "summary", "path", "evaluation", "metric", "prompt", "licence", "citation"), ""),
-    **{key: [] for key in ("languages", "splits", "labels", "context", "sources", "targets")},
+    **{key: [] for key in ("languages", "splits", "labels", "context", "cluster", "sources", "targets")},
     **{key: {} for key in ("hub", "label_spellings", "columns", "sizes")},
     **dict.fromkeys(("quoting", "aligned"), False),
     "header": True,
@@ -31,10 +31,14 @@ HUB_DEFAULTS = dict.fromkeys(("repository", "path", "revision", "branch"), "")
 AS_GIVEN = ("name", "kind", "licence", "citation", "label_spellings", "first_label", "sizes", "aligned")
 """Keys that are fields of the task as they are."""
 
-DESCRIPTION = ("summary", "licence", "citation", "languages", "sources", "targets", "evaluation", "metric", "sizes")
+DESCRIPTION = (
+    *("summary", "licence", "citation", "languages", "sources", "targets", "evaluation", "metric", "sizes", "cluster"),
+)
 """Keys that do not say how a language's data are read: what is edited in them leaves data and runs what they are."""
 
 TYPES = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a whole number"}
+TEXT = ("text", "text?")
+"""What columns of one text hold, in COLUMNS."""
 PLACES = ("language", "split")
 """Columns that say which language and split a row is in."""
 METRICS = {"token-classification": ("accuracy", "entity-f1"), "instruction": ("loss",), "parallel": ("cka",)}
@@ -76,6 +80,8 @@ def read_task(path: str | Path) -> Task:
         file.check(f"sizes.{split}", type(rows) is int and rows > 0, "has to be a number of rows")
     for column in context:
         file.check("context", column not in ("id", *COLUMNS[kind]), f"holds {column!r}, which {kind} has anyway")
+    texts = [column for column, holds in (COLUMNS[kind] | dict.fromkeys(context, "text")).items() if holds in TEXT]
+    cluster = file.texts("cluster", given["cluster"], texts)
     languages = _languages(file)
     spellings = {code: iso for iso, codes in languages.items() for code in (*codes, iso)}
     places = _token_and_tag(file)
@@ -98,6 +104,7 @@ def read_task(path: str | Path) -> Task:
         columns={column: names for column, names in columns.items() if len(names) == 1 and column not in PLACES},
         choices=columns["choices"] if len(columns.get("choices", ())) > 1 else (),
         context=context,
+        cluster=cluster,
         question=_prompt(file, context),
         sources=tuple(dict.fromkeys(spellings[code] for code in file.texts("sources", given["sources"], spellings))),
         targets=tuple(dict.fromkeys(spellings[code] for code in file.texts("targets", given["targets"], spellings))),

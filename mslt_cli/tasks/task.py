@@ -143,6 +143,8 @@ class Task:
     """Rows of each split: one number for all languages, or by language where they differ and are known."""
     aligned: bool = False
     """Whether equal ids in two languages are the same item."""
+    cluster: tuple[str, ...] = ()
+    """Text columns: rows with an equal text in them are one item, and err together."""
     hub: HubFiles | None = None
     layouts: tuple[str, ...] = ()
     """Path patterns of raw upstream files, tried before the file's name is read for language and split."""

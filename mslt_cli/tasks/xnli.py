@@ -25,4 +25,5 @@ TASK = Task(
     hub=HubFiles("facebook/xnli", "{lang}/{split}-*.parquet", revision="b8dd5d7af51114dbda02c0e3f6133f332186418e"),
     layouts=("multinli.{split}.{lang}.tsv", "xnli.{split}.tsv"),
     aligned=True,
+    cluster=("text",),  # three hypotheses of each premise
 )

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from mslt_cli.evaluation.metrics import accuracy_table, entities, entity_table, macro, metric_value, score, wilson
+from mslt_cli.evaluation.metrics import (
+    accuracy_table,
+    entities,
+    entity_table,
+    limits,
+    macro,
+    metric_value,
+    score,
+    wilson,
+)
 
 LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 
@@ -82,21 +91,68 @@ def test_one_decision_a_row_has_wilson_s_interval_and_words_a_wider_one():
     assert words.high - words.low > 4 * np.subtract(*wilson(160, 200)[::-1]) / 2
 
 
-def test_the_bootstrap_s_interval_holds_the_true_value_about_as_often_as_it_says():
+def test_limits_by_hand():
+    # Sentences with 4 of 4, 4 of 4 and 1 of 4 words right: 9 of 12. Half a sentence that is right and half of one that
+    # is wrong make 11 of 16, 0.6875. Squares: 2 · 1.25² + 1.75² + 2² · (0.3125² + 0.6875²) = 8.46875; times 3/2 and
+    # over 16 · 0.6875 · 0.3125 they are 3.695 times those of independent words, so 12 words count as 3.2472.
+    # Student's t of two sentences to spare is 4.30265.
+    assert limits(np.array([[4, 4], [4, 4], [1, 4]])) == pytest.approx(wilson(0.75 * 3.2472, 3.2472, 4.30265), abs=1e-4)
+
+
+def test_words_that_are_all_right_are_known_as_far_as_their_sentences_allow():
+    # Ten sentences, t = 2.2622: 10 / (10 + t²) = 0.6615, as of ten words; of one sentence nothing is known.
+    assert limits(np.array([[20, 20]] * 10)) == (pytest.approx(0.6615, abs=1e-4), 1.0)
+    assert limits(np.array([[0, 20]] * 10)) == (0.0, pytest.approx(0.3385, abs=1e-4))
+    assert limits(np.array([[20, 20]])) == limits(np.array([[0, 0]] * 5)) == (0.0, 1.0)
+    # Entities: ten sentences of two each, all found, beside ninety without one.
+    entity = np.array([[2, 2, 2]] * 10 + [[0, 0, 0]] * 90)
+    assert score("entity-f1", entity).low == pytest.approx(0.6615, abs=1e-4)
+
+
+@pytest.mark.parametrize("sentences", [5, 15, 60])
+@pytest.mark.parametrize("true", [0.6, 0.9, 0.99])
+def test_intervals_of_words_hold_the_true_value(sentences, true):
+    """Sentences of about twelve words differ in how hard they are; a bootstrap of five holds 0.99 in a third."""
     rng = np.random.default_rng(3)
     held = 0
-    for i in range(200):
-        difficulty = rng.beta(8, 2, size=80)  # of a sentence; the mean is 0.8
-        table = np.stack([rng.binomial(12, difficulty), np.full(80, 12)], axis=1)
-        found = score("accuracy", table, seed=i, resamples=400)
-        held += found.low <= 0.8 <= found.high
-    assert 180 <= held <= 199  # 95 % of 200 is 190
+    for _ in range(200):
+        words = 1 + rng.poisson(11, sentences)
+        right = rng.binomial(words, rng.beta(4 * true, 4 * (1 - true), sentences))
+        low, high = limits(np.stack([right, words], axis=1))
+        held += low <= true <= high
+    assert held >= 184  # 95 % of 200 is 190
 
 
-def test_the_same_seed_gives_the_same_interval():
-    table = np.stack([np.arange(30) % 7, np.full(30, 7)], axis=1)
-    assert score("accuracy", table, seed=4) == score("accuracy", table, seed=4)
-    assert score("accuracy", table, seed=4).low != score("accuracy", table, seed=5).low
+@pytest.mark.parametrize("sentences", [6, 20, 100])
+@pytest.mark.parametrize("found", [0.6, 0.98])
+def test_intervals_of_entity_f1_hold_the_true_value(sentences, found):
+    """Sentences have up to four entities. A model finds a share of them, and some that are none."""
+    rng = np.random.default_rng(5)
+
+    def draw(n):
+        gold = rng.integers(0, 5, n)
+        hits = rng.binomial(gold, rng.beta(6 * found, 6 * (1 - found), n))
+        return np.stack([hits, hits + rng.binomial(gold, (1 - found) / 2), gold], axis=1)
+
+    true = float(metric_value(draw(400_000).sum(axis=0)))
+    held = sum(low <= true <= high for low, high in (limits(draw(sentences)) for _ in range(200)))
+    assert held >= 184
+
+
+@pytest.mark.parametrize(("true", "together"), [(0.5, 0.0), (0.5, 0.8), (0.9, 0.8), (0.98, 0.8)])
+def test_intervals_of_rows_that_share_a_text_hold_the_true_value(true, together):
+    """Forty premises with three hypotheses each; a share of them is judged alike in all three."""
+    rng = np.random.default_rng(9)
+    items, held, alone = np.repeat(np.arange(40), 3).tolist(), 0, 0
+    for _ in range(200):
+        right = np.where(rng.random((40, 1)) < together, rng.random((40, 1)), rng.random((40, 3))) < true
+        table = np.stack([right.ravel(), np.ones(120, bool)], axis=1).astype(np.int64)
+        found, rows = score("accuracy", table, items=items), score("accuracy", table)
+        held += found.low <= true <= found.high
+        alone += rows.low <= true <= rows.high
+        assert (found.value, found.rows) == (rows.value, 120)
+    assert held >= 184
+    assert not together or alone < 176  # as rows on their own
 
 
 def test_no_rows_are_refused():
@@ -117,10 +173,17 @@ def test_rows_of_one_item_err_together():
     rows = np.stack([np.arange(40) % 2, np.ones(40, np.int64)], axis=1)
     ids = [f"item{i}" for i in range(40)]
     alone = score("accuracy", rows)
-    paired = macro("accuracy", {"a": rows, "b": rows[::-1]}, ids={"a": ids, "b": ids[::-1]})
+    paired = macro("accuracy", {"a": rows, "b": rows[::-1]}, items={"a": ids, "b": ids[::-1]})
     apart = macro("accuracy", {"a": rows, "b": rows})
     assert (paired.low, paired.high) == pytest.approx((alone.low, alone.high))
     assert apart.high - apart.low == pytest.approx((alone.high - alone.low) / np.sqrt(2))
+
+
+def test_items_of_one_target_alone_do_not_make_two_targets_err_together():
+    rows = np.stack([np.arange(40) % 2, np.ones(40, np.int64)], axis=1)
+    apart = macro("accuracy", {"a": rows, "b": rows})
+    named = macro("accuracy", dict.fromkeys("ab", rows), items={t: [f"{t}{i}" for i in range(40)] for t in "ab"})
+    assert (named.low, named.high) == pytest.approx((apart.low, apart.high))
 
 
 def test_a_mean_of_perfect_scores_is_no_surer_than_its_parts():
@@ -128,7 +191,7 @@ def test_a_mean_of_perfect_scores_is_no_surer_than_its_parts():
     rows = np.ones((35, 2), np.int64)
     ids = [f"item{i}" for i in range(35)]
     tables = dict.fromkeys("abcd", rows)
-    assert macro("accuracy", tables, ids=dict.fromkeys("abcd", ids)).low == pytest.approx(0.9011, abs=1e-4)
+    assert macro("accuracy", tables, items=dict.fromkeys("abcd", ids)).low == pytest.approx(0.9011, abs=1e-4)
     assert macro("accuracy", tables).low == pytest.approx(1 - 0.0989 / 2, abs=1e-4)
     assert macro("accuracy", tables).high == 1
 
@@ -147,6 +210,6 @@ def test_intervals_of_means_hold_the_true_mean(true, together):
         tables = {
             name: np.stack([row, np.ones(60)], axis=1).astype(int) for name, row in zip("abcde", right, strict=True)
         }
-        found = macro("accuracy", tables, ids=ids)
+        found = macro("accuracy", tables, items=ids)
         held += found.low <= true <= found.high
     assert held >= 180  # of 200; a bootstrap over items holds 70 to 75 % at the ends where items agree

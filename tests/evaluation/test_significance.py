@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mslt_cli.evaluation import metrics
+from mslt_cli.evaluation import significance
 from mslt_cli.evaluation.significance import compare_seeds, mcnemar, paired_bootstrap
 
 
@@ -75,7 +75,7 @@ def test_resampling_in_pieces_changes_nothing(monkeypatch):
     tables = {t: (right(0.6, n, n), right(0.7, n, n + 1)) for t, n in (("x", 40), ("y", 90))}
     a, b = ({t: pair[i] for t, pair in tables.items()} for i in (0, 1))
     whole = paired_bootstrap(a, b, resamples=700)
-    monkeypatch.setattr(metrics, "TEMPORARY_BYTES", 16 * 90 * 13)  # 13 resamples at once
+    monkeypatch.setattr(significance, "TEMPORARY_BYTES", 16 * 90 * 13)  # 13 resamples at once
     assert paired_bootstrap(a, b, resamples=700) == whole
 
 
@@ -108,7 +108,7 @@ def seeds(rng, runs, spread, points=0.0, items=60, targets=2):
 @pytest.mark.parametrize("runs", [2, 3, 5])
 def test_equal_combinations_differ_in_seven_percent_at_most(runs, spread):
     rng, ids = np.random.default_rng(runs), dict.fromkeys(range(2), range(60))
-    found = [compare_seeds(*seeds(rng, runs, spread), ids=ids).p < 0.05 for _ in range(300)]
+    found = [compare_seeds(*seeds(rng, runs, spread), items=ids).p < 0.05 for _ in range(300)]
     assert np.mean(found) <= 0.07
 
 

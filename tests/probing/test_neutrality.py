@@ -140,3 +140,34 @@ def test_what_cannot_be_told_apart_is_told():
         centroid_distance([x, flat, z], "abc", ProbeOptions())
     with pytest.raises(DataError, match="4 sentences are too few for 5 folds"):
         language_identification([x[:4], y[:4]], "ab", ProbeOptions())
+
+
+@pytest.mark.parametrize(("agreement", "n"), [(0.6, 30), (0.75, 30), (0.9, 121)])
+def test_intervals_of_retrieval_hold_the_true_value(agreement, n):
+    """Accuracies of about 0.45, 0.83 and 0.99; the true value is the mean over all samples."""
+    rng = np.random.default_rng(2)
+    scale, values, ends = 1 / np.sqrt(np.arange(1, 101)), [], []
+    for _ in range(60):
+        x, own = rng.normal(size=(2, n, 100)) * scale
+        common = agreement * x
+        pair = [common + np.sqrt(1 - agreement**2) * noise for noise in (own, rng.normal(size=(n, 100)) * scale)]
+        found = retrieval(pair, "ab", ProbeOptions(resamples=100))[()]
+        values.append(found.value)
+        ends.append(found.interval)
+    held = sum(low <= np.mean(values) <= high for low, high in ends)
+    assert held >= 53  # 95 % of 60 is 57
+
+
+def test_what_is_right_everywhere_keeps_an_interval_and_so_do_differences():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 20))
+    perfect = retrieval([x, x + 1e-3, x], "abc", ProbeOptions())
+    # 30 sentences, t of 29 = 2.0452: 30 / (30 + t²) = 0.8776.
+    assert [round(pair.interval[0], 4) for pair in perfect.values()] == [0.8776] * 4
+    assert {pair.interval[1] for pair in perfect.values()} == {1.0}
+    assert all(np.isnan(retrieval([x, x], "ab", ProbeOptions(resamples=0))[()].interval))
+    same = perfect[()].minus(perfect[()])
+    assert same.interval == pytest.approx((-0.1224, 0.1224), abs=1e-4)
+    poor = retrieval([x, rng.normal(size=(30, 20)), x], "abc", ProbeOptions())[()]
+    low, high = perfect[()].minus(poor).interval
+    assert 0 < low < perfect[()].value - poor.value < high

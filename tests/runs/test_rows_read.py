@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from mslt_cli.data.prepared import task_folder
 from mslt_cli.models.find import fetch_model
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.compare import compare_runs
@@ -146,6 +148,34 @@ def test_without_weights_the_first_rows_are_named(run, moods, own_store, tiny):
     (bare,) = run(moods, (EN,), targets=(FI,))
     with pytest.raises(RunError, match="was not evaluated on the first 3 rows of tr, and its weights were not kept"):
         evaluate_run(own_store, bare, tiny, Evaluation(moods, "test", (TR,), limit=3))
+
+
+# -- rows that share a text ------------------------------------------------------------------------
+
+
+def test_rows_that_share_a_text_are_one_item_also_of_runs_that_did_not_write_it(run, moods, home):
+    path = home / "moods" / "fi" / "test.csv"
+    head, *lines = path.read_text().splitlines()
+    lines = [
+        ",".join([*line.split(",")[:1], lines[i // 2].split(",")[1], line.split(",")[2]])
+        for i, line in enumerate(lines)
+    ]
+    path.write_text("\n".join([head, *lines]) + "\n")  # two rows of each text
+    texts = replace(moods, cluster=("text",))
+    older, other = run(moods, (EN,)), run(moods, (DE,))
+    (newer,) = run(texts, (EN, DE))
+    frames = [one.predictions(next(s for s in one.scores if s["target"] == FI)) for one in (older[0], newer)]
+    ids = frames[1]["id"].to_list()
+    assert ("item" in frames[0].columns, frames[1].columns[:2]) == (False, ["id", "item"])
+    assert frames[1]["item"].to_list() == [ids[i // 2 * 2] for i in range(14)]
+    groups, asked = {"a": older, "b": other}, Evaluation(texts, "test", (FI,))
+    found, mixed = compare_runs(groups, asked), compare_runs({"a": older, "b": [newer]}, asked)
+    assert {row["test"] for row in (*found.rows, *mixed.rows)} == {"bootstrap"}  # McNemar's is for rows of their own
+    assert found.footer[-1] == "Rows of moods that share a text (text) count as one item."
+    (task_folder(texts) / FI / "test.json").unlink()
+    lost = compare_runs(groups, asked)
+    assert lost.rows[0]["test"].startswith("McNemar")
+    assert "Which do is not known in fi" in lost.footer[-1] and "mslt fetch data" in lost.footer[-1]
 
 
 # -- the same run ----------------------------------------------------------------------------------

@@ -65,6 +65,13 @@ def test_a_file_says_what_the_task_is(task, tmp_path):
     assert read.key == f"reviews-{read.definition[:8]}"
 
 
+def test_what_rows_share_leaves_the_data_what_they_are(task):
+    plain = task(REVIEWS)
+    read = task(REVIEWS.replace("sizes =", 'cluster = ["text"]\nsizes ='))
+    assert (plain.cluster, read.cluster) == ((), ("text",))
+    assert read.key == plain.key
+
+
 def test_its_data_are_read_with_its_columns_and_follow_changes_of_the_files(task):
     read = task(
         REVIEWS,
@@ -224,6 +231,11 @@ def test_a_path_may_lead_anywhere_and_is_followed_to_the_letter(task, tmp_path):
             "sizes = {train = 2}",
             'context = ["text"]',
             "key context holds 'text', which sequence-classification has anyway.",
+        ),
+        (
+            "sizes = {train = 2}",
+            'cluster = ["review"]',
+            "key cluster holds 'review'; it may hold text, text_pair.",
         ),
         (
             'labels = ["negative", "positive"]\n',
