@@ -59,7 +59,7 @@ def freedom_of_sum(parts: Sequence[tuple[float, float]], power: float) -> float:
         Satterthwaite 1946, An approximate distribution of estimates of variance components.
     """
     total = sum(variance for variance, _ in parts)
-    inverse = sum((variance / total) ** power / freedom for variance, freedom in parts if variance)
+    inverse = sum((variance / total) ** power / freedom for variance, freedom in parts if variance and freedom)
     return min(1e6, 1 / inverse) if inverse else 1e6
 
 
