@@ -1,10 +1,10 @@
 """How often 95 % intervals hold the true value: those of `mslt probe`, and those of accuracy where rows err together.
 
 For probes embeddings are simulated whose true value is known. Two languages have one meaning and a spectrum that falls
-as 1 / rank, in 100 dimensions. For CKA they agree in 0.7 of their deviation (true CKA 0.49); for centroids they lie a
+as 1 / rank, in 100 dimensions (in 30, evenly, where languages are to be told apart). For CKA they agree in 0.7 of their deviation (true CKA 0.49); for centroids they lie a
 known distance apart. The biased CKA is beside it.
 
-Run: python bench/intervals.py [--samples 200] [--words]
+Run: python bench/intervals.py [--samples 200] [--words | --shares]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from mslt_cli.evaluation.metrics import Table, limits, wilson
 from mslt_cli.probing.cka import pairwise_cka
-from mslt_cli.probing.neutrality import centroid_distance
+from mslt_cli.probing.neutrality import centroid_distance, language_identification, retrieval
 from mslt_cli.probing.pairs import Floats, Measured, ProbeOptions
 
 WIDTH = 100
@@ -30,10 +30,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--words", action="store_true", help="accuracy instead of probes")
+    parser.add_argument("--shares", action="store_true", help="retrieval and language identification alone")
     given = parser.parse_args()
     if given.words:
         hold_words(given.samples)
         hold_premises(given.samples)
+    elif given.shares:
+        hold_shares(given.samples)
     else:
         hold_probes(given.samples)
 
@@ -59,8 +62,9 @@ def hold_words(samples: int) -> None:
         before, now = [], []
         for _ in range(samples):
             words = 1 + rng.poisson(11, n)
-            hard = {"unlike": rng.beta(2 * true, 2 * (1 - true), n), "alike": true, "whole": rng.random(n) < true}
-            table = np.stack([rng.binomial(words, hard[kind]), words], axis=1)
+            easy = rng.beta(2 * true, 2 * (1 - true), n)  # each sentence
+            easy = {"unlike": easy, "alike": np.full(n, true), "whole": np.where(rng.random(n) < true, 1.0, 0.0)}[kind]
+            table = np.stack([rng.binomial(words, easy), words], axis=1)
             before.append(bootstrap(table, rng))
             now.append(limits(table))
         print(f"| {kind} | {n} | {100 * true:.0f} % | {held(before, true)} | {held(now, true)} |", flush=True)
@@ -79,6 +83,29 @@ def hold_premises(samples: int) -> None:
         print(
             f"| {n} | {100 * alike:.0f} % | {100 * true:.0f} % | {held(before, true)} | {held(now, true)} |", flush=True
         )
+
+
+def draw_languages(rng: np.random.Generator, n: int, agreement: float, shift: float, width: int) -> list[Floats]:
+    """Two languages with a common meaning; each is moved in a dimension of its own."""
+    scale = 1 / np.sqrt(np.arange(1, width + 1)) if not shift else np.ones(width)
+    common = agreement * rng.normal(size=(n, width))
+    own = np.sqrt(1 - agreement**2) * rng.normal(size=(2, n, width))
+    return [(common + noise) * scale + shift * np.eye(width)[i] for i, noise in enumerate(own)]
+
+
+def hold_shares(samples: int) -> None:
+    """Print the coverage of retrieval and language identification; the true value is the mean over the samples."""
+    print("| what | n | true | before: held, width | now |\n|---|--:|--:|--:|--:|")
+    cases = [(retrieval, agreement, 0.0, WIDTH) for agreement in (0.45, 0.6, 0.75, 0.9)]
+    cases += [(language_identification, 0.7, shift, 30) for shift in (0.01, 0.5, 2.5, 5.0)]
+    for (measure, agreement, shift, width), n in product(cases, (30, 121, 500)):
+        rng = np.random.default_rng(n)
+        drawn = (draw_languages(rng, n, agreement, shift, width) for _ in range(samples))
+        found = [measure(given, "ab", ProbeOptions())[()] for given in drawn]
+        true = float(np.mean([one.value for one in found]))
+        before = [(float(low), float(high)) for low, high in (np.quantile(x.draws, (0.025, 0.975)) for x in found)]
+        now = [one.interval for one in found]
+        print(f"| {measure.__name__} | {n} | {true:.3f} | {held(before, true)} | {held(now, true)} |", flush=True)
 
 
 def hold_probes(samples: int) -> None:

@@ -207,7 +207,7 @@ def macro(metric: str, tables: Mapping[str, Table], *, items: Mapping[str, Seque
     Source:
         Zou and Donner 2008, Construction of confidence limits about effect measures, for limits of correlated parts.
     """
-    scores = [score(metric, table, items=items and items[target]) for target, table in tables.items()]
+    scores = [score(metric, table, items=None if items is None else items[target]) for target, table in tables.items()]
     values, lows, highs = np.array([(part.value, part.low, part.high) for part in scores]).T
     value, correlation = float(values.mean()), _correlation(tables, items)
     below, above = (float(np.sqrt(d @ correlation @ d)) / len(d) for d in (values - lows, highs - values))
