@@ -1,8 +1,8 @@
 """How often 95 % intervals hold the true value: those of `mslt probe`, and those of accuracy where rows err together.
 
 For probes embeddings are simulated whose true value is known. Two languages have one meaning and a spectrum that falls
-as 1 / rank, in 100 dimensions (in 30, evenly, where languages are to be told apart). For CKA they agree in 0.7 of their deviation (true CKA 0.49); for centroids they lie a
-known distance apart. The biased CKA is beside it.
+as 1 / rank, in 100 dimensions (in 30, evenly, where languages are to be told apart). For CKA they agree in 0.7 of their
+deviation (true CKA 0.49); for centroids they lie a known distance apart. The biased CKA is beside it.
 
 Run: python bench/intervals.py [--samples 200] [--words | --shares]
 """
