@@ -96,6 +96,7 @@ def draw_languages(rng: np.random.Generator, n: int, agreement: float, shift: fl
 def hold_shares(samples: int) -> None:
     """Print the coverage of retrieval and language identification; the true value is the mean over the samples."""
     print("| what | n | true | before: held, width | now |\n|---|--:|--:|--:|--:|")
+    cases: list[tuple[Callable[..., Measured], float, float, int]]
     cases = [(retrieval, agreement, 0.0, WIDTH) for agreement in (0.45, 0.6, 0.75, 0.9)]
     cases += [(language_identification, 0.7, shift, 30) for shift in (0.01, 0.5, 2.5, 5.0)]
     for (measure, agreement, shift, width), n in product(cases, (30, 121, 500)):
@@ -105,7 +106,8 @@ def hold_shares(samples: int) -> None:
         true = float(np.mean([one.value for one in found]))
         before = [(float(low), float(high)) for low, high in (np.quantile(x.draws, (0.025, 0.975)) for x in found)]
         now = [one.interval for one in found]
-        print(f"| {measure.__name__} | {n} | {true:.3f} | {held(before, true)} | {held(now, true)} |", flush=True)
+        name = "retrieval" if measure is retrieval else "langid"
+        print(f"| {name} | {n} | {true:.3f} | {held(before, true)} | {held(now, true)} |", flush=True)
 
 
 def hold_probes(samples: int) -> None:

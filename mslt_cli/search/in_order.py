@@ -19,6 +19,8 @@ from mslt_cli.search.constraints import Wanted
 from mslt_cli.search.problem import Problem
 
 State = TypeVar("State")
+TIES_TO_LIST, COUNTED_IN_S = 1_000, 0.3
+"""Ties that `list_ties` counts beyond those that were asked for, and the time that it takes for that."""
 
 
 class Growth(Protocol[State]):
@@ -161,3 +163,16 @@ def first_in_order(
             if len(found) == want:
                 break
     return found
+
+
+def list_ties(
+    growth: Growth[Any], wanted: Wanted, value: float, want: int, deadline: float
+) -> tuple[list[tuple[int, ...]], int | None]:
+    """The sets of `first_in_order`, and how many there are in all; None: too many to list, or the time was up."""
+    sets = first_in_order(growth, wanted, value, want, deadline)
+    every, soon = sets, deadline
+    if len(sets) == want and want <= TIES_TO_LIST:
+        soon = min(deadline, time.monotonic() + COUNTED_IN_S)
+        every = first_in_order(growth, wanted, value, TIES_TO_LIST + 1, soon)
+    known = time.monotonic() <= soon and len(every) < max(want, TIES_TO_LIST + 1)
+    return sets, len(every) if known else None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mslt_cli.search import Ints
 from mslt_cli.search.best import Ranking, Row
 from mslt_cli.search.constraints import Wanted
-from mslt_cli.search.in_order import first_in_order
+from mslt_cli.search.in_order import first_in_order, list_ties
 
 
 def rank_labels(label: Ints, wanted: Wanted, *, top: int, least: bool, deadline: float) -> Ranking:
@@ -26,11 +26,13 @@ def rank_labels(label: Ints, wanted: Wanted, *, top: int, least: bool, deadline:
     for number in range(1, wanted.k + 1) if least else range(wanted.k, 0, -1):
         if len(rows) >= top:
             break
-        size = None if counts is None else counts.get(number, 0)
-        if size == 0:
+        if counts is not None and not counts.get(number):
             continue
         asked = top - len(rows)
-        sets = first_in_order(growth, wanted, growth.sign * number, asked, deadline)
+        if counts is None:
+            sets, size = list_ties(growth, wanted, growth.sign * number, asked, deadline)
+        else:
+            sets, size = first_in_order(growth, wanted, growth.sign * number, asked, deadline), counts[number]
         rows += [Row(items, float(number), place, size) for items in sets]
         place += size if size is not None else len(sets)
         if len(sets) < asked and time.monotonic() > deadline:

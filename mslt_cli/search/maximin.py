@@ -12,7 +12,7 @@ from mslt_cli.search import Floats, Ints
 from mslt_cli.search.best import TIE, BestSets, Ranking, Row
 from mslt_cli.search.branch_and_bound import SearchOutcome
 from mslt_cli.search.constraints import Wanted
-from mslt_cli.search.in_order import MinGrowth, first_in_order
+from mslt_cli.search.in_order import MinGrowth, list_ties
 from mslt_cli.search.objective import PairSum
 
 _CELLS = 400_000
@@ -153,9 +153,8 @@ def least_smallest(objective: PairSum, wanted: Wanted, top: int, deadline: float
             return Ranking(rows, time.monotonic() <= deadline, "bound", 0.0)
         value = float(later[0])
         asked = top - len(rows)
-        sets = first_in_order(growth, wanted, -value, asked, deadline)
+        sets, size = list_ties(growth, wanted, -value, asked, deadline)
         late = time.monotonic() > deadline
-        size = len(sets) if len(sets) < asked and not late else None  # as many as were asked for: there may be more
         rows += [Row(items, value, place, size) for items in sets]
         if late:
             return Ranking(rows, False, "bound", 0.0)

@@ -16,7 +16,7 @@ from mslt_cli.search.best import TIE, BestSets, Ranking, Row, most_rows
 from mslt_cli.search.branch_and_bound import branch_and_bound
 from mslt_cli.search.constraints import Caps, Wanted
 from mslt_cli.search.exhaustive import ENUMERATE_UP_TO, can_list, enumerate_all
-from mslt_cli.search.in_order import Growth, MinGrowth, SetGrowth, first_in_order
+from mslt_cli.search.in_order import Growth, MinGrowth, SetGrowth, first_in_order, list_ties
 from mslt_cli.search.labels import rank_labels
 from mslt_cli.search.local_search import offer_good_sets, random_set
 from mslt_cli.search.maximin import least_smallest, maximin
@@ -99,11 +99,15 @@ def _search(objective: PairSum | ItemSum | Covering, wanted: Wanted, top: int, l
         exact &= not short
         if group is groups[-1] and uncounted:
             size = None
-            first = first_in_order(growth, wanted, group[0][0], asked, min(until, time.monotonic() + TIES_LISTED_IN_S))
+            soon = min(until, time.monotonic() + TIES_LISTED_IN_S)
+            if best.ties_dropped:
+                first = first_in_order(growth, wanted, group[0][0], asked, soon)
+            else:
+                first, size = list_ties(growth, wanted, group[0][0], asked, soon)
             if len(first) == asked:
                 sets = [(items, group[0][0]) for items in first]
             else:
-                exact = False  # worth as much as any, but perhaps not the first in order
+                exact, size = False, None  # worth as much as any, but perhaps not the first in order
         listed += [(items, value, place, size) for items, value in sets]
         place += size if size is not None else len(sets)
         if short and len(sets) < asked:
