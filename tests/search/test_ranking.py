@@ -65,7 +65,7 @@ def test_least_of_the_smallest_distance_is_whatever_holds_a_nearest_pair(monkeyp
     large(monkeypatch)
     found = rank(PairSum(gap, np.arange(4), smallest=True), Wanted(4, 3), top=2, least=True)
     # the nearest pair is {0, 1} at 0.2, with any third
-    assert as_tuples(found) == [((0, 1, 2), 0.2, 1, None), ((0, 1, 3), 0.2, 1, None)]
+    assert as_tuples(found) == [((0, 1, 2), 0.2, 1, 2), ((0, 1, 3), 0.2, 1, 2)]
 
 
 def test_equal_languages_are_counted_without_being_listed(monkeypatch):
