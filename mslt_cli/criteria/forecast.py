@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.foretelling.choice import best_of
-from mslt_cli.foretelling.model import ScoreModel
-from mslt_cli.results.outlook import NORMAL_90, Grounds, grounds_of, widest_difference
+from mslt_cli.foretelling.model import NORMAL_90, ScoreModel
+from mslt_cli.results.outlook import Grounds, grounds_of, widest_difference
 from mslt_cli.search.objective import ItemSum, PairSum
 
 Floats = NDArray[np.float64]

@@ -14,6 +14,7 @@ from mslt_cli.foretelling.terms import inherit
 from mslt_cli.inference.correlation import spearman
 
 NORMAL_90 = 1.6449
+"""Standard deviations on each side of a 90 % interval."""
 REFITTED = 25
 """Up to so many combinations, the model is fitted anew without each."""
 LEFT_OUT = 2_000
@@ -64,6 +65,14 @@ class LeftOut(NamedTuple):
     """Points."""
     coverage: float
     """Share of the 90 % intervals that hold the measured mean."""
+
+    @classmethod
+    def of(cls, combinations: Floats, predicted: Floats, sd: Floats, measured: Floats) -> "LeftOut":
+        """All of it by its first four parts."""
+        error = predicted - measured
+        rho = spearman(predicted, measured) if len(error) > 2 else math.nan
+        held = float((np.abs(error) <= NORMAL_90 * sd).mean())
+        return cls(combinations, predicted, sd, measured, rho, 100 * float(np.sqrt((error**2).mean())), held)
 
 
 def fit(observations: Observations, *, weights: Floats | None = None) -> "ScoreModel":
@@ -222,11 +231,7 @@ class ScoreModel:
             noise = (self._own_noise / int(own.sum())) ** 0.5
             rows.append((float(mean[0]), math.hypot(float(sd[0]), noise), float(scores[own].mean())))
         predicted, sd, measured = np.array(rows).T
-        rho = spearman(predicted, measured) if len(rows) > 2 else math.nan
-        error = predicted - measured
-        held = float((np.abs(error) <= NORMAL_90 * sd).mean())
-        rmse = 100 * float(np.sqrt((error**2).mean()))
-        return LeftOut(observations.combinations[chosen], predicted, sd, measured, rho, rmse, held)
+        return LeftOut.of(observations.combinations[chosen], predicted, sd, measured)
 
 
 def _quadratic(rows: Floats, covariance: Floats) -> Floats:

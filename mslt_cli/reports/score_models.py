@@ -1,13 +1,10 @@
 """What views say of the model of scores: how much of the differences is not noise, and what is foretold left out."""
 
-from math import sqrt
-
 import numpy as np
 
 from mslt_cli.foretelling.model import LeftOut, ScoreModel
 from mslt_cli.foretelling.observations import Observations, equal_shares
 from mslt_cli.foretelling.signal import Signal, find_signal
-from mslt_cli.inference.correlation import spearman
 from mslt_cli.reports.grid import Group
 from mslt_cli.results.outlook import widest_difference
 
@@ -89,8 +86,4 @@ def group_left_out(model: ScoreModel, group: Group) -> LeftOut | None:
     if None in found:
         return None
     chosen = np.array(found, np.int64)
-    predicted, sd, measured = (values[chosen] for values in (left_out.predicted, left_out.sd, left_out.measured))
-    errors = predicted - measured
-    held = float((np.abs(errors) <= NORMAL[90] * sd).mean())
-    rmse = 100 * sqrt(float((errors**2).mean()))
-    return LeftOut(shares, predicted, sd, measured, spearman(predicted, measured), rmse, held)
+    return LeftOut.of(shares, left_out.predicted[chosen], left_out.sd[chosen], left_out.measured[chosen])

@@ -1,18 +1,14 @@
 """What a model of scores allows one to say: how far it holds, and whether combinations differ at all."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.foretelling.model import ScoreModel
+from mslt_cli.foretelling.model import LeftOut, ScoreModel
 from mslt_cli.foretelling.signal import Signal, Verdict, find_signal
-from mslt_cli.inference.correlation import average_ranks
 from mslt_cli.inference.distributions import ALPHA
 
-NORMAL_90 = 1.6449
-"""Standard errors on each side of a 90 % interval."""
 LEAST = 7
 """Combinations of one size that are judged by themselves."""
 
@@ -49,14 +45,8 @@ def grounds_of(model: ScoreModel, k: int) -> Grounds:
         own = np.ones(len(own), np.bool_)
     else:
         signal = find_signal(observations.chosen(_equal_of(observations.shares, k)), model.weights)
-    predicted, sd, measured = left.predicted[own], left.sd[own], left.measured[own]
-    error = predicted - measured
-    rho = math.nan
-    if len(error) > 2 and np.ptp(predicted) and np.ptp(measured):
-        rho = float(np.corrcoef(average_ranks(predicted), average_ranks(measured))[0, 1])
-    coverage = float((np.abs(error) <= NORMAL_90 * sd).mean())
-    rmse = 100 * float(np.sqrt((error**2).mean()))
-    return Grounds(len(observations.draws), size, len(error), signal, rho, rmse, coverage)
+    some = LeftOut.of(left.combinations[own], left.predicted[own], left.sd[own], left.measured[own])
+    return Grounds(len(observations.draws), size, int(own.sum()), signal, some.rho, some.rmse, some.coverage)
 
 
 def _equal_of(shares: NDArray[np.float64], k: int) -> NDArray[np.bool_]:
