@@ -18,12 +18,11 @@ from mslt_cli.foretelling.design import (
     ScorePrior,
     design_runs,
 )
-from mslt_cli.foretelling.model import ScoreModel, fit
+from mslt_cli.foretelling.model import NORMAL_90, ScoreModel, fit
 from mslt_cli.foretelling.next_runs import CHANCE, Decision, judge, most_telling, worth_weighing
 from mslt_cli.foretelling.observations import LEAST_COMBINATIONS, equal_shares
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.results.observations import ObservedRuns
-from mslt_cli.results.outlook import NORMAL_90
 from mslt_cli.runs.experiment import do_runs
 from mslt_cli.runs.how import How
 from mslt_cli.runs.plan import Experiment

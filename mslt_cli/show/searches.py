@@ -4,9 +4,10 @@ import math
 import shlex
 from typing import Any
 
+from mslt_cli.foretelling.model import NORMAL_90
 from mslt_cli.foretelling.observations import equal_shares
 from mslt_cli.reports.cells import Column, plural
-from mslt_cli.results.outlook import NORMAL_90, Grounds, grounds_of
+from mslt_cli.results.outlook import Grounds, grounds_of
 from mslt_cli.runs.search_runs import Found
 from mslt_cli.show.forecasts import describe_left_out, describe_signal
 from mslt_cli.show.rows import Output, show
