@@ -50,7 +50,7 @@ def search(
             return choices, "alike", decision.at_most
         if len(runs) >= runs_at_most:
             return choices, "runs", decision.at_most
-        combination = TRIPLES[most_telling(draws, model.components["run"] / 100, 1)[0]]
+        combination = TRIPLES[most_telling(draws, model.noise(shares), 1)[0]]
         draw = next(draw for draw in range(len(runs) + 1) if DesignedRun(combination, draw) not in runs)
         runs.append(DesignedRun(combination, draw))
 

@@ -54,12 +54,12 @@ def judge(draws: Floats, within: float, usual: Sequence[int]) -> Decision:
     return Decision(chosen, best.p_best, best.regret, p_better, of_any, at_most)
 
 
-def most_telling(draws: Floats, noise: float, n: int) -> list[int]:
+def most_telling(draws: Floats, noise: Floats, n: int) -> list[int]:
     """The next n runs, several at once: each the one after which the best expected score is highest on average.
 
     Args:
         draws: as in `judge`.
-        noise: standard deviation of the noise of a run, 0..1.
+        noise: standard deviation of the score of a run of each about the true one, shape (N,), 0..1.
 
     Returns:
         Places of their combinations; one may come twice.
@@ -72,9 +72,8 @@ def most_telling(draws: Floats, noise: float, n: int) -> list[int]:
     z = _normal_nodes(NODES)
     chosen = []
     for _ in range(n):
-        change = covariance / np.sqrt(
-            np.diag(covariance) + noise**2
-        )  # (N, N): of the means, by one sd of a run's score
+        # (N, N): of the means, by one sd of a run's score
+        change = covariance / np.sqrt(np.diag(covariance) + noise**2)
         worth = np.array([(mean[:, None] + np.outer(column, z)).max(axis=0).mean() for column in change.T])
         best = int(worth.argmax())
         chosen.append(best)

@@ -199,8 +199,9 @@ class _Search:
         """What all runs say, and which come next."""
         model = fit(observed.observations)
         weighed, usual = worth_weighing(lambda shares: model.predict(shares)[:2], self.size, self.k, seed=self.seed)
-        draws = model.draw(equal_shares(weighed, self.size), DRAWS, self.seed)
-        decision, noise = judge(draws, self.within, usual), model.components["run"] / 100
+        shares = equal_shares(weighed, self.size)
+        draws = model.draw(shares, DRAWS, self.seed)
+        decision = judge(draws, self.within, usual)
         reason: Reason | None = None
         if decision.p_better < CHANCE:
             reason = "certain"
@@ -209,7 +210,7 @@ class _Search:
         elif not most:
             reason = "runs"
         upcoming: list[DesignedRun] = []
-        for i in most_telling(draws, noise, most) if reason is None else ():
+        for i in most_telling(draws, model.noise(shares), most) if reason is None else ():
             there = {*done, *upcoming}
             draw = next(draw for draw in range(len(there) + 1) if DesignedRun(weighed[i], draw) not in there)
             upcoming.append(DesignedRun(weighed[i], draw))

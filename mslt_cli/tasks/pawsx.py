@@ -40,5 +40,5 @@ TASK = Task(
     ),
     repairs=(UNTRANSLATED,),
     aligned=True,
-    cluster=("text", "text_pair"),  # a sentence is in up to four pairs
+    cluster=("text", "text_pair"),  # a sentence is in several pairs
 )
