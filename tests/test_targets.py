@@ -158,7 +158,7 @@ def test_a_target_leaves_the_named_pool_and_nothing_else(measured):
         ({"objective": "cover"}, UsageError, "Covering needs targets: --target id,ko"),
         ({"cover_share": 0.5}, UsageError, "Covering needs targets"),
         ({"target": "id", "cover_share": 1.5}, UsageError, "--lambda is 1.5; it has to be between 0"),
-        ({"target": "id", "objective": "near"}, UsageError, "--objective is 'near'; it can be diverse or cover"),
+        ({"target": "id", "objective": "near"}, UsageError, "--objective is 'near'; it can be diverse, cover or mean"),
         ({"target": "id", "objective": "cover", "cover_share": 0.5}, UsageError, "leave --objective out"),
         ({"target": "id", "objective": "cover", "by": ["size"]}, UsageError, "size does not say how near"),
         ({"target": "id", "cover_share": 0.5, "by": ["vocab"]}, UsageError, "vocab has no distances"),
