@@ -64,6 +64,11 @@ class Forecast:
 
     rivals = RIVALS
 
+    @property
+    def untrained(self) -> list[int]:
+        """The positions of the pool's languages that no run has: their relatives foretell them."""
+        return np.flatnonzero(~self.model.observations.shares[:, self.place].any(axis=0)).tolist()
+
     def objective(self, k: int) -> PairSum | ItemSum:
         """The foretold mean scores of combinations of k, in percent.
 

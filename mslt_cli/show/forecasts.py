@@ -56,6 +56,7 @@ def forecast_as_dict(selection: Selection) -> dict[str, Any]:
 def describe_forecast(selection: Selection) -> list[str]:
     """On what foretold scores rest, how well they hold, and whether combinations differ at all."""
     assert selection.chances is not None
+    assert selection.forecast is not None
     chances, grounds = selection.chances, selection.chances.grounds
     lines = ["± is the 90 % interval of the true score, without the luck of any run."]
     first = selection.results[0].outlook
@@ -66,6 +67,10 @@ def describe_forecast(selection: Selection) -> list[str]:
         if first.regret is not None:
             lines[0] += f"; choosing the first costs {first.regret:.1f} points on average"
         lines[0] += "."
+    if unseen := [selection.pool.labels[i] for i in selection.forecast.untrained]:
+        lines.append(
+            f"No run has {', '.join(unseen)}: what their relatives do is foretold of them, with wide intervals."
+        )
     return [*lines, describe_left_out(grounds), *_verdict(selection, grounds)]
 
 
