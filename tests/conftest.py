@@ -47,6 +47,14 @@ def e5_small(tmp_path_factory):
     shutil.rmtree(folder)  # pytest would keep those of three runs
 
 
+@pytest.fixture(scope="module")
+def few_replays():
+    """Two replays of `report regret`: each takes a dozen fits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mslt_cli.reports.regret.REPLAYS", 2)
+        yield
+
+
 @pytest.fixture(scope="session")
 def e5_small_loaded(e5_small):
     """Its tokenizer and model."""

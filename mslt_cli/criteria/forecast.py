@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mslt_cli.foretelling.choice import best_of
-from mslt_cli.foretelling.model import NORMAL_90, ScoreModel
+from mslt_cli.foretelling.model import ScoreModel
+from mslt_cli.inference.distributions import NORMAL
 from mslt_cli.results.outlook import Grounds, grounds_of, widest_difference
 from mslt_cli.search.objective import ItemSum, PairSum
 
@@ -119,7 +120,7 @@ class Forecast:
         runs, measured = self._measured(self.shares(sets))
         outlooks = []
         for number, items in enumerate(map(tuple, sets.tolist())):
-            score, half = 100 * float(foretold.mean[number]), 100 * NORMAL_90 * float(foretold.sd[number])
+            score, half = 100 * float(foretold.mean[number]), 100 * NORMAL[90] * float(foretold.sd[number])
             p_best, regret = of_rivals.get(items, (None, None))
             mean = measured[number] if runs[number] else None
             outlooks.append(Outlook(score, score - half, score + half, p_best, regret, runs[number], mean))

@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.inference.distributions import ALPHA, student_quantile
+from mslt_cli.inference.distributions import ALPHA, NORMAL, student_quantile
 
 Table = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-Z = 1.959963984540054
-"""97.5 % of a standard normal lie below it."""
 
 INSIDE, LAST = ("I", "M", "E", "L"), ("E", "L", "S", "U", "W")
 """First letters of tags: within an entity, and of its last word."""
@@ -185,7 +182,7 @@ def limits(table: Table) -> tuple[float, float]:
     return wilson(right / n * independent, independent, student_quantile(1 - ALPHA / 2, items - 1))
 
 
-def wilson(correct: float, n: float, quantile: float = Z) -> tuple[float, float]:
+def wilson(correct: float, n: float, quantile: float = NORMAL[95]) -> tuple[float, float]:
     """The 95 % score interval of a share, 0..1."""
     p, square = correct / n, quantile**2
     centre = (p + square / (2 * n)) / (1 + square / n)

@@ -49,9 +49,12 @@ class FittedParts(NamedTuple):
 
 
 def contrasts(targets: int) -> Floats:
-    """Orthonormal columns that sum to 0, shape (T, T − 1)."""
-    vectors: Floats = np.linalg.eigh(np.eye(targets) - 1 / targets)[1][:, 1:]
-    return vectors
+    """Orthonormal columns that sum to 0, shape (T, T − 1): Helmert's, each target against the mean of those before."""
+    before = np.arange(1, targets)
+    columns = np.triu(np.ones((targets, targets - 1)))
+    columns[before, before - 1] = -before
+    orthonormal: Floats = columns / np.sqrt(before * (before + 1))
+    return orthonormal
 
 
 def fit_parts(observations: Observations, like: FittedParts | None = None) -> FittedParts:

@@ -12,9 +12,8 @@ from mslt_cli.foretelling.observations import LEAST_COMBINATIONS, Floats, Observ
 from mslt_cli.foretelling.signal import Signal, find_signal
 from mslt_cli.foretelling.terms import inherit
 from mslt_cli.inference.correlation import spearman
+from mslt_cli.inference.distributions import NORMAL
 
-NORMAL_90 = 1.6449
-"""Standard deviations on each side of a 90 % interval."""
 REFITTED = 25
 """Up to so many combinations, the model is fitted anew without each."""
 LEFT_OUT = 2_000
@@ -71,7 +70,7 @@ class LeftOut(NamedTuple):
         """All of it by its first four parts."""
         error = predicted - measured
         rho = spearman(predicted, measured) if len(error) > 2 else math.nan
-        held = float((np.abs(error) <= NORMAL_90 * sd).mean())
+        held = float((np.abs(error) <= NORMAL[90] * sd).mean())
         return cls(combinations, predicted, sd, measured, rho, 100 * float(np.sqrt((error**2).mean())), held)
 
 
@@ -181,7 +180,8 @@ class ScoreModel:
         mean, covariance = self._weighted
         values, vectors = np.linalg.eigh(covariance)
         z = np.random.default_rng(seed).standard_normal((draws, len(mean)))
-        effects = mean + (z * np.sqrt(np.maximum(values, 0))) @ vectors.T
+        root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T  # symmetric: no sign or turn of a vector matters
+        effects = mean + z @ root
         drawn: Floats = effects @ self.parts.terms.features(shares).T + inherit(shares, self._uneven_blending)
         return drawn
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 
 ALPHA = 0.05
+NORMAL = {50: 0.6744897501960817, 80: 1.2815515655446004, 90: 1.6448536269514722, 95: 1.959963984540054}
+"""By how many standard deviations a normal interval reaches to each side, by the percent of cases that it holds."""
 TERMS = 40
 """Pairs of terms of the continued fraction; some ten are enough for what is asked here."""
 

@@ -10,11 +10,12 @@ from mslt_cli.errors import MsltError
 from mslt_cli.foretelling.exchange import Gains, weigh_exchanges
 from mslt_cli.foretelling.model import LeftOut, ScoreModel
 from mslt_cli.foretelling.observations import Floats, equal_shares
+from mslt_cli.inference.distributions import NORMAL
 from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell, number_cell
 from mslt_cli.reports.charts import Dot, DotChart, HeatChart, HeatMap, Panel, ScatterChart, Spot
 from mslt_cli.reports.grid import Grid, Group
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.score_models import NORMAL, alone_note, group_left_out, signal_note, widest_note
+from mslt_cli.reports.score_models import alone_note, group_left_out, signal_note, widest_note
 
 SERIES = Column("series", header="task", label=True)
 DRAWN = 90

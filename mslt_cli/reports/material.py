@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from mslt_cli.errors import MissingFactsError, UnknownNameError
-from mslt_cli.evaluation.metrics import Z
 from mslt_cli.foretelling.model import ScoreModel, fit
 from mslt_cli.foretelling.observations import Observations
+from mslt_cli.inference.distributions import NORMAL
 from mslt_cli.reports.cells import Cell, Column, ReportTable, percent, plural
 from mslt_cli.reports.criteria_choices import Choice, ChoiceSetting, choose
 from mslt_cli.reports.gathering import Request, make_grid, name_grids
@@ -215,9 +215,9 @@ class Material:
             scores = [row.score_percent for row in rows if row.score_percent is not None]
             if scores and (items := paper_test_items(task)):
                 share = float(np.mean(scores)) / 100
-                # 1.96 standard errors of the difference of two means over targets, each of items of its own.
+                # So many standard errors of the difference of two means over targets, each of items of its own.
                 variance = sum(share * (1 - share) / n for n in items) / len(items) ** 2
-                points = 100 * Z * math.sqrt(2 * variance)
+                points = 100 * NORMAL[95] * math.sqrt(2 * variance)
                 parts.append(
                     f"with {name_range(items)} items × {len(items)} languages, differences under {points:.1f} points "
                     "can't be seen, and larger ones too where languages share items or seeds make a difference"

@@ -10,8 +10,6 @@ from mslt_cli.results.outlook import widest_difference
 
 DRAWS = 2000
 """Of the posterior."""
-NORMAL = {50: 0.6745, 80: 1.2816, 90: 1.6449, 95: 1.9600}
-"""By how many standard deviations an interval reaches, by the percent of cases that it holds."""
 
 
 def group_observations(group: Group) -> Observations:

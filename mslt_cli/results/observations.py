@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.foretelling.observations import Observations
+from mslt_cli.inference.distributions import NORMAL
 from mslt_cli.results.comparable import ComparableRuns, count_runs, find_comparable
 from mslt_cli.results.evaluations import find_evaluations
 from mslt_cli.results.kinship import typological_similarity
@@ -19,7 +20,6 @@ from mslt_cli.tasks import find_task
 
 ORIGIN_OF = {"runs": "own", "shipped": "shipped"}
 """By source, as users name it: whose runs they are."""
-NORMAL_95 = 1.96
 
 
 class RunsAsked(NamedTuple):
@@ -135,7 +135,7 @@ def shares_of(run: StoredRun) -> dict[str, float]:
 def _item_variances(scores: Sequence[Sequence[StoredScore]]) -> NDArray[np.float64]:
     """What the test items alone make of the variance of each target's score: by the intervals, which know clusters."""
     widths = np.array([[score.high - score.low for score in row] for row in scores])
-    variances: NDArray[np.float64] = ((widths / (2 * NORMAL_95)) ** 2).mean(axis=0)
+    variances: NDArray[np.float64] = ((widths / (2 * NORMAL[95])) ** 2).mean(axis=0)
     return variances
 
 

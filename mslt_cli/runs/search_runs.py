@@ -18,9 +18,10 @@ from mslt_cli.foretelling.design import (
     ScorePrior,
     design_runs,
 )
-from mslt_cli.foretelling.model import NORMAL_90, ScoreModel, fit
+from mslt_cli.foretelling.model import ScoreModel, fit
 from mslt_cli.foretelling.next_runs import CHANCE, Decision, judge, most_telling, worth_weighing
 from mslt_cli.foretelling.observations import LEAST_COMBINATIONS, equal_shares
+from mslt_cli.inference.distributions import NORMAL
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.results.observations import ObservedRuns
 from mslt_cli.runs.experiment import do_runs
@@ -224,8 +225,8 @@ class _Search:
         mean, sd = standing.model.predict(equal_shares([combination], self.size))[:2]
         return (
             f"{standing.counted} of at most {self.at_most} runs: best so far {self.recipe.name(combination)} "
-            f"{100 * mean[0]:.1f} ±{100 * NORMAL_90 * sd[0]:.1f}, P {decision.p_best[decision.chosen]:.2f}; another is "
-            f"more than {self.within:g} better with P {decision.p_better:.2f}"
+            f"{100 * mean[0]:.1f} ±{100 * NORMAL[90] * sd[0]:.1f}, P {decision.p_best[decision.chosen]:.2f}; another "
+            f"is more than {self.within:g} better with P {decision.p_better:.2f}"
         ) + (f"; next {self._name(standing.upcoming)}" if standing.upcoming else "")
 
     def _name(self, runs: Sequence[DesignedRun]) -> str:

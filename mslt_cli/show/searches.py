@@ -4,8 +4,8 @@ import math
 import shlex
 from typing import Any
 
-from mslt_cli.foretelling.model import NORMAL_90
 from mslt_cli.foretelling.observations import equal_shares
+from mslt_cli.inference.distributions import NORMAL
 from mslt_cli.reports.cells import Column, plural
 from mslt_cli.results.outlook import Grounds, grounds_of
 from mslt_cli.runs.search_runs import Found
@@ -59,7 +59,7 @@ def search_as_dict(found: Found, grounds: Grounds) -> dict[str, Any]:
     ]
     combinations: list[dict[str, Any]] = []
     for i in order[:SHOWN]:
-        name, half = recipe.name(standing.weighed[i]), NORMAL_90 * float(predicted.sd[i])
+        name, half = recipe.name(standing.weighed[i]), NORMAL[90] * float(predicted.sd[i])
         measured = [run["score"] for run in runs if run["languages"] == name]
         combinations.append(
             {

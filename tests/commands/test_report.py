@@ -17,8 +17,9 @@ from browser import CHROMIUM, REASON, opened
 from made_runs import TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
 
 from mslt_cli.cli import main
-from mslt_cli.reports import regret
 from mslt_cli.reports.views import VIEWS
+
+pytestmark = pytest.mark.usefixtures("few_replays")
 
 COMMAND = [sys.executable, "-m", "mslt_cli", "report"]
 EVIL = '<img src=x onerror="alert(1)">&$x_1$|%'
@@ -38,14 +39,6 @@ def call(store, *words, code=0):
         main()
     assert (ended.value.code or 0) == code, err.getvalue()
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_replays():
-    """Each takes a dozen fits."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(regret, "REPLAYS", 2)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def test_runs_become_shares_scores_and_draws_of_all_languages(own_store):
     assert made.scores.mean(axis=1) == pytest.approx([0.5, 0.7, 0.6])
     assert made.draws == ((0, 0, 300), (0, 0, 300), (1, 1, 300))
     # Each interval is 0.1 wide: a standard error of 0.05 / 1.96.
-    assert made.items == pytest.approx([(0.05 / 1.96) ** 2] * 4)
+    assert made.items == pytest.approx([(0.05 / 1.959964) ** 2] * 4)
     assert found.label == "xnli, e5-small"
     assert found.unknown == ()
 
