@@ -1,8 +1,6 @@
 """Writes the results that ship with mslt: runs.csv, scores.csv and items.csv, out of a store that has just these runs.
 
-The store is made anew out of the folders of run directories, and all trainings in it are written. Scores of earlier
-versions do not say how many rows have the most frequent answer: where the same rows are in the cache (`mslt fetch
-data`), they get it.
+The store is made anew out of the folders of run directories, and all trainings in it are written.
 
 published.csv is written by hand. The JSON files say what the columns mean; `mslt report` takes all four tables into its
 store (mslt_cli/store/results.py).
@@ -14,15 +12,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.data.prepared import load, require_record
-from mslt_cli.runs.answering import count_majority
 from mslt_cli.store.db import open_store
-from mslt_cli.tasks import find_task
 
 FOLDER = Path(__file__).parent
 OURS = "origin = 'own' AND kind = 'train'"
@@ -53,27 +46,8 @@ def main() -> None:
             names = [name for name in names if table == "runs" or name != "origin"]
             chosen = ", ".join(REPLACED.get(name, name) for name in names)
             rows = store.query(f"SELECT {chosen} FROM {table} WHERE {where} ORDER BY {order}")
-            if table == "scores":
-                rows = [tuple(_count_majority(dict(zip(names, row, strict=True))).values()) for row in rows]
             _write(given.into / f"{file}.csv", names, rows)
             print(f"{file}.csv: {len(rows)} rows")
-
-
-def _count_majority(score: dict[str, Any]) -> dict[str, Any]:
-    """A score whose counts have how many rows have the most frequent answer."""
-    counts = json.loads(score["counts"])
-    if score["metric"] == "accuracy" and "majority" not in counts:
-        counts |= _majority_in(*(score[name] for name in ("task", "iso639_3", "split", "data_sha256")))
-    return score | {"counts": json.dumps(counts, sort_keys=True)}
-
-
-@cache
-def _majority_in(name: str, language: str, split: str, data_sha256: str) -> dict[str, int]:
-    task = find_task(name)
-    record = require_record(task, language, split)
-    if record.content_sha256 != data_sha256:
-        raise SystemExit(f"The cached {name} {split} in {language} has other rows than were scored.")
-    return count_majority(load(task, record)["label"].to_list())
 
 
 def _write(path: Path, names: list[str], rows: list[tuple[Any, ...]]) -> None:

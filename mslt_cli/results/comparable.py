@@ -44,7 +44,7 @@ def find_comparable(
         label: its name in messages.
         runs, scores: all that may be meant, runs with the newest first.
         code: ISO 639-3 → how the user reads a language.
-        examples: the budget that is meant.
+        examples: the budget that is meant; of runs that come with mslt by default that of most runs, with a note.
         where: settings that are meant: {"learning_rate": "1e-4"}.
         mix_budgets: whether budgets may differ.
         unequal: whether runs whose sources have unequal shares are taken, or left out with a note.
@@ -62,11 +62,23 @@ def find_comparable(
     taken = [run for run in matching if (unequal or not run.unequal) and examples in (None, run.examples)]
     if not taken:
         return ComparableRuns([], by_run, (), [])
+    notes: list[str] = []
+    if about.origin == "shipped" and not mix_budgets:
+        taken, notes = _take_main_budget(taken)
     _require_one_budget_and_recipe(label, taken, mix_budgets)
-    targets, notes = _common_targets([by_run[run.run_id] for run in taken], code)
+    targets, why_not = _common_targets([by_run[run.run_id] for run in taken], code)
+    notes += why_not
     if left_out := 0 if unequal else sum(run.unequal for run in matching):
         notes.insert(0, f"left out, for their sources have unequal shares: {count_runs(left_out)}")
     return ComparableRuns(taken, by_run, targets, notes)
+
+
+def _take_main_budget(runs: list[StoredRun]) -> tuple[list[StoredRun], list[str]]:
+    """The runs of the budget that most have, and a note on the others: nobody can know the budgets of what ships."""
+    (main, n), *others = Counter(run.examples or 0 for run in runs).most_common()
+    listed = ", ".join(f"{count_runs(count)} of {budget:,} (--examples {budget})" for budget, count in others)
+    notes = [f"taken are {count_runs(n)} of {main:,} examples; there are also {listed}"] if others else []
+    return [run for run in runs if (run.examples or 0) == main], notes
 
 
 def count_runs(n: int) -> str:

@@ -140,7 +140,10 @@ def _item_variances(scores: Sequence[Sequence[StoredScore]]) -> NDArray[np.float
 
 
 def _choose_evaluation(evaluations: Sequence[StoredEvaluation], asked: RunsAsked) -> tuple[StoredEvaluation, list[str]]:
-    """The evaluation that is meant, of several splits the one of most runs; and a note on the others."""
+    """The evaluation that is meant, of several splits the one of most runs; and a note on the others.
+
+    Of runs that come with mslt, the task and model of most, for nobody can know which ship.
+    """
     if asked.source not in (None, *ORIGIN_OF):
         raise UsageError(f"--source is {asked.source!r}; it can be {' or '.join(ORIGIN_OF)}.")
     task = find_task(asked.task).variant if asked.task and asked.task.endswith(".toml") else asked.task
@@ -150,13 +153,16 @@ def _choose_evaluation(evaluations: Sequence[StoredEvaluation], asked: RunsAsked
     chosen = of_origin[ORIGIN_OF[asked.source]] if asked.source else of_origin["own"] or of_origin["shipped"]
     if not chosen:
         raise _missing(asked, None)
-    if len(kinds := {(row.task, row.model) for row in chosen}) > 1:
-        listed = "; ".join(f"{task} with {model}" for task, model in sorted(kinds))
-        raise UsageError(f"There are runs of several: {listed}. Choose with --task and --model.")
     chosen.sort(key=lambda row: -row.runs)
-    others = ", ".join(" ".join(filter(None, (row.split, row.scoring))) for row in chosen[1:])
-    notes = [f"taken are the scores on {chosen[0].split} of {count_runs(chosen[0].runs)}, not those on {others}."]
-    return chosen[0], notes if others else []
+    first, kinds, notes = chosen[0], sorted({f"{row.task} with {row.model}" for row in chosen}), []
+    if len(kinds) > 1 and first.origin == "own":
+        raise UsageError(f"There are runs of several: {'; '.join(kinds)}. Choose with --task and --model.")
+    if len(kinds) > 1:
+        notes.append(f"taken are those of most runs; there are {'; '.join(kinds)}: choose with --task and --model.")
+    splits = [row for row in chosen if (row.task, row.model) == (first.task, first.model)]
+    if others := ", ".join(" ".join(filter(None, (row.split, row.scoring))) for row in splits[1:]):
+        notes.append(f"taken are the scores on {first.split} of {count_runs(first.runs)}, not those on {others}.")
+    return first, notes
 
 
 def _missing(asked: RunsAsked, about: StoredEvaluation | None) -> MissingFactsError:

@@ -103,7 +103,7 @@ def test_the_ranking_is_that_of_a_list_of_all_that_the_model_foretells(grid, k, 
     ]
     for row, place in zip(found.results, best_first, strict=True):
         assert row.scores["runs"] == pytest.approx(100 * foretold.mean[place], abs=1e-9)
-        assert row.outlook.high - row.outlook.score == pytest.approx(100 * 1.6449 * foretold.sd[place])
+        assert row.outlook.high - row.outlook.score == pytest.approx(100 * 1.644854 * foretold.sd[place])
         assert row.outlook.low + row.outlook.high == pytest.approx(2 * row.outlook.score)
 
 

@@ -15,7 +15,7 @@ from mslt_cli.store.results import fill_results
 TARGETS = "el,fi,he,hi,id,ja,ko,sw,th,tr"
 OF_PAIRS = (
     "SELECT sources, avg(value) FROM runs JOIN scores USING (run_id, origin) WHERE origin = 'shipped'"
-    " AND kind = 'train'"
+    " AND kind = 'train' AND runs.task = 'cldr' AND examples = 300"
     " AND unseen = 1 AND metric = 'accuracy' AND json_array_length(sources) = 3 GROUP BY sources"
 )
 
