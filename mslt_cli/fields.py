@@ -92,6 +92,8 @@ def words_for(record: Any, default: Any) -> list[str]:
         value = getattr(record, about.field)
         if value is None or value == getattr(default, about.field):
             continue
-        text = ",".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+        short = f"{value:g}" if isinstance(value, float) else str(value)
+        exact = repr(value) if isinstance(value, float) and float(short) != value else short
+        text = ",".join(value) if isinstance(value, tuple) else exact
         words += [f"--{option}"] if isinstance(value, bool) else [f"--{option}", text]
     return words

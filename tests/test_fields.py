@@ -32,6 +32,7 @@ def test_a_command_line_gives_fields_and_fields_give_a_command_line():
     assert values == {"heat_c": 80.0, "spices": ("ginger", "mint"), "lid": False}
     assert words_for(Kettle(**values), Kettle()) == ["--heat-c", "80", "--with", "ginger,mint", "--no-lid"]
     assert values_given(Kettle, {"no_lid": False}) == {}
+    assert words_for(Kettle(heat_c=80.123456789), Kettle()) == ["--heat-c", "80.123456789"]
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ def train_command(
             )
 
     how = How(device=device, **values_given(How, context.params))
-    places = {"--device": device, "--runs": runs, "--store": store}
+    places = {"--device": device, "--runs": runs and runs.absolute(), "--store": store and store.absolute()}
     how_words = words_for(how, How()) + [str(w) for place in places.items() if place[1] is not None for w in place]
     experiment = Experiment(
         task=chosen,

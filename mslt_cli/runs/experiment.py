@@ -171,7 +171,8 @@ def _carry_out(works: Sequence[Work], first: int, index: Index) -> list[Finished
 def forecast_runs(
     plan: Sequence[tuple[Planned, State]], session: Session, store: Path, how: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Say of each planned run what it is and what it takes, as rows for JSON; its command has the words of `how`.
+    """Say of each planned run what it is and what it takes, as rows for JSON; its command, for any machine, has the
+    words of `how`.
 
     `tokens` are of the whole training, without padding; `padding_share` is the padding among all tokens of the batches,
     0..1; `seconds` are still to train, None = there was no earlier run of the model.
@@ -195,7 +196,7 @@ def forecast_runs(
                 "seconds": None if seconds is None else round(seconds, 1),
                 "targets": [e.task.code(target) for e in planned.evaluations for target in e.targets],
                 "run_id": spec.run_id,
-                "command": planned.command(how),
+                "command": planned.command(how, anywhere=True),
             }
         )
     return rows

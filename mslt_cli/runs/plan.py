@@ -60,15 +60,23 @@ class Planned:
 
     spec: TrainSpec
     evaluations: tuple[Evaluation, ...]
+    asked: Settings
+    """As the user gave them: with precision "auto", say, where `spec` has what this machine decided."""
 
     @property
     def targets(self) -> tuple[str, ...]:
         """All languages that it is evaluated on."""
         return tuple(dict.fromkeys(target for evaluation in self.evaluations for target in evaluation.targets))
 
-    def command(self, how: Sequence[str] = ()) -> str:
-        """A command line that does this run alone; `how` are the words that say how it is done."""
-        task, words = self.spec.task, self.spec.words
+    def command(self, how: Sequence[str] = (), *, anywhere: bool = False) -> str:
+        """A command line that does this run alone; `how` are the words that say how it is done.
+
+        It repeats what this machine does; with `anywhere` it leaves to the machine that runs it what the user did.
+        """
+        task, settings = self.spec.task, self.spec.settings
+        if anywhere:
+            settings = replace(settings, precision=self.asked.precision, micro_batch=self.asked.micro_batch)
+        words = self.spec.words(settings)
         for evaluation in self.evaluations:
             if evaluation.task.kind == "multiple-choice":
                 words += ["--evaluate", evaluation.task.file or evaluation.task.name]
@@ -239,7 +247,8 @@ def plan(experiment: Experiment, *, device: str | None = None, progress: Progres
     _require_sense(experiment)
     sources = _resolve_sources(task, experiment.sources)
     note_readings(task, [*chain.from_iterable(experiment.sources), *experiment.targets], progress)
-    settings = _decide_settings(experiment, device)
+    asked = experiment.settings or preset("default", task.name, experiment.model.name, kind=task.kind)
+    settings = _decide_settings(experiment, asked, device)
     evaluations = _plan_evaluations(experiment, sources, progress)
     everyone = tuple(sorted(set(chain.from_iterable(sources))))
     splits = [task.training, "validation"] if settings.choose == "best" else [task.training]
@@ -268,7 +277,7 @@ def plan(experiment: Experiment, *, device: str | None = None, progress: Progres
                 data={key: value for key, value in sorted(data.items()) if key.split()[0] in combination},
                 processes=experiment.processes,
             )
-            planned.append(Planned(spec, evaluations[combination]))
+            planned.append(Planned(spec, evaluations[combination], asked))
     return planned
 
 
@@ -303,11 +312,10 @@ def _resolve_sources(task: Task, sources: Sequence[Sequence[str]]) -> list[tuple
     return list(resolved)
 
 
-def _decide_settings(experiment: Experiment, device: str | None) -> Settings:
+def _decide_settings(experiment: Experiment, asked: Settings, device: str | None) -> Settings:
     """The settings with the head, the precision and the micro-batch that the model and this machine get."""
     task, model = experiment.task, experiment.model
-    settings = experiment.settings or preset("default", task.name, model.name, kind=task.kind)
-    settings = decide_precision(settings.check(), device).settle_micro_batch(experiment.processes)
+    settings = decide_precision(asked.check(), device).settle_micro_batch(experiment.processes)
     if (task.kind == "instruction") != (settings.adapter is not None):
         raise UsageError("Settings with an adapter are for instructions, and those without are for encoders.")
     return replace(settings, head=resolve_head(model.name, task.kind, settings.head))

@@ -162,10 +162,9 @@ class TrainSpec:
         readable = f"{self.task.name}_{stem_of(self.model)}_{languages}_{self.examples}_s{self.seed}"
         return run_folder_name(readable, self.run_id)
 
-    @property
-    def words(self) -> list[str]:
-        """The words of a command line that trains this run alone."""
-        task, settings = self.task, self.settings
+    def words(self, settings: Settings) -> list[str]:
+        """The words of a command line that trains this run alone, from any folder, with its settings as said here."""
+        task = self.task
         several = ["torchrun", "--nproc-per-node", str(self.processes), "-m", "mslt_cli"]
         words = [
             *(several if self.processes > 1 else ["mslt"]),

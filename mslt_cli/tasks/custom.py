@@ -117,7 +117,7 @@ def read_task(path: str | Path) -> Task:
         ),
         folder=folder,
         definition=file.definition,
-        file=str(path),
+        file=os.path.abspath(path),
     )
 
 

@@ -169,7 +169,7 @@ class Task:
     file: str = ""
     definition: str = ""
     folder: str = ""
-    """A user's own task: the path of its file as written, the SHA-256 of what determines its data, and where its
+    """A user's own task: the whole path of its file, the SHA-256 of what determines its data, and where its
     `layouts` begin."""
 
     @property

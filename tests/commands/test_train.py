@@ -106,6 +106,25 @@ def test_a_planned_command_says_how_the_run_is_done(mslt, train, own_store, home
     assert json.loads(mslt(*words, "--dry-run", "--json").stdout)["plan"][0]["state"] == "done"
 
 
+def test_a_planned_command_runs_from_any_folder_and_decides_nothing(mslt, home, train, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(home)
+    model = Path(train[train.index("--model") + 1])
+    (home / "model").symlink_to(model)
+    words = ["train", "--task", "moods.toml", "--model", "./model", *QUICK, "-s", "en", "--lr", "0.0123456789"]
+    words += ["--micro-batch", "4", "--runs", "here", "--store", "s.db"]
+    (row,) = json.loads(mslt(*words, "--dry-run", "--json").stdout)["plan"]
+    for there in (f"--task {home}/moods.toml", f"--model {model}", f"--runs {home}/here", f"--store {home}/s.db"):
+        assert f" {there}" in row["command"]
+    assert " --micro-batch 4 " in row["command"]  # the whole batch, which this machine does anyway
+    assert "--precision" not in row["command"]
+    (decided,) = json.loads(mslt(*words, "--dry-run", "--json", "--precision", "fp32").stdout)["plan"]
+    assert " --precision fp32 " in decided["command"]
+    monkeypatch.chdir("/")
+    (run,) = json.loads(mslt(*shlex.split(row["command"])[1:], "--json").stdout)["runs"]
+    assert run["run_id"] == row["run_id"] == decided["run_id"]
+    assert " --precision fp32" in run["command"]  # what was done
+
+
 def test_the_first_rows_of_each_target_are_said_and_kept_apart(mslt, train):
     (run,) = mslt(*train, "-s", "en", "--keep-model", "--format", "lines").stdout.split()
     whole = mslt("eval", run)
