@@ -23,6 +23,7 @@ from mslt_cli.foretelling.fitting import INHERITANCE
 from mslt_cli.foretelling.model import ScoreModel, fit
 from mslt_cli.foretelling.observations import Observations
 from mslt_cli.inference.correlation import spearman
+from mslt_cli.inference.distributions import NORMAL
 from mslt_cli.results.observations import RunsAsked, find_observations
 from mslt_cli.store.db import Store, open_store
 from mslt_cli.store.fill import fill_languages
@@ -33,7 +34,6 @@ Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 FANO = ((0, 1, 2), (0, 3, 4), (0, 5, 6), (1, 3, 5), (1, 4, 6), (2, 3, 6), (2, 4, 5))
 """Seven triples of seven languages in which each pair comes once; there are 30 such sets."""
-NORMAL_90 = 1.6449
 VECTORS = ("syntax_knn", "fam")
 """l2v-syntax and l2v-family, which order the shipped grid best of the paper's criteria."""
 SEARCHED = 3
@@ -72,8 +72,8 @@ class Replay:
             "rho": spearman(foretold.mean[hidden], self.measured[hidden]),
             "rmse": math.sqrt(float((error**2).mean())),
             "within": float(error.std()),
-            "coverage": float((np.abs(error) <= NORMAL_90 * sd).mean()),
-            "width": float(2 * NORMAL_90 * sd.mean()),
+            "coverage": float((np.abs(error) <= NORMAL[90] * sd).mean()),
+            "width": float(2 * NORMAL[90] * sd.mean()),
             "regret": self.regret(foretold.mean),
             "foretold": float(best_of(model.draw(self.shares, 500, 0)).regret[foretold.mean.argmax()]),
         }
@@ -176,7 +176,7 @@ def replay(observations: Observations, k: int, cosines: dict[str, Floats]) -> No
     for label, model in {"all": whole, f"those of {k} languages": fit(observations.chosen(grid.sizes == k))}.items():
         left = model.left_out()
         row = {"replays": len(left.measured), "rho": left.rho, "rmse": left.rmse, "coverage": left.coverage}
-        show(f"{label}, each combination left out in turn", row | {"width": 200 * NORMAL_90 * float(left.sd.mean())})
+        show(f"{label}, each combination left out in turn", row | {"width": 200 * NORMAL[90] * float(left.sd.mean())})
 
 
 def find_cosines(store: Store, name: str, languages: Sequence[str]) -> Floats:

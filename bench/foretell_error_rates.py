@@ -18,10 +18,10 @@ from mslt_cli.foretelling.fitting import COMMON, COMMON_SD, INHERITANCE, INHERIT
 from mslt_cli.foretelling.model import fit
 from mslt_cli.foretelling.observations import Observations, equal_shares
 from mslt_cli.foretelling.signal import find_signal
+from mslt_cli.inference.distributions import NORMAL
 
 Floats = NDArray[np.float64]
 LANGUAGES, TARGETS = 7, 6
-NORMAL_90 = 1.6449
 FANO = ((0, 1, 2), (0, 3, 4), (0, 5, 6), (1, 3, 5), (1, 4, 6), (2, 3, 6), (2, 4, 5))
 SINGLES, PAIRS, TRIPLES = ([*combinations(range(LANGUAGES), k)] for k in (1, 2, 3))
 
@@ -125,9 +125,9 @@ def main() -> None:
                 apart = drawn - drawn.mean(axis=1, keepdims=True)
                 rank = np.corrcoef(foretold.mean, true)[0, 1] if true.std() > 0 else np.nan
                 rows.append([
-                    rank, (np.abs(error) <= NORMAL_90 * foretold.sd).mean(),
-                    (np.abs(error - error.mean()) <= NORMAL_90 * apart.std(axis=0)).mean(),
-                    200 * NORMAL_90 * foretold.sd.mean(), best.p_best[chosen], true[chosen] >= true.max() - 1e-12,
+                    rank, (np.abs(error) <= NORMAL[90] * foretold.sd).mean(),
+                    (np.abs(error - error.mean()) <= NORMAL[90] * apart.std(axis=0)).mean(),
+                    200 * NORMAL[90] * foretold.sd.mean(), best.p_best[chosen], true[chosen] >= true.max() - 1e-12,
                     best.regret[chosen], 100 * (true.max() - true[chosen]), 100 * (true.max() - true.mean()),
                 ])  # fmt: skip
             r = np.mean(rows, axis=0)
