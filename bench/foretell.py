@@ -160,7 +160,8 @@ def replay(observations: Observations, k: int, cosines: dict[str, Floats]) -> No
         show("the singles of one seed", mean_of(map(grid.ask, singles)))
         show("the singles of all seeds", mean_of([grid.ask(grid.sizes == 1)]))
         pairs = [grid.of_seed(seed) & (grid.sizes <= 2) for seed in grid.seeds]
-        if k > 2 and pairs[0].sum() > languages:
+        pairs = [shown for shown in pairs if (shown & (grid.sizes == 2)).any()]
+        if k > 2 and pairs:
             show("singles and pairs of one seed", mean_of(map(grid.ask, pairs)))
         complete = [seed for seed in grid.seeds if grid.holds(grid.of_seed(seed)).all()]
         if complete:
@@ -172,7 +173,7 @@ def replay(observations: Observations, k: int, cosines: dict[str, Floats]) -> No
             sets = [set(triple) for triple in plane]
             rows = np.array([set(np.flatnonzero(one)) in sets for one in observations.shares])
             shown += [rows & grid.of_seed(seed) for seed in grid.seeds]
-        show("7 balanced triples of one seed", mean_of(map(grid.ask, shown)))
+        show("7 balanced triples of one seed", mean_of(grid.ask(rows) for rows in shown if rows.any()))
     for label, model in {"all": whole, f"those of {k} languages": fit(observations.chosen(grid.sizes == k))}.items():
         left = model.left_out()
         row = {"replays": len(left.measured), "rho": left.rho, "rmse": left.rmse, "coverage": left.coverage}
