@@ -14,10 +14,12 @@ from typer.core import TyperGroup
 
 from mslt_cli.errors import MsltError
 from mslt_cli.show.terminal import clean, note_last
+from mslt_cli.stopping import PREEMPTED, Preempted, preemptible
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 STOPPED = "stopped. Nothing is half-written; the same command goes on or starts again."
+KEPT = "What was done is kept: run the same command again to go on."
 COMMANDS = {
     "fetch": "fetch_commands",
     "select": "select_command",
@@ -100,7 +102,16 @@ def mslt(
 
 
 def main() -> None:
-    """Run the program; a failure that a user is meant to read becomes one line and exit code 1."""
+    """Run the program. A failure that a user is meant to read is one line and exit code 1; a preemption one and 75."""
+    with preemptible():
+        try:
+            _run_app()
+        except Preempted as end:
+            _say_last(f"{end}. {KEPT}")
+            sys.exit(PREEMPTED)
+
+
+def _run_app() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # letters that the locale does not have
@@ -117,7 +128,7 @@ def main() -> None:
             _drop_output()
             sys.exit(0)
         if end.code == INTERRUPTED:  # Typer has caught Ctrl-C, and says nothing
-            note_last(STOPPED)
+            _say_last(STOPPED)
         raise
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
@@ -132,6 +143,14 @@ def main() -> None:
         if error.reason != "surrogates not allowed":
             raise
         _fail("A name on the command line is not UTF-8. Give one that is.")
+
+
+def _say_last(text: str) -> None:
+    """Say how a signal ended the command, in one of the processes that it ended."""
+    from mslt_cli.training.distributed import is_first_process, is_helper
+
+    if is_first_process() and not is_helper():
+        note_last(text)
 
 
 def _fail(why: str) -> NoReturn:

@@ -73,7 +73,7 @@ def test_whoever_reads_may_go_away(words, own_store):
 def test_ctrl_c_twice_ends_without_a_traceback(wait_s, filled_store):
     # Python itself takes a moment before the first line of ours runs, and a busy machine makes it a long one.
     code = "import signal, sys; from mslt_cli import __main__ as process\n"
-    code += "signal.signal(signal.SIGINT, process._end_at_once); print('there', flush=True); process.start()"
+    code += "signal.signal(signal.SIGINT, process.end_at_once); print('there', flush=True); process.start()"
     words = ["select", "--store", filled_store, "--pool", "all", "-k", "6", "--time-limit", "60"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen([sys.executable, "-c", code, *words], **pipes)

@@ -199,7 +199,7 @@ def train_command(
     from mslt_cli.runs.designs import plan_design
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.experiment import do_runs, expected_seconds, forecast_runs
-    from mslt_cli.runs.jobs import first_run, is_helper, read_runs, start_helpers, write_runs
+    from mslt_cli.runs.jobs import first_run, read_runs, start_helpers, write_runs
     from mslt_cli.runs.plan import (
         Experiment,
         combinations_of,
@@ -215,7 +215,7 @@ def train_command(
     from mslt_cli.show.scored_runs import show_runs
     from mslt_cli.show.searches import show_search
     from mslt_cli.store.db import store_path
-    from mslt_cli.training.distributed import count_processes, is_first_process
+    from mslt_cli.training.distributed import count_processes, is_first_process, is_helper
     from mslt_cli.training.settings import preset as preset_of
 
     form = (options.Format.json if json_ else format_).value

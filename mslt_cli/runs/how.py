@@ -13,7 +13,10 @@ class How:
     merge: bool = described(False, "Also write the decoder with its adapter merged into its weights")
     force: bool = described(False, "Run anew what is done")
     checkpoint_every: int | None = described(
-        None, "Steps between two checkpoints; 0 = none", unset="one every five minutes", least=0
+        None,
+        "Steps between two checkpoints; 0 = none, unless a signal asks for one",
+        unset="one every five minutes",
+        least=0,
     )
     checkpoint_s: float = 300.0
     """Seconds between two checkpoints where no number of steps is given."""

@@ -9,14 +9,8 @@ from dataclasses import replace
 
 from mslt_cli.errors import UsageError
 from mslt_cli.runs.plan import Experiment
-
-JOB = "MSLT_JOB"
-"""Set for a helper: its number, from 1, and how many there are."""
-
-
-def is_helper() -> bool:
-    """Whether this process was started to take a part of another one's plan."""
-    return JOB in os.environ
+from mslt_cli.stopping import passed_on, postponed
+from mslt_cli.training.distributed import JOB, is_helper
 
 
 def first_run(runs: int) -> int:
@@ -46,7 +40,8 @@ def read_runs(experiment: Experiment) -> Experiment:
 def start_helpers(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
     """Start jobs − 1 processes with this one's own command line; they end with the block, or are ended.
 
-    On GPUs each process has one of its own. `stdin` is what this process read, and they will.
+    A signal to this process is passed on to them, and it waits until they have saved what they have. On GPUs each
+    process has one of its own. `stdin` is what this process read, and they will.
 
     Raises: UsageError: there are fewer devices than jobs.
     """
@@ -60,25 +55,36 @@ def start_helpers(jobs: int, device: str | None, stdin: str) -> Iterator[None]:
         raise UsageError(f"--jobs is {jobs}, and there are {len(places)} {what}. Give at most as many.")
     threads = {} if gpus else {"OMP_NUM_THREADS": str(max(1, len(places) // jobs))}
     words = [sys.executable, "-m", "mslt_cli", *sys.argv[1:]]
-    helpers = []
-    for number in range(1, jobs):
-        device_of_its_own = {"CUDA_VISIBLE_DEVICES": places[number]} if gpus else {}
-        environment = os.environ | threads | {JOB: f"{number}/{jobs}"} | device_of_its_own
-        helper = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, text=True)
-        assert helper.stdin is not None
-        helper.stdin.write(stdin)
-        helper.stdin.close()
-        helpers.append(helper)
-    if gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = places[0]
-    os.environ |= threads  # read when torch is imported
-    try:
-        yield
+    helpers: list[subprocess.Popen[str]] = []
+    told: list[subprocess.Popen[str]] = []
+
+    def tell(number: int) -> None:
+        told[:] = helpers
         for helper in helpers:
-            helper.wait()
+            helper.send_signal(number)
+
+    try:
+        with passed_on(tell):
+            for number in range(1, jobs):
+                device_of_its_own = {"CUDA_VISIBLE_DEVICES": places[number]} if gpus else {}
+                environment = os.environ | threads | {JOB: f"{number}/{jobs}"} | device_of_its_own
+                pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+                with postponed():
+                    helpers.append(subprocess.Popen(words, stdin=pipe, stdout=nowhere, env=environment, text=True))
+                assert helpers[-1].stdin is not None
+                helpers[-1].stdin.write(stdin)
+                helpers[-1].stdin.close()
+            if gpus:
+                os.environ["CUDA_VISIBLE_DEVICES"] = places[0]
+            os.environ |= threads  # read when torch is imported
+            yield
+            for helper in helpers:
+                helper.wait()
     finally:
         for helper in helpers:
-            helper.terminate()  # does nothing to one that has ended
+            if helper not in told:
+                helper.terminate()  # does nothing to one that has ended
+        for helper in helpers:
             helper.wait()
         if gpus:  # for the next helpers; torch has read it here
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)

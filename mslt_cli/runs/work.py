@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -48,6 +49,7 @@ from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.samples import choose_ids, count_cut, encode_examples
 from mslt_cli.runs.session import Session
 from mslt_cli.runs.spec import Stopwatch, describe_environment
+from mslt_cli.stopping import Preempted, asked, postponed, raise_for
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.loop import Training
 
@@ -161,28 +163,54 @@ class Work:
             training.resume(saved.tensors, saved.values)
             self.progress.note(f"{spec.title} goes on after step {training.step:,} of {training.total:,}")
         start = training.step
-        if self.world.first:
-            self._write_beginning(ids, training, known)
         lines = [] if saved is None else list(saved.lines)
+        if not self.world.first:
+            with postponed():  # the first process says when all is saved
+                self._take_steps(training, lines)
+                training.finish()
+                if number := self.world.broadcast(None):
+                    raise_for(number)
+            return Outcome(Run(self.directory, {}), "trained")
+        self._write_beginning(ids, training, known)
+        try:
+            record = self._make_record(training, evaluator, ids, cut, lines, before)
+        except (KeyboardInterrupt, Preempted):
+            if training.step == training.total:  # evaluation begins anew, and training does not
+                self._save_checkpoint(training, lines)
+                self.world.broadcast(asked() or signal.SIGINT)
+            raise
+        run = self._merge(write_run(self.directory, record | watch.as_record()))
+        self.world.broadcast(None)
+        return Outcome(run, "resumed" if start else "trained")
+
+    def _make_record(
+        self,
+        training: Training,
+        evaluator: Evaluator,
+        ids: Mapping[str, Sequence[str]],
+        cut: Mapping[str, int],
+        lines: list[str],
+        before: Run | None,
+    ) -> dict[str, Any]:
+        """Take the steps that are left, evaluate, and write all files but run.json; gives what that has."""
+        spec, learner, start = self.spec, evaluator.learner, training.step
         counts, speed = self._take_steps(training, lines)
         training.finish()
-        if not self.world.first:
-            self.world.wait()
-            return Outcome(Run(self.directory, {}), "trained")
         results: Results = before.record if before is not None else NO_RESULTS
         for evaluation in self.evaluations:
             results = evaluator.evaluate(evaluation, results)
         kept = {}
         if isinstance(learner, Decoder):
             with new_run_folder(self.directory / MODEL) as part:
-                learner.save(part, session.model.name)
+                learner.save(part, self.session.model.name)
             kept["adapter_sha256"] = sha256_of(self.directory / MODEL / ADAPTER)
         elif self.how.keep_model:
             with new_run_folder(self.directory / MODEL) as part:
-                learner.save(part, session.model.folder)
+                learner.save(part, self.session.model.folder)
         written = [MODEL] if isinstance(learner, Decoder) or self.how.keep_model else []
-        files = checksums_in(self.directory, CONFIG, MANIFEST, *written) | self._write_metrics(lines, known)
-        record = {
+        files = checksums_in(self.directory, CONFIG, MANIFEST, *written)
+        files |= self._write_metrics(lines, before.files if before is not None else {})
+        return {
             **spec.description,
             "command": self.planned.command(["--keep-model"] if self.how.keep_model else []),
             "environment": describe_environment(learner, self.world.size),
@@ -202,11 +230,7 @@ class Work:
             "files": {name: sha256 for name, sha256 in results["files"].items() if not name.startswith("metrics")}
             | files,
             **kept,
-            **watch.as_record(),
         }
-        run = self._merge(write_run(self.directory, record))
-        self.world.wait()
-        return Outcome(run, "resumed" if start else "trained")
 
     def _write_metrics(self, lines: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
         """Write metrics.jsonl, which may lie there for people already, whole; its name and SHA-256."""
@@ -248,6 +272,7 @@ class Work:
         clock = saved_at = time.monotonic()
         saved_step, tokens = training.step, 0
         with (
+            postponed(),
             checkpoints.open_metrics(self.directory, lines) if self.world.first else nullcontext() as file,
             self.progress.step(self.spec.title, training.total - training.step, "steps") as step,
         ):
@@ -266,11 +291,14 @@ class Work:
                 if not training.settled or training.step == training.total:
                     continue
                 due = training.step - saved_step >= every if every else now - saved_at >= self.how.checkpoint_s
-                if self.world.broadcast(due) and every != 0:
+                number, due = self.world.broadcast((asked(), due and every != 0))
+                if number or due:
                     if file is not None:
                         file.flush()
                         self._save_checkpoint(training, lines)
                     saved_at, saved_step = time.monotonic(), training.step
+                if number:
+                    raise_for(number)
         wall_s = time.monotonic() - clock
         return counts, {"wall_s": round(wall_s, 3), "tokens_per_s": round(tokens / max(wall_s, 1e-9), 1)}
 
@@ -280,8 +308,8 @@ class Work:
         except RunError as error:  # a full disk may be emptied before the training ends
             kept = checkpoints.last_step(self.directory)
             self.progress.note(
-                f"no checkpoint at step {training.step:,}: {error} Training goes on"
-                + (f"; that of step {kept:,} is kept." if kept else "; there is none yet.")
+                f"no checkpoint at step {training.step:,}: {error} "
+                + (f"That of step {kept:,} is kept." if kept else "There is none yet.")
             )
 
     def _validate(self, evaluator: Evaluator) -> float:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+JOB = "MSLT_JOB"
+"""Set for a helper, which takes a part of another process's plan: its number, from 1, and how many there are."""
+
 
 @dataclass(frozen=True)
 class World:
@@ -59,6 +62,11 @@ def count_processes() -> int:
 def is_launched() -> bool:
     """Whether this process is one of several that train together."""
     return count_processes() > 1
+
+
+def is_helper() -> bool:
+    """Whether this process was started to take a part of another one's plan."""
+    return JOB in os.environ
 
 
 def is_first_process() -> bool:

@@ -16,6 +16,7 @@ from mslt_cli.data.examples import Example, collate, padded_length
 from mslt_cli.errors import ModelError, MsltError
 from mslt_cli.models.learner import Learner
 from mslt_cli.progress import QUIET, Progress
+from mslt_cli.stopping import asked
 from mslt_cli.training.batches import training_batches
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.optimizer import make_optimizer, rate_factor
@@ -115,6 +116,8 @@ class Training:
     def steps(self) -> Iterator[StepRecord]:
         """Take the steps that are left. Where `settled` is true, `state()` is the state after the last record.
 
+        When a signal asks for the end, that is so after the next step; of several processes, that all read at once.
+
         Raises:
             DivergedError: the loss or the gradient is not finite; no later state should be kept.
             ModelError: memory does not suffice; says which micro-batch would, or that none does.
@@ -142,7 +145,7 @@ class Training:
             )
             pending.append((record, loss, norm))
             special = self.step in self.average_at or self.step in self.validate_at or self.step == self.total
-            if special or len(pending) >= read_every:
+            if special or len(pending) >= read_every or (self.world.size == 1 and asked()):
                 records = _read_losses(pending)
                 pending = []
                 if special:
