@@ -16,12 +16,12 @@ FALLBACK_METRICS = ("accuracy", "entity-f1")
 def find_evaluations(
     available: Sequence[StoredEvaluation], *, tasks: Sequence[str], models: Sequence[str], metric: str | None
 ) -> list[StoredEvaluation]:
-    """Those of some tasks and models (none = all), of each split one: of this metric, or of the task's own."""
+    """Those of some tasks and models (none = all), of each split and origin one: of this metric, or the task's own."""
     names = {*models, *map(canonical_name, models)}
-    groups: dict[tuple[str, str, str, str], dict[str, StoredEvaluation]] = {}
+    groups: dict[tuple[str, ...], dict[str, StoredEvaluation]] = {}
     for row in available:
         if (not tasks or row.task in tasks) and (not names or row.model in names):
-            groups.setdefault((row.task, row.split, row.scoring, row.model), {})[row.metric] = row
+            groups.setdefault((row.task, row.split, row.scoring, row.model, row.origin), {})[row.metric] = row
     chosen = (group.get(metric or own_metric(task, list(group))) for (task, *_), group in groups.items())
     return [row for row in chosen if row is not None]
 

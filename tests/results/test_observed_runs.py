@@ -64,6 +64,14 @@ def test_own_runs_go_before_those_that_ship(own_store):
         assert find_observations(store, RunsAsked(task="cldr")).about.origin == "shipped"
 
 
+def test_own_runs_of_what_ships_too_are_taken(own_store):
+    fill_results(own_store)
+    found = observed(own_store, made_record(("eng",), even(0.5), task="cldr"), task="cldr", model="e5-small")
+    assert (found.about.origin, len(found.runs)) == ("own", 1)
+    found = observed(own_store, made_record(("deu",), even(0.5), task="cldr"), source="shipped", task="cldr")
+    assert (found.about.origin, len(found.runs)) == ("shipped", 174)
+
+
 def test_targets_that_some_runs_lack_are_left_out_and_said(own_store):
     short = {target: value for target, value in even(0.5).items() if target != "swa"}
     found = observed(own_store, made_record(("eng",), even(0.5)), made_record(("deu",), short))
