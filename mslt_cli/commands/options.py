@@ -202,3 +202,27 @@ PrefixOption = Annotated[
 SpecialTokensOption = Annotated[
     bool, option(None, "Include <s> and the like in the mean over tokens.", panel=EMBEDDINGS)
 ]
+CLUSTER = "On a cluster"
+SubmitOption = Annotated[
+    str | None,
+    option(
+        "ENGINE",
+        "Hand the runs that are not done to a cluster: slurm or ray. Default: they are done here.",
+        panel=CLUSTER,
+    ),
+]
+RunsPerTaskOption = Annotated[
+    int, option("N", "Runs that an element of a job array does one after another. Default: 1.", panel=CLUSTER, min=1)
+]
+SlurmOption = Annotated[
+    list[str] | None,
+    option(
+        "OPTIONS",
+        "What sbatch is given: partition=gpu,time=02:00:00,gres=gpu:1. array=%10: ten at once. Default: its own.",
+        panel=CLUSTER,
+    ),
+]
+RayOption = Annotated[
+    list[str] | None,
+    option("RESOURCES", "What each element takes of Ray: num_gpus=1,num_cpus=4. Default: num_cpus=1.", panel=CLUSTER),
+]

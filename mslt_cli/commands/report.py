@@ -61,6 +61,7 @@ _METRIC = "Metric of the scores. Default: the one of each task."
 _EXAMPLES = "Budget of the runs, in training examples. Default: the one that all have."
 _WHERE = "Setting that the runs have, as learning_rate=1e-4; may be repeated. Default: the ones that all have."
 _MIX = "Compare runs of different budgets; the report says so."
+_UNFINISHED = "With `runs`: the runs that are queued, running, failed or begun, in place of those that are done."
 _FORMAT = "Form of the output: table, json, jsonl, csv, md, latex or lines (first column only). Default: table."
 
 
@@ -80,6 +81,8 @@ def report_command(
     examples: Annotated[int | None, option("N", _EXAMPLES, "--examples", "-n", panel=_RUNS, min=1)] = None,
     where: Annotated[list[str] | None, option("NAME=VALUE", _WHERE, panel=_RUNS)] = None,
     mix_budgets: Annotated[bool, option(None, _MIX, "--mix-budgets", panel=_RUNS)] = False,
+    unfinished: Annotated[bool, option(None, _UNFINISHED, "--unfinished", panel=_RUNS)] = False,
+    runs: options.RunsOption = None,
     store: options.StoreOption = None,
     format_: Annotated[ReportFormat, option("NAME", _FORMAT, "--format", panel=options.OUTPUT)] = ReportFormat.table,
     json_: options.JsonOption = False,
@@ -100,6 +103,8 @@ def report_command(
 
       mslt report runs --task cldr
 
+      mslt report runs --unfinished
+
       mslt report diff 4c44 3d15
     """
     from mslt_cli.languages.pools import split_names
@@ -115,6 +120,8 @@ def report_command(
         [name for text in texts or () for name in split_names(text)] for texts in (task, model, include, pool)
     )
     subject, run_ids = what[0], what[1:]
+    if unfinished and subject != "runs":
+        raise UsageError("--unfinished goes with `mslt report runs`. Leave it out.")
     if subject in ("runs", "run", "diff"):
         from mslt_cli.reports.run_lists import compare_settings_and_scores, list_runs, read_run_details
         from mslt_cli.show.stored_runs import show_difference, show_run, show_run_list
@@ -124,6 +131,18 @@ def report_command(
             raise UsageError(f"--out is for tables and figures; {example}")
         if subject == "runs" and run_ids:
             raise UsageError(f"`mslt report runs` takes no further names; {run_ids[0]!r} is one.")
+        if unfinished:
+            from mslt_cli.clusters.handing import ENGINES
+            from mslt_cli.clusters.submissions import list_unfinished
+            from mslt_cli.runs.directory import runs_root
+            from mslt_cli.show.cluster_runs import show_unfinished
+
+            engines = {name: engine() for name, engine in ENGINES.items()}
+            listed, notes = list_unfinished(runs_root(runs, store_path(store)), engines)
+            for text in notes:
+                note(text)
+            show_unfinished(listed, form)
+            return
         with open_with_results(store_path(store)) as opened:
             if subject == "runs":
                 show_run_list(list_runs(opened, tasks=tasks, models=models, examples=examples, source=source), form)

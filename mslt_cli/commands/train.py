@@ -16,6 +16,7 @@ from mslt_cli.training.settings import Settings, override
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mslt_cli.clusters.submissions import Engine
     from mslt_cli.runs.designs import Named
     from mslt_cli.runs.plan import Planned
     from mslt_cli.runs.session import Session
@@ -163,6 +164,10 @@ def train_command(
     keep_model: Annotated[bool, option_for(How, "keep-model", panel=_RUNNING)] = False,
     checkpoint_every: Annotated[int | None, option_for(How, "checkpoint-every", panel=_RUNNING, min=0)] = None,
     force: Annotated[bool, option_for(How, "force", panel=_RUNNING)] = False,
+    submit: options.SubmitOption = None,
+    slurm: options.SlurmOption = None,
+    ray: options.RayOption = None,
+    runs_per_task: options.RunsPerTaskOption = 1,
     device: options.DeviceOption = None,
     runs: options.RunsOption = None,
     store: options.StoreOption = None,
@@ -188,6 +193,7 @@ def train_command(
     from contextlib import nullcontext
     from dataclasses import replace
 
+    from mslt_cli.clusters.handing import engine_named, hand_over, helped_by
     from mslt_cli.commands.arguments import filled_store, numbers_in, only_number, task_of, tasks_of
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.evaluation.reading import Reading
@@ -211,6 +217,7 @@ def train_command(
     from mslt_cli.runs.recipe import plan_recipe
     from mslt_cli.runs.search_runs import first_number, search_combinations
     from mslt_cli.show.bars import progress
+    from mslt_cli.show.cluster_runs import show_handed, show_scripts
     from mslt_cli.show.plans import announce_plan, show_plan
     from mslt_cli.show.scored_runs import show_runs
     from mslt_cli.show.searches import show_search
@@ -232,6 +239,7 @@ def train_command(
     if chosen.kind != "instruction" and (merge or evaluate):
         raise UsageError("--merge and --evaluate are for decoders that are tuned on instructions. Leave them out.")
     path, ks = store_path(store), numbers_in(k, "-k")
+    root = runs_root(runs, path)
     require_one_way(sources, all_combinations, design, search, runs_at_most)
     languages: list[str] = []
     combinations: list[tuple[str, ...]] = []
@@ -245,6 +253,12 @@ def train_command(
             )
 
     how = How(device=device, **values_given(How, context.params))
+    engine: Engine | None = None
+    if submit:
+        engine = engine_named(submit, slurm or (), ray or (), settings.precision)
+        runs, store = root, path
+    elif slurm or ray:
+        raise UsageError("--slurm and --ray go with --submit slurm and --submit ray.")
     places = {"--device": device, "--runs": runs and runs.absolute(), "--store": store and store.absolute()}
     how_words = words_for(how, How()) + [str(w) for place in places.items() if place[1] is not None for w in place]
     experiment = Experiment(
@@ -268,11 +282,15 @@ def train_command(
             only_number(ks, "-k"),
             runs_at_most=runs_at_most or 0,
             stop_within=stop_within,
-            root=runs_root(runs, path),
+            root=root,
             how=how,
             progress=bars,
             at_once=jobs,
-            helped=lambda chosen_here: start_helpers(jobs, device, write_runs(chosen_here)),
+            helped=lambda chosen_here: (
+                helped_by(engine, path, chosen_here, root, how, how_words, runs_per_task, bars)
+                if engine
+                else start_helpers(jobs, device, write_runs(chosen_here))
+            ),
         )
         show_search(found, form)
         return
@@ -297,6 +315,10 @@ def train_command(
     def announce(plan: list[tuple[Planned, State]], session: Session) -> bool:
         if talks and max_length is not None:
             session.note_length(settings)
+        if engine is not None:
+            handed = hand_over(plan, engine, root, how_words, per_element=runs_per_task, dry_run=dry_run)
+            show_scripts(handed, engine, form) if dry_run else show_handed(handed, form)
+            return False
         if dry_run:
             rows = forecast_runs(plan, session, path, how_words)
             for (item, _), row in zip(plan, rows, strict=True) if left else ():
@@ -307,10 +329,8 @@ def train_command(
             announce_plan(plan, expected_seconds(to_do, session, path))
         return not dry_run
 
-    with start_helpers(jobs, device, stdin) if talks and not dry_run else nullcontext():
-        finished = do_runs(
-            path, experiment, root=runs_root(runs, path), how=how, progress=bars, announce=announce, first=first_run
-        )
+    with start_helpers(jobs, device, stdin) if talks and not dry_run and not engine else nullcontext():
+        finished = do_runs(path, experiment, root=root, how=how, progress=bars, announce=announce, first=first_run)
     done = [(item.planned, item.outcome) for item in finished if item.outcome is not None]
     if talks and done:
         evaluations = unite_evaluations([evaluation for planned, _ in done for evaluation in planned.evaluations])
