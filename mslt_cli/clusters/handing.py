@@ -3,12 +3,13 @@
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from mslt_cli.clusters.ray_tasks import RayCluster
 from mslt_cli.clusters.slurm import Slurm
 from mslt_cli.clusters.submissions import (
     ClusterError,
@@ -68,7 +69,7 @@ def engine_named(name: str, slurm: Sequence[str], ray: Sequence[str], precision:
     return engine
 
 
-ENGINES = {"slurm": Slurm}
+ENGINES: dict[str, type[Slurm] | type[RayCluster]] = {"slurm": Slurm, "ray": RayCluster}
 
 
 def hand_over(
@@ -76,6 +77,7 @@ def hand_over(
     engine: Engine,
     root: Path,
     how: Sequence[str],
+    alive: Collection[str],
     *,
     per_element: int = 1,
     dry_run: bool = False,
@@ -86,13 +88,13 @@ def hand_over(
         plan: with what is there of each run.
         root: the folder of runs, which the cluster sees at the same path.
         how: the words of each command line that say how a run is carried out.
+        alive: what `find_alive` gave before the plan was made: a run that ends meanwhile is done in the plan.
         per_element: runs that an element does one after another.
         dry_run: make the submissions, write nothing and send nothing.
 
     Raises: ClusterError: the cluster takes no more, or cannot be asked; what was sent before is said.
     """
     root = root.resolve()
-    alive = {} if dry_run else alive_among(_of_plan(plan, places_of_runs(root)), engine)
     left = [planned for planned, state in plan if state != "done" and planned.spec.folder_name not in alive]
     elements = [tuple(_sent(planned, how) for planned in group) for group in _sliced(left, per_element)]
     submissions: list[Submission] = []
@@ -103,6 +105,11 @@ def hand_over(
         submissions.append(submission)
     done = sum(state == "done" for _, state in plan)
     return Handed(submissions, done, len(plan) - done - len(left))
+
+
+def find_alive(engine: Engine, root: Path) -> Collection[str]:
+    """The directories of the runs that are queued or running on a cluster, by name. Raises: ClusterError."""
+    return alive_among(places_of_runs(root.resolve()).values(), engine)
 
 
 def _send(submission: Submission, engine: Engine, before: Sequence[Submission]) -> Submission:
@@ -156,7 +163,8 @@ def helped_by(
         do_runs(store, batch, root=root, how=how, announce=keep)
         return found
 
-    handed = hand_over(find_states(), engine, root, words, per_element=per_element)
+    alive = find_alive(engine, root)
+    handed = hand_over(find_states(), engine, root, words, alive, per_element=per_element)
     for sent in handed.submissions:
         progress.note(f"submitted to {engine.name}: job {sent.job}, {len(sent.elements)} elements")
     wait_for(find_states, engine, root, progress)

@@ -113,7 +113,7 @@ class Slurm:
 
 
 def _case(place: int, element: Element) -> str:
-    lines = "".join(f"    run {shlex.join(run.command)}\n" for run in element)
+    lines = "".join(f"    run {run.line}\n" for run in element)
     return f"{place})\n{lines}    ;;\n"
 
 

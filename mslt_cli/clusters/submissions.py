@@ -10,6 +10,7 @@ The cluster knows a submission by its name. So nothing is sent twice, whenever t
 
 import hashlib
 import json
+import shlex
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -41,6 +42,11 @@ class SentRun:
     """As the data set writes them, by comma."""
     seed: int
     command: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        """Its command line."""
+        return shlex.join(self.command)
 
 
 Element = tuple[SentRun, ...]
@@ -166,15 +172,19 @@ def alive_among(places: Collection[Place], engine: Engine) -> dict[str, Alive]:
 def list_unfinished(root: Path, engines: Mapping[str, Engine]) -> tuple[list[Unfinished], list[str]]:
     """The runs that were begun or submitted and are not done; and why clusters cannot be asked, if so."""
     root = root.resolve()
-    places = {name: place for name, place in places_of_runs(root).items() if not (root / name / RUN).is_file()}
+    places = places_of_runs(root)
     alive: dict[str, Alive] = {}
     unasked, notes = set(), []
     for name in sorted({place.submission.engine for place in places.values()}):
         try:
             alive |= alive_among(places.values(), engines[name])
-        except ClusterError as error:
+        except MsltError as error:
             unasked.add(name)
             notes.append(str(error))
+    # Looked for after the cluster was asked: a run that ends meanwhile is done and has not failed.
+    places = {name: place for name, place in places.items() if not (root / name / RUN).is_file()}
+    if not {place.submission.engine for place in places.values()} & unasked:
+        notes = []
     rows = []
     for folder, (submission, i, run) in places.items():
         state: RunState = alive.get(folder) or ("submitted" if submission.engine in unasked else "failed")
@@ -190,7 +200,7 @@ def list_unfinished(root: Path, engines: Mapping[str, Engine]) -> tuple[list[Unf
                 str(log),
                 last_words(log) if state == "failed" else "",
                 str(root / folder),
-                " ".join(run.command),
+                run.line,
             )
         )
     return rows + list(_begun(root, places)), notes

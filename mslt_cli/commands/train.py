@@ -14,7 +14,7 @@ from mslt_cli.training.mixture import Sampling
 from mslt_cli.training.settings import Settings, override
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from mslt_cli.clusters.submissions import Engine
     from mslt_cli.runs.designs import Named
@@ -193,7 +193,7 @@ def train_command(
     from contextlib import nullcontext
     from dataclasses import replace
 
-    from mslt_cli.clusters.handing import engine_named, hand_over, helped_by
+    from mslt_cli.clusters.handing import engine_named, find_alive, hand_over, helped_by
     from mslt_cli.commands.arguments import filled_store, numbers_in, only_number, task_of, tasks_of
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.evaluation.reading import Reading
@@ -254,8 +254,10 @@ def train_command(
 
     how = How(device=device, **values_given(How, context.params))
     engine: Engine | None = None
+    alive: Collection[str] = ()
     if submit:
         engine = engine_named(submit, slurm or (), ray or (), settings.precision)
+        alive = () if dry_run else find_alive(engine, root)
         runs, store = root, path
     elif slurm or ray:
         raise UsageError("--slurm and --ray go with --submit slurm and --submit ray.")
@@ -316,7 +318,7 @@ def train_command(
         if talks and max_length is not None:
             session.note_length(settings)
         if engine is not None:
-            handed = hand_over(plan, engine, root, how_words, per_element=runs_per_task, dry_run=dry_run)
+            handed = hand_over(plan, engine, root, how_words, alive, per_element=runs_per_task, dry_run=dry_run)
             show_scripts(handed, engine, form) if dry_run else show_handed(handed, form)
             return False
         if dry_run:

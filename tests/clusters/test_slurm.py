@@ -44,11 +44,11 @@ class Cluster:
     def ask(self, *words):
         return ask(*words, **self.environment)
 
-    def wait_until(self, holds):
+    def wait_until(self, holds, every_s=0.5):
         until = time.monotonic() + WAIT_S
         while not holds():
             assert time.monotonic() < until, [path.read_text()[-800:] for path in self.runs.glob("submitted/*.log")]
-            time.sleep(0.5)
+            time.sleep(every_s)
 
 
 def test_each_run_of_an_array_is_done_once_and_what_is_queued_or_done_is_not_sent_again(cluster):
@@ -82,3 +82,27 @@ def test_what_sbatch_refuses_is_said_and_leaves_nothing(cluster):
     done = cluster.mslt(*cluster.plan, "--sources", "de", "--submit", "slurm", "--slurm", "partition=none")
     assert done.returncode == 1 and "sbatch refuses: invalid partition specified: none" in done.stderr
     assert sorted(cluster.runs.glob("submitted/*")) == before
+
+
+def test_a_run_that_is_stopped_by_a_signal_or_by_its_time_limit_goes_on_to_the_same_result(cluster):
+    plan = ["--sources", "de", "--sources", "fr", "--steps", 600]
+    # SLURM looks at time limits every 30 s, and so far from the end it signals when it first looks.
+    (sent,) = cluster.submit(*plan, "--slurm", "time=1,signal=USR1@30")
+    began = time.monotonic()
+    for place, source in enumerate(("deu", "fra")):
+        metrics = f"moods_*_{source}_16_s0_*/metrics.jsonl"
+        cluster.wait_until(lambda found=metrics: any(path.stat().st_size for path in cluster.runs.glob(found)), 0.02)
+        cluster.ask("scancel", "--signal=STOP", f"{sent['job']}_{place}")  # lest it end before it is signalled
+    cluster.ask("scancel", "--signal=TERM", f"{sent['job']}_0")
+    cluster.ask("scancel", "--signal=CONT", f"{sent['job']}_0")
+    time.sleep(max(0, 32 - (time.monotonic() - began)))
+    cluster.ask("scancel", "--signal=CONT", f"{sent['job']}_1")
+    folders = [next(cluster.runs.glob(f"moods_*_{source}_16_s0_*")) for source in ("deu", "fra")]
+    cluster.wait_until(lambda: all((folder / "run.json").exists() for folder in folders))
+    alone = cluster.home / "alone"
+    assert cluster.mslt(*cluster.plan, *plan, "--runs", alone).returncode == 0
+    for place, folder in enumerate(folders):
+        log = cluster.runs / "submitted" / f"{sent['name']}_{place}.log"
+        whole, other = (json.loads((root / folder.name / "run.json").read_text()) for root in (cluster.runs, alone))
+        assert whole["training"]["resumed_at"] and "goes on after step" in log.read_text()
+        assert whole["files"] == other["files"] and whole["scores"] == other["scores"]
