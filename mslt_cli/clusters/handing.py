@@ -72,6 +72,16 @@ def engine_named(name: str, slurm: Sequence[str], ray: Sequence[str], precision:
 ENGINES: dict[str, type[Slurm] | type[RayCluster]] = {"slurm": Slurm, "ray": RayCluster}
 
 
+def require_submittable(*, force: bool, jobs: int, processes: int) -> None:
+    """Raises: UsageError: a plan cannot be handed over so; `jobs` are runs at once of a plan that is no search."""
+    if force:
+        raise UsageError("A job that is queued again would begin anew each time with --force. Leave it out.")
+    if jobs > 1:
+        raise UsageError("--jobs is for this machine. --slurm array=%10 says how many elements run at once.")
+    if processes > 1:
+        raise UsageError("torchrun would submit a plan as often as it has processes. Leave it out.")
+
+
 def hand_over(
     plan: Plan,
     engine: Engine,

@@ -193,7 +193,7 @@ def train_command(
     from contextlib import nullcontext
     from dataclasses import replace
 
-    from mslt_cli.clusters.handing import engine_named, find_alive, hand_over, helped_by
+    from mslt_cli.clusters.handing import engine_named, find_alive, hand_over, helped_by, require_submittable
     from mslt_cli.commands.arguments import filled_store, numbers_in, only_number, task_of, tasks_of
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.evaluation.reading import Reading
@@ -256,11 +256,12 @@ def train_command(
     engine: Engine | None = None
     alive: Collection[str] = ()
     if submit:
+        require_submittable(force=force, jobs=1 if search else jobs, processes=count_processes())
         engine = engine_named(submit, slurm or (), ray or (), settings.precision)
         alive = () if dry_run else find_alive(engine, root)
         runs, store = root, path
-    elif slurm or ray:
-        raise UsageError("--slurm and --ray go with --submit slurm and --submit ray.")
+    elif slurm or ray or runs_per_task > 1:
+        raise UsageError("--slurm, --ray and --runs-per-task go with --submit slurm or --submit ray.")
     places = {"--device": device, "--runs": runs and runs.absolute(), "--store": store and store.absolute()}
     how_words = words_for(how, How()) + [str(w) for place in places.items() if place[1] is not None for w in place]
     experiment = Experiment(

@@ -6,7 +6,7 @@ import pytest
 from in_process import run_command
 
 from mslt_cli.clusters import handing
-from mslt_cli.clusters.handing import engine_named, find_alive, hand_over, helped_by, wait_for
+from mslt_cli.clusters.handing import engine_named, find_alive, hand_over, helped_by, require_submittable, wait_for
 from mslt_cli.clusters.slurm import Slurm
 from mslt_cli.clusters.submissions import ClusterError, list_unfinished
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
@@ -148,6 +148,9 @@ def test_options_of_a_cluster_are_checked_before_anything_is_sent(monkeypatch):
         engine_named("slurm", (), ["num_gpus=1"], "fp32")
     with pytest.raises(UnknownNameError, match="There is no cluster engine 'slrum'. Did you mean slurm"):
         engine_named("slrum", (), (), "fp32")
+    for given in ({"force": True}, {"jobs": 2}, {"processes": 2}):
+        with pytest.raises(UsageError):
+            require_submittable(**({"force": False, "jobs": 1, "processes": 1} | given))
     monkeypatch.setattr(handing, "has_gpu_driver", lambda: False)
     with pytest.raises(UsageError, match="Give --precision bf16, or fp32"):
         engine_named("slurm", ["gres=gpu:1"], (), "auto")
