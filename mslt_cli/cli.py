@@ -41,7 +41,9 @@ class LazyCommands(UserDict[str, Any]):
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name, no_args_is_help=name != "select")(command)
+            from mslt_cli.commands.config_file import ConfiguredCommand
+
+            app.command(name, cls=ConfiguredCommand, no_args_is_help=name != "select")(command)
         return typer.main.get_group(app).commands[name]
 
 

@@ -1,11 +1,16 @@
 """Fields of records that users set: what each one is, said once for its option, its check and its default."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import inf
 from typing import Any
 
 from mslt_cli.errors import UsageError
+
+NUMBER = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?(e[+-]?[0-9]+)?")
+"""As TOML has it as well."""
 
 
 @dataclass(frozen=True)
@@ -97,3 +102,18 @@ def words_for(record: Any, default: Any) -> list[str]:
         text = ",".join(value) if isinstance(value, tuple) else exact
         words += [f"--{option}"] if isinstance(value, bool) else [f"--{option}", text]
     return words
+
+
+def words_as_toml(words: Sequence[str]) -> str:
+    """Options of a command line as lines of TOML, for `--config`: of `--seed 0 --force` "seed = 0" and "force = true".
+
+    An option with several words, or there several times, is a list.
+    """
+    values: dict[str, list[str]] = {}
+    for word in words:
+        if word.startswith("--"):
+            texts = values.setdefault(word.removeprefix("--"), [])
+        else:
+            texts.append(word if NUMBER.fullmatch(word) else json.dumps(word, ensure_ascii=False))
+    shown = {option: f"[{', '.join(texts)}]" if len(texts) > 1 else "".join(texts) for option, texts in values.items()}
+    return "".join(f"{option} = {text or 'true'}\n" for option, text in shown.items())

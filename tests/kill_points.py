@@ -64,5 +64,5 @@ def bytes_in(folder):
         record.pop(name)
     for name in ("resumed_at", "wall_s", "tokens_per_s"):
         record["training"].pop(name, None)
-    record["files"].pop("config.json")  # it has the command, which names the folder of runs
-    return found | {"run.json": json.dumps(record, sort_keys=True).encode(), "config.json": b""}
+    record["files"].pop("config.toml")  # it names the folder of the task
+    return found | {"run.json": json.dumps(record, sort_keys=True).encode(), "config.toml": b""}

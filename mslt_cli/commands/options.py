@@ -167,6 +167,14 @@ StoreOption = Annotated[
         "PATH", "The SQLite store. Default: $MSLT_STORE, else a file in your data folder.", check=_named, panel=OUTPUT
     ),
 ]
+ConfigOption = Annotated[
+    Path | None,
+    option(
+        "FILE",
+        "TOML file with options of this command, by their long names; the command line counts more. Default: none.",
+        panel=OUTPUT,
+    ),
+]
 FormatOption = Annotated[
     Format,
     option("NAME", "Form of the output: table, json, jsonl, csv, md or lines (names only).", "--format", panel=OUTPUT),

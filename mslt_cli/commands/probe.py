@@ -64,6 +64,7 @@ def probe_command(
         float, option("X", "Perplexity of t-SNE: about the neighbours of a sentence.", panel=_MAPS, min=1)
     ] = 30.0,
     device: options.DeviceOption = None,
+    config: options.ConfigOption = None,
     store: options.StoreOption = None,
     format_: options.FormatOption = options.Format.table,
     json_: options.JsonOption = False,

@@ -165,6 +165,7 @@ def select_command(
         option("X", "Seconds after which the search stops, with the best found and the proven gap.", panel=_SCORE),
     ] = 8.0,
     seed: options.SeedOption = 0,
+    config: options.ConfigOption = None,
     store: options.StoreOption = None,
     format_: options.FormatOption = options.Format.table,
     json_: options.JsonOption = False,

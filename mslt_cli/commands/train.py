@@ -170,6 +170,7 @@ def train_command(
     runs_per_task: options.RunsPerTaskOption = 1,
     device: options.DeviceOption = None,
     runs: options.RunsOption = None,
+    config: options.ConfigOption = None,
     store: options.StoreOption = None,
     format_: options.FormatOption = options.Format.table,
     json_: options.JsonOption = False,
@@ -218,7 +219,7 @@ def train_command(
     from mslt_cli.runs.search_runs import first_number, search_combinations
     from mslt_cli.show.bars import progress
     from mslt_cli.show.cluster_runs import show_handed, show_scripts
-    from mslt_cli.show.plans import announce_plan, show_plan
+    from mslt_cli.show.plans import announce_plan, note_repeats, show_plan
     from mslt_cli.show.scored_runs import show_runs
     from mslt_cli.show.searches import show_search
     from mslt_cli.store.db import store_path
@@ -339,6 +340,7 @@ def train_command(
         evaluations = unite_evaluations([evaluation for planned, _ in done for evaluation in planned.evaluations])
         statuses = [outcome.status for _, outcome in done]
         show_runs([outcome.run for _, outcome in done], evaluations, form, statuses=statuses)
+        note_repeats([outcome for _, outcome in done])
     failed = [(item.planned.spec, item.error) for item in finished if item.error is not None]
     if failed and len(finished) == 1:
         raise failed[0][1]

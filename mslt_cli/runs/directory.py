@@ -2,6 +2,7 @@
 
 cldr_e5-small_ara-deu-zho_600_s0_1a2b3c4d5e6f/
   config.json                what determines the run; written first
+  config.toml                its command line, for `mslt train --config`
   manifest.parquet           language and id of each training example
   metrics.jsonl              a line a step
   checkpoints/000120/        the newest two, while it is trained
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 RUN, CONFIG, MANIFEST, METRICS = "run.json", "config.json", "manifest.parquet", "metrics.jsonl"
+AGAIN = "config.toml"
+"""Options that repeat the run."""
 NEW_METRICS = f"new-{METRICS}"
 """The lines of a training under way whose run is done already, and is trained again for further targets."""
 PREDICTIONS, CHECKPOINTS, MODEL, MERGED, LOCK = "predictions", "checkpoints", "model", "merged", ".lock"
@@ -166,7 +169,7 @@ def drop_leftovers(run: Run) -> None:
 
 def clear_run(directory: Path) -> None:
     """Remove all that a run wrote, so that it starts anew."""
-    for name in (CHECKPOINTS, NEW_METRICS, RUN, CONFIG, MANIFEST, METRICS, PREDICTIONS, MODEL, MERGED):
+    for name in (CHECKPOINTS, NEW_METRICS, RUN, CONFIG, AGAIN, MANIFEST, METRICS, PREDICTIONS, MODEL, MERGED):
         drop(directory / name)
 
 

@@ -12,7 +12,7 @@ from mslt_cli.data.prepared import read_record
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UnknownNameError, UsageError
 from mslt_cli.evaluation.reading import Reading
-from mslt_cli.fields import check_fields
+from mslt_cli.fields import check_fields, words_as_toml
 from mslt_cli.languages.pools import split_names
 from mslt_cli.models import resolve_head
 from mslt_cli.models.decoder import require_decoder
@@ -73,6 +73,16 @@ class Planned:
 
         It repeats what this machine does; with `anywhere` it leaves to the machine that runs it what the user did.
         """
+        return shlex.join([*self._words(anywhere), *how])
+
+    def config(self, how: Sequence[str] = ()) -> str:
+        """As `command`, as the text of a file for `mslt train --config`."""
+        words = self._words(False)
+        start = words.index("train") + 1
+        head = f"# {self.spec.title}, run {self.spec.run_id}: {shlex.join(words[:start])} --config FILE\n"
+        return head + words_as_toml([*words[start:], *how])
+
+    def _words(self, anywhere: bool) -> list[str]:
         task, settings = self.spec.task, self.spec.settings
         if anywhere:
             settings = replace(settings, precision=self.asked.precision, micro_batch=self.asked.micro_batch)
@@ -83,7 +93,7 @@ class Planned:
                 continue
             words += ["--targets", ",".join(map(task.code, evaluation.targets))]
             words += ["--evaluation-split", evaluation.part] if evaluation.part != task.evaluation else []
-        return shlex.join([*words, *how])
+        return words
 
 
 def combinations_of(

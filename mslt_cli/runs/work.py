@@ -22,6 +22,7 @@ from mslt_cli.progress import Step
 from mslt_cli.runs import checkpoints
 from mslt_cli.runs.answering import NO_RESULTS, Evaluator, Results
 from mslt_cli.runs.directory import (
+    AGAIN,
     CONFIG,
     MANIFEST,
     MERGED,
@@ -208,11 +209,11 @@ class Work:
             with new_run_folder(self.directory / MODEL) as part:
                 learner.save(part, self.session.model.folder)
         written = [MODEL] if isinstance(learner, Decoder) or self.how.keep_model else []
-        files = checksums_in(self.directory, CONFIG, MANIFEST, *written)
+        files = checksums_in(self.directory, CONFIG, AGAIN, MANIFEST, *written)
         files |= self._write_metrics(lines, before.files if before is not None else {})
         return {
             **spec.description,
-            "command": self.planned.command(["--keep-model"] if self.how.keep_model else []),
+            "command": self.planned.command(self._kept),
             "environment": describe_environment(learner, self.world.size),
             "training": {
                 "steps": training.total,
@@ -245,9 +246,10 @@ class Work:
         import polars as pl
 
         spec, directory = self.spec, self.directory
-        config = {name: spec.description[name] for name in ("run_id", "identity")} | {"command": self.planned.command()}
         if CONFIG not in known:
-            write_json(directory / CONFIG, config)
+            write_json(directory / CONFIG, {name: spec.description[name] for name in ("run_id", "identity")})
+        if AGAIN not in known:
+            write_bytes(directory / AGAIN, self.planned.config(self._kept).encode())
         rows = [(source, id_) for source, chosen in ids.items() for id_ in chosen]
         schema = {"language": pl.String, "id": pl.String}
         if MANIFEST not in known:
@@ -320,6 +322,11 @@ class Work:
             labels = evaluator.predict_labels(self.spec.task, source, "validation", Step(), most)
             counts += accuracy_table(*labels).sum(axis=0)
         return float(counts[0] / counts[1])
+
+    @property
+    def _kept(self) -> list[str]:
+        """The words of a command line that say what is kept of the run."""
+        return ["--keep-model"] if self.how.keep_model else []
 
     def _merge(self, run: Run) -> Run:
         """Write the model with its adapter worked in, if that is asked for and it is not there yet."""

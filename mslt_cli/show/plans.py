@@ -1,13 +1,15 @@
 """Plans: how many runs there are and what they take, before anything is trained."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mslt_cli.reports.cells import Column, columns_of, plural
+from mslt_cli.runs.directory import AGAIN
 from mslt_cli.runs.experiment import readable_time
 from mslt_cli.runs.plan import Planned
-from mslt_cli.runs.work import State
+from mslt_cli.runs.work import Outcome, State
 from mslt_cli.show.rows import show_rows
 from mslt_cli.show.terminal import note
 
@@ -35,6 +37,18 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], seconds: float | None) 
     what += f", evaluated on {plural(len(targets), 'language')}" if targets else ""
     what += f", about {readable_time(seconds)} by earlier runs" if seconds else ""
     note(f"{count}: {spec.task.name} with {spec.model.name}, {what}")
+
+
+def note_repeats(outcomes: Sequence[Outcome]) -> None:
+    """Say on stderr how each run that was trained just now is repeated; of several with the last one's file."""
+    trained = [outcome.run for outcome in outcomes if outcome.status in ("trained", "resumed")]
+    if trained:
+        last = f"mslt train --config {shlex.quote(str(trained[-1].directory / AGAIN))}"
+        note(
+            f"to repeat it: {last}"
+            if len(trained) == 1
+            else f"each run has its own {AGAIN}; to repeat the last: {last}"
+        )
 
 
 def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str, Any]], form: str) -> None:
