@@ -164,6 +164,7 @@ def train_command(
     keep_model: Annotated[bool, option_for(How, "keep-model", panel=_RUNNING)] = False,
     checkpoint_every: Annotated[int | None, option_for(How, "checkpoint-every", panel=_RUNNING, min=0)] = None,
     force: Annotated[bool, option_for(How, "force", panel=_RUNNING)] = False,
+    report_to: Annotated[str | None, option_for(How, "report-to", panel=_RUNNING)] = None,
     submit: options.SubmitOption = None,
     slurm: options.SlurmOption = None,
     ray: options.RayOption = None,

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 RUN, CONFIG, MANIFEST, METRICS = "run.json", "config.json", "manifest.parquet", "metrics.jsonl"
-AGAIN = "config.toml"
-"""Options that repeat the run."""
+AGAIN, TENSORBOARD = "config.toml", "tensorboard"
+"""Options that repeat the run; and what TensorBoard reads, with --report-to, which is no part of the run."""
 NEW_METRICS = f"new-{METRICS}"
 """The lines of a training under way whose run is done already, and is trained again for further targets."""
 PREDICTIONS, CHECKPOINTS, MODEL, MERGED, LOCK = "predictions", "checkpoints", "model", "merged", ".lock"
@@ -169,7 +169,8 @@ def drop_leftovers(run: Run) -> None:
 
 def clear_run(directory: Path) -> None:
     """Remove all that a run wrote, so that it starts anew."""
-    for name in (CHECKPOINTS, NEW_METRICS, RUN, CONFIG, AGAIN, MANIFEST, METRICS, PREDICTIONS, MODEL, MERGED):
+    ours = (CHECKPOINTS, NEW_METRICS, RUN, CONFIG, AGAIN, MANIFEST, METRICS, PREDICTIONS, MODEL, MERGED, TENSORBOARD)
+    for name in ours:
         drop(directory / name)
 
 

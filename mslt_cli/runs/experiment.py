@@ -118,7 +118,9 @@ def do_runs(
             return []
         if left := [planned for planned, state in states if state != "done"]:
             from mslt_cli.models.loading import check_loadable
+            from mslt_cli.runs.trackers import require_tracker
 
+            require_tracker(how.report_to)
             check_loadable(experiment.model.folder, session.device)  # for its errors
             for note in check_samples(left, session):
                 progress.note(note)

@@ -18,6 +18,12 @@ class How:
         unset="one every five minutes",
         least=0,
     )
+    report_to: str | None = described(
+        None,
+        "Tracker that is told of each step and of the scores: trackio, wandb or tensorboard",
+        unset="none",
+        choices=("trackio", "wandb", "tensorboard"),
+    )
     checkpoint_s: float = 300.0
     """Seconds between two checkpoints where no number of steps is given."""
     device: str | None = None

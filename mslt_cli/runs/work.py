@@ -50,6 +50,7 @@ from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.samples import choose_ids, count_cut, encode_examples
 from mslt_cli.runs.session import Session
 from mslt_cli.runs.spec import Stopwatch, describe_environment
+from mslt_cli.runs.trackers import Reported, Reporter, report
 from mslt_cli.stopping import Preempted, asked, postponed, raise_for
 from mslt_cli.training.distributed import ALONE, World
 from mslt_cli.training.loop import Training
@@ -167,7 +168,7 @@ class Work:
         lines = [] if saved is None else list(saved.lines)
         if not self.world.first:
             with postponed():  # the first process says when all is saved
-                self._take_steps(training, lines)
+                self._take_steps(training, lines, Reporter())
                 training.finish()
                 if number := self.world.broadcast(None):
                     raise_for(number)
@@ -195,11 +196,14 @@ class Work:
     ) -> dict[str, Any]:
         """Take the steps that are left, evaluate, and write all files but run.json; gives what that has."""
         spec, learner, start = self.spec, evaluator.learner, training.step
-        counts, speed = self._take_steps(training, lines)
-        training.finish()
-        results: Results = before.record if before is not None else NO_RESULTS
-        for evaluation in self.evaluations:
-            results = evaluator.evaluate(evaluation, results)
+        reported = Reported(self.directory, spec.run_id, spec.description["identity"])
+        with report(self.how.report_to, reported, self.progress) as reporter:
+            counts, speed = self._take_steps(training, lines, reporter)
+            training.finish()
+            results: Results = before.record if before is not None else NO_RESULTS
+            for evaluation in self.evaluations:
+                results = evaluator.evaluate(evaluation, results)
+            reporter.scores(results["scores"], results["means"])
         kept = {}
         if isinstance(learner, Decoder):
             with new_run_folder(self.directory / MODEL) as part:
@@ -262,7 +266,9 @@ class Work:
                 f" in {directory.parent}."
             )
 
-    def _take_steps(self, training: Training, lines: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _take_steps(
+        self, training: Training, lines: list[str], reporter: Reporter
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Take the steps that are left, and add their lines of metrics.jsonl; gives parts of run.json.
 
         They are the tokens of all steps and the last loss; and the seconds and speed of the steps that were left.
@@ -273,6 +279,8 @@ class Work:
         counts |= {"loss": last["loss"]} if lines else {}
         clock = saved_at = time.monotonic()
         saved_step, tokens = training.step, 0
+        for before in lines:
+            reporter.step(before)
         with (
             postponed(),
             checkpoints.open_metrics(self.directory, lines) if self.world.first else nullcontext() as file,
@@ -288,6 +296,7 @@ class Work:
                 lines.append(json.dumps(line) + "\n")
                 if file is not None:
                     file.write(lines[-1])
+                    reporter.step(lines[-1])
                 step.tell(f"loss {record.loss:.3f}, {tokens / max(now - clock, 1e-9):,.0f} tokens/s")
                 step.advance()
                 if not training.settled or training.step == training.total:
