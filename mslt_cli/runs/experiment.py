@@ -3,26 +3,35 @@
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mslt_cli.errors import MsltError
 from mslt_cli.fields import check_fields
 from mslt_cli.models.find import Model
+from mslt_cli.models.shape import read_shape
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.directory import BusyError
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.plan import Experiment, Planned, plan
-from mslt_cli.runs.samples import check_samples, choose_ids, count_cut, planned_tokens
-from mslt_cli.runs.session import Session
+from mslt_cli.runs.samples import (
+    check_samples,
+    choose_ids,
+    count_cut,
+    count_tokens,
+    encode_examples,
+    planned_tokens,
+)
+from mslt_cli.runs.session import Session, has_gpu_driver
 from mslt_cli.runs.work import Outcome, State, Work
 from mslt_cli.store.db import open_store, store_exists
 from mslt_cli.store.runs import tokens_per_s
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.distributed import World, count_processes, join_world
+from mslt_cli.training.memory import estimate_memory, largest_part
 from mslt_cli.training.mixture import Sampling
 from mslt_cli.training.settings import Settings
 
@@ -177,12 +186,19 @@ def forecast_runs(
     words of `how`.
 
     `tokens` are of the whole training, without padding; `padding_share` is the padding among all tokens of the batches,
-    0..1; `seconds` are still to train, None = there was no earlier run of the model.
+    0..1; `seconds` are still to train, None = there was no earlier run of the model. `memory_bytes` are an estimate of
+    the most that training takes on a device at one time, and `memory` says what for; None = the model's shape is not
+    known.
     """
     rows = []
+    shape = read_shape(session.model.files)
+    on_gpu = session.device not in (None, "cpu") or (session.device is None and has_gpu_driver())
     for planned, state in plan:
         spec = planned.spec
-        tokens, padding_share = planned_tokens(spec, session)
+        examples = encode_examples(spec, choose_ids(spec, session), session)
+        tokens, padding_share = count_tokens(spec, examples)
+        largest = largest_part(examples, spec.settings.at_once(spec.processes), on_gpu=on_gpu)
+        memory = shape and estimate_memory(shape, spec.settings, largest, on_gpu=on_gpu)
         seconds = 0.0 if state == "done" else expected_seconds([planned], session, store)
         rows.append(
             {
@@ -196,6 +212,13 @@ def forecast_runs(
                 "padding_share": round(padding_share, 4),
                 "cut": {spec.task.code(x): n for x, n in count_cut(spec, choose_ids(spec, session), session).items()},
                 "seconds": None if seconds is None else round(seconds, 1),
+                "memory_bytes": memory and memory.total,
+                "memory": memory and asdict(memory),
+                "at_once": {
+                    "examples": largest.rows,
+                    "tokens_each": largest.length,
+                    "device": "gpu" if on_gpu else "cpu",
+                },
                 "targets": [e.task.code(target) for e in planned.evaluations for target in e.targets],
                 "run_id": spec.run_id,
                 "command": planned.command(how, anywhere=True),

@@ -54,7 +54,11 @@ def count_cut(spec: TrainSpec, ids: Mapping[str, Sequence[str]], session: Sessio
 
 def planned_tokens(spec: TrainSpec, session: Session) -> tuple[int, float]:
     """The tokens of a whole training, padding not counted; and the share of padding beside them, 0..1."""
-    examples = encode_examples(spec, choose_ids(spec, session), session)
+    return count_tokens(spec, encode_examples(spec, choose_ids(spec, session), session))
+
+
+def count_tokens(spec: TrainSpec, examples: Sequence[Example]) -> tuple[int, float]:
+    """As `planned_tokens`, of a sample that is encoded already."""
     lengths = np.array([len(example.ids) for example in examples], np.int64)
     steps, size = spec.settings.total_steps(len(examples)), spec.settings.batch_size
     return count_training_tokens(lengths, size, spec.seed, steps)

@@ -279,8 +279,8 @@ class Work:
         counts |= {"loss": last["loss"]} if lines else {}
         clock = saved_at = time.monotonic()
         saved_step, tokens = training.step, 0
-        for before in lines:
-            reporter.step(before)
+        for line_before in lines:
+            reporter.step(line_before)
         with (
             postponed(),
             checkpoints.open_metrics(self.directory, lines) if self.world.first else nullcontext() as file,

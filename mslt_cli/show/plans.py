@@ -16,6 +16,9 @@ from mslt_cli.show.terminal import note
 MANY_PASSES = 20
 """So many passes over a few examples are more often a setting that was forgotten than one that was meant."""
 
+PARTS = ("weights", "gradients", "optimizer", "activations")
+"""What memory is for, in the order in which it is said."""
+
 
 def announce_plan(plan: Sequence[tuple[Planned, State]], seconds: float | None) -> None:
     """Say on stderr what is going to be done: runs of one task, model and budget, and the seconds (None = unknown)."""
@@ -51,6 +54,21 @@ def note_repeats(outcomes: Sequence[Outcome]) -> None:
         )
 
 
+def _describe_memory(rows: Sequence[Mapping[str, Any]], precision: str) -> list[str]:
+    """What the memory of the run that takes most is for."""
+    row = max(rows, key=lambda row: row["memory_bytes"] or 0)
+    if row["memory"] is None:
+        return []
+    parts = ", ".join(f"{name} {_gigabytes(row['memory'][name])}" for name in PARTS)
+    most = f"{plural(row['at_once']['examples'], 'example')} of up to {row['at_once']['tokens_each']:,} tokens at once"
+    where = "a GPU" if row["at_once"]["device"] == "gpu" else "the CPU (of a GPU: --device cuda --precision bf16)"
+    return [f"≈ GB of memory at most, estimated from the model's shape: {parts}; {most} in {precision} on {where}."]
+
+
+def _gigabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.1f}" if size_bytes >= 1e8 else "<0.1"
+
+
 def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str, Any]], form: str) -> None:
     """Print the plan on stdout, with the row that `forecast_runs` has of each run."""
     columns = [
@@ -60,6 +78,7 @@ def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str,
         *columns_of("steps", "tokens", text=",", right=True),
         Column("padding_share", lambda share: f"{100 * share:.1f}", right=True, header="padding, %"),
         Column("seconds", readable_time, right=True, header="time"),
+        Column("memory_bytes", _gigabytes, right=True, header="≈ GB"),
         *([Column("sd_left", ".2f", right=True, header="unknown")] if "sd_left" in rows[0] else []),
         Column("run_id", spare=True, header="run"),
         Column("command", csv_only=True),
@@ -70,7 +89,9 @@ def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str,
     about += f" {first.model.name}."
     if total := sum(row["seconds"] or 0 for row in rows):
         about += f" About {readable_time(total)} by earlier runs."
-    footer = [about]
+    elif done < len(rows):
+        about += " How long they take is not known before a first run of the model here."
+    footer = [about, *_describe_memory(rows, first.settings.precision)]
     if "sd_left" in rows[0]:
         footer.append(
             "unknown: standard deviation of the foretold score of a combination after this run and those above, points."
