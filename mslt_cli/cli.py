@@ -13,7 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 from mslt_cli.errors import MsltError
-from mslt_cli.show.terminal import clean, note_last
+from mslt_cli.harmless import clean
+from mslt_cli.show.terminal import note_last
 from mslt_cli.stopping import PREEMPTED, Preempted, preemptible
 
 INTERRUPTED = 130

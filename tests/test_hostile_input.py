@@ -11,9 +11,9 @@ from itertools import islice
 import pytest
 from hostile_lines import EVIL, RAW, answer, command_lines, faults
 
+from mslt_cli.harmless import clean, escape_markdown
 from mslt_cli.reports.cells import Column
-from mslt_cli.show.rows import WRITERS, Output, escape_markdown, show
-from mslt_cli.show.terminal import clean
+from mslt_cli.show.rows import WRITERS, Output, show
 from mslt_cli.store.results import fill_results
 
 MSLT = [sys.executable, "-m", "mslt_cli"]

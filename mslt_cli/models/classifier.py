@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 from mslt_cli.errors import ModelError
 from mslt_cli.models import Head
-from mslt_cli.models.folder import MEAN_HEAD
 from mslt_cli.models.learner import Learner, score_in_float32
-from mslt_cli.models.loading import check_loadable, copy_tokenizer, load_network, quiet
+from mslt_cli.models.loading import check_loadable, load_network, quiet, save_tokenizer
 
 SUFFIXES = {"auto": "ForTokenClassification", "cls": "ForSequenceClassification"}
 """Of the names of transformers' classes that have such a head; "auto" is that of words."""
@@ -100,18 +99,25 @@ class Classifier(Learner):
             logits.float().reshape(-1, logits.shape[-1]), batch["labels"].reshape(-1), reduction="sum"
         )
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the network takes of a batch."""
+        tells_pairs = (getattr(self.network.config, "type_vocab_size", 0) or 0) > 1  # their second text, by its types
+        return ("input_ids", "attention_mask", *(["token_type_ids"] if tells_pairs else []))
+
     def logits(self, batch: dict[str, Any]) -> Any:
         """Scores of the labels: shape (n, labels), or (n, tokens, labels) for words."""
-        names = ["input_ids", "attention_mask"]
-        if (getattr(self.network.config, "type_vocab_size", 0) or 0) > 1:
-            names.append("token_type_ids")  # the model tells the second text of a pair by them
-        return self.network(**{name: batch[name] for name in names}).logits
+        return self.network(**{name: batch[name] for name in self.inputs}).logits
 
     def save(self, folder: Path, tokenizer_folder: Path) -> None:
-        """Write weights as safetensors, config and tokenizer: what `AutoModelFor…` and `load_trained` read."""
+        """Write weights as safetensors, config and tokenizer: what `AutoModelFor…` and `load_trained` read.
+
+        A head over the mean is read by `AutoModelForSequenceClassification` once `mslt_cli.models.mean_pooled` is
+        imported, and refused before.
+        """
         with quiet():
             self.network.save_pretrained(folder)
-        copy_tokenizer(tokenizer_folder, folder)
+        save_tokenizer(tokenizer_folder, folder, self.inputs, self.pad_id)
 
 
 def load_classifier(
@@ -123,16 +129,18 @@ def load_classifier(
     """
     import torch
 
-    _, where = check_loadable(folder, device)
+    files, where = check_loadable(folder, device)
     if head == "mean":
         from mslt_cli.models.mean_pooled import MeanPooled
 
         encoder, _ = load_network(folder, "AutoModel", dtype=torch.float32, device=where)
-        network: Any = MeanPooled(encoder, labels).to(where)
+        network: Any = MeanPooled.on(encoder, labels).to(where)
         new = [f"classifier.{name}" for name, _ in network.classifier.named_parameters()]
     else:
         auto_class = f"AutoModel{SUFFIXES[head]}"
         network, new = load_network(folder, auto_class, dtype=torch.float32, device=where, labels=labels)
+        if files.mean_pooled:  # its head may have the shape of the new one, and is for other states
+            new = [name for name, _ in network.named_parameters() if name in new or name.startswith("classifier.")]
     if compiled:
         network.compile(dynamic=True)
     return Classifier(network=network, device=where, head_parameters=tuple(new), labels=tuple(labels))
@@ -147,20 +155,19 @@ def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str 
     import torch
 
     files, where = check_loadable(folder, device)
-    if (folder / MEAN_HEAD).is_file():
+    words = kind == "token-classification"
+    if files.mean_pooled and not words:
         from mslt_cli.models.mean_pooled import MeanPooled
 
         encoder, _ = load_network(folder, "AutoModel", dtype=torch.float32, device=where)
-        network: Any = MeanPooled.load(folder, encoder).to(where)
-        theirs = network.labels
+        network: Any = MeanPooled.read(folder, encoder).to(where)
     else:
-        words = kind == "token-classification"
         suffix = SUFFIXES["auto" if words else "cls"]
         if not any(str(name).endswith(suffix) for name in files.config.get("architectures") or ()):
             what = f"{folder} was not trained to classify {'words' if words else 'sentences'}"
             raise ModelError(f"{what}: it has no head. Train it first: `mslt train`.")
         network, _ = load_network(folder, f"AutoModel{suffix}", dtype=torch.float32, device=where)
-        theirs = [str(network.config.id2label[i]) for i in range(network.config.num_labels)]
+    theirs = [str(network.config.id2label[i]) for i in range(network.config.num_labels)]
     ours = {label.casefold(): label for label in labels}
     folded = [label.casefold() for label in theirs]
     if sorted(folded) != sorted(ours):

@@ -27,13 +27,19 @@ if TYPE_CHECKING:
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "model.safetensors"
+MEAN_POOLED = "mslt-mean-pooled"
+"""The `model_type` of an encoder with a head over the mean of its tokens. Classes of transformers have no such head for
+most encoders: by this name they refuse the folder, and would else make up a head (see `models.mean_pooled`)."""
+ENCODER_TYPE = "encoder_type"
+"""The key of such a config for the encoder's own `model_type`."""
 MEAN_HEAD = "mean_head.safetensors"
-"""Beside an encoder that we trained: a head over the mean of its tokens, which no class of transformers has."""
+"""How an earlier mslt kept such a head: beside the encoder."""
 INDEX = "model.safetensors.index.json"
 """Says which tensor is in which file, where the weights are in several."""
 SHARD = re.compile(r"model-(\d+)-of-(\d+)\.safetensors")
 
-TOKENIZER_FILES = (TOKENIZER, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+TOKENIZER_SETTINGS = "tokenizer_config.json"
+TOKENIZER_FILES = (TOKENIZER, TOKENIZER_SETTINGS, "special_tokens_map.json", "added_tokens.json")
 """All that can change the ids of a text."""
 ADAPTER_CONFIG = "adapter_config.json"
 """Makes transformers and peft add an adapter to whatever model lies beside it."""
@@ -59,8 +65,11 @@ class ModelFiles:
 
     folder: Path
     config: dict[str, Any]
+    """Of the encoder itself, where the folder holds one with a head over the mean of its tokens."""
     weights: tuple[Path, ...]
     """Safetensors, sorted by name; none if only the tokenizer was asked for."""
+    mean_pooled: bool = False
+    """Whether there is a head over the mean of the tokens."""
 
     @contextmanager
     def alone(self) -> Iterator[Path]:
@@ -80,7 +89,10 @@ class ModelFiles:
                         os.symlink(source, Path(place, name))
                     except OSError:  # not everybody may make links on Windows
                         shutil.copyfile(source, Path(place, name))
-            settings = Path(place, TOKENIZER_FILES[1])
+            if self.mean_pooled:
+                Path(place, CONFIG).unlink()  # the link
+                Path(place, CONFIG).write_text(json.dumps(self.config), encoding="utf-8")
+            settings = Path(place, TOKENIZER_SETTINGS)
             if settings.is_file() and TOKENIZERS_BY_VERSION in (stated := read_json_object(settings)):
                 settings.unlink()  # the link
                 del stated[TOKENIZERS_BY_VERSION]
@@ -118,7 +130,10 @@ def check_model_folder(folder: Path, *, tokenizer_only: bool = False) -> ModelFi
                 " Load the model with transformers, and save it again with `save_pretrained`."
             )
     _check_tokenizer(folder / TOKENIZER)
-    return ModelFiles(folder, config, () if tokenizer_only else _weights(folder))
+    mean_pooled = (folder / MEAN_HEAD).is_file()
+    if config.get("model_type") == MEAN_POOLED:
+        mean_pooled, config = True, {**config, "model_type": config.get(ENCODER_TYPE)}
+    return ModelFiles(folder, config, () if tokenizer_only else _weights(folder), mean_pooled)
 
 
 def choose_files(paths: Sequence[str], *, tokenizer_only: bool = False, name: str = "The repository") -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 import shutil
 import sys
@@ -14,7 +15,16 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import ModelError, needs
-from mslt_cli.models.folder import CONFIG, TOKENIZER_FILES, ModelFiles, check_model_folder, check_remembered
+from mslt_cli.models.folder import (
+    CONFIG,
+    TOKENIZER_FILES,
+    TOKENIZER_SETTINGS,
+    ModelFiles,
+    check_model_folder,
+    check_remembered,
+    read_json_object,
+    read_tokenizer,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -110,9 +120,7 @@ def load_network(
             config.label2id = {label: i for i, label in enumerate(labels)}
         options = {**SAFE, **(quantization or {})}
         if auto_class == "AutoModel":
-            model_class: Any = transformers.MODEL_MAPPING[type(config)]
-            if "add_pooling_layer" in inspect.signature(model_class).parameters:
-                options["add_pooling_layer"] = False  # most checkpoints have no pooler, and it would be random
+            options |= without_pooler(config)
         model, info = getattr(transformers, auto_class).from_pretrained(
             checked,
             config=config,
@@ -138,6 +146,14 @@ def load_network(
         raise ModelError(f"The model in {folder} does not fit into the memory of {device}. Use the CPU.") from error
 
 
+def without_pooler(config: Any) -> dict[str, bool]:
+    """The argument that keeps transformers from adding a pooler: most checkpoints have none, and it would be random."""
+    import transformers
+
+    model_class: Any = transformers.MODEL_MAPPING[type(config)]
+    return {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(model_class).parameters else {}
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Whether a device computes in bfloat16 by itself."""
     import torch
@@ -150,6 +166,21 @@ def copy_tokenizer(source: Path, target: Path) -> None:
     for name in TOKENIZER_FILES:
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
+
+
+def save_tokenizer(source: Path, target: Path, inputs: Sequence[str], pad_id: int) -> None:
+    """Copy a tokenizer so that transformers gives the model just these inputs, with the ids that mslt gives it.
+
+    Some classes of transformers build a normaliser of their own out of the vocabulary; the class named here takes
+    tokenizer.json as it is. It has to be told the token of padding, which such classes know by themselves.
+    """
+    copy_tokenizer(source, target)
+    path = target / TOKENIZER_SETTINGS
+    stated = read_json_object(path) if path.is_file() else {}
+    stated |= {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": list(inputs)}
+    if (pad := read_tokenizer(source).id_to_token(pad_id)) is not None:
+        stated["pad_token"] = pad
+    path.write_text(json.dumps(stated, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @contextmanager

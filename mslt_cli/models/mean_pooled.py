@@ -1,52 +1,105 @@
-"""A head over the mean of a sentence's token states: for encoders that were trained to be read that way."""
+"""A head over the mean of a sentence's token states: for encoders that were trained to be read that way.
+
+Importing this file lets transformers load what it saved: `AutoModelForSequenceClassification` and `pipeline` know the
+head from then on. Without it they refuse the folder by its `model_type`, and make up no head.
+"""
 
 # ruff: noqa: TID253
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Self
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from transformers import (
+    CONFIG_MAPPING,
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.modeling_outputs import SequenceClassifierOutput
 
-from mslt_cli.models.folder import MEAN_HEAD
+from mslt_cli.models.folder import ENCODER_TYPE, MEAN_HEAD, MEAN_POOLED, WEIGHTS
+from mslt_cli.models.loading import without_pooler
+
+OF_THE_FOLDER = ("model_type", ENCODER_TYPE, "_name_or_path", "architectures", "transformers_version")
+"""Keys of a config that say where it is from, and not what the encoder is."""
 
 
-class MeanPooled(torch.nn.Module):
+class MeanPooledConfig(PreTrainedConfig):
+    """The config of the encoder, with `encoder_type` for its `model_type`."""
+
+    model_type = MEAN_POOLED
+    encoder_type: str = ""
+
+
+class MeanPooled(PreTrainedModel):
     """Encoder, mean over the tokens that are not padding (special ones included), dropout, one linear layer."""
 
-    def __init__(self, encoder: Any, labels: Sequence[str]) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.config = encoder.config
-        self.dropout = torch.nn.Dropout(getattr(encoder.config, "hidden_dropout_prob", 0.0))
-        self.classifier = torch.nn.Linear(encoder.config.hidden_size, len(labels))
-        self.labels = labels
+    config_class = MeanPooledConfig
+    base_model_prefix = "encoder"
+    """Files hold the encoder's weights under its own names, so that it can be read alone; transformers adds this."""
 
-    def forward(self, input_ids: Any, attention_mask: Any, **more: Any) -> Any:
-        """Logits of shape (n, labels), as `.logits`."""
+    def __init__(self, config: MeanPooledConfig, encoder: Any = None) -> None:
+        """Put a head on an encoder; None = one of the config, with weights that are still to be read."""
+        super().__init__(config)
+        made = encoder is None
+        if made:
+            own = CONFIG_MAPPING[config.encoder_type].from_dict(_without(config.to_dict(), *OF_THE_FOLDER))
+            encoder = AutoModel.from_config(own, **without_pooler(own))
+        self.encoder = encoder
+        self.dropout = torch.nn.Dropout(getattr(encoder.config, "hidden_dropout_prob", 0.0))
+        self.classifier = torch.nn.Linear(encoder.config.hidden_size, config.num_labels)
+        if made:
+            self.post_init()  # it would set the weights of an encoder that is given
+
+    @classmethod
+    def on(cls, encoder: Any, labels: Sequence[str]) -> Self:
+        """Put a new head on an encoder that was loaded."""
+        stated = _without(encoder.config.to_dict(), *OF_THE_FOLDER, "id2label", "label2id")
+        names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+        return cls(MeanPooledConfig(**stated, **names, **{ENCODER_TYPE: encoder.config.model_type}), encoder)
+
+    @classmethod
+    def read(cls, folder: Path, encoder: Any) -> Self:
+        """Put the head in a folder on the encoder that was loaded from there; an earlier mslt kept it in MEAN_HEAD."""
+        earlier = (folder / MEAN_HEAD).is_file()
+        with safe_open(folder / (MEAN_HEAD if earlier else WEIGHTS), framework="pt") as file:
+            prefix = "" if earlier else "classifier."
+            state = {name: file.get_tensor(prefix + name) for name in ("weight", "bias")}
+            names = file.metadata() if earlier else {str(i): name for i, name in encoder.config.id2label.items()}
+        made = cls.on(encoder, [names[str(i)] for i in range(len(names))])
+        made.classifier.load_state_dict(state)
+        return made
+
+    def forward(
+        self, input_ids: Any = None, attention_mask: Any = None, labels: Any = None, **more: Any
+    ) -> SequenceClassifierOutput:
+        """Give logits of shape (n, labels), and with labels the mean cross-entropy; no mask = no padding."""
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **more).last_hidden_state
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
         mean = (states * weights).sum(dim=1) / weights.sum(dim=1)
-        return SimpleNamespace(logits=self.classifier(self.dropout(mean)))
+        logits = self.classifier(self.dropout(mean))
+        loss = None if labels is None else torch.nn.functional.cross_entropy(logits.float(), labels)
+        return SequenceClassifierOutput(loss=loss, logits=logits)
 
     def get_input_embeddings(self) -> Any:
         """As transformers' models have it."""
         return self.encoder.get_input_embeddings()
 
-    def save_pretrained(self, folder: Path) -> None:
-        """Write the encoder as transformers does, and the head beside it."""
-        self.encoder.save_pretrained(folder)
-        head = {name: value.detach().cpu().contiguous() for name, value in self.classifier.state_dict().items()}
-        save_file(head, folder / MEAN_HEAD, metadata={str(i): label for i, label in enumerate(self.labels)})
+    def save_pretrained(self, save_directory: Any, **more: Any) -> None:
+        """Write what `from_pretrained` reads, the encoder's weights under its own names."""
+        state = {name.removeprefix("encoder."): value for name, value in self.state_dict().items()}
+        super().save_pretrained(save_directory, state_dict=state, **more)
 
-    @classmethod
-    def load(cls, folder: Path, encoder: Any) -> Self:
-        """Read what `save_pretrained` wrote; the encoder was loaded from there."""
-        with safe_open(folder / MEAN_HEAD, framework="pt") as file:
-            names = file.metadata()
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-        made = cls(encoder, [names[str(i)] for i in range(len(names))])
-        made.classifier.load_state_dict(state)
-        return made
+
+def _without(config: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in names}
+
+
+AutoConfig.register(MEAN_POOLED, MeanPooledConfig, exist_ok=True)
+AutoModelForSequenceClassification.register(MeanPooledConfig, MeanPooled, exist_ok=True)

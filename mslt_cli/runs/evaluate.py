@@ -29,6 +29,7 @@ from mslt_cli.runs.directory import (
     write_run,
 )
 from mslt_cli.runs.index import Index
+from mslt_cli.runs.model_card import write_cards
 from mslt_cli.runs.plan import require_evaluated
 from mslt_cli.runs.session import Session, decide_precision
 from mslt_cli.runs.spec import Stopwatch, describe_environment, describe_model, describe_run, stem_of
@@ -95,6 +96,7 @@ def evaluate_further(run: Run, evaluations: Sequence[Evaluation], session: Sessi
                 )
                 names = [name for name in (CONFIG, MODEL, MERGED) if (run.directory / name).exists()]
                 results = {**results, "files": {**results["files"], **checksums_in(run.directory, *names)}}
+            write_cards(run.directory, {**run.record, **results}, session.progress)
             run = write_run(run.directory, {**run.record, **results})
     return run
 

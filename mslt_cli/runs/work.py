@@ -46,6 +46,7 @@ from mslt_cli.runs.directory import (
 )
 from mslt_cli.runs.evaluate import evaluate_further
 from mslt_cli.runs.how import How
+from mslt_cli.runs.model_card import write_cards
 from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.samples import choose_ids, count_cut, encode_examples
 from mslt_cli.runs.session import Session
@@ -181,6 +182,7 @@ class Work:
                 self._save_checkpoint(training, lines)
                 self.world.broadcast(asked() or signal.SIGINT)
             raise
+        write_cards(self.directory, record, self.progress)
         run = self._merge(write_run(self.directory, record | watch.as_record()))
         self.world.broadcast(None)
         return Outcome(run, "resumed" if start else "trained")
@@ -345,4 +347,5 @@ class Work:
         check_files(run, MODEL)
         with self.progress.step(f"merge {self.spec.label} into {model.name}"), new_run_folder(merged) as part:
             write_merged(part, model.folder, adapter, self.directory / MODEL)
+        write_cards(run.directory, run.record, self.progress)
         return write_run(run.directory, {**run.record, "files": {**run.files, **checksums_in(run.directory, MERGED)}})

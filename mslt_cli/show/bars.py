@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mslt_cli.harmless import clean
 from mslt_cli.progress import Progress, Step
-from mslt_cli.show.terminal import as_shown, clean, note
+from mslt_cli.show.terminal import as_shown, note
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from mslt_cli import __version__
 from mslt_cli.files import write_whole
+from mslt_cli.harmless import clean
 from mslt_cli.reports.cells import Cell, Column, ReportTable
 from mslt_cli.show.report_figures import draw_chart
-from mslt_cli.show.terminal import clean
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 

@@ -3,13 +3,13 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mslt_cli.harmless import UNSAFE, clean, escape_markdown
 from mslt_cli.reports.cells import Cell, Column, marked
-from mslt_cli.show.terminal import UNSAFE, as_shown, clean, print_lines, print_whole, stdout_console
+from mslt_cli.show.terminal import as_shown, print_lines, print_whole, stdout_console
 
 WIDE_LATEX = 7
 """A LaTeX table with more columns is scaled to the width of the page."""
@@ -147,17 +147,6 @@ def _markdown(output: Output) -> str:
     text = f"**{escape_markdown(output.title)}**\n\n" if output.title else ""
     text += "".join("| " + " | ".join(map(escape_markdown, line)) + " |\n" for line in lines)
     return text + "".join(f"\n{escape_markdown(line)}\n" for line in output.lines_below)
-
-
-def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is, on one line; code between two single backticks stays code."""
-    parts = re.split(r"(?<![`\\])(`[^`]+`)(?!`)", text.replace("\n", " "))  # code stands at the odd places
-    for i in range(0, len(parts), 2):
-        for letter, written in (("\\", r"\\"), ("`", r"\`"), ("&", "&amp;"), ("<", "&lt;"), ("*", r"\*"), ("~", r"\~")):
-            parts[i] = parts[i].replace(letter, written)
-        parts[i] = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\_", parts[i])  # within a word it is not emphasis
-        parts[i] = re.sub(r"\](?=[(\[:])", r"\]", parts[i])  # else brackets would be a link
-    return "".join(parts).replace("|", "\\|")
 
 
 def _latex(output: Output) -> str:

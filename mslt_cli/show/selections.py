@@ -6,10 +6,11 @@ from dataclasses import asdict
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from mslt_cli.harmless import escape_markdown
 from mslt_cli.reports.cells import Cell, Column, plural
 from mslt_cli.search.covers import Coverage
 from mslt_cli.selection import MOSTLY_IMPUTED, Result, Selection, Toward
-from mslt_cli.show.rows import Output, escape_markdown, show, show_rows
+from mslt_cli.show.rows import Output, show, show_rows
 from mslt_cli.show.terminal import note, print_lines
 
 if TYPE_CHECKING:

@@ -1,11 +1,12 @@
-"""The two streams: results on stdout, all else on stderr; and what text needs before anyone prints it."""
+"""The two streams: results on stdout, all else on stderr."""
 
 from __future__ import annotations
 
-import re
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from mslt_cli.harmless import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,13 +14,6 @@ if TYPE_CHECKING:
 
 PIPED_WIDTH = 200
 """Characters of a line where there is no terminal, so that nothing is lost in a pipe."""
-UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and line end, marks that turn the direction of text, and bytes that were no UTF-8."""
-
-
-def clean(text: str) -> str:
-    """Text that a terminal shows as it is: a letter that would command it is written out, as \\x1b or \\u202e."""
-    return UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def note(text: str) -> None:

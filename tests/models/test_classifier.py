@@ -7,6 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from tokenizers import Tokenizer  # noqa: E402
+from tokenizers.models import WordLevel  # noqa: E402
+
 from mslt_cli.errors import ModelError  # noqa: E402
 from mslt_cli.models import resolve_head  # noqa: E402
 from mslt_cli.models.classifier import load_classifier, load_trained  # noqa: E402
@@ -25,7 +28,10 @@ def folder(request, tmp_path):
     else:
         config = transformers.XLMRobertaConfig(**SIZES, max_position_embeddings=22, pad_token_id=1)
         transformers.XLMRobertaForMaskedLM(config).save_pretrained(where)
-    (where / "tokenizer.json").write_text('{"model": {}}')
+    made = Tokenizer(
+        WordLevel({word: i for i, word in enumerate(("a", "<pad>", "c", "d", "<unk>"))}, unk_token="<unk>")
+    )
+    made.save(str(where / "tokenizer.json"))
     return where
 
 
@@ -78,6 +84,51 @@ def test_what_was_saved_is_loaded_and_says_the_same(folder, head, tmp_path):
     again.network.eval()
     with torch.inference_mode():
         torch.testing.assert_close(again.logits(batch(made.pad_id)), made.logits(batch(made.pad_id)))
+
+
+@pytest.mark.parametrize("head", ["auto", "cls", "mean"])
+def test_transformers_alone_says_the_same(folder, head, tmp_path):
+    made = load_classifier(folder, head, LABELS, device="cpu")
+    made.restart(3)
+    made.network.eval()
+    made.save(tmp_path, folder)
+    words = "Token" if head == "auto" else "Sequence"
+    auto_class = getattr(transformers, f"AutoModelFor{words}Classification")
+    network, found = auto_class.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(found.values())
+    assert network.config.id2label == dict(enumerate(LABELS))
+    given = {name: batch(made.pad_id)[name] for name in made.inputs}
+    with torch.inference_mode():
+        torch.testing.assert_close(network.eval()(**given).logits, made.logits(batch(made.pad_id)))
+
+
+def test_a_head_over_the_mean_as_an_earlier_mslt_kept_it_is_read(folder, tmp_path):
+    from safetensors.torch import save_file
+
+    made = load_classifier(folder, "mean", LABELS, device="cpu")
+    made.restart(3)
+    made.network.eval()
+    made.network.encoder.save_pretrained(tmp_path)
+    head = {name: value.contiguous() for name, value in made.network.classifier.state_dict().items()}
+    save_file(head, tmp_path / "mean_head.safetensors", metadata={str(i): label for i, label in enumerate(LABELS)})
+    (tmp_path / "tokenizer.json").write_text('{"model": {}}')
+    again = load_trained(tmp_path, "sequence-classification", LABELS, device="cpu")
+    again.network.eval()
+    with torch.inference_mode():
+        assert torch.equal(again.logits(batch(made.pad_id)), made.logits(batch(made.pad_id)))
+
+
+@pytest.mark.parametrize("head", ["auto", "cls", "mean"])
+def test_a_model_with_a_head_over_the_mean_can_be_trained_further_with_a_new_head(folder, head, tmp_path):
+    first = load_classifier(folder, "mean", LABELS, device="cpu")
+    first.restart(3)
+    first.save(tmp_path, folder)
+    made = load_classifier(tmp_path, head, LABELS, device="cpu")
+    assert {name.partition(".")[0] for name in made.head_parameters} <= {"classifier", "bert"}
+    assert not any(".encoder." in name or ".embeddings." in name for name in made.head_parameters)
+    mine = {name.removeprefix("encoder."): value for name, value in first.network.encoder.state_dict().items()}
+    theirs = made.network.state_dict()
+    assert all(torch.equal(next(v for n, v in theirs.items() if n.endswith(name)), mine[name]) for name in mine)
 
 
 def test_labels_in_another_order_are_told_and_others_are_refused(folder, tmp_path):

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from mslt_cli.harmless import escape_markdown
 from mslt_cli.reports.cells import Cell, Column
-from mslt_cli.show.rows import Output, escape_latex, escape_markdown, render, show
+from mslt_cli.show.rows import Output, escape_latex, render, show
 
 ROWS = (
     {
