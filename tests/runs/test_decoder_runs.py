@@ -14,6 +14,7 @@ from mslt_cli.errors import MsltError, UsageError
 from mslt_cli.evaluation.metrics import wilson
 from mslt_cli.evaluation.reading import Reading
 from mslt_cli.models.find import fetch_model
+from mslt_cli.models.folder import read_tokenizer
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.compare import compare_runs
 from mslt_cli.runs.directory import RunError, check_files
@@ -26,8 +27,8 @@ from mslt_cli.tasks import find_task
 from mslt_cli.training.loop import Training
 from mslt_cli.training.settings import override, preset
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("peft")
+torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+peft = pytest.importorskip("peft")
 pytest.importorskip("bitsandbytes")
 
 AR, DE, EN, ET, ZH = "ara", "deu", "eng", "est", "zho"
@@ -94,7 +95,10 @@ def test_a_run_in_4_bits_keeps_its_adapter_and_what_made_it(run):
     assert {path.name for path in (directory / "model").iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",
+        "README.md",
     }
+    assert "library_name: peft" in (card := (directory / "model" / "README.md").read_text())
+    assert "AutoPeftModelForCausalLM" in card and "a base model in 4 bits" in card and "    ### Input:" in card
     lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert lines[-1]["loss"] < lines[0]["loss"]
@@ -246,6 +250,13 @@ def test_merged_it_is_a_model_like_any_other(run, own_store, home):
     base = evaluate_model(own_store, fetch_model(str(folder)), xwinograd(scoring="options"), root=home / "runs")
     for a, b in zip(*(r.predictions(r.scores[0])["scores"].to_list() for r in (first, base)), strict=True):
         assert a == pytest.approx(b, abs=1e-3)
+    assert "AutoModelForCausalLM" in (folder / "README.md").read_text()
+    network = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    adapted = peft.AutoPeftModelForCausalLM.from_pretrained(first.model_folder).eval()
+    ids = transformers.AutoTokenizer.from_pretrained(folder)("The cat sat.", return_tensors="pt").input_ids
+    assert ids[0].tolist() == read_tokenizer(folder).encode("The cat sat.").ids
+    with torch.inference_mode():
+        torch.testing.assert_close(network(ids).logits, adapted(ids).logits, atol=1e-4, rtol=1e-4)
     assert only(run([(AR, DE)], settings=QUICK_PLAIN, how=How(merge=True))).status == "done"
 
 
