@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo transfer test check lint types bench docs clean
+.PHONY: demo transfer test check lint types bench gpu docs clean
 
 demo: $(VENV)/core
 	$(BIN)/mslt select --pool ar,de,en,es,fr,ru,zh -k 3 --include en
@@ -36,6 +36,10 @@ bench: $(VENV)/dev
 	$(BIN)/python bench/probing.py
 	$(BIN)/python bench/reports.py
 	$(BIN)/python bench/search_runs.py
+
+# What only a GPU can show, in one call; `make gpu GPU=--tiny` tries the script on a CPU.
+gpu: $(VENV)/dev
+	$(BIN)/python bench/gpu.py $(GPU)
 
 docs: $(VENV)/dev
 	$(BIN)/typer mslt_cli.cli utils docs --name mslt --title "The commands" --output docs/commands.md

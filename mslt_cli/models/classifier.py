@@ -134,7 +134,8 @@ def load_classifier(
         from mslt_cli.models.mean_pooled import MeanPooled
 
         encoder, _ = load_network(folder, "AutoModel", dtype=torch.float32, device=where)
-        network: Any = MeanPooled.on(encoder, labels).to(where)
+        network: Any = MeanPooled.on(encoder, labels)
+        network.to(where)
         new = [f"classifier.{name}" for name, _ in network.classifier.named_parameters()]
     else:
         auto_class = f"AutoModel{SUFFIXES[head]}"
@@ -160,7 +161,8 @@ def load_trained(folder: Path, kind: str, labels: Sequence[str], *, device: str 
         from mslt_cli.models.mean_pooled import MeanPooled
 
         encoder, _ = load_network(folder, "AutoModel", dtype=torch.float32, device=where)
-        network: Any = MeanPooled.read(folder, encoder).to(where)
+        network: Any = MeanPooled.read(folder, encoder)
+        network.to(where)
     else:
         suffix = SUFFIXES["auto" if words else "cls"]
         if not any(str(name).endswith(suffix) for name in files.config.get("architectures") or ()):

@@ -28,14 +28,14 @@ OF_THE_FOLDER = ("model_type", ENCODER_TYPE, "_name_or_path", "architectures", "
 """Keys of a config that say where it is from, and not what the encoder is."""
 
 
-class MeanPooledConfig(PreTrainedConfig):
+class MeanPooledConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
     """The config of the encoder, with `encoder_type` for its `model_type`."""
 
     model_type = MEAN_POOLED
     encoder_type: str = ""
 
 
-class MeanPooled(PreTrainedModel):
+class MeanPooled(PreTrainedModel):  # type: ignore[no-untyped-call]
     """Encoder, mean over the tokens that are not padding (special ones included), dropout, one linear layer."""
 
     config_class = MeanPooledConfig
@@ -48,19 +48,20 @@ class MeanPooled(PreTrainedModel):
         made = encoder is None
         if made:
             own = CONFIG_MAPPING[config.encoder_type].from_dict(_without(config.to_dict(), *OF_THE_FOLDER))
-            encoder = AutoModel.from_config(own, **without_pooler(own))
+            auto_model: Any = AutoModel
+            encoder = auto_model.from_config(own, **without_pooler(own))
         self.encoder = encoder
         self.dropout = torch.nn.Dropout(getattr(encoder.config, "hidden_dropout_prob", 0.0))
-        self.classifier = torch.nn.Linear(encoder.config.hidden_size, config.num_labels)
+        self.classifier = torch.nn.Linear(encoder.config.hidden_size, len(config.id2label or ()))
         if made:
-            self.post_init()  # it would set the weights of an encoder that is given
+            self.post_init()  # type: ignore[no-untyped-call]  # it would set the weights of an encoder that is given
 
     @classmethod
     def on(cls, encoder: Any, labels: Sequence[str]) -> Self:
         """Put a new head on an encoder that was loaded."""
         stated = _without(encoder.config.to_dict(), *OF_THE_FOLDER, "id2label", "label2id")
-        names = {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
-        return cls(MeanPooledConfig(**stated, **names, **{ENCODER_TYPE: encoder.config.model_type}), encoder)
+        stated |= {"id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)}}
+        return cls(MeanPooledConfig(**stated, **{ENCODER_TYPE: encoder.config.model_type}), encoder)
 
     @classmethod
     def read(cls, folder: Path, encoder: Any) -> Self:
@@ -91,10 +92,10 @@ class MeanPooled(PreTrainedModel):
         """As transformers' models have it."""
         return self.encoder.get_input_embeddings()
 
-    def save_pretrained(self, save_directory: Any, **more: Any) -> None:
+    def save_pretrained(self, *given: Any, **named: Any) -> Any:
         """Write what `from_pretrained` reads, the encoder's weights under its own names."""
         state = {name.removeprefix("encoder."): value for name, value in self.state_dict().items()}
-        super().save_pretrained(save_directory, state_dict=state, **more)
+        return super().save_pretrained(*given, **{"state_dict": state, **named})
 
 
 def _without(config: dict[str, Any], *names: str) -> dict[str, Any]:
