@@ -38,14 +38,15 @@ class Skipped(Exception):
 def precision(bench: Bench, tiny: bool) -> str:
     """Train the same runs in both precisions, and compare their mean accuracy."""
     from mslt_cli.runs.experiment import train
-    from mslt_cli.training.settings import Settings
+    from mslt_cli.training.settings import Settings, override
 
     scores: dict[str, list[float]] = {}
+    settings = Settings(epochs=2 if tiny else 20, batch_size=8, learning_rate=1e-2)
     for name in ("fp32", "bf16"):
         done = train(
             bench.store, bench.task, bench.model, [("eng",)], root=bench.home / "precision", examples=48,
             targets=("fin", "tur"), seeds=tuple(range(2 if tiny else 5)),
-            settings=Settings(epochs=2 if tiny else 20, batch_size=8, learning_rate=1e-2, precision=name),
+            settings=override(settings, {"precision": name}),
         )  # fmt: skip
         for finished in done:
             if finished.outcome is None:
@@ -65,7 +66,7 @@ def speed(bench: Bench, tiny: bool) -> str:
     from mslt_cli.data.examples import Example, collate
     from mslt_cli.models.classifier import load_classifier
     from mslt_cli.training.loop import Training
-    from mslt_cli.training.settings import Settings
+    from mslt_cli.training.settings import Settings, override
 
     steps, rng = 4 if tiny else 60, np.random.default_rng(0)
     folder = _write_shape(bench.home / "shape", tiny)
@@ -80,7 +81,8 @@ def speed(bench: Bench, tiny: bool) -> str:
     work = sum(6 * body * len(e.ids) + 12 * layers * width * len(e.ids) ** 2 for e in examples)
 
     def ours() -> None:
-        for _ in Training(learner, examples, Settings(steps=steps, batch_size=BATCH, precision=name), 0).steps():
+        settings = override(Settings(steps=steps, batch_size=BATCH), {"precision": name})
+        for _ in Training(learner, examples, settings, 0).steps():
             pass
         learner.untrim()
 
