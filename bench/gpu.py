@@ -81,7 +81,7 @@ def speed(bench: Bench, tiny: bool) -> str:
     work = sum(6 * body * len(e.ids) + 12 * layers * width * len(e.ids) ** 2 for e in examples)
 
     def ours() -> None:
-        settings = override(Settings(steps=steps, batch_size=BATCH), {"precision": name})
+        settings = override(Settings(batch_size=BATCH), {"steps": steps, "precision": name})
         for _ in Training(learner, examples, settings, 0).steps():
             pass
         learner.untrim()
