@@ -2,13 +2,14 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from in_process import run_command
 from slurm_here import ask, start_slurm, why_not
 from tiny_experiments import write_moods
 
-WAIT_S = 240
+WAIT_S = 300
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,28 @@ class Cluster:
             time.sleep(every_s)
 
 
-def test_each_run_of_an_array_is_done_once_and_what_is_queued_or_done_is_not_sent_again(cluster):
+@pytest.fixture(scope="module")
+def stopped(cluster):
+    """Two runs under way: one has got SIGTERM and goes on, one comes to its time limit at `until`.
+
+    SLURM looks at time limits every 30 s, and signals up to 30 s earlier than it says; the other tests run meanwhile.
+    """
+    runs = cluster.home / "stopped"
+    plan = ["--sources", "de", "--sources", "fr", "--steps", 600]
+    (sent,) = cluster.submit(*plan, "--runs", runs, "--slurm", "time=30,signal=USR1@60")
+    job, began = sent["job"], time.monotonic()
+    for place, source in enumerate(("deu", "fra")):
+        metrics = f"moods_*_{source}_16_s0_*/metrics.jsonl"
+        cluster.wait_until(lambda found=metrics: any(path.stat().st_size for path in runs.glob(found)), 0.02)
+        cluster.ask("scancel", "--signal=STOP", f"{job}_{place}")  # lest it end before it is signalled
+    cluster.ask("scancel", "--signal=TERM", f"{job}_0")
+    cluster.ask("scancel", "--signal=CONT", f"{job}_0")
+    minutes = int((time.monotonic() - began + 35) // 60) + 1  # it ends in 35 to 95 s
+    cluster.ask("scontrol", "update", f"JobId={job}_1", f"TimeLimit={minutes}")
+    return SimpleNamespace(job=job, name=sent["name"], runs=runs, plan=plan, until=time.monotonic() + 36)
+
+
+def test_each_run_of_an_array_is_done_once_and_what_is_queued_or_done_is_not_sent_again(cluster, stopped):
     plan = ["--all-combinations", "--pool", "de,en,es,fr", "-k", 2, "--steps", 3]
     script = cluster.mslt(*cluster.plan, *plan, "--submit", "slurm", "--dry-run", "--slurm", "time=10,mem=100M")
     assert script.stdout.count("#SBATCH --array=0-3\n") == script.stdout.count("#SBATCH --array=0-1\n") == 1
@@ -84,26 +106,16 @@ def test_what_sbatch_refuses_is_said_and_leaves_nothing(cluster):
     assert sorted(cluster.runs.glob("submitted/*")) == before
 
 
-def test_a_run_that_is_stopped_by_a_signal_or_by_its_time_limit_goes_on_to_the_same_result(cluster):
-    plan = ["--sources", "de", "--sources", "fr", "--steps", 600]
-    (sent,) = cluster.submit(*plan, "--slurm", "time=30,signal=USR1@60")
-    began = time.monotonic()
-    for place, source in enumerate(("deu", "fra")):
-        metrics = f"moods_*_{source}_16_s0_*/metrics.jsonl"
-        cluster.wait_until(lambda found=metrics: any(path.stat().st_size for path in cluster.runs.glob(found)), 0.02)
-        cluster.ask("scancel", "--signal=STOP", f"{sent['job']}_{place}")  # lest it end before it is signalled
-    cluster.ask("scancel", "--signal=TERM", f"{sent['job']}_0")
-    cluster.ask("scancel", "--signal=CONT", f"{sent['job']}_0")
-    minutes = int((time.monotonic() - began + 35) // 60) + 1  # it ends in 35 to 95 s
-    cluster.ask("scontrol", "update", f"JobId={sent['job']}_1", f"TimeLimit={minutes}")
-    time.sleep(36)  # SLURM looks at time limits every 30 s, and signals up to 30 s earlier
-    cluster.ask("scancel", "--signal=CONT", f"{sent['job']}_1")
-    folders = [next(cluster.runs.glob(f"moods_*_{source}_16_s0_*")) for source in ("deu", "fra")]
+def test_a_run_that_is_stopped_by_a_signal_or_by_its_time_limit_goes_on_to_the_same_result(cluster, stopped):
+    time.sleep(max(0.0, stopped.until - time.monotonic()))
+    cluster.ask("scancel", "--signal=CONT", f"{stopped.job}_1")
+    cluster.ask("scontrol", "update", f"JobId={stopped.job}_1", "TimeLimit=30")
+    folders = [next(stopped.runs.glob(f"moods_*_{source}_16_s0_*")) for source in ("deu", "fra")]
     cluster.wait_until(lambda: all((folder / "run.json").exists() for folder in folders))
     alone = cluster.home / "alone"
-    assert cluster.mslt(*cluster.plan, *plan, "--runs", alone).returncode == 0
+    assert cluster.mslt(*cluster.plan, *stopped.plan, "--runs", alone).returncode == 0
     for place, folder in enumerate(folders):
-        log = cluster.runs / "submitted" / f"{sent['name']}_{place}.log"
-        whole, other = (json.loads((root / folder.name / "run.json").read_text()) for root in (cluster.runs, alone))
-        assert whole["training"]["resumed_at"] and "goes on after step" in log.read_text(), log.read_text()
+        log = (stopped.runs / "submitted" / f"{stopped.name}_{place}.log").read_text()
+        whole, other = (json.loads((root / folder.name / "run.json").read_text()) for root in (stopped.runs, alone))
+        assert whole["training"]["resumed_at"] and f"stopped by {('SIGTERM', 'SIGUSR1')[place]}" in log, log
         assert whole["files"] == other["files"] and whole["scores"] == other["scores"]
