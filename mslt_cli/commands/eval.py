@@ -111,6 +111,7 @@ def eval_command(
         targets_of,
     )
     from mslt_cli.runs.session import Session
+    from mslt_cli.runs.spec import find_model_of
     from mslt_cli.show.bars import progress
     from mslt_cli.show.scored_runs import show_comparison, show_runs
     from mslt_cli.store.db import store_path
@@ -129,7 +130,7 @@ def eval_command(
         first = next((run for group in groups.values() for run in group if run is not None), None)
         if first is None:
             raise UsageError(f"{what[0]} is no run that the store knows. For a model, say --task.")
-        tasks = tasks_of([first.record["task"]["name"]], [*first.record["task"]["without"], *(no_repair or ())])
+        tasks = tasks_of([first.task_name], [*first.record["task"]["without"], *(no_repair or ())])
     chosen, names = tasks[0], languages_in(targets)
     note_readings(chosen, names, bars)
     require_evaluated(chosen)
@@ -157,7 +158,7 @@ def eval_command(
     evaluate = partial(evaluate_model, path, root=runs_root(runs, path), settings=settings, force=force)
     done, shown = [], []
     for text, (run,) in groups.items():
-        session = open_session(text if run is None else run.model)
+        session = open_session(text if run is None else find_model_of(run))
         if max_length is not None and run is None and not choices:
             session.note_length(settings)
         if not choices:

@@ -9,7 +9,7 @@ from mslt_cli.commands import options
 from mslt_cli.commands.arguments import filled_store, languages_of, task_of
 from mslt_cli.commands.options import option
 from mslt_cli.show.bars import progress
-from mslt_cli.show.terminal import note
+from mslt_cli.show.terminal import confirm_deletion, note
 
 fetch_commands = typer.Typer(
     help="Fill the store and the cache: languages, data sets, models, vocabularies, embeddings.",
@@ -255,27 +255,56 @@ def fetch_runs_command(
         list[Path] | None,
         typer.Argument(metavar="DIR...", help="Folders of runs. Default: $MSLT_RUNS, else `runs` beside the store."),
     ] = None,
+    prune: Annotated[
+        bool, option(None, "Forget the runs whose directories are gone, in place of adding any.", "--prune")
+    ] = False,
+    discard: Annotated[
+        list[str] | None,
+        option(
+            "RUN",
+            "Delete a bad run, finished or not: its directory and what the store knows. By the first digits of its id "
+            "or by its directory; repeat the option for more. It asks first.",
+            "--discard",
+        ),
+    ] = None,
+    yes: Annotated[bool, option(None, "With --discard: do not ask.", "--yes", "-y")] = False,
     store: options.StoreOption = None,
     format_: options.FormatOption = options.Format.table,
     json_: options.JsonOption = False,
 ) -> None:
-    """Add finished runs to the store: those that it lost, or that another machine made.
+    """Add finished runs to the store, which then count as done: those that it lost, or that another machine made.
 
     Examples:
 
       mslt fetch runs
 
       mslt fetch runs ~/cluster/runs
+
+      mslt fetch runs --prune
+
+      mslt fetch runs --discard 1a2b3c4d
     """
-    from mslt_cli.errors import MsltError
+    from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.runs.directory import runs_root
+    from mslt_cli.runs.housekeeping import discard_runs, find_place, prune_runs
     from mslt_cli.runs.index import index_runs
     from mslt_cli.show.fetched import show_index
+    from mslt_cli.show.stored_runs import show_places
 
+    if bool(folders) + prune + bool(discard) > 1:
+        raise UsageError("A folder, --prune and --discard are three things to do. Give one of them.")
+    form = (options.Format.json if json_ else format_).value
+    if prune or discard:
+        with filled_store(store, write=True) as opened:
+            places = list(dict.fromkeys(find_place(opened, name) for name in discard or ()))
+            if places and not yes:
+                confirm_deletion([place.directory for place in places])
+            show_places(prune_runs(opened) if prune else discard_runs(opened, places), form)
+        return
     with filled_store(store, write=True) as opened:
         indexed = index_runs(opened, folders or [runs_root(None, opened.path)])
     for _, why in indexed.refused:
         note(why)
-    show_index(indexed, (options.Format.json if json_ else format_).value)
+    show_index(indexed, form)
     if indexed.refused:
         raise MsltError(f"{len(indexed.refused)} of {len(indexed.runs) + len(indexed.refused)} runs were not taken.")

@@ -62,6 +62,7 @@ _EXAMPLES = "Budget of the runs, in training examples. Default: the one that all
 _WHERE = "Setting that the runs have, as learning_rate=1e-4; may be repeated. Default: the ones that all have."
 _MIX = "Compare runs of different budgets; the report says so."
 _UNFINISHED = "With `runs`: the runs that are queued, running, failed or begun, in place of those that are done."
+_MISSING = "With `runs`: those of the store whose directories are gone or say something else, and those that it lacks."
 _FORMAT = "Form of the output: table, json, jsonl, csv, md, latex or lines (first column only). Default: table."
 
 
@@ -82,6 +83,7 @@ def report_command(
     where: Annotated[list[str] | None, option("NAME=VALUE", _WHERE, panel=_RUNS)] = None,
     mix_budgets: Annotated[bool, option(None, _MIX, "--mix-budgets", panel=_RUNS)] = False,
     unfinished: Annotated[bool, option(None, _UNFINISHED, "--unfinished", panel=_RUNS)] = False,
+    missing: Annotated[bool, option(None, _MISSING, "--missing", panel=_RUNS)] = False,
     runs: options.RunsOption = None,
     store: options.StoreOption = None,
     format_: Annotated[ReportFormat, option("NAME", _FORMAT, "--format", panel=options.OUTPUT)] = ReportFormat.table,
@@ -105,9 +107,12 @@ def report_command(
 
       mslt report runs --unfinished
 
+      mslt report runs --missing
+
       mslt report diff 4c44 3d15
     """
     from mslt_cli.languages.pools import split_names
+    from mslt_cli.models import canonical_name
     from mslt_cli.reports.views import VIEWS, report
     from mslt_cli.show.report_tables import output_of, text_of
     from mslt_cli.show.rows import show
@@ -119,9 +124,13 @@ def report_command(
     tasks, models, included, pooled = (
         [name for text in texts or () for name in split_names(text)] for texts in (task, model, include, pool)
     )
+    models = [canonical_name(name) for name in models]
     subject, run_ids = what[0], what[1:]
-    if unfinished and subject != "runs":
-        raise UsageError("--unfinished goes with `mslt report runs`. Leave it out.")
+    for name, given in (("--unfinished", unfinished), ("--missing", missing)):
+        if given and subject != "runs":
+            raise UsageError(f"{name} goes with `mslt report runs`. Leave it out.")
+    if unfinished and missing:
+        raise UsageError("--unfinished and --missing are two lists. Give one of them.")
     if subject in ("runs", "run", "diff"):
         from mslt_cli.reports.run_lists import compare_settings_and_scores, list_runs, read_run_details
         from mslt_cli.show.stored_runs import show_difference, show_run, show_run_list
@@ -144,7 +153,13 @@ def report_command(
             show_unfinished(listed, form)
             return
         with open_with_results(store_path(store)) as opened:
-            if subject == "runs":
+            if missing:
+                from mslt_cli.runs.directory import runs_root
+                from mslt_cli.runs.housekeeping import find_disagreements
+                from mslt_cli.show.stored_runs import show_disagreements
+
+                show_disagreements(find_disagreements(opened, runs_root(runs, opened.path)), form)
+            elif subject == "runs":
                 show_run_list(list_runs(opened, tasks=tasks, models=models, examples=examples, source=source), form)
             elif subject == "run":
                 show_run(*read_run_details(opened, run_ids), form)

@@ -86,6 +86,13 @@ class Run:
         return str(self.record.get("model") or self.identity["model"]["name"])
 
     @property
+    def task_name(self) -> str:
+        """What finds its task here: a user's own by its file; where that is not here, by its name, if it is known."""
+        name = str(self.record["task"]["name"])
+        there = not name.endswith(".toml") or os.path.exists(name)
+        return name if there else str(self.identity["task"]["name"])
+
+    @property
     def scores(self) -> Sequence[Mapping[str, Any]]:
         """One for each task, split, target and metric."""
         return cast(Sequence[Mapping[str, Any]], self.record["scores"])

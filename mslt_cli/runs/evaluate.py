@@ -1,9 +1,11 @@
 """`evaluate_run` and `evaluate_model`: what was not evaluated yet, on targets and tasks of the user's choice."""
 
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import ModelError, UsageError
@@ -30,6 +32,7 @@ from mslt_cli.runs.directory import (
 )
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.model_card import write_cards
+from mslt_cli.runs.places import Places, finished_run
 from mslt_cli.runs.plan import require_evaluated
 from mslt_cli.runs.session import Session, decide_precision
 from mslt_cli.runs.spec import Stopwatch, describe_environment, describe_model, describe_run, stem_of
@@ -150,8 +153,16 @@ def evaluate_model(
     choices = task.kind == "multiple-choice"
     counting = {"precision": settings.precision, "four_bit": four_bit} if choices else settings.as_json()
     name = model.name + (" in 4 bits" if four_bit else "")
-    description = describe_run("eval", name, task, model.name, model=describe_model(model), settings=counting)
-    directory = root / run_folder_name(f"eval_{task.name}_{stem_of(model)}", description["run_id"])
+    described, places = describe_model(model), Places(root, store)
+    found: list[tuple[dict[str, Any], Path]] = []
+    for meaning in dict.fromkeys([task.meaning, task.definition]):  # the latter is in ids of earlier versions
+        known_so = replace(task, meaning=meaning)
+        description = describe_run("eval", name, known_so, model.name, model=described, settings=counting)
+        run_id = description["run_id"]
+        usual = run_folder_name(f"eval_{task.name}_{stem_of(model)}", run_id)
+        found += [(description, place) for place in places.of(run_id, usual)]
+    done = [] if force else [one for one in found if finished_run(one[1]) and os.access(one[1], os.W_OK)]
+    description, directory = (done or found)[0]
     with locked(directory, wait=True):
         before = None if force else read_run(directory)
         missing = evaluation.missing_in(before) if before is not None else evaluation.targets

@@ -1,5 +1,6 @@
 """`train`: where plans, run directories and the store meet; and what planned runs will take."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.directory import BusyError
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import Index
+from mslt_cli.runs.places import Places, finished_run
 from mslt_cli.runs.plan import Experiment, Planned, plan
 from mslt_cli.runs.samples import (
     check_samples,
@@ -66,7 +68,8 @@ def train(
 ) -> list[Finished]:
     """Train on one combination or on many, evaluate each on the targets, and record all; what is done is not repeated.
 
-    A run that fails does not stop the others. A run that another process is doing comes last, and is waited for.
+    A run that is done counts wherever its directory is, if the store knows it or it lies in `root`. A run that fails
+    does not stop the others. A run that another process is doing comes last, and is waited for.
 
     Args:
         store: path of the store, the index over run directories.
@@ -121,7 +124,8 @@ def do_runs(
     runs = plan(experiment, device=how.device, progress=progress)
     with join_world() as world:
         session = session or Session(experiment.model, device=_device_of(world) or how.device, progress=progress)
-        works = [Work(item, root, how, session, world) for item in runs]
+        places = Places(root, store)
+        works = [_find_work(item, places, how, session, world) for item in runs]
         states = [(work.planned, work.state) for work in works]
         if announce is not None and not announce(states, session):
             return []
@@ -134,6 +138,34 @@ def do_runs(
             for note in check_samples(left, session):
                 progress.note(note)
         return _carry_out(works, first(len(works)), Index(store, progress))
+
+
+def _find_work(planned: Planned, places: Places, how: How, session: Session, world: World) -> Work:
+    """The work on a run where it is done, or was begun; or where runs are made, if nothing is there of it."""
+    stand_ins = planned.stand_ins
+    works = [
+        (i, Work(item, directory, how, session, world))
+        for i, item in enumerate(stand_ins)
+        for directory in places.of(item.spec.run_id, item.spec.folder_name)
+    ]
+
+    def choose() -> tuple[int, Work]:
+        own = works[0]
+        if how.force:
+            return own
+        same = [(i, work) for i, work in works if work.spec.settings == own[1].spec.settings]
+        others = [] if how.device else [item for item in works if item not in same]
+        for item in [*same, *others]:
+            run = finished_run(item[1].directory) if item[1].state == "done" else None
+            if run is not None and (item in same or run.record["environment"]["device"] != "cpu"):
+                return item
+        begun = [(i, work) for i, work in same if os.access(work.directory, os.W_OK)]
+        finished = [item for item in begun if finished_run(item[1].directory)]  # it lacks something that is asked for
+        return next(iter([*finished, *(item for item in begun if item[1].state == "goes on")]), own)
+
+    i, work = choose() if world.first else works[0]
+    i, directory = world.broadcast((i, work.directory))
+    return Work(stand_ins[i], directory, how, session, world)
 
 
 def _device_of(world: World) -> str | None:

@@ -9,6 +9,7 @@ from mslt_cli.data.shared_texts import ITEM
 from mslt_cli.errors import StoreError, UnknownNameError
 from mslt_cli.progress import Progress
 from mslt_cli.runs.directory import CONFIG, MANIFEST, MERGED, MODEL, RUN, Run, RunError, check_files, read_run
+from mslt_cli.runs.spec import find_model_of
 from mslt_cli.store.db import Store, open_store
 from mslt_cli.store.row_answers import RowAnswers, pack_items, pack_right
 from mslt_cli.store.runs import find_one_run, save_run
@@ -29,7 +30,7 @@ class Index:
             with open_store(self.path, write=True) as store:
                 while self.left:
                     run = self.left[0]
-                    save_run(store, run.directory, run.record, read_answers(run))
+                    _save(store, run)
                     self.left.pop(0)
         except StoreError as error:
             if not self.failed:
@@ -38,6 +39,11 @@ class Index:
                     f" `mslt fetch runs {shlex.quote(str(run.directory.parent))}`."
                 )
             self.failed = True
+
+
+def _save(store: Store, run: Run) -> None:
+    """Write a run, under the name that its model has here."""
+    save_run(store, run.directory, {**run.record, "model": find_model_of(run)}, read_answers(run))
 
 
 def find_run(store: Store, name: str) -> Run | None:
@@ -107,6 +113,6 @@ def index_runs(store: Store, folders: Iterable[Path]) -> Indexed:
             except RunError as error:
                 refused.append((directory, str(error)))
                 continue
-            save_run(store, run.directory, run.record, read_answers(run))
+            _save(store, run)
             runs.append(run)
     return Indexed(tuple(runs), tuple(unfinished), tuple(refused))

@@ -64,6 +64,19 @@ class Planned:
     """As the user gave them: with precision "auto", say, where `spec` has what this machine decided."""
 
     @property
+    def stand_ins(self) -> list["Planned"]:
+        """Itself, and the runs that are it under other ids: those of earlier versions; and in bf16, which a GPU chose.
+
+        The latter where precision was left to the machine, and this one has no such GPU.
+        """
+        task, specs = self.spec.task, [self.spec]
+        if task.meaning != task.definition:
+            specs.append(replace(self.spec, task=replace(task, meaning=task.definition)))
+        if self.asked.precision == "auto" and self.spec.settings.precision == "fp32":
+            specs += [replace(spec, settings=replace(spec.settings, precision="bf16")) for spec in specs]
+        return [replace(self, spec=spec) for spec in specs]
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """All languages that it is evaluated on."""
         return tuple(dict.fromkeys(target for evaluation in self.evaluations for target in evaluation.targets))

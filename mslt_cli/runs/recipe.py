@@ -110,18 +110,20 @@ class Recipe:
             or not set(run.sources) <= set(self.pool)
         ):
             return False
-        own, data = self._identity
-        same = all(run.identity.get(part) == own.get(part) for part in RECIPE if part != "pairing")
-        paired = run.identity.get("pairing") in (None, own.get("pairing"))
+        identities, data = self._identities
+        parts = [part for part in RECIPE if part != "pairing"]
+        same = any(all(run.identity.get(part) == own.get(part) for part in parts) for own in identities)
+        paired = run.identity.get("pairing") in (None, identities[0].get("pairing"))
         fixed = self.experiment.sampling.data_seed
         drawn = run.identity.get("data_seed") == (run.seed if fixed is None else fixed)
         return same and paired and drawn and all(data.get(key) == sha for key, sha in run.identity["data"].items())
 
     @cached_property
-    def _identity(self) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-        """The identity that the runs share, as JSON holds it, and the checksums of all data."""
+    def _identities(self) -> tuple[list[Mapping[str, Any]], Mapping[str, str]]:
+        """What the runs share of their identity, as JSON holds it, under each id; and the checksums of all data."""
         data = {key: sha for item in self.planned for key, sha in item.spec.data.items()}
-        return json.loads(json.dumps(self.planned[0].spec.description["identity"])), data
+        identities = [item.spec.description["identity"] for item in self.planned[0].stand_ins]
+        return json.loads(json.dumps(identities)), data
 
     def as_designed(self, observed: ObservedRuns | None) -> list[DesignedRun]:
         """Runs that are done as a design has them; a seed that is none of the next ones counts as one far away."""

@@ -1,5 +1,6 @@
 """What run.json says of a run: what determines its result, with the id that follows; and what computed it, and when."""
 
+import os
 import platform
 import shlex
 import subprocess
@@ -14,12 +15,12 @@ from typing import Any, Literal
 
 from mslt_cli import __version__
 from mslt_cli.fields import words_for
-from mslt_cli.files import sha256_of
+from mslt_cli.files import cache_home, recall, remember, sha256_of
 from mslt_cli.models.classifier import Classifier
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import MEAN_HEAD, tokenizer_sha256, weights_checksum
-from mslt_cli.runs.directory import check_weights_of_run, id_of, run_folder_name, sha256_of_json
+from mslt_cli.runs.directory import Run, check_weights_of_run, id_of, run_folder_name, sha256_of_json
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.mixture import Pairing
 from mslt_cli.training.settings import Settings, preset
@@ -47,7 +48,20 @@ def describe_model(model: Model) -> dict[str, str]:
     checksums["config_sha256"] = sha256_of_json(config)
     if (folder / MEAN_HEAD).is_file():
         checksums["head_sha256"] = sha256_of(folder / MEAN_HEAD)
-    return {"name": "", "revision": "", **checksums}
+    described = {"name": "", "revision": "", **checksums}
+    remember(_folders(), sha256_of_json(described), model.name)
+    return described
+
+
+def find_model_of(run: Run) -> str:
+    """The name of a run's model here: another machine's folder by the one of that content that was last seen here."""
+    if run.identity["model"]["name"] or os.path.isdir(run.model):
+        return run.model
+    return recall(_folders(), sha256_of_json(run.identity["model"])) or run.model
+
+
+def _folders() -> Path:
+    return cache_home() / "models" / "folders.json"
 
 
 def describe_run(
@@ -60,7 +74,7 @@ def describe_run(
     identity = {
         "format": FORMATS[kind],
         "kind": kind,
-        "task": {"name": task.variant, "definition": task.definition, "labels": list(task.labels)},
+        "task": {"name": task.variant, "definition": task.meaning, "labels": list(task.labels)},
         **details,
     }
     return {

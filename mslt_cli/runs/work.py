@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import time
@@ -72,9 +73,9 @@ class Outcome:
 class Work:
     """The work on one run. Of processes that train together, the first alone holds the lock, evaluates and writes."""
 
-    def __init__(self, planned: Planned, root: Path, how: How, session: Session, world: World = ALONE) -> None:
+    def __init__(self, planned: Planned, directory: Path, how: How, session: Session, world: World = ALONE) -> None:
         self.planned, self.spec, self.evaluations = planned, planned.spec, planned.evaluations
-        self.directory = root / planned.spec.folder_name
+        self.directory = directory
         self.how, self.session, self.world = how, session, world
         self.progress = session.progress
 
@@ -120,7 +121,8 @@ class Work:
             MsltError: data, model or directory cannot be used; the loss is not finite; memory does not suffice.
         """
         world, first = self.world, self.world.first
-        with locked(self.directory, wait=wait) if first else nullcontext():
+        writes = os.access(self.directory, os.W_OK) or not self.directory.exists()  # a colleague's may be read alone
+        with locked(self.directory, wait=wait) if first and writes else nullcontext():
             world.wait()
             run: Run | None = world.broadcast(self._find_whole() if first else None)
             if run is not None:

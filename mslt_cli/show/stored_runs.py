@@ -6,6 +6,7 @@ from typing import Any
 from mslt_cli.reports.cells import Column, columns_of, plural
 from mslt_cli.reports.run_lists import RunDifference, TransferMean, short_text
 from mslt_cli.results.comparable import flatten
+from mslt_cli.runs.housekeeping import RunPlace
 from mslt_cli.show.rows import Output, show, show_rows
 from mslt_cli.store.runs import StoredRun, StoredScore
 
@@ -91,6 +92,24 @@ def show_run(run: StoredRun, scores: Sequence[StoredScore], form: str) -> None:
         Column("unseen", lambda unseen: "unseen" if unseen else "trained on", header="target was"),
     ]
     show(Output(columns, rows, whole, [whole], footer=[f"{plural(len(rows), 'score')}."]), form)
+
+
+def show_places(places: Sequence[RunPlace], form: str, footer: str | None = None) -> None:
+    """Print runs with their directories, and what was done with them or is wrong there."""
+    columns = [Column("run_id", header="run"), *columns_of("name", "what"), Column("directory", spare=True)]
+    done = f" {places[0].what}" if places else ""
+    footer = footer or f"{plural(len(places), 'run')}{done}."
+    show_rows(columns, [place._asdict() for place in places], form, key="runs", footer=[footer])
+
+
+def show_disagreements(places: Sequence[RunPlace], form: str) -> None:
+    """Print where store and directories disagree, and what to do about it."""
+    advice = (
+        f"{plural(len(places), 'run')} on which store and directories disagree. `mslt fetch runs DIR` takes in what"
+        " lies in a folder, `mslt fetch runs --prune` forgets what is gone, and `mslt fetch runs --discard RUN` deletes"
+        " what is bad."
+    )
+    show_places(places, form, advice if places else "The store and the directories of runs agree.")
 
 
 def show_difference(difference: RunDifference, form: str) -> None:

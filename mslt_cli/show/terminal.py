@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mslt_cli.errors import UsageError
 from mslt_cli.harmless import clean
 
 if TYPE_CHECKING:
@@ -26,6 +28,17 @@ def note_last(text: str) -> None:
     with suppress(BrokenPipeError):
         note(text)
         sys.stderr.flush()
+
+
+def confirm_deletion(paths: Sequence[str]) -> None:
+    """Ask on stderr whether to delete folders. Raises: UsageError: nobody is there to answer, or the answer is no."""
+    if not sys.stdin.isatty():
+        raise UsageError("Deleting asks first, and standard input is no terminal. Give --yes.")
+    for path in paths:
+        note(f"delete {path}")
+    print("mslt: this cannot be undone. Delete? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError("Nothing was deleted.")
 
 
 def print_lines(*lines: str) -> None:

@@ -1,7 +1,9 @@
 """Runs and their scores: the index over run directories, and the runs that ship in db/. Rows ↔ records."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from mslt_cli.errors import UsageError
@@ -113,10 +115,26 @@ def save_run(store: Store, directory: Path, record: Mapping[str, Any], answers: 
         if answered is not None:
             items.append({"data_sha256": score["data_sha256"], "rows": score["rows"], "items": answered.items})
     with store.transaction() as connection:
+        run = run._replace(model=_settle_name(connection, run))
         connection.execute("DELETE FROM runs WHERE run_id = ? AND origin = 'own'", (run.run_id,))  # with its scores
         insert(connection, "runs", [run])
         insert(connection, "scores", scores)
         insert(connection, "test_items", items, conflict="REPLACE")
+
+
+def _settle_name(connection: Connection, run: StoredRun) -> str:
+    """The one name in a store of a model in a folder, which runs of several machines name by several paths.
+
+    It is the path that is here, and gets to all runs of that model.
+    """
+    if run.identity["model"]["name"]:
+        return run.model
+    checksums = [value for key, value in run.identity["model"].items() if key.endswith("_sha256")]
+    same = f"origin = 'own' AND {' AND '.join(['instr(identity, ?)'] * len(checksums))}"
+    (known,) = connection.execute(f"SELECT model FROM runs WHERE {same} LIMIT 1", checksums).fetchone() or (run.model,)
+    name = run.model if os.path.isdir(run.model) and not os.path.isdir(known) else str(known)
+    connection.execute(f"UPDATE runs SET model = ? WHERE model != ? AND {same}", (name, name, *checksums))
+    return name
 
 
 def find_runs(store: Store, prefix: str = "", *, origin: str | None = None) -> list[StoredRun]:
@@ -130,6 +148,18 @@ def find_runs(store: Store, prefix: str = "", *, origin: str | None = None) -> l
         " ORDER BY finished_at DESC, run_id",
         {"prefix": prefix, "origin": origin},
     )
+
+
+def known_directories(store: Store) -> dict[str, str]:
+    """The directory of each own run, by the run's id."""
+    rows = store.query("SELECT run_id, directory FROM runs WHERE origin = 'own'")
+    return {run_id: directory for run_id, directory in rows}  # noqa: C416
+
+
+def forget_runs(store: Store, run_ids: Iterable[str]) -> None:
+    """Take own runs and their scores out of the index; their directories stay."""
+    with store.transaction() as connection:
+        connection.executemany("DELETE FROM runs WHERE run_id = ? AND origin = 'own'", [(x,) for x in run_ids])
 
 
 def find_one_run(store: Store, digits: str, *, origin: str | None = None) -> StoredRun | None:

@@ -34,7 +34,8 @@ AS_GIVEN = ("name", "kind", "licence", "citation", "label_spellings", "first_lab
 DESCRIPTION = (
     *("summary", "licence", "citation", "languages", "sources", "targets", "evaluation", "metric", "sizes", "cluster"),
 )
-"""Keys that do not say how a language's data are read: what is edited in them leaves data and runs what they are."""
+"""Keys that do not say how a language's data are read: what is edited in them leaves the data what they are; and the
+runs, but for `cluster`, which makes other intervals. All metrics of a task are measured, whichever comes first."""
 
 TYPES = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a whole number"}
 TEXT = ("text", "text?")
@@ -116,7 +117,8 @@ def read_task(path: str | Path) -> Task:
             () if header else in_order, header=header, quoting=given["quoting"], commas=not header, **places
         ),
         folder=folder,
-        definition=file.definition,
+        definition=file.checksum(),
+        meaning=file.checksum(cluster=given["cluster"], path=layout[0] if _is_whole(given["path"]) else given["path"]),
         file=os.path.abspath(path),
     )
 
@@ -161,10 +163,10 @@ class _TaskFile:
         self._check_keys("", given, DEFAULTS, ("name", "kind", "languages", "splits"))
         self._check_keys("hub.", self.given["hub"], HUB_DEFAULTS, ("repository", "path") if "hub" in given else ())
 
-    @property
-    def definition(self) -> str:
-        """SHA-256 of what determines the data: all that the file sets but DESCRIPTION."""
-        stated = {key: value for key, value in self.given.items() if key not in DESCRIPTION and value != DEFAULTS[key]}
+    def checksum(self, **values: Any) -> str:
+        """SHA-256 of all that the file sets but DESCRIPTION, with other values of some keys, or values of more keys."""
+        told = {key: value for key, value in self.given.items() if key not in DESCRIPTION} | values
+        stated = {key: value for key, value in told.items() if value != DEFAULTS[key]}
         return hashlib.sha256(json.dumps(stated, sort_keys=True, default=str).encode()).hexdigest()
 
     def _check_keys(
@@ -198,6 +200,11 @@ class _TaskFile:
         self.check(key, len(set(values)) == len(values), "names something twice")
         self.require(key, values, values if allowed is None else allowed)
         return tuple(values)
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a path of data says where on one machine they are: runs on them are the same elsewhere."""
+    return os.path.isabs(os.path.expanduser(path))
 
 
 def _languages(file: _TaskFile) -> dict[str, tuple[str, ...]]:

@@ -168,9 +168,10 @@ class Task:
     """Names of the repairs that are switched off."""
     file: str = ""
     definition: str = ""
+    meaning: str = ""
     folder: str = ""
-    """A user's own task: the whole path of its file, the SHA-256 of what determines its data, and where its
-    `layouts` begin."""
+    """A user's own task: the whole path of its file, the SHA-256 of what determines its prepared data, that of what
+    determines runs on it, wherever the data lie, and where its `layouts` begin."""
 
     @property
     def variant(self) -> str:

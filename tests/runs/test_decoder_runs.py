@@ -7,6 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 from tiny_bloom import ITEMS, make_bloom
+from tiny_experiments import store_for
 
 from mslt_cli.data.examples import collate
 from mslt_cli.data.splits import fetch_data
@@ -63,10 +64,11 @@ def data(home):
 
 
 @pytest.fixture
-def run(own_store, home, data, wide, heard):
+def run(own_store, filled_store, home, data, wide, heard):
     def start(sources, **given):
         given = {"examples": 9, "settings": QUICK, "root": home / "runs", "progress": heard} | given
-        return train(own_store, data, fetch_model(str(wide)), sources, **given)
+        store = own_store if given["root"] == home / "runs" else store_for(given["root"], filled_store)
+        return train(store, data, fetch_model(str(wide)), sources, **given)
 
     return start
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
+from tiny_experiments import store_for
 
 from mslt_cli.data.splits import read_data
 from mslt_cli.errors import DataError, UsageError
@@ -34,12 +35,13 @@ QUICK = Settings(epochs=2, batch_size=4, learning_rate=1e-2)
 
 
 @pytest.fixture
-def run(own_store, home, tiny, heard):
-    """Trains with a store and a folder of its own."""
+def run(own_store, filled_store, home, tiny, heard):
+    """Trains with a store and a folder of its own; a folder that is given has another store, which knows no others."""
 
     def start(task, sources, **given):
         given = {"examples": 12, "settings": QUICK, "root": home / "runs", "progress": heard} | given
-        return train(own_store, task, tiny, sources, **given)
+        store = own_store if given["root"] == home / "runs" else store_for(given["root"], filled_store)
+        return train(store, task, tiny, sources, **given)
 
     return start
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from kill_points import Killed, KillPoints, bytes_in
+from tiny_experiments import store_for
 
 from mslt_cli.errors import MsltError
 from mslt_cli.files import new_file
@@ -30,12 +31,12 @@ def points():
 
 
 @pytest.fixture
-def run(own_store, home, tiny, heard, moods):
+def run(filled_store, home, tiny, heard, moods):
     """Trains one run of six steps."""
 
     def start(root, how=KEPT, targets=("fin",), task=moods):
         given = {"examples": 12, "settings": QUICK, "progress": heard, "how": how, "targets": targets}
-        (finished,) = train(own_store, task, tiny, [("eng",)], root=home / root, **given)
+        (finished,) = train(store_for(home / root, filled_store), task, tiny, [("eng",)], root=home / root, **given)
         if finished.error is not None:
             raise finished.error
         return finished.outcome
@@ -200,7 +201,7 @@ def test_what_a_rust_library_says_of_a_full_disk_is_an_error_of_the_system(tmp_p
         raise RuntimeError("No space left on device (os error 28)")
 
 
-def test_runs_that_a_busy_store_did_not_take_are_indexed_by_the_next_save(run, own_store, monkeypatch, heard, home):
+def test_runs_that_a_busy_store_did_not_take_are_indexed_by_the_next_save(run, filled_store, monkeypatch, heard, home):
     from mslt_cli.errors import StoreError
     from mslt_cli.runs import index
     from mslt_cli.store.db import open_store
@@ -216,7 +217,7 @@ def test_runs_that_a_busy_store_did_not_take_are_indexed_by_the_next_save(run, o
     assert done.status == "trained" and read_run(done.run.directory) is not None
     assert [note for note in heard.notes if "The runs are safe: the same command again indexes them" in note]
     assert run("runs").status == "done"
-    with open_store(own_store) as store:
+    with open_store(store_for(home / "runs", filled_store)) as store:
         assert [row.run_id for row in find_runs(store)] == [done.run.run_id]
 
 

@@ -1,6 +1,8 @@
 """A tiny model and tiny tasks, so that whole experiments take a second."""
 
 import itertools
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +115,12 @@ def write_tiny(folder):
 @pytest.fixture
 def tiny(tiny_folder):
     return fetch_model(str(tiny_folder))
+
+
+def store_for(root, filled_store):
+    """The store of one folder of runs, which knows no others."""
+    own = root.with_name(f"{root.name}.db")
+    return own if own.exists() else Path(shutil.copy(filled_store, own))
 
 
 class Heard(Progress):
