@@ -169,6 +169,8 @@ def train_command(
     slurm: options.SlurmOption = None,
     ray: options.RayOption = None,
     runs_per_task: options.RunsPerTaskOption = 1,
+    no_wait: Annotated[bool, option_for(How, "no-wait", panel=_RUNNING)] = False,
+    no_index: Annotated[bool, option_for(How, "no-index", panel=_RUNNING)] = False,
     device: options.DeviceOption = None,
     runs: options.RunsOption = None,
     config: options.ConfigOption = None,
@@ -254,6 +256,8 @@ def train_command(
                 opened, chosen, sources or (), pool=pool if all_combinations else None, ks=ks
             )
 
+    if no_wait and jobs > 1:
+        raise UsageError("--no-wait leaves runs to other processes, and those of --jobs are others. Leave one out.")
     how = How(device=device, **values_given(How, context.params))
     engine: Engine | None = None
     alive: Collection[str] = ()
@@ -264,6 +268,7 @@ def train_command(
         runs, store = root, path
     elif slurm or ray or runs_per_task > 1:
         raise UsageError("--slurm, --ray and --runs-per-task go with --submit slurm or --submit ray.")
+    how = replace(how, no_wait=no_wait or is_helper())  # whoever started a helper waits for all
     places = {"--device": device, "--runs": runs and runs.absolute(), "--store": store and store.absolute()}
     how_words = words_for(how, How()) + [str(w) for place in places.items() if place[1] is not None for w in place]
     experiment = Experiment(

@@ -53,10 +53,6 @@ class RunError(MsltError):
     """A run's directory cannot be read or written, or is not what was written."""
 
 
-class BusyError(MsltError):
-    """Another process is doing this run."""
-
-
 def runs_root(given: Path | None, store: Path) -> Path:
     """Where runs are kept: as given, else MSLT_RUNS, else the folder `runs` beside the store."""
     from_environment = os.environ.get("MSLT_RUNS")
@@ -285,24 +281,3 @@ def run_files(folder: Path) -> Iterator[None]:
         if reason is None:
             raise
         raise RunError(f"The run's directory {folder} cannot be written: {reason}. Give another --runs.") from error
-
-
-@contextmanager
-def locked(directory: Path, *, wait: bool) -> Iterator[None]:
-    """Keep other processes from doing the same run; a killed process holds nothing.
-
-    Raises: BusyError: another process is doing it, and `wait` is false.
-    """
-    import filelock
-
-    with run_files(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(directory / LOCK, timeout=-1 if wait else 0)
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise BusyError(f"{directory.name} is being run by another process.") from error
-    try:
-        yield
-    finally:
-        lock.release()

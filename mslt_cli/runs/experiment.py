@@ -14,10 +14,10 @@ from mslt_cli.models.find import Model
 from mslt_cli.models.shape import read_shape
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation
-from mslt_cli.runs.directory import BusyError
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import Index
 from mslt_cli.runs.places import Places, finished_run
+from mslt_cli.runs.locks import LEASE_S, POLL_S, BusyError
 from mslt_cli.runs.plan import Experiment, Planned, plan
 from mslt_cli.runs.samples import (
     check_samples,
@@ -44,6 +44,7 @@ class Finished:
 
     planned: Planned
     outcome: Outcome | None
+    """None: it failed, or was left to another process."""
     error: MsltError | None = None
 
 
@@ -70,6 +71,8 @@ def train(
 
     A run that is done counts wherever its directory is, if the store knows it or it lies in `root`. A run that fails
     does not stop the others. A run that another process is doing comes last, and is waited for.
+    A run that fails does not stop the others. A run that another process is doing comes last, and is waited for unless
+    `how` says otherwise.
 
     Args:
         store: path of the store, the index over run directories.
@@ -137,7 +140,7 @@ def do_runs(
             check_loadable(experiment.model.folder, session.device)  # for its errors
             for note in check_samples(left, session):
                 progress.note(note)
-        return _carry_out(works, first(len(works)), Index(store, progress))
+        return _carry_out(works, first(len(works)), how, Index(store, progress))
 
 
 def _find_work(planned: Planned, places: Places, how: How, session: Session, world: World) -> Work:
@@ -177,20 +180,27 @@ def _device_of(world: World) -> str | None:
     return f"cuda:{world.local_rank}" if torch.cuda.is_available() else None
 
 
-def _carry_out(works: Sequence[Work], first: int, index: Index) -> list[Finished]:
-    """Do all runs, from the one in place `first` on; those that other processes do come last."""
+def _carry_out(works: Sequence[Work], first: int, how: How, index: Index) -> list[Finished]:
+    """Do all runs, from the one in place `first` on; those that other processes do come last, or are left to them."""
     finished: dict[int, Finished] = {}
-    left = deque((i, False) for i in [*range(first, len(works)), *range(first)])  # and whether to wait for it
-    timed = False
+    left = deque([*range(first, len(works)), *range(first)])
+    busy: dict[int, BusyError] = {}
+    timed, waits_since = False, 0.0
     while left:
-        i, wait = left.popleft()
+        if len(busy) == len(left):
+            waits_since = waits_since or time.monotonic()
+            if how.no_wait and works[0].world.broadcast(_all_live(busy, waits_since)):
+                break
+            time.sleep(POLL_S / len(left))
+        i = left.popleft()
         work, clock = works[i], time.monotonic()
-        if wait:
-            index.progress.note(f"{work.spec.title} is being run by another process: waiting for it")
         try:
-            outcome = work.carry_out(wait=wait)
-        except BusyError:
-            left.append((i, True))
+            outcome = work.carry_out()
+        except BusyError as error:
+            left.append(i)
+            busy[i] = error
+            if len(busy) == len(left) and not waits_since and not how.no_wait:
+                index.progress.note(f"waiting for {_name_busy(works, busy)}")
             continue
         except MsltError as error:
             if work.world.size > 1:  # the other processes are elsewhere in this run: the launcher ends them
@@ -199,16 +209,33 @@ def _carry_out(works: Sequence[Work], first: int, index: Index) -> list[Finished
                 index.progress.note(f"{work.spec.title} failed: {error}")
             finished[i] = Finished(work.planned, None, error)
             continue
+        finally:
+            if i not in left:
+                busy.pop(i, None)
         finished[i] = Finished(work.planned, outcome)
-        if work.world.first:
+        if work.world.first and not how.no_index:
             index.save(outcome.run)
-        more = sum(not busy for _, busy in left)
+        more = sum(i not in busy for i in left)
         if outcome.status == "trained" and not timed:
             timed = True
             if more:
                 took = readable_time(more * (time.monotonic() - clock))
                 index.progress.note(f"{more} more to go; that takes about {took}")
-    return [finished[i] for i in range(len(works))]
+    if left:
+        index.progress.note(f"left to others: {_name_busy(works, busy)}")
+    return [finished.get(i, Finished(works[i].planned, None)) for i in range(len(works))]
+
+
+def _all_live(busy: Mapping[int, BusyError], since: float) -> bool:
+    """Whether all other processes live, as their host says, or because we watched long enough since a moment."""
+    return time.monotonic() - since > LEASE_S + POLL_S or all(error.lives for error in busy.values())
+
+
+def _name_busy(works: Sequence[Work], busy: Mapping[int, BusyError]) -> str:
+    """ "2 runs of other processes, first MSLT(de,en), seed 0 (node7, process 12)"."""
+    i, error = next(iter(busy.items()))
+    runs = "1 run of another process," if len(busy) == 1 else f"{len(busy)} runs of other processes, first"
+    return f"{runs} {works[i].spec.title} ({error.holder})"
 
 
 def forecast_runs(

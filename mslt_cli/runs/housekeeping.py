@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError
 from mslt_cli.files import drop
-from mslt_cli.runs.directory import CONFIG, RUN, BusyError, RunError, locked, read_run
+from mslt_cli.runs.directory import CONFIG, RUN, RunError, read_run
+from mslt_cli.runs.locks import BusyError, locked
 from mslt_cli.store.db import Store
 from mslt_cli.store.runs import LEAST_DIGITS, find_one_run, find_runs, forget_runs, known_directories, stored_scores
 

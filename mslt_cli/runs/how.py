@@ -11,6 +11,13 @@ class How:
 
     keep_model: bool = described(False, "Keep the trained weights of encoders; the adapter of a decoder is always kept")
     merge: bool = described(False, "Also write the decoder with its adapter merged into its weights")
+    no_wait: bool = described(
+        False, "Leave runs that other processes do to them, and end; by default they are waited for"
+    )
+    no_index: bool = described(
+        False,
+        "Leave the store as it is, where many write at once; `mslt fetch runs DIR` adds the runs to it afterwards",
+    )
     force: bool = described(False, "Run anew what is done")
     checkpoint_every: int | None = described(
         None,

@@ -106,6 +106,10 @@ def search_combinations(
     """
     if not stop_within >= 0 or np.isinf(stop_within):
         raise UsageError(f"--stop-within is {stop_within:g}; it has to be 0 or more points.")
+    if how.no_wait or how.no_index:
+        raise UsageError(
+            "--no-wait and --no-index are for plans; a search needs the scores of all its runs. Leave them out."
+        )
     recipe = plan_recipe(experiment, pool, k, device=how.device, progress=progress)
     search = _Search(store, recipe, k, runs_at_most, stop_within)
     progress.note(

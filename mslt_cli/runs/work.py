@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -37,7 +37,6 @@ from mslt_cli.runs.directory import (
     clear_run,
     drop_leftovers,
     free_name,
-    locked,
     new_run_folder,
     parquet_of,
     read_run,
@@ -47,6 +46,7 @@ from mslt_cli.runs.directory import (
 )
 from mslt_cli.runs.evaluate import evaluate_further
 from mslt_cli.runs.how import How
+from mslt_cli.runs.locks import BusyError, RunLock
 from mslt_cli.runs.model_card import write_cards
 from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.samples import choose_ids, count_cut, encode_examples
@@ -78,6 +78,7 @@ class Work:
         self.directory = directory
         self.how, self.session, self.world = how, session, world
         self.progress = session.progress
+        self.lock = RunLock(self.directory)
 
     @property
     def state(self) -> State:
@@ -113,17 +114,24 @@ class Work:
             check_files(run)
         return run
 
-    def carry_out(self, *, wait: bool = False) -> Outcome:
+    def carry_out(self) -> Outcome:
         """Do the run, or what is left of it.
 
         Raises:
-            BusyError: another process is doing it, and `wait` is false.
+            BusyError: another process is doing it.
             MsltError: data, model or directory cannot be used; the loss is not finite; memory does not suffice.
         """
         world, first = self.world, self.world.first
         writes = os.access(self.directory, os.W_OK) or not self.directory.exists()  # a colleague's may be read alone
-        with locked(self.directory, wait=wait) if first and writes else nullcontext():
-            world.wait()
+        with ExitStack() as stack:
+            busy: BusyError | None = None
+            if first and writes:
+                try:
+                    stack.enter_context(self.lock.held())
+                except BusyError as error:
+                    busy = error
+            if (busy := world.broadcast(busy)) is not None:
+                raise busy
             run: Run | None = world.broadcast(self._find_whole() if first else None)
             if run is not None:
                 return Outcome(run, "done")

@@ -15,11 +15,12 @@ from tiny_experiments import store_for
 from mslt_cli.data.splits import read_data
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.runs.answering import Evaluation
-from mslt_cli.runs.directory import RunError, check_files, locked, read_run
+from mslt_cli.runs.directory import RunError, check_files, read_run
 from mslt_cli.runs.evaluate import evaluate_model, evaluate_run
 from mslt_cli.runs.experiment import train
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import find_run, index_runs
+from mslt_cli.runs.locks import locked
 from mslt_cli.runs.plan import PAPER_LITERAL
 from mslt_cli.show.scored_runs import show_runs
 from mslt_cli.store.db import open_store
