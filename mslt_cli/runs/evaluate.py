@@ -30,9 +30,9 @@ from mslt_cli.runs.directory import (
     write_run,
 )
 from mslt_cli.runs.index import Index
+from mslt_cli.runs.locks import locked
 from mslt_cli.runs.model_card import write_cards
 from mslt_cli.runs.places import Places, finished_run
-from mslt_cli.runs.locks import locked
 from mslt_cli.runs.plan import require_evaluated
 from mslt_cli.runs.session import Session, decide_precision
 from mslt_cli.runs.spec import Stopwatch, describe_environment, describe_model, describe_run, stem_of

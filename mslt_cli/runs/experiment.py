@@ -16,8 +16,8 @@ from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import Index
-from mslt_cli.runs.places import Places, finished_run
 from mslt_cli.runs.locks import LEASE_S, POLL_S, BusyError
+from mslt_cli.runs.places import Places, finished_run
 from mslt_cli.runs.plan import Experiment, Planned, plan
 from mslt_cli.runs.samples import (
     check_samples,

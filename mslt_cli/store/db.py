@@ -34,6 +34,7 @@ EXPLANATIONS = {
     sqlite3.SQLITE_IOERR: "cannot be read or written: the disk is full or reports an error. Nothing was changed.",
     sqlite3.SQLITE_NOTADB: f"is not an SQLite database. {OTHER_STORE}",
     sqlite3.SQLITE_PERM: f"may not be opened. {OTHER_STORE}",
+    sqlite3.SQLITE_PROTOCOL: f"cannot be locked on its file system. {OTHER_STORE}",
     sqlite3.SQLITE_READONLY: f"may not be written. {OTHER_STORE}",
 }
 """By SQLite's primary result code."""

@@ -14,6 +14,7 @@ from mslt_cli.models.find import fetch_model
 from mslt_cli.results.outlook import grounds_of
 from mslt_cli.runs.designs import plan_design
 from mslt_cli.runs.directory import Run
+from mslt_cli.runs.how import How
 from mslt_cli.runs.plan import Experiment
 from mslt_cli.runs.recipe import plan_recipe
 from mslt_cli.runs.search_runs import search_combinations
@@ -239,6 +240,7 @@ def test_a_run_that_fails_ends_it_and_says_which(search, filled_store, tmp_path)
         ({"stop_within": float("nan")}, "--stop-within is nan"),
         ({"sampling": Sampling(split="sizes")}, "--split is for single combinations"),
         ({"processes": 2}, "Leave torchrun out"),
+        ({"how": How(no_wait=True)}, "a search needs the scores of all its runs"),
         ({"targets": ("de", "fr")}, "No target is outside of the pool"),
     ],
     ids=str,

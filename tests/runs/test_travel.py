@@ -11,11 +11,11 @@ from in_process import run_command
 from mslt_cli.errors import MsltError, UnknownNameError
 from mslt_cli.models.find import fetch_model
 from mslt_cli.runs.directory import read_run, sha256_of_json, write_json
-from mslt_cli.runs.locks import locked
 from mslt_cli.runs.experiment import train
 from mslt_cli.runs.housekeeping import discard_runs, find_disagreements, find_place, prune_runs
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import index_runs
+from mslt_cli.runs.locks import locked
 from mslt_cli.store.db import open_store
 from mslt_cli.store.runs import find_runs, save_run
 from mslt_cli.tasks import find_task
