@@ -180,9 +180,11 @@ def replay(observations: Observations, k: int, cosines: dict[str, Floats]) -> No
         show(f"{label}, each combination left out in turn", row | {"width": 200 * NORMAL[90] * float(left.sd.mean())})
 
 
-def find_cosines(store: Store, name: str, languages: Sequence[str]) -> Floats:
-    """Cosines of the languages' vectors, shape (L, L)."""
+def find_cosines(store: Store, name: str, languages: Sequence[str]) -> Floats | None:
+    """Cosines of the languages' vectors, shape (L, L); None where a language has none."""
     vectors = read_vectors(store, name, languages)
+    if not {*languages} <= {*vectors.codes}:
+        return None
     matrix = vectors.matrix[[vectors.codes.index(code) for code in languages]].astype(np.float64)
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     return matrix @ matrix.T
@@ -221,7 +223,8 @@ def main() -> None:
             fill_results(path)
         with open_store(path) as store:
             found = find_observations(store, asked)
-            cosines = {name: find_cosines(store, name, found.observations.languages) for name in VECTORS}
+            found_cosines = {name: find_cosines(store, name, found.observations.languages) for name in VECTORS}
+    cosines = {name: cosine for name, cosine in found_cosines.items() if cosine is not None}
     print(f"{found.label}: {len(found.runs)} runs\n")
     replay(found.observations, given.k, cosines)
 

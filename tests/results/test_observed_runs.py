@@ -55,7 +55,13 @@ def test_of_a_repeated_run_the_newest_counts(own_store):
 def test_own_runs_go_before_those_that_ship(own_store):
     fill_results(own_store)
     with open_store(own_store) as store:
-        assert find_observations(store, RunsAsked()).about.origin == "shipped"
+        found = find_observations(store, RunsAsked())
+        assert (found.about.task, found.about.origin, found.observations.shares.shape) == ("cldr", "shipped", (174, 7))
+        kinds = "cldr with e5-small; sib200 with e5-small; wikiann with e5-small"
+        assert any(f"there are {kinds}: choose with --task" in note for note in found.notes)
+        assert any("taken are 174 runs of 300 examples; there are also" in note for note in found.notes)
+        pool = find_observations(store, RunsAsked(examples=240)).observations
+        assert len(pool.languages) == 24
         with pytest.raises(MissingFactsError, match="no own runs of cldr to foretell"):
             find_observations(store, RunsAsked("runs", "cldr"))
     found = observed(own_store, made_record(("eng",), even(0.5)))
