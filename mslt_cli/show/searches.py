@@ -113,7 +113,7 @@ def _footer(found: Found, whole: dict[str, Any], grounds: Grounds) -> list[str]:
     ]
     if whole["reason"] != "certain":
         lines.append(
-            f"Another combination is more than {within:g} points better with probability {whole['p_better']:.2f}. "
+            f"Another combination is better by more than {within:g} points with probability {whole['p_better']:.2f}. "
             f"Whichever is taken, the best is at most {at_most:.1f} points better, with 95 % probability"
             + ("; take the cheapest." if whole["reason"] == "alike" else ".")
         )
