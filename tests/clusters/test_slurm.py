@@ -112,8 +112,8 @@ def test_a_run_that_is_stopped_by_a_signal_or_by_its_time_limit_goes_on_to_the_s
     cluster.ask("scontrol", "update", f"JobId={stopped.job}_1", "TimeLimit=30")
     folders = [next(stopped.runs.glob(f"moods_*_{source}_16_s0_*")) for source in ("deu", "fra")]
     cluster.wait_until(lambda: all((folder / "run.json").exists() for folder in folders))
-    alone = cluster.home / "alone"
-    assert cluster.mslt(*cluster.plan, *stopped.plan, "--runs", alone).returncode == 0
+    alone, store = cluster.home / "alone", cluster.home / "alone.db"
+    assert cluster.mslt(*cluster.plan, *stopped.plan, "--runs", alone, "--store", store).returncode == 0
     for place, folder in enumerate(folders):
         log = (stopped.runs / "submitted" / f"{stopped.name}_{place}.log").read_text()
         whole, other = (json.loads((root / folder.name / "run.json").read_text()) for root in (stopped.runs, alone))

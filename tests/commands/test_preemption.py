@@ -16,7 +16,7 @@ from mslt_cli import stopping
 
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parent.parent / "runs"))  # for its tiny model and task
-from tiny_experiments import home, moods, tiny_folder  # noqa: F401
+from tiny_experiments import home, moods, store_for, tiny_folder  # noqa: F401
 
 from mslt_cli.runs import work
 from mslt_cli.runs.answering import Evaluator
@@ -35,7 +35,7 @@ def train(own_store, moods, home, tiny_folder, monkeypatch):  # noqa: F811
 
     def run(folder):
         words = ["train", "--task", moods.file, "--model", tiny_folder, *QUICK, "--runs", home / folder]
-        return run_command(*words, HF_HOME=str(home / "hf"), MSLT_STORE=str(own_store))
+        return run_command(*words, HF_HOME=str(home / "hf"), MSLT_STORE=str(store_for(home / folder, own_store)))
 
     return run
 

@@ -326,13 +326,11 @@ def test_a_killed_run_of_the_real_model_ends_bit_by_bit_as_one_that_was_not(mslt
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not list(e5_home.glob("killed/*/run.json"))
-    resumed = json.loads(mslt(*words, "--runs", e5_home / "killed", "--store", e5_home / "killed.db", "--json").stdout)[
-        "runs"
-    ][0]
-    whole = json.loads(mslt(*words, "--runs", e5_home / "whole", "--store", e5_home / "whole.db", "--json").stdout)[
-        "runs"
-    ][0]
-    (resumed,), (whole,) = resumed["runs"], whole["runs"]
+    ended = [
+        json.loads(mslt(*words, "--runs", e5_home / name, "--store", e5_home / f"{name}.db", "--json").stdout)["runs"]
+        for name in ("killed", "whole")
+    ]
+    (resumed,), (whole,) = ended
     assert (resumed["status"], whole["status"]) == ("resumed", "trained")
     assert resumed["training"]["resumed_at"] >= step
     assert resumed["scores"] == whole["scores"], step

@@ -66,7 +66,8 @@ def test_sizes_and_the_balance_of_labels(built):
 
 def test_scores_that_ship_say_how_many_rows_have_the_most_frequent_label(built):
     with results_path("scores.csv").open(encoding="utf-8", newline="") as file:
-        shipped = {(row["iso639_3"], row["counts"].partition(", ")[2], row["rows"]) for row in csv.DictReader(file)}
+        rows = [row for row in csv.DictReader(file) if row["task"] == "cldr"]
+        shipped = {(row["iso639_3"], row["counts"].partition(", ")[2], row["rows"]) for row in rows}
     frames = {iso: built[iso, "test"] for iso in cldr.TASK.targets}
     most = {iso: frame["label"].value_counts()["count"].max() for iso, frame in frames.items()}
     assert shipped == {
