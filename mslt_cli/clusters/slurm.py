@@ -85,7 +85,7 @@ class Slurm:
         ours = {
             "job-name": submission.name,
             "array": f"0-{len(submission.elements) - 1}{self.at_once}",
-            "output": str(submission.path("_%a.log")),
+            "output": f"{str(submission.path('')).replace('%', '%%')}_%a.log",
             "open-mode": "append",
         }
         lines = [

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple, Protocol
 from mslt_cli.errors import DataError, MsltError
 from mslt_cli.files import write_whole
 from mslt_cli.runs.checkpoints import last_step
-from mslt_cli.runs.directory import CONFIG, RUN
+from mslt_cli.runs.directory import AGAIN, CONFIG, RUN
 
 FOLDER = "submitted"
 Alive = Literal["queued", "running"]
@@ -225,7 +225,7 @@ def _begun(root: Path, known: Collection[str]) -> Iterator[Unfinished]:
                 "",
                 "",
                 str(folder),
-                config["command"],
+                shlex.join(["mslt", "train", "--config", str(folder / AGAIN)]),
             )
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a folder of something else

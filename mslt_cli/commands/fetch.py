@@ -296,7 +296,8 @@ def fetch_runs_command(
     form = (options.Format.json if json_ else format_).value
     if prune or discard:
         with filled_store(store, write=True) as opened:
-            places = list(dict.fromkeys(find_place(opened, name) for name in discard or ()))
+            named = [find_place(opened, name) for name in discard or ()]
+            places = list({place.directory: place for place in named}.values())
             if places and not yes:
                 confirm_deletion([place.directory for place in places])
             show_places(prune_runs(opened) if prune else discard_runs(opened, places), form)

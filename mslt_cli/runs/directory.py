@@ -124,7 +124,7 @@ class Run:
         import polars as pl
 
         check_files(self, score["predictions"])
-        return pl.read_parquet(self.directory / score["predictions"])
+        return pl.read_parquet(self.directory / score["predictions"], glob=False)
 
 
 def read_run(directory: Path) -> Run | None:
@@ -175,9 +175,11 @@ def drop_leftovers(run: Run) -> None:
 
 def clear_run(directory: Path) -> None:
     """Remove all that a run wrote, so that it starts anew."""
-    ours = (CHECKPOINTS, NEW_METRICS, RUN, CONFIG, AGAIN, MANIFEST, METRICS, PREDICTIONS, MODEL, MERGED, TENSORBOARD)
-    for name in ours:
+    ours = (RUN, CHECKPOINTS, NEW_METRICS, CONFIG, AGAIN, MANIFEST, METRICS, PREDICTIONS, MODEL, MERGED, TENSORBOARD)
+    for name in (*ours, "cache"):  # run.json first: what a kill leaves is no run
         drop(directory / name)
+    for path in [*directory.glob(".*.part"), *directory.glob("metrics*.jsonl")]:
+        drop(path)
 
 
 def free_name(name: str, sha256: str, taken: Mapping[str, str]) -> str:

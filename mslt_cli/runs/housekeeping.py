@@ -1,6 +1,7 @@
 """Where the store and the directories of runs disagree; and what takes runs out of the store, or deletes them."""
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError
 from mslt_cli.files import drop
-from mslt_cli.runs.directory import CONFIG, RUN, RunError, read_run
-from mslt_cli.runs.locks import BusyError, locked
+from mslt_cli.runs.directory import CONFIG, LOCK, RUN, RunError, clear_run, read_run
+from mslt_cli.runs.locks import LEASE, BusyError, locked
 from mslt_cli.store.db import Store
 from mslt_cli.store.runs import LEAST_DIGITS, find_one_run, find_runs, forget_runs, known_directories, stored_scores
 
@@ -86,9 +87,9 @@ def find_place(store: Store, name: str) -> RunPlace:
 
     Raises: UnknownNameError: there is none. UsageError: several ids begin so.
     """
-    path = Path(name).expanduser()
-    if (path / RUN).is_file() or (path / CONFIG).is_file():
-        return RunPlace(_id_in_name(path), "", str(path.resolve()))
+    path = Path(name).expanduser().resolve()
+    if run_id := _id_of(path):
+        return RunPlace(run_id, path.name, str(path))
     run = find_one_run(store, name, origin="own")
     if run is None:
         hint = (
@@ -98,16 +99,27 @@ def find_place(store: Store, name: str) -> RunPlace:
     return RunPlace(run.run_id, run.name, run.directory)
 
 
+def _id_of(directory: Path) -> str:
+    """The id of the run in a directory; empty where it is none: a model's folder has a config.json too.
+
+    A run.json that is whole says it; of a run that has not ended, or is damaged, the directory's name has to end in it.
+    """
+    with suppress(RunError):
+        if run := read_run(directory):
+            return run.run_id
+    in_name = _id_in_name(directory)
+    is_run = (directory / RUN).is_file() and re.fullmatch("[0-9a-f]{12}", in_name)
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        is_run = is_run or json.loads((directory / CONFIG).read_text(encoding="utf-8"))["run_id"] == in_name
+    return in_name if is_run else ""
+
+
 def _id_in_name(directory: Path) -> str:
-    """The id of a run by its directory: as its files say, or where they are damaged its name."""
-    for name in (RUN, CONFIG):
-        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            return str(json.loads((directory / name).read_text(encoding="utf-8"))["run_id"])
     return directory.name.rpartition("_")[2]
 
 
 def discard_runs(store: Store, runs: Sequence[RunPlace]) -> list[RunPlace]:
-    """Delete runs: their directories with all that is in them, and what the store knows of them.
+    """Delete runs: what they wrote, their directories unless something else is in them, and what the store knows.
 
     Args:
         store: open to write.
@@ -120,14 +132,17 @@ def discard_runs(store: Store, runs: Sequence[RunPlace]) -> list[RunPlace]:
         if directory.is_dir():
             try:
                 with locked(directory, wait=False):
-                    drop(directory / RUN)  # first, so that what is left of it after a kill is no run
-                    drop(directory)
+                    clear_run(directory)
             except BusyError as error:
                 raise MsltError(f"{error} End that first: it would go on without its directory.") from error
-            if directory.exists():
-                raise MsltError(
-                    f"{directory} cannot be deleted. Delete it by hand, and then `mslt fetch runs --prune`."
-                )
+            for name in (LOCK, LEASE):
+                drop(directory / name)
+            with suppress(OSError):  # it stays where something else is in it
+                directory.rmdir()
         if known_directories(store).get(run.run_id) == run.directory:
             forget_runs(store, [run.run_id])
-    return [run._replace(what="deleted") for run in runs]
+    left = [Path(run.directory).exists() for run in runs]
+    return [
+        run._replace(what="deleted; files that are not of the run stay" if stays else "deleted")
+        for run, stays in zip(runs, left, strict=True)
+    ]

@@ -146,6 +146,23 @@ def test_store_and_folders_that_disagree_are_listed_and_put_right(run, own_store
             find_place(store, second.run_id[:6])
 
 
+def test_nothing_but_what_a_run_wrote_is_deleted(run, own_store, home, tiny_folder):
+    made = run().run
+    notes = home / "notes"
+    notes.mkdir()
+    (notes / "config.json").write_text("{}")
+    (notes / "run.json").write_text("{}")
+    with open_store(own_store, write=True) as store:
+        for other in (tiny_folder, notes):  # each has a config.json
+            with pytest.raises(UnknownNameError, match="There is no run"):
+                find_place(store, str(other))
+        (made.directory / "thesis.tex").write_text("mine")
+        (place,) = discard_runs(store, [find_place(store, str(made.directory))])
+        assert place.what == "deleted; files that are not of the run stay"
+        assert [path.name for path in made.directory.iterdir()] == ["thesis.tex"]
+        assert find_runs(store) == []
+
+
 def test_a_run_is_deleted_by_whoever_says_yes(run, own_store, home):
     made = run().run
     words = ["fetch", "runs", "--store", own_store, "--json", "--discard", made.run_id[:6]]
