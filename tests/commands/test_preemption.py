@@ -75,7 +75,8 @@ def test_a_preempted_plan_goes_on_bit_by_bit(train, home, monkeypatch):  # noqa:
             patch.setattr(owner, name, preempted)
             ended = train(folder)
         assert ended.returncode == 75, (moment, ended.stderr)
-        assert ended.stderr.splitlines()[-1] == SAID.format(number.name)
+        # Two signals at once come in any order: a thread of torch may take the first.
+        assert ended.stderr.splitlines()[-1] in (SAID.format(number.name), SAID.format("SIGTERM"))
         assert ended.stdout == ""
         saved = [path.name for path in folder.glob("*/checkpoints/*")]
         assert saved == ([] if step is None else [f"{step:06d}"]), moment
