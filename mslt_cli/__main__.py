@@ -4,9 +4,7 @@ import os
 import signal
 import sys
 
-from mslt_cli.stopping import PREEMPTED, end_at_once, end_if_swallowed, end_in_order
-
-INTERRUPTED = 130
+from mslt_cli.stopping import INTERRUPTED, PREEMPTED, end_at_once, end_if_swallowed, end_in_order
 
 
 def start() -> None:

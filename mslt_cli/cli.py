@@ -15,10 +15,8 @@ from typer.core import TyperGroup
 from mslt_cli.errors import MsltError
 from mslt_cli.harmless import clean
 from mslt_cli.show.terminal import note_last
-from mslt_cli.stopping import PREEMPTED, Preempted, preemptible
+from mslt_cli.stopping import INTERRUPTED, PREEMPTED, Preempted, preemptible
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
 STOPPED = "stopped. Nothing is half-written; the same command goes on or starts again."
 KEPT = "What was done is kept: run the same command again to go on."
 COMMANDS = {

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 PREEMPTED = 75
 """Exit code of a command that a signal ended in order: EX_TEMPFAIL of sysexits.h, a failure that another try mends."""
 PREEMPTIONS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]

@@ -4,6 +4,7 @@ Ray pickles what it sends to its own workers: here the words of command lines, w
 """
 
 import logging
+import math
 import os
 import subprocess
 import threading
@@ -43,8 +44,10 @@ class RayCluster:
                 continue
             try:
                 amount = float(value)
-            except ValueError as error:
-                raise UsageError(f"--ray {part!r} is no amount of a resource. Give num_gpus=1, say.") from error
+            except ValueError:
+                amount = math.nan
+            if not (name and 0 <= amount < math.inf):
+                raise UsageError(f"--ray {part!r} is no amount of a resource. Give num_gpus=1, say.")
             (self.options if name in ("num_cpus", "num_gpus", "memory") else self.resources)[name] = amount
 
     @property

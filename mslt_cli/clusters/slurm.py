@@ -13,7 +13,7 @@ from mslt_cli.clusters.submissions import Alive, ClusterError, Element, Submissi
 from mslt_cli.errors import UsageError
 from mslt_cli.files import write_whole
 
-OURS = ("array", "error", "job-name", "open-mode", "output", "wrap")
+OURS = ("array", "error", "job-name", "no-requeue", "open-mode", "output", "parsable", "test-only", "wrap")
 WAITING = {"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 """States of a job that has no node."""
 BODY = r"""
@@ -57,11 +57,12 @@ class Slurm:
         self.at_once = ""
         for text in options:
             for part in re.split(r",(?![^\[]*\])", text):
-                name, _, value = part.strip().partition("=")
+                name, stated, value = part.strip().partition("=")
                 name = name.lstrip("-").replace("_", "-")
-                if name == "array" and re.fullmatch(r"%\d+", value):
+                is_whole = "\n" not in value and value.count("[") == value.count("]") and bool(value) == bool(stated)
+                if name == "array" and re.fullmatch(r"%[1-9]\d*", value):
                     self.at_once = value
-                elif name in OURS or not re.fullmatch(r"[a-z0-9-]+", name) or "\n" in value:
+                elif name in OURS or not re.fullmatch(r"[a-z][a-z0-9-]+", name) or not is_whole:
                     hint = " array=%10 says how many run at once." if name == "array" else ""
                     raise UsageError(f"--slurm {part!r} is nothing that sbatch can be given here.{hint} Leave it out.")
                 else:

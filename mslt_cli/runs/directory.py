@@ -24,6 +24,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -237,7 +238,8 @@ def id_of(identity: Mapping[str, Any]) -> str:
 
 def run_folder_name(readable: str, run_id: str) -> str:
     """The name of a run's directory: for people, and cut where it is too long, but for its end, which is the id."""
-    return f"{cut_name(readable, LONGEST_NAME - ID_DIGITS - 1)}_{run_id}"
+    plain = re.sub(r"[\x00-\x1f\x7f]", "_", readable)  # a model's folder may have any name
+    return f"{cut_name(plain, LONGEST_NAME - ID_DIGITS - 1)}_{run_id}"
 
 
 def sha256_of_json(value: Any) -> str:

@@ -70,9 +70,8 @@ def train(
     """Train on one combination or on many, evaluate each on the targets, and record all; what is done is not repeated.
 
     A run that is done counts wherever its directory is, if the store knows it or it lies in `root`. A run that fails
-    does not stop the others. A run that another process is doing comes last, and is waited for.
-    A run that fails does not stop the others. A run that another process is doing comes last, and is waited for unless
-    `how` says otherwise.
+    does not stop the others. A run that another process is doing comes last, and is waited for unless `how` says
+    otherwise.
 
     Args:
         store: path of the store, the index over run directories.

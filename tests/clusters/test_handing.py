@@ -142,8 +142,12 @@ def test_options_of_a_cluster_are_checked_before_anything_is_sent(monkeypatch):
     }
     with pytest.raises(UsageError, match="array=%10 says how many run at once"):
         engine_named("slurm", ["array=0-3"], (), "fp32")
-    with pytest.raises(UsageError, match="--ray 'num_gpus' is no amount of a resource"):
-        engine_named("ray", (), ["num_gpus"], "fp32")
+    for wrong in ("nodelist=n[1,3", "time=", "array=%0", "n=3", "test-only", "comment=a\nb"):
+        with pytest.raises(UsageError, match="is nothing that sbatch can be given here"):
+            Slurm([wrong])
+    for wrong in ("num_gpus", "num_gpus=-1", "num_gpus=nan", "=1"):
+        with pytest.raises(UsageError, match=f"--ray '{wrong}' is no amount of a resource"):
+            engine_named("ray", (), [wrong], "fp32")
     with pytest.raises(UsageError, match="--ray goes with --submit ray"):
         engine_named("slurm", (), ["num_gpus=1"], "fp32")
     with pytest.raises(UnknownNameError, match="There is no cluster engine 'slrum'. Did you mean slurm"):
