@@ -40,6 +40,7 @@ def _tagging(task: Task) -> Tagging | None:
         numbers=frozenset(numbers),
         token=task.table.token,
         tag=task.table.tag,
+        tokenless=task.table.tokenless,
     )
 
 

@@ -75,7 +75,7 @@ class FromFolder:
         self._paths = PathReader(task, [path for path, _ in self.files], asked)
         self._placed = self._place_files()
         self._read = cache(partial(read_file, task))
-        """The raw rows of files that may hold several languages, which are read once."""
+        """The raw rows of files that may hold several languages or splits, which are read once."""
         self._sha256 = cache(sha256_of)
         self._holding = cache(self._find_holding)
 
@@ -117,12 +117,12 @@ class FromFolder:
         """The files that hold a language and split, by their paths or by columns."""
         named = self.find(language, split)
         if self.task.split_column:
-            named = [file for file in named if rows_of_split(self.task, self._read(file), split, file.name).height]
+            named = [file for file in named if self._in_split(file, split).height]
         return named or [file for file in self.find(None, split) if self._holds(file, language, split)]
 
     def _holds(self, file: DataFile, language: str, split: str) -> bool:
         """Whether a file whose path names no language has rows in this one."""
-        rows = rows_of_split(self.task, self._read(file), split, file.name)
+        rows = self._in_split(file, split)
         if not rows.height and self.task.split_column:
             return False
         languages = languages_of_rows(self.task, rows, file.name)
@@ -142,6 +142,12 @@ class FromFolder:
             code = self.task.code(language)
             self.notes.append(f"{file.name} was taken for {code}, for its folder is called so. If not, give --langs.")
         return language == self.only_language
+
+    def _in_split(self, file: DataFile, split: str) -> Rows:
+        """The rows of a file in a split, by the task's column for it if there is one and the path does not say it."""
+        places = sum(file in files for files in self._placed.values())
+        by_path = places == 1 and not self.task.file  # a user's own task says where its splits stand
+        return self._read(file) if by_path else rows_of_split(self.task, self._read(file), split, file.name)
 
     def _place_files(self) -> dict[Place, list[DataFile]]:
         """The files of each place: by the first of the layouts that has any there, else by the words in their paths."""

@@ -90,9 +90,13 @@ class FromHub:
         }
 
     def _paths(self, language: str, split: str) -> list[str]:
+        """The files of a language and split, which they may spell in another way (dev.tsv)."""
         codes = self.task.languages[language]
-        code = codes[min(self.hub.spelling, len(codes) - 1)]
-        pattern = self.hub.path.replace("{lang}", code).replace("{split}", split)
+        path = self.hub.path.replace("{lang}", codes[min(self.hub.spelling, len(codes) - 1)])
+        ways = (self._matching(path.replace("{split}", word)) for word in self.task.spellings_of(split))
+        return next(filter(None, ways), [])
+
+    def _matching(self, pattern: str) -> list[str]:
         depth = pattern.count("/")
         return [p for p in self.snapshot.files if fnmatch.fnmatchcase(p, pattern) and p.count("/") == depth]
 

@@ -39,6 +39,8 @@ class Tagging:
     token: int = 0
     tag: int = 0
     """Columns from 1; 0 = the content tells."""
+    tokenless: bool = False
+    """Whether a line may have a tag alone: that of an empty token."""
 
     def is_header(self, cells: Collection[str]) -> bool:
         """Whether the cells of a file's first line name its columns."""
@@ -143,7 +145,8 @@ class _Reader:
                 cells = self._cells(line)
                 if cells is None and not tokens and COMMENT.match(line):
                     continue
-                if cells is None or not cells[self.token] or not cells[self.tag].strip():
+                bare = cells is not None and not cells[self.token] and not self.tagging.tokenless
+                if cells is None or bare or not cells[self.tag].strip():
                     raise DataError(f"Line {number} of {self.name} {self._what_is_wrong(line)}.")
                 if self.number is not None:
                     place = cells[self.number]
@@ -175,6 +178,8 @@ class _Reader:
             return None
         if len(cells) == self.width and max(self.token, self.tag) < self.width:
             return cells
+        if self.tagging.tokenless and len(cells) == 1 and self.width == 2 and self.tagging.knows(line):
+            return ["", line]
         if self.separator is TAB:  # further columns may be empty; two tabs may stand for one, or blanks for a tab
             ways = (cells, [cell for cell in cells if cell], [] if "\t" in line else BLANKS.split(line))
             for way in ways:

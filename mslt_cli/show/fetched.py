@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +57,11 @@ def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> Non
                 **{name: getattr(task, name) for name in ("kind", "summary", "metric", "further_metrics", "labels")},
                 "languages": [*map(task.code, task.languages)],
                 "splits": task.splits,
+                "rows": _rows_of_splits(task.sizes),
+                "sizes": {
+                    split: size if isinstance(size, int) else {task.code(iso): rows for iso, rows in size.items()}
+                    for split, size in task.sizes.items()
+                },
                 "evaluation": task.evaluation,
                 "sources": [*map(task.code, task.sources)],
                 "targets": [*map(task.code, task.targets)],
@@ -73,13 +78,25 @@ def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> Non
         Column("task"),
         Column("kind"),
         Column("languages", lambda value: str(len(value)), right=True, header="langs"),
-        Column("metric", spare=True),
-        Column("from", spare=True),
+        Column("rows", right=True),
         Column("licence", spare=True),
+        Column("metric", csv_only=True),
+        Column("from", csv_only=True),
         Column("cached_languages", lambda value: str(len(value) or "·"), right=True, header="cached"),
-        Column("cached_bytes", lambda value: f"{value / 1e6:.2f}" if value else "·", right=True, header="MB"),
+        Column(
+            "cached_bytes", lambda value: f"{value / 1e6:.2f}" if value else "·", right=True, header="MB", spare=True
+        ),
     ]
-    show_rows(columns, rows, form, key="tasks")
+    footer = ["Rows: of a language, to train on, to validate and to test; ≤ the most, where languages differ."]
+    show_rows(columns, rows, form, key="tasks", footer=footer)
+
+
+def _rows_of_splits(sizes: Mapping[str, int | Mapping[str, int]]) -> str:
+    """Rows of a language to train on, to validate and to test: 701/99/204; ≤ and the most where languages differ."""
+    most = {split: rows if isinstance(rows, int) else max(rows.values()) for split, rows in sizes.items()}
+    shown = [most.get("train"), most.get("validation", most.get("eval")), most.get("test")]
+    differ = "" if all(isinstance(rows, int) for rows in sizes.values()) else "≤"
+    return differ + "/".join(str(rows or "·") for rows in shown) if most else "·"
 
 
 def show_data(report: FetchReport, form: str) -> None:

@@ -10,8 +10,11 @@ from mslt_cli.errors import UnknownNameError
 if TYPE_CHECKING:
     from mslt_cli.tasks.task import Task
 
-TASKS = ("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr", "sib200")
-"""Encoders' tasks, decoders' tasks, instructions, parallel sentences, and the one that needs no hub."""
+TASKS = (
+    *("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr", "sib200"),
+    *("massive", "masakhaner", "masakhanews", "afrixnli", "nusax", "uner"),
+)
+"""The paper's tasks for encoders and decoders, instructions and parallel sentences, then those of later years."""
 
 
 def find_task(name: str) -> Task:

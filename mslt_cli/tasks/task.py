@@ -83,6 +83,8 @@ class TableFormat:
     token: int = 0
     tag: int = 0
     """Lines of tokens and tags: the columns of both, from 1; 0 = the content tells."""
+    tokenless: bool = False
+    """Whether a line may have a tag alone, which then is read as that of an empty token; otherwise it is refused."""
 
 
 @dataclass(frozen=True)
@@ -217,8 +219,10 @@ class Task:
 
         The data set's own code comes first: `als` is Alemannic in WikiANN, and Albanian elsewhere. The resolver (None =
         that of the tables that ship) knows other spellings. UnknownNameError: the spelling means no language.
-        DataError: the task has no data in that language.
+        DataError: the task has no data in that language, or leaves them out (zh-TW of MASSIVE).
         """
+        if fold(spelling) in map(fold, self.left_out):
+            raise DataError(f"{self.name} leaves {spelling} out, which is a language again that it has.")
         language = self._own(spelling) or (resolver or shipped()).resolve(spelling).iso639_3
         if language not in self.languages:
             raise DataError(f"{self.name} has no data in {spelling!r}. It has {self.codes_of(self.languages)}.")
@@ -234,7 +238,7 @@ class Task:
         if own == code and own in self.without_iso:
             meant = f"{self.without_iso[own]} ({self.code(own)})"
             return f"{spelling} is {meant} in {self.name}, and {shipped().resolve(own).name} elsewhere."
-        if own and own == meaning("elsewhere", code) and (usual := shipped().find(code)):
+        if own and code != own and (usual := shipped().find(code)) and usual.iso639_3 != own:
             return f"{spelling} is {shipped().resolve(own).name} ({own}) in {self.name}, and {usual.name} elsewhere."
         return shipped().resolve(spelling).note if not own and meaning("replaced", code) else ""
 

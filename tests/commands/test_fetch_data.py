@@ -13,6 +13,8 @@ from hub_server import HubServer
 from in_process import run_command
 from made_files import parquet
 
+from mslt_cli.tasks import TASKS
+
 COMMAND = [sys.executable, "-m", "mslt_cli"]
 
 
@@ -203,13 +205,15 @@ def test_a_models_tokenizer_comes_from_the_hub_without_its_pickled_weights(mslt)
 def test_the_tasks_are_listed_with_what_is_cached(mslt):
     mslt("fetch", "data", "--task", "cldr", "--langs", "en,sw")
     listed = {task["task"]: task for task in json.loads(mslt("fetch", "tasks", "--json").stdout)["tasks"]}
-    assert set(listed) == {
-        *("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr", "sib200")
-    }
+    assert set(listed) == {*TASKS}
+    assert listed["massive"]["sizes"] == {"train": 11_514, "validation": 2_033, "test": 2_974}
+    assert listed["uner"]["sizes"]["test"]["ceb"] == 188
     assert listed["cldr"]["cached_languages"] == ["en", "sw"]
     assert listed["cldr"]["cached_rows"]["train"] > 2_000
     assert listed["xnli"]["cached_languages"] == []
-    assert "cldr" in mslt("fetch", "tasks").stdout
+    rows = [line.split() for line in mslt("fetch", "tasks").stdout.splitlines()]
+    assert ["massive", "sequence-classification", "51", "11514/2033/2974", "CC", "BY", "4.0", "·", "·"] in rows
+    assert ["xwinograd", "multiple-choice", "6", "≤·/·/2325", "CC", "BY", "4.0", "·", "·"] in rows
 
 
 def test_the_whole_way_without_a_hub(mslt, e5_home):

@@ -65,6 +65,12 @@ def test_a_task_is_consistent(name):
         ("pud", 21, "", ""),
         ("cldr", 123, "ar de en es fr ru zh", "el fi he hi id ja ko sw th tr"),
         ("sib200", 197, "ar de en es fr ru zh", "el fi he hi id ja ko sw th tr"),
+        ("massive", 51, "ar de en es fr ru zh-CN", "el fi he hi id ja ko sw th tr"),
+        ("masakhaner", 20, "hau ibo pcm swa wol yor zul", "bam bbj ewe fon kin lug luo mos nya sna tsn twi xho"),
+        ("masakhanews", 16, "amh eng fra hau som swa yor", "ibo lin lug orm pcm run sna tir xho"),
+        ("afrixnli", 18, "", "amh ewe hau ibo kin lin lug orm sna sot twi wol xho yor zul"),
+        ("nusax", 12, "eng ind jav min sun", "ace ban bbc bjn bug mad nij"),
+        ("uner", 12, "da en hr pt sk sr sv zh", "ceb de ru tl"),
     ],
 )
 def test_languages_sources_and_targets_are_those_of_the_paper(name, languages, sources, targets):
@@ -101,6 +107,12 @@ def test_the_pools_of_the_tasks_are_their_sources():
         ("xwinograd", {"en": (2_325,), "fr": (83,), "jp": (959,), "pt": (263,), "ru": (315,), "zh": (504,)}),
         ("wikiann", WIKIANN),
         ("cldr", {"": (None, None, None)}),
+        ("massive", {"": (11_514, 2_033, 2_974)}),
+        ("masakhaner", {"swa": (6_593, 942, 1_883), "mos": (4_532, 648, 1_613)}),
+        ("masakhanews", {"eng": (3_309, 472, 948), "orm": (1_128, None, 325)}),
+        ("afrixnli", {"": (450, 600)}),
+        ("nusax", {"": (500, 100, 400)}),
+        ("uner", {"en": (12_543, 2_001, 2_077), "ceb": (None, None, 188)}),
     ],
 )
 def test_expected_rows_are_the_published_ones(name, rows):
@@ -162,6 +174,12 @@ def test_names_are_found_as_people_write_them():
         ("udpos", "Persian", "fas"),  # as the data set spells it
         ("wikiann", "als", "gsw"),  # Alemannic: the data set's own code comes first
         ("wikiann", "Swiss German", "gsw"),
+        ("massive", "nb-NO", "nor"),
+        ("massive", "no", "nor"),
+        ("massive", "Chinese", "zho"),
+        ("nusax", "toba_batak", "bbc"),
+        ("uner", "en_ewt", "eng"),
+        ("afrixnli", "sw", "swa"),
     ],
 )
 def test_a_language_is_found_by_any_spelling(name, spelling, language):
@@ -174,6 +192,14 @@ def test_a_language_that_the_task_lacks_and_one_that_there_is_not_are_named():
         task.language("Finnish")
     with pytest.raises(UnknownNameError, match="There is no language 'Germn'. Did you mean German"):
         task.language("Germn")
+
+
+@pytest.mark.parametrize(
+    ("name", "spelling"), [("massive", "zh-TW"), ("sib200", "zho_Hant"), ("uner", "en_PUD"), ("wikiann", "simple")]
+)
+def test_a_second_set_of_a_language_is_not_taken_for_the_first(name, spelling):
+    with pytest.raises(DataError, match=f"{name} leaves {spelling} out, which is a language again that it has"):
+        find_task(name).language(spelling)
 
 
 def test_repairs_can_be_switched_off_by_their_names():
@@ -195,6 +221,8 @@ def test_a_code_of_the_tasks_own_that_means_another_language_elsewhere_is_said()
     assert wikiann.note_on("als") == "als is Alemannic German (gsw) in wikiann, and Tosk Albanian elsewhere."
     assert wikiann.note_on("bms") == "bms is Banyumasan (map-bms) in wikiann, and Bilma Kanuri elsewhere."
     assert wikiann.note_on("map-bms") == ""
+    norwegian = "nb is Norwegian (nor) in massive, and Norwegian Bokmål elsewhere."
+    assert find_task("massive").note_on("nb") == norwegian
     assert wikiann.note_on("iw").startswith("iw is an old code, today it is he")
     assert [wikiann.note_on(name) for name in ("de", "gsw", "German", "all", "bat-smg")] == [""] * 5
     assert find_task("xnli").note_on("en") == ""
