@@ -172,6 +172,11 @@ def require_trainable(task: Task) -> None:
     if task.kind in ("multiple-choice", "parallel"):
         hint = " Decoders are tuned on bactrian and then asked: `mslt eval`." if task.kind == "multiple-choice" else ""
         raise UsageError(f"{task.name} is a task of {task.kind}: nothing is trained on it.{hint}")
+    if "train" not in task.splits and not task.file:
+        raise UsageError(
+            f"{task.name} has no training data. Train on another task with its labels (--keep-model), and evaluate the "
+            f"run on it: `mslt eval RUN --task {task.name}`."
+        )
 
 
 def require_evaluated(task: Task) -> None:

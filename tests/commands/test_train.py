@@ -241,6 +241,24 @@ def test_a_kept_model_is_evaluated_on_more_and_the_store_knows(mslt, train):
     assert mslt("eval", run).stdout.splitlines()[0].split() == ["sources", "mean", "es", "fi", "tr", "run"]
 
 
+def test_a_run_is_evaluated_on_another_task_with_its_labels(mslt, tiny_folder, home):  # noqa: F811
+    pairs = "".join(f"premise {i}\thypothesis {i}\t{i % 3}\n" for i in range(12))
+    for path in ("xnli/en/train", "xnli/en/test", "xnli/tr/test", "afrixnli/yor/test", "afrixnli/zul/test"):
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / f"{path}.tsv").write_text("premise\thypothesis\tlabel\n" + pairs)
+    for task in ("xnli", "afrixnli"):
+        mslt("fetch", "data", "--task", task, "--from", home / task)
+    words = ["train", "--model", tiny_folder, *QUICK, "--task"]
+    run = mslt(*words, "xnli", "-s", "en", "--targets", "tr", "--keep-model", "--format", "lines").stdout.strip()
+    shown = json.loads(mslt("eval", run, "--task", "afrixnli", "--targets", "yor,zul", "--json").stdout)["runs"][0]
+    assert {(s["task"], s["target"], s["counts"]["n"]) for s in shown["scores"] if s["task"] == "afrixnli"} == {
+        ("afrixnli", "yor", 12),
+        ("afrixnli", "zul", 12),
+    }
+    refused = mslt(*words, "afrixnli", "-s", "yor", code=1).stderr
+    assert "afrixnli has no training data. Train on another task with its labels" in refused
+
+
 def test_the_index_comes_back_from_the_directories(mslt, train, own_store):
     (run,) = mslt(*train, "-s", "en", "--format", "lines").stdout.split()
     own_store.unlink()

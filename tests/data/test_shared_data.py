@@ -138,3 +138,17 @@ def test_instructions_and_stories_of_several_files_are_there(fetched):
     assert heights(stories, "train") == {"id": 1_000}
     assert heights(stories, "eval") == {"id": 200}
     assert set(stories["id eval"][1]["label"]) == {0, 1}
+
+
+def test_sib200_is_aligned_in_languages_of_several_scripts(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    task = find_task("sib200")
+    report = fetch_data(task, ["en", "ak", "twi", "nob_Latn", "zh"], from_path=DATA / "sib200")
+    assert {(record.split, record.rows) for record in report.records} == {
+        ("train", 701),
+        ("validation", 99),
+        ("test", 204),
+    }
+    of_test = [load(task, record).sort("id") for record in report.records if record.split == "test"]
+    assert len(of_test) == 5
+    assert len({tuple(zip(frame["id"], frame["label"], strict=True)) for frame in of_test}) == 1
