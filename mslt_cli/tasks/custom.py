@@ -114,7 +114,12 @@ def read_task(path: str | Path) -> Task:
         language_column=columns.get("language", Task.language_column),
         split_column=columns.get("split", ("",))[0],
         table=TableFormat(
-            () if header else in_order, header=header, quoting=given["quoting"], commas=not header, **places
+            () if header else in_order,
+            header=header,
+            quoting=given["quoting"],
+            commas=not header,
+            token=places.get("token", 0),
+            tag=places.get("tag", 0),
         ),
         folder=folder,
         definition=file.checksum(),
