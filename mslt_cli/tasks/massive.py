@@ -28,7 +28,7 @@ TASK = Task(
         "deu=de|de-DE ell=el|el-GR eng=en|en-US spa=es|es-ES fas=fa|fa-IR fin=fi|fi-FI fra=fr|fr-FR heb=he|he-IL "
         "hin=hi|hi-IN hun=hu|hu-HU hye=hy|hy-AM ind=id|id-ID isl=is|is-IS ita=it|it-IT jpn=ja|ja-JP jav=jv|jv-ID "
         "kat=ka|ka-GE khm=km|km-KH kan=kn|kn-IN kor=ko|ko-KR lav=lv|lv-LV mal=ml|ml-IN mon=mn|mn-MN msa=ms|ms-MY "
-        "mya=my|my-MM nor=nb|nb-NO nld=nl|nl-NL pol=pl|pl-PL por=pt|pt-PT ron=ro|ro-RO rus=ru|ru-RU slv=sl|sl-SL "
+        "mya=my|my-MM nor=nb|nb-NO|nob nld=nl|nl-NL pol=pl|pl-PL por=pt|pt-PT ron=ro|ro-RO rus=ru|ru-RU slv=sl|sl-SL "
         "sqi=sq|sq-AL swe=sv|sv-SE swa=sw|sw-KE tam=ta|ta-IN tel=te|te-IN tha=th|th-TH tgl=tl|tl-PH tur=tr|tr-TR "
         "urd=ur|ur-PK vie=vi|vi-VN zho=zh-CN"
     ),

@@ -175,6 +175,7 @@ def test_names_are_found_as_people_write_them():
         ("wikiann", "als", "gsw"),  # Alemannic: the data set's own code comes first
         ("wikiann", "Swiss German", "gsw"),
         ("massive", "nb-NO", "nor"),
+        ("massive", "nob", "nor"),
         ("massive", "no", "nor"),
         ("massive", "Chinese", "zho"),
         ("nusax", "toba_batak", "bbc"),
