@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import OF_RUNS, OWN_VECTORS, Criterion
+from mslt_cli.criteria import OF_EMBEDDINGS, OF_RUNS, OF_VOCABULARIES, OWN_VECTORS, Criterion
 from mslt_cli.criteria.evidence import Evidence, Question, Reader, open_reader
 from mslt_cli.criteria.quotas import read_quotas
 from mslt_cli.criteria.request import (
@@ -181,7 +181,7 @@ def select(
         own_vectors = OwnVectorsReader(store, OWN_VECTORS, measured, own=read_vector_file(vectors, language))
     criteria = read_criteria(by, own_vectors is not None, own_vector_names(store) if by else ())
     kinds = {row.kind for row in criteria}
-    if measured.model is not None and not kinds & {"vocabulary", "embedding", *OF_RUNS}:
+    if measured.model is not None and not kinds & {*OF_VOCABULARIES, *OF_EMBEDDINGS, *OF_RUNS}:
         from mslt_cli.criteria.pretraining import find_table
 
         find_table(store, measured.model)

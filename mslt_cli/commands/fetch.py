@@ -161,7 +161,10 @@ def fetch_vocab_command(
     format_: options.FormatOption = options.Format.table,
     json_: options.JsonOption = False,
 ) -> None:
-    """Store which tokens of a model occur in each language's data. `mslt select --by vocab` ranks by them.
+    """Store which tokens of a model, and which words, occur in each language's data.
+
+    `mslt select --by vocab` ranks by the share that is covered, `--by overlap` and `--by word-overlap` by what sources
+    share with targets.
 
     Examples:
 
@@ -190,6 +193,9 @@ def fetch_embeddings_command(
     langs: LangsOption = None,
     split: SplitOption = None,
     limit: LimitOption = None,
+    sample: Annotated[
+        int, option("N", "Sentences of each language whose own vectors are kept, for nn-rank; 0 keeps none.")
+    ] = 100,
     no_repair: options.RepairOption = None,
     prefix: options.PrefixOption = "",
     special_tokens: options.SpecialTokensOption = True,
@@ -199,7 +205,10 @@ def fetch_embeddings_command(
     format_: options.FormatOption = options.Format.table,
     json_: options.JsonOption = False,
 ) -> None:
-    """Store the mean sentence embedding of each language, by layer. `mslt select --by embedding` ranks by it.
+    """Store the mean sentence embedding of each language, by layer, and vectors of some sentences.
+
+    `mslt select --by embedding` ranks by the means, and `--by nn-rank` by the sentences that are near to those of
+    targets.
 
     Examples:
 
@@ -218,7 +227,16 @@ def fetch_embeddings_command(
         network = fetch_model(model, progress=bars)
         embedding = EmbeddingOptions(prefix=prefix, special_tokens=special_tokens, device=device)
         report = fetch_embeddings(
-            opened, network, chosen, languages, split=split, limit=limit, options=embedding, force=force, progress=bars
+            opened,
+            network,
+            chosen,
+            languages,
+            split=split,
+            limit=limit,
+            sample=sample,
+            options=embedding,
+            force=force,
+            progress=bars,
         )
     show_embeddings(report, chosen, (options.Format.json if json_ else format_).value)
 

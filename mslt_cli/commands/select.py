@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from mslt_cli.store.db import Store
 
-_SCORE, _MEASURED = "How combinations are scored", "What models measured (size, vocab, embedding)"
+_SCORE, _MEASURED = "How combinations are scored", "What models measured (size, vocab, embedding, nn-rank, overlap)"
 _RUNS = "What was trained (runs, transfer)"
 
 
@@ -37,8 +37,9 @@ def select_command(
         option(
             "NAME",
             "Criterion: l2v-syntax, l2v-phonology, l2v-inventory, l2v-family, l2v-geography, size, vocab, embedding, "
-            "scripts, random, vectors, a set of `mslt fetch vectors`, or what finished runs foretell: runs, transfer. "
-            "Repeat it: the first ranks, the others stand beside it. Default: l2v-syntax.",
+            "scripts, random, nearness to --target (nn-rank, overlap, word-overlap), vectors, a set of `mslt fetch "
+            "vectors`, or what finished runs foretell: runs, transfer. Repeat it: the first ranks, the others stand "
+            "beside it. Default: l2v-syntax.",
             complete=options.complete_criteria,
         ),
     ] = None,
@@ -63,7 +64,7 @@ def select_command(
             "NAME",
             "With --target: diverse (different sources, the paper's) or cover (a near source for each target). With "
             "--by transfer: cover (the best source for each target) or mean (of all sources). Default: diverse, and "
-            "cover of transfer.",
+            "cover of transfer, nn-rank, overlap and word-overlap.",
             panel=_SCORE,
         ),
     ] = None,
@@ -92,10 +93,13 @@ def select_command(
     ] = None,
     task: Annotated[
         str | None,
-        option("TASK", "Task whose text vocab reads, and whose runs. Default: the one stored.", panel=_MEASURED),
+        option(
+            "TASK", "Task whose text vocab and overlap read, or whose runs. Default: what is stored.", panel=_MEASURED
+        ),
     ] = None,
     corpus: Annotated[
-        str | None, option("TASK", "Corpus whose sentences embedding reads. Default: the one stored.", panel=_MEASURED)
+        str | None,
+        option("TASK", "Corpus that embedding and nn-rank read. Default: the one stored.", panel=_MEASURED),
     ] = None,
     split: Annotated[
         str | None, option("SPLIT", "Split of --task or --corpus. Default: train, or the one stored.", panel=_MEASURED)
@@ -185,6 +189,8 @@ def select_command(
       mslt select --pool xlm-r -k 3 --target id,ko --objective cover
 
       mslt select --by vocab --by embedding --model e5-small --target sw
+
+      mslt select --by nn-rank --by overlap --model e5-small --target sw
 
       mslt select --by runs --by l2v-syntax --task cldr --source shipped
     """

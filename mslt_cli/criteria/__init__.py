@@ -26,6 +26,8 @@ class Criterion(NamedTuple):
 
 
 DIVERSITY = "sum of 1 − cosine over pairs"
+OVERLAP = "mean overlap of each target with its nearest source"
+RICE = "Lin et al. 2019, Rice et al. 2025"
 LIM = "Lim et al. 2024, §5.3"
 
 CRITERIA: dict[str, Criterion] = {
@@ -45,6 +47,15 @@ CRITERIA: dict[str, Criterion] = {
             "vocab", "vocabulary", "share of the model's vocabulary that is covered", "share of token ids", f"{LIM}.2"
         ),
         Criterion("embedding", "embedding", "different mean sentence embeddings", DIVERSITY, f"{LIM}.3"),
+        Criterion(
+            "nn-rank",
+            "nn_rank",
+            "sentences near to those of the targets",
+            "mean cosine of the targets' sentences with the nearest of their nearest source",
+            "after Ebrahimi et al. 2025",
+        ),
+        Criterion("overlap", "overlap", "sub-words in common with the targets", OVERLAP, RICE),
+        Criterion("word-overlap", "overlap", "words in common with the targets", OVERLAP, RICE),
         Criterion("runs", "foretold", "the score that finished runs foretell", "foretold score, %", "Scheffé 1958"),
         Criterion("transfer", "transfer", "good single sources, target by target", "score, %", "--source or --matrix"),
     )
@@ -52,6 +63,12 @@ CRITERIA: dict[str, Criterion] = {
 
 OF_RUNS = ("foretold", "transfer")
 """Kinds that read scores, not facts about languages: nothing of theirs is known before something was trained."""
+
+OF_VOCABULARIES, OF_EMBEDDINGS = ("vocabulary", "overlap"), ("embedding", "nn_rank")
+"""Kinds that read what `mslt fetch vocab`, or `mslt fetch embeddings`, measured."""
+
+OF_TARGETS = ("nn_rank", "overlap")
+"""Kinds that say how near sources are to targets, and nothing without these."""
 
 DEFAULT = "l2v-syntax"
 """Among the published criteria, syntax vectors chose well most evenly: ranks 3, 3, 4, 7 and 2 of 35 (Table 1)."""

@@ -37,15 +37,20 @@ class EmbeddingReader(Reader):
         return language.iso639_3 in self.rows
 
     def evidence(self, question: Question) -> Evidence:
-        rows = [self.rows[code] for code in question.pool.codes]
-        weights = [row.weights_sha256 for row in rows]
-        require_one_version(weights, "embeddings", f"mslt fetch embeddings --model {self.set.model}")
+        weights = self.require_one_version(question.pool.codes)
+        sizes = range_text([self.rows[code].sentences for code in question.pool.codes])
         provenance = (
             f"layer {self.layer} of {self.set.model} on {self.set.data} {self.set.split}"
-            f" ({range_text([row.sentences for row in rows])} sentences a language, weights {weights[0][:8]})"
+            f" ({sizes} sentences a language, weights {weights[:8]})"
         )
         sources, targets = self._matrix(question.pool.members), self._matrix(question.aim.targets)
         return vector_evidence(self.criterion, question, sources, targets, provenance)
+
+    def require_one_version(self, codes: Sequence[str]) -> str:
+        """The checksum of the weights by which languages were embedded; MissingFactsError: there are two."""
+        weights = [self.rows[code].weights_sha256 for code in codes]
+        require_one_version(weights, "embeddings", f"mslt fetch embeddings --model {self.set.model}")
+        return weights[0]
 
     def _matrix(self, members: Sequence[Member]) -> NDArray[np.float64]:
         return np.array([self.rows[member.language.iso639_3].vector for member in members], dtype=np.float64)

@@ -109,8 +109,14 @@ class Reader:
         if aim.cover:
             raise UsageError(
                 f"{self.criterion.name} does not say how near languages are, so --objective cover cannot rank by it. "
-                "Use l2v-syntax, another l2v criterion, embedding or vocab."
+                "Use l2v-syntax, another l2v criterion, embedding, nn-rank, overlap or vocab."
             )
+
+    def refuse_mix(self, aim: Aim) -> None:
+        """Refuse to mix nearness to the targets with distances."""
+        if 0 < aim.cover < 1:
+            name = self.criterion.name
+            raise UsageError(f"--lambda mixes distances with nearness, and {name} has no distances. Leave it out.")
 
 
 def open_reader(store: Store, criterion: Criterion, measured: Measured) -> Reader:

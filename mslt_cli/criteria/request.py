@@ -5,7 +5,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
-from mslt_cli.criteria import DEFAULT, OF_RUNS, OWN_VECTORS, Criterion, find_criterion
+from mslt_cli.criteria import (
+    DEFAULT,
+    OF_EMBEDDINGS,
+    OF_RUNS,
+    OF_VOCABULARIES,
+    OWN_VECTORS,
+    Criterion,
+    find_criterion,
+)
 from mslt_cli.errors import MissingFactsError, UnknownNameError, UsageError
 from mslt_cli.languages.pools import Member, Pool, languages_in, names_in
 from mslt_cli.languages.resolver import NEAR, Language, Resolver, fold
@@ -31,14 +39,14 @@ class Aim(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Which measurements of which model the criteria `vocab`, `embedding` and `size` read; None = what is stored."""
+    """Which measurements of which model criteria read (of text, of sentences, `size`); None = what is stored."""
 
     model: str | None = None
     """Default of `size`: xlm-r."""
     task: str | None = None
-    """Whose text `vocab` is about."""
+    """Whose text `vocab` and the overlaps are about."""
     corpus: str | None = None
-    """Whose sentences `embedding` is about."""
+    """Whose sentences `embedding` and `nn-rank` are about."""
     split: str | None = None
     """Of the task or corpus. Default: train, or what is stored."""
     limit: int | None = None
@@ -240,12 +248,11 @@ def read_criteria(by: Sequence[str], own_vectors: bool, kept: Sequence[str] = ()
 def notes_on_unread(criteria: Sequence[Criterion], aim: Aim, measured: Measured) -> list[str]:
     """Notes on what was asked for and none of the criteria reads."""
     kinds = {row.kind for row in criteria}
-    of_data: list[tuple[str, object]] = (
-        [("--task", measured.task)] if not kinds & {"vocabulary", "embedding", *OF_RUNS} else []
-    )
-    if not kinds & {"vocabulary", "embedding"}:
+    of_models = {*OF_VOCABULARIES, *OF_EMBEDDINGS}
+    of_data: list[tuple[str, object]] = [("--task", measured.task)] if not kinds & {*of_models, *OF_RUNS} else []
+    if not kinds & of_models:
         of_data += [("--split", measured.split), ("--limit", measured.limit)]
-    if "embedding" not in kinds:
+    if not kinds & {*OF_EMBEDDINGS}:
         of_data += [("--corpus", measured.corpus), ("--layer", measured.layer), ("--prefix", measured.prefix or None)]
     of_runs: list[tuple[str, object]] = [("--source", measured.source), ("--examples", measured.examples)]
     of_runs += [("--where", measured.where or None), ("--matrix", measured.matrix)]
@@ -255,6 +262,6 @@ def notes_on_unread(criteria: Sequence[Criterion], aim: Aim, measured: Measured)
     notes = [f"{option} has no effect: none of these criteria reads {what}." for option, what in unread]
     if (aim.mean and "transfer" not in kinds) or (aim.cover and kinds == {"foretold"}):
         notes.append("--objective has no effect: none of these criteria reads it.")
-    if aim.targets and not kinds & {"typology", "own_vectors", "vocabulary", "embedding", *OF_RUNS}:
+    if aim.targets and not kinds & {"typology", "own_vectors", *of_models, *OF_RUNS}:
         notes.append("the targets are left out of the pool and no more: no criterion here says how near they are.")
     return notes

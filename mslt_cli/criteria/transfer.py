@@ -9,7 +9,7 @@ import numpy as np
 
 from mslt_cli.criteria.evidence import Evidence, Question
 from mslt_cli.criteria.foretold import ScoresReader
-from mslt_cli.errors import MissingFactsError, UsageError
+from mslt_cli.errors import MissingFactsError
 from mslt_cli.languages.pools import Member
 from mslt_cli.search.covers import Nearest
 from mslt_cli.search.objective import ItemSum, Objective
@@ -33,8 +33,7 @@ class TransferReader(ScoresReader):
 
     def evidence(self, question: Question) -> Evidence:
         aim, k = question.aim, question.wanted.k
-        if 0 < aim.cover < 1:
-            raise UsageError("--lambda mixes distances with nearness, and transfer has no distances. Leave it out.")
+        self.refuse_mix(aim)
         model = self.fit_model(question)
         text, _ = self.describe(model)
         languages = model.observations.languages

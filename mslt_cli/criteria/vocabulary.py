@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
 from mslt_cli.criteria.stored_sets import choose_set, range_text, require_one_version, task_name
-from mslt_cli.errors import UsageError
 from mslt_cli.languages.pools import Member
 from mslt_cli.languages.resolver import Language
 from mslt_cli.search.covers import Coverage, TargetCoverage
@@ -36,22 +35,25 @@ class VocabularyReader(Reader):
 
     def evidence(self, question: Question) -> Evidence:
         aim = question.aim
-        if 0 < aim.cover < 1:
-            raise UsageError("--lambda mixes distances with nearness, and vocab has no distances. Leave it out.")
-        rows = [self.rows[code] for code in question.pool.codes]
-        tokenizers = [row.tokenizer_sha256 for row in rows]
-        require_one_version(tokenizers, "vocabularies", self.fetch)
+        self.refuse_mix(aim)
+        provenance = self.provenance(question.pool.members)
         ids = self._token_ids(question.pool.members)
         toward = TargetCoverage(ids, self._token_ids(aim.targets), question.one_language) if aim.targets else None
         objective: Objective = Coverage(ids)
         unit = self.criterion.unit
         if aim.cover and toward is not None:
             objective, unit = toward, "mean share of the targets' token ids"
-        provenance = (
+        return Evidence(self.criterion, objective, unit, provenance, toward=toward)
+
+    def provenance(self, members: Sequence[Member]) -> str:
+        """Where the vocabularies of languages are from; MissingFactsError: they are of two tokenizers."""
+        rows = [self.rows[member.language.iso639_3] for member in members]
+        tokenizers = [row.tokenizer_sha256 for row in rows]
+        require_one_version(tokenizers, "vocabularies", self.fetch)
+        return (
             f"vocabulary of {self.set.model} on {self.set.data} {self.set.split}"
             f" ({range_text([row.examples for row in rows])} rows a language, tokenizer {tokenizers[0][:8]})"
         )
-        return Evidence(self.criterion, objective, unit, provenance, toward=toward)
 
     def _token_ids(self, members: Sequence[Member]) -> list[NDArray[np.int64]]:
         return [np.flatnonzero(np.unpackbits(self.rows[m.language.iso639_3].token_bits)) for m in members]

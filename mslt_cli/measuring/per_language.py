@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
@@ -16,10 +16,11 @@ from mslt_cli.data.prepared import Record, load
 from mslt_cli.data.splits import ensure_data
 from mslt_cli.errors import DataError, UsageError
 from mslt_cli.measuring.sentence_vectors import count_layers
+from mslt_cli.measuring.word_types import word_types
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import glues_words, read_tokenizer, tokenizer_sha256, unknown_id, weights_checksum
 from mslt_cli.models.loading import load_encoder
-from mslt_cli.probing.embeddings import EmbeddingOptions, embedding_batches, mean_embeddings
+from mslt_cli.probing.embeddings import Batch, EmbeddingOptions, embedding_batches, mean_embeddings
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.store.db import Store
 from mslt_cli.store.measured import (
@@ -31,6 +32,7 @@ from mslt_cli.store.measured import (
     save_embeddings,
     save_vocabulary,
 )
+from mslt_cli.store.samples import SentenceSample, WordTypes, read_samples, read_words, save_samples, save_words
 from mslt_cli.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", Vocabulary, Embedding)
 BATCH = 2_000
 """Sentences that go to the tokenizer at once; its threads share them."""
+SAMPLE = 100
+"""Sentences of a language whose own vectors are kept."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,20 @@ def fetch_vocabularies(
     fingerprint = tokenizer_sha256(model.folder)
     stored = read_vocabularies(store, model.name, task.variant, split, limit or 0)
     held = {language: (row.tokenizer_sha256, row.data_sha256) for language, row in stored.items()}
-    todo = [r for r in records if force or held.get(r.language) != (fingerprint, r.content_sha256)]
+    words = read_words(store, MeasuredSet(model.name, task.variant, split, limit or 0, len(stored)))
+    todo = [
+        record
+        for record in records
+        if force or held.get(record.language) != (fingerprint, record.content_sha256) or record.language not in words
+    ]
     tokenizer = read_tokenizer(model.folder) if todo else None
     rows = sum(min(record.rows, limit or record.rows) for record in todo)
     with progress.step(f"tokenize {task.name} {split}", rows, "rows") as step:
         for record in todo:
             assert tokenizer is not None
             frame = load(task, record).head(limit or record.rows)
-            counts, seen = count_tokens(tokenizer, task.sentences(frame), unknown_id(tokenizer))
+            texts, unknown = task.sentences(frame), unknown_id(tokenizer)
+            counts, seen = count_tokens(tokenizer, texts, unknown)
             if not counts["tokens"]:
                 raise DataError(f"{task.name} {split} in {record.code} has no text that {model.name} can read.")
             stored[record.language] = Vocabulary(
@@ -108,6 +118,7 @@ def fetch_vocabularies(
                 measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
             save_vocabulary(store, stored[record.language])
+            save_words(store, stored[record.language], WordTypes(unknown, word_types(texts)))
             step.advance(frame.height)
     return Measurements(tuple(stored[r.language] for r in records), frozenset(r.language for r in todo))
 
@@ -120,19 +131,24 @@ def fetch_embeddings(
     *,
     split: str | None = None,
     limit: int | None = None,
+    sample: int = SAMPLE,
     options: EmbeddingOptions = EmbeddingOptions(),
     force: bool = False,
     progress: Progress = QUIET,
 ) -> Measurements[Embedding]:
     """Measure and store each language's mean sentence embedding in every layer, unless what is stored still holds.
 
-    The corpus is the task whose sentences are embedded; all else is as in `fetch_vocabularies`.
+    The corpus is the task whose sentences are embedded; all else is as in `fetch_vocabularies`. Of so many sentences of
+    each language as `sample` says, drawn with a fixed seed, the embeddings themselves are kept as well.
 
     Raises:
+        UsageError: sample is negative.
         DataError, FetchError, UnknownNameError: as `ensure_data`.
         ModelError: the model cannot be loaded, or gives no finite numbers.
         MissingPackageError: torch or transformers is not installed.
     """
+    if sample < 0:
+        raise UsageError(f"--sample is {sample}; it has to be at least 0.")
     split, records = _data_to_measure(corpus, languages, split, limit, progress)
     fingerprint = weights_checksum(model.folder)
     chosen = MeasuredSet(
@@ -147,17 +163,29 @@ def fetch_embeddings(
     )
     stored = read_embeddings(store, chosen, chosen.last_layer)
     held = {language: (row.weights_sha256, row.data_sha256) for language, row in stored.items()}
-    todo = [r for r in records if force or held.get(r.language) != (fingerprint, r.content_sha256)]
+    kept = {language: len(own.vectors) for language, own in read_samples(store, chosen, chosen.last_layer).items()}
+    todo = [
+        record
+        for record in records
+        if force
+        or held.get(record.language) != (fingerprint, record.content_sha256)
+        or kept.get(record.language, 0) < min(sample, stored[record.language].sentences)
+    ]
     speed = None
     if todo:
         with progress.step(f"load {model.name}"):
             tokenizer, network = load_encoder(model.folder, device=options.device)
-        texts = [corpus.sentences(load(corpus, record).head(limit or record.rows)) for record in todo]
+        frames = [load(corpus, record).head(limit or record.rows) for record in todo]
+        texts = [corpus.sentences_by_row(frame) for frame in frames]
         n = sum(map(len, texts))
         started = perf_counter()
         with progress.step(f"embed {corpus.name}", n, "sentences") as step:
-            for record, own in zip(todo, texts, strict=True):
+            for record, frame, by_row in zip(todo, frames, texts, strict=True):
+                own = [text for _, text in by_row]
+                places = np.sort(np.random.default_rng(0).permutation(len(own))[:sample])
+                ids = tuple(frame["id"][by_row[place][0]] for place in places.tolist()) if corpus.aligned else ()
                 batches = embedding_batches(network, tokenizer, own, options, "all", progress.note)
+                vectors: dict[int, NDArray[np.float32]] = {}
                 rows = [
                     Embedding(
                         set=chosen,
@@ -170,12 +198,40 @@ def fetch_embeddings(
                         mslt_version=__version__,
                         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
                     )
-                    for layer, mean in mean_embeddings(batches, step).items()
+                    for layer, mean in mean_embeddings(keep_some(batches, places, vectors), step).items()
                 ]
                 save_embeddings(store, rows)
+                if sample:
+                    save_samples(
+                        store,
+                        chosen,
+                        record.language,
+                        {layer: SentenceSample(ids, unit_rows(some)) for layer, some in vectors.items()},
+                    )
                 stored[record.language] = rows[chosen.last_layer]
         speed = n / (perf_counter() - started)
     return Measurements(tuple(stored[r.language] for r in records), frozenset(r.language for r in todo), speed)
+
+
+def keep_some(
+    batches: Iterable[Batch], places: NDArray[np.int64], vectors: dict[int, NDArray[np.float32]]
+) -> Iterator[Batch]:
+    """Pass batches on, and leave the embeddings of m places in `vectors`: by layer, shape (m, d), their order."""
+    row_of = {place: row for row, place in enumerate(places.tolist())}
+    for texts, by_layer in batches:
+        some = [i for i, place in enumerate(texts) if place in row_of]
+        rows = [row_of[texts[i]] for i in some]
+        for layer, embeddings in by_layer.items():
+            kept = vectors.setdefault(layer, np.empty((len(places), embeddings.shape[1]), np.float32))
+            kept[rows] = embeddings[some]
+        yield texts, by_layer
+
+
+def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same directions at length 1, shape (m, d); a zero stays what it is."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = vectors / np.where(lengths == 0, 1, lengths)
+    return unit
 
 
 def _data_to_measure(

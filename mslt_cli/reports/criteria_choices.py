@@ -6,7 +6,7 @@ from functools import cached_property
 from math import comb
 from typing import NamedTuple
 
-from mslt_cli.criteria import CRITERIA, OF_RUNS
+from mslt_cli.criteria import CRITERIA, OF_EMBEDDINGS, OF_RUNS, OF_TARGETS, OF_VOCABULARIES
 from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MsltError
 from mslt_cli.reports.cells import Cell, Origin, percent
@@ -56,6 +56,8 @@ class ChoiceSetting(NamedTuple):
     include: tuple[str, ...]
     model: str
     task: str
+    targets: tuple[str, ...] = ()
+    """On which the combinations are tested (ISO 639-3); criteria of nearness read them, and no other."""
 
 
 def choose(store: Store, setting: ChoiceSetting, code: Mapping[str, str]) -> list[Choice]:
@@ -65,7 +67,7 @@ def choose(store: Store, setting: ChoiceSetting, code: Mapping[str, str]) -> lis
         try:
             choices.append(_choose_by(name, store, setting, code))
         except MsltError as error:
-            choices.append(Choice(name, problem=f"{name} is left out: {error}"))
+            choices.append(Choice(name, problem=str(error)))
     return choices
 
 
@@ -73,19 +75,20 @@ def _choose_by(name: str, store: Store, setting: ChoiceSetting, code: Mapping[st
     n, k, fixed = len(setting.pool), setting.k, len(setting.include)
     total = comb(n - fixed, k - fixed) if n >= k >= fixed else 0
     if not 0 < total <= MOST_CHOSEN_FROM:
-        return Choice(name, problem=f"{name}: the pool has {total:,} combinations, which are not ranked here.")
+        return Choice(name, problem=f"The pool has {total:,} combinations, which are not ranked here.")
     iso = {code.get(language, language): language for language in setting.pool}
     include = [code.get(language, language) for language in setting.include]
     kind = CRITERIA[name].kind
     measured = Measured(
-        model=setting.model if kind in ("pretraining", "vocabulary", "embedding") else None,
-        task=setting.task if kind == "vocabulary" else None,
+        model=setting.model if kind in ("pretraining", *OF_VOCABULARIES, *OF_EMBEDDINGS) else None,
+        task=setting.task if kind in (*OF_VOCABULARIES, *OF_EMBEDDINGS) else None,
     )
-    selection = select(store, list(iso), k, by=[name], include=include, measured=measured, top=total)
+    targets = setting.targets if kind in OF_TARGETS else ()
+    selection = select(store, list(iso), k, by=[name], include=include, measured=measured, target=targets, top=total)
     values = {row.languages: row.scores[name] for row in selection.results}  # languages as codes, sorted
     if len(values) < total:
         unranked = sorted(set(iso).difference(*values))
-        return Choice(name, problem=f"{name} is left out: it knows nothing of {', '.join(unranked)}.")
+        return Choice(name, problem=f"It knows nothing of {', '.join(unranked)}.")
     by_iso = {tuple(sorted(iso[x] for x in codes)): value for codes, value in sorted(values.items())}
     return Choice(name, by_iso, selection.evidence[0].provenance)
 
@@ -93,7 +96,13 @@ def _choose_by(name: str, store: Store, setting: ChoiceSetting, code: Mapping[st
 def choice_notes(choices: Iterable[Choice], criteria: Collection[str] = CRITERIA) -> list[str]:
     """Which of these criteria are left out and why, and of which several combinations tie."""
     shown = [choice for choice in choices if choice.criterion in criteria]
-    notes = [choice.problem for choice in shown if choice.problem]
+    lacking: dict[str, list[str]] = {}
+    for choice in shown:
+        if choice.problem:
+            lacking.setdefault(choice.problem, []).append(choice.criterion)
+    notes = [
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} left out: {why}" for why, names in lacking.items()
+    ]
     tied = [f"{one.criterion} ({len(one.most)})" for one in shown if not one.problem and len(one.most) > 1]
     if tied:
         notes.append(f"Several combinations tie under {', '.join(tied)}: the mean over them is shown.")

@@ -102,7 +102,8 @@ class Material:
     def choices(self, grid: Grid, include: Sequence[str]) -> list[Choice]:
         """What all criteria choose out of the combinations that hold `include` (ISO 639-3)."""
         k = self.request.k
-        setting = ChoiceSetting(k, self.request.pool or grid.pool(k)[0], tuple(include), grid.about.model, grid.task)
+        pool = self.request.pool or grid.pool(k)[0]
+        setting = ChoiceSetting(k, pool, tuple(include), grid.about.model, grid.task, grid.targets)
         if setting not in self._choices:
             self._choices[setting] = choose(self.store, setting, self.code)
         return self._choices[setting]

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from mslt_cli.criteria import CRITERIA, OF_TARGETS, OWN_VECTORS
 from mslt_cli.harmless import escape_markdown
 from mslt_cli.reports.cells import Cell, Column, plural
 from mslt_cli.search.covers import Coverage
@@ -182,10 +183,12 @@ def _ranked(selection: Selection) -> str:
 def _about_targets(selection: Selection) -> list[str]:
     for name, targets in selection.results[0].toward.items():
         for to in targets.values():
-            what = "share of the target's token ids that the sources have"
-            what = what if to.nearest is None else f"{name} cosine with the nearest source"
             if name == "transfer":
                 return ["→ target: score of the best source by itself, %."]
+            if CRITERIA.get(name, OWN_VECTORS).kind in OF_TARGETS:
+                return [f"→ target: {name} with the nearest source."]
+            what = "share of the target's token ids that the sources have"
+            what = what if to.nearest is None else f"{name} cosine with the nearest source"
             return [f"→ target: {what}{'' if selection.aim.cover else '; --objective cover ranks by it'}.", WHICH]
     return []
 

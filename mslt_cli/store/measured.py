@@ -110,7 +110,7 @@ def save_vocabulary(store: Store, row: Vocabulary) -> None:
 def read_vocabularies(store: Store, model: str, task: str, split: str, limit: int = 0) -> dict[str, Vocabulary]:
     """The vocabularies of all languages that have one, by ISO 639-3 code."""
     chosen = {"model": model, "task": task, "split": split, "examples_limit": limit}
-    rows = store.read(Vocabulary, f"vocabularies WHERE {_equal(chosen)}", chosen)
+    rows = store.read(Vocabulary, f"vocabularies WHERE {equal_columns(chosen)}", chosen)
     with store.decoding():
         return {row.iso639_3: row._replace(token_bits=np.frombuffer(row.token_bits, dtype=np.uint8)) for row in rows}
 
@@ -126,7 +126,7 @@ def save_embeddings(store: Store, embeddings: Iterable[Embedding]) -> None:
     """Write embeddings in place of older ones: all of them or none."""
     rows = (
         {name: value for name, value in row._asdict().items() if name not in ("set", "vector")}
-        | _set_columns(row.set)
+        | set_columns(row.set)
         | {"last_layer": row.set.last_layer, "dimensions": len(row.vector)}
         | {"embedding": row.vector.astype("<f4").tobytes()}
         for row in embeddings
@@ -136,10 +136,10 @@ def save_embeddings(store: Store, embeddings: Iterable[Embedding]) -> None:
 
 def read_embeddings(store: Store, chosen: MeasuredSet, layer: int) -> dict[str, Embedding]:
     """The mean embeddings of all languages that have one, in one layer, by ISO 639-3 code."""
-    where = _set_columns(chosen) | {"layer": layer}
+    where = set_columns(chosen) | {"layer": layer}
     rows = store.query(
         "SELECT iso639_3, weights_sha256, data_sha256, sentences, embedding, mslt_version, measured_at"
-        f" FROM embeddings WHERE {_equal(where)}",
+        f" FROM embeddings WHERE {equal_columns(where)}",
         where,
     )
     embeddings = [Embedding(chosen, layer, *row) for row in rows]
@@ -173,12 +173,12 @@ def _replace(store: Store, table: str, rows: Iterable[Row]) -> None:
         insert(connection, table, ready, conflict="REPLACE")
 
 
-def _set_columns(chosen: MeasuredSet) -> dict[str, Any]:
+def set_columns(chosen: MeasuredSet) -> dict[str, Any]:
     """What tells the rows of a set of embeddings from those of others."""
     columns = {name: getattr(chosen, name) for name in ("model", "split", "prefix", "special_tokens")}
     return columns | {"corpus": chosen.data, "examples_limit": chosen.limit}
 
 
-def _equal(chosen: Iterable[str]) -> str:
+def equal_columns(chosen: Iterable[str]) -> str:
     """The condition that columns have the values of the parameters of the same names; rows by language."""
     return " AND ".join(f"{name} = :{name}" for name in chosen) + " ORDER BY iso639_3"

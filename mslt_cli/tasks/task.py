@@ -249,14 +249,18 @@ class Task:
 
     def sentences(self, frame: pl.DataFrame) -> list[str] | list[list[str]]:
         """Every single text of the rows that is neither empty nor a code word; lists of words if the data are words."""
+        return [text for _, text in self.sentences_by_row(frame)]
+
+    def sentences_by_row(self, frame: pl.DataFrame) -> list[tuple[int, Any]]:
+        """The same, each text with the number of its row, column by column."""
         if self.kind == "token-classification":
-            return [words for words in frame["tokens"].to_list() if words]
-        texts: list[str] = []
+            return [(row, words) for row, words in enumerate(frame["tokens"].to_list()) if words]
+        texts: list[tuple[int, str]] = []
         for name, kind in (dict.fromkeys(self.context, "text") | COLUMNS[self.kind]).items():
             if kind.startswith("text") and name not in self.codes:
-                column = frame[name].explode(empty_as_null=False, keep_nulls=False) if kind == "texts" else frame[name]
-                texts += column.drop_nulls().to_list()
-        return [text for text in texts if text and not text.isspace()]
+                values = enumerate(frame[name].to_list())
+                texts += [(row, text) for row, own in values for text in (own or () if kind == "texts" else (own,))]
+        return [(row, text) for row, text in texts if text and not text.isspace()]
 
     def spellings_of(self, split: str) -> tuple[str, ...]:
         """How files may spell a split; a word that could mean two splits of the task means neither."""

@@ -9,6 +9,7 @@ from mslt_cli.models.find import fetch_model
 from mslt_cli.probing.embeddings import EmbeddingOptions
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import embedding_sets, read_embeddings
+from mslt_cli.store.samples import read_samples
 from mslt_cli.tasks import find_task
 
 torch = pytest.importorskip("torch")
@@ -129,3 +130,35 @@ def test_a_decoder_is_measured_by_its_own_name_of_layers(tmp_path, corpus, store
     transformers.BloomModel(config).save_pretrained(folder)
     assert "n_layer" in json.loads((folder / "config.json").read_text())
     assert fetch_embeddings(store, fetch_model(str(folder)), corpus).rows[0].set.last_layer == 1
+
+
+def test_the_vectors_of_some_sentences_are_kept_in_every_layer(store, model, corpus):
+    fetch_embeddings(store, model, corpus, sample=2)
+    (chosen,) = embedding_sets(store)
+    for layer in range(3):
+        kept = read_samples(store, chosen, layer)
+        assert {language: own.vectors.shape for language, own in kept.items()} == {"eng": (2, 8), "deu": (2, 8)}
+        for iso, code in (("eng", "en"), ("deu", "de")):
+            each = np.array([alone(model, text, layer) for text in TEXTS[code]])
+            each /= np.linalg.norm(each, axis=1, keepdims=True)
+            nearest = (kept[iso].vectors @ each.T).max(axis=1)
+            np.testing.assert_allclose(nearest, 1, atol=2e-3)  # float16
+    assert kept["eng"].ids == ()  # the corpus is not parallel
+    assert fetch_embeddings(store, model, corpus, sample=1).new == frozenset()
+    assert fetch_embeddings(store, model, corpus, sample=9).new == {"eng"}  # German has no more than two
+    assert fetch_embeddings(store, model, corpus, sample=9).new == frozenset()
+    with pytest.raises(UsageError, match="--sample is -1"):
+        fetch_embeddings(store, model, corpus, sample=-1)
+
+
+def test_of_parallel_sentences_the_ids_are_kept_as_well(store, model, corpus, tmp_path):
+    (tmp_path / "parallel.toml").write_text(TASK.replace("sayings", "parallel") + "aligned = true\n")
+    (tmp_path / "en.csv").write_text("id,text\n1,the cat\n2,the cat sleeps\n3,cat\n")
+    (tmp_path / "de.csv").write_text("id,text\n3,Katze\n1,die Katze\n2,die Katze schläft\n")
+    fetch_embeddings(store, model, find_task(str(tmp_path / "parallel.toml")))
+    kept = read_samples(store, embedding_sets(store)[0], 2)
+    assert kept["eng"].ids == ("1", "2", "3")
+    assert kept["deu"].ids == ("3", "1", "2")
+    np.testing.assert_allclose(
+        kept["deu"].vectors[0] @ alone(model, "Katze", 2), np.linalg.norm(alone(model, "Katze", 2)), rtol=2e-3
+    )

@@ -6,10 +6,12 @@ import pytest
 from mslt_cli.data.splits import fetch_data
 from mslt_cli.errors import ModelError
 from mslt_cli.measuring.per_language import count_tokens, fetch_vocabularies
+from mslt_cli.measuring.word_types import word_types
 from mslt_cli.models.find import fetch_model
 from mslt_cli.models.folder import read_tokenizer, unknown_id
 from mslt_cli.store.db import open_store
 from mslt_cli.store.measured import read_vocabularies, vocabulary_sets
+from mslt_cli.store.samples import read_words
 from mslt_cli.tasks import find_task
 
 tokenizers = pytest.importorskip("tokenizers")
@@ -106,6 +108,19 @@ def test_vocabularies_are_stored_and_not_measured_twice(own_store, model, task):
         assert [(s.model, s.data, s.split, s.languages) for s in vocabulary_sets(store)] == [
             (model.name, "animals", "train", 2)
         ]
+
+
+def test_words_are_stored_beside_the_vocabulary_and_measured_where_they_are_missing(own_store, model, task):
+    with open_store(own_store, write=True) as store:
+        fetch_vocabularies(store, model, task)
+        (chosen,) = vocabulary_sets(store)
+        words = read_words(store, chosen)
+        assert words["eng"].words.tolist() == word_types(["the cat sleeps dog"]).tolist()
+        assert words["eng"].unknown_id == 0
+        with store.transaction() as connection:  # as an earlier mslt left it
+            connection.execute("DELETE FROM word_types WHERE iso639_3 = 'deu'")
+        assert fetch_vocabularies(store, model, task).new == {"deu"}
+        assert set(read_words(store, chosen)) == {"eng", "deu"}
 
 
 def test_a_language_whose_data_changed_is_measured_again(own_store, model, task, tmp_path):
