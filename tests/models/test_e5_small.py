@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mslt_cli.models.e5_small import KNOWN_FILES, WEIGHTS_SHA256, is_as_built, transformers_name
+from mslt_cli.models.e5_small import KNOWN_FILES, WEIGHTS_SHA256, transformers_name
 from mslt_cli.models.folder import check_model_folder, weights_sha256
+from mslt_cli.models.packaged import packaged_model
 from mslt_cli.probing.embeddings import EmbeddingOptions, sentence_embeddings
 
 
@@ -50,6 +51,7 @@ def test_the_weights_are_the_same_on_every_machine(e5_small):
 def test_a_model_that_was_changed_in_the_cache_is_noticed(e5_small, tmp_path):
     for name in ("config.json", "tokenizer_config.json"):
         (tmp_path / name).write_bytes((e5_small / name).read_bytes())
+    is_as_built = packaged_model("e5-small").is_as_built
     assert is_as_built(tmp_path, WEIGHTS_SHA256) and is_as_built(tmp_path, None)
     assert not is_as_built(tmp_path, "0" * 64)
     (tmp_path / "config.json").write_text((e5_small / "config.json").read_text().replace("1e-12", "1e-05"))
