@@ -51,6 +51,7 @@ def eval_command(
     scoring: Annotated[str | None, option_for(Reading, "scoring", panel=_DECODERS)] = None,
     swap: Annotated[bool, option_for(Reading, "swap", panel=_DECODERS)] = False,
     spacing: Annotated[str | None, option_for(Reading, "spacing", panel=_DECODERS)] = None,
+    template: Annotated[str | None, option_for(Reading, "template", panel=_DECODERS)] = None,
     new_tokens: Annotated[int | None, option_for(Reading, "new-tokens", panel=_DECODERS, min=1)] = None,
     truncate: Annotated[bool, option_for(Reading, "truncate", panel=_DECODERS)] = False,
     four_bit: Annotated[
@@ -84,6 +85,8 @@ def eval_command(
       mslt eval bloom-7b1 1a2b3c4d --task xcopa,xwinograd,xstorycloze
 
       mslt eval bloom-560m --task xcopa --scoring options --targets all
+
+      mslt eval ./my-chat-model --task belebele --template auto --targets de,sw --limit 100
 
       mslt eval --compare 1a2b3c4d 5e6f7a8b
 

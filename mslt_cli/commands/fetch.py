@@ -283,7 +283,11 @@ def fetch_vectors_command(
 def fetch_runs_command(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="DIR...", help="Folders of runs. Default: $MSLT_RUNS, else `runs` beside the store."),
+        typer.Argument(
+            metavar="PATH...",
+            help="Folders of runs, or results of the lm-evaluation-harness (results_….json, or its --output_path). "
+            "Default: $MSLT_RUNS, else `runs` beside the store.",
+        ),
     ] = None,
     prune: Annotated[
         bool, option(None, "Forget the runs whose directories are gone, in place of adding any.", "--prune")
@@ -304,18 +308,26 @@ def fetch_runs_command(
 ) -> None:
     """Add finished runs to the store, which then count as done: those that it lost, or that another machine made.
 
+    Of the lm-evaluation-harness's results each task that mslt has becomes a run of its model as it is, scored as
+    options+lm-eval.
+
     Examples:
 
       mslt fetch runs
 
       mslt fetch runs ~/cluster/runs
 
+      mslt fetch runs results_2026-11-27T10-00-00.json
+
       mslt fetch runs --prune
 
       mslt fetch runs --discard 1a2b3c4d
     """
+    from itertools import chain
+
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.runs.directory import runs_root
+    from mslt_cli.runs.harness_results import find_results, take_results
     from mslt_cli.runs.housekeeping import discard_runs, find_place, prune_runs
     from mslt_cli.runs.index import index_runs
     from mslt_cli.show.fetched import show_index
@@ -333,9 +345,13 @@ def fetch_runs_command(
             show_places(prune_runs(opened) if prune else discard_runs(opened, places), form)
         return
     with filled_store(store, write=True) as opened:
-        indexed = index_runs(opened, folders or [runs_root(None, opened.path)])
-    for _, why in indexed.refused:
-        note(why)
+        root = runs_root(None, opened.path)
+        taken = take_results(chain.from_iterable(map(find_results, folders or ())), root)
+        of_runs = [folder for folder in folders or [root] if not folder.is_file()]
+        indexed = index_runs(opened, dict.fromkeys([*of_runs, *taken.directories]))
+    refused = [*taken.refused, *indexed.refused]
+    for line in [*taken.notes, *(why for _, why in refused)]:
+        note(line)
     show_index(indexed, form)
-    if indexed.refused:
-        raise MsltError(f"{len(indexed.refused)} of {len(indexed.runs) + len(indexed.refused)} runs were not taken.")
+    if refused:
+        raise MsltError(f"{len(refused)} of {len(indexed.runs) + len(refused)} runs were not taken.")

@@ -1,7 +1,7 @@
 """What a decoder answers to questions with numbered choices: which choice it takes, and how that is read off.
 
-`letters` compares how likely "1" and "2" are after the prompt. `generate` reads what the model writes. `options` asks
-no question: it compares how likely the texts are that the choices make.
+`letters` compares how likely the numbers of the choices are after the prompt. `generate` reads what the model writes.
+`options` compares how likely the texts are that the choices make.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.errors import DataError
@@ -20,11 +21,13 @@ from mslt_cli.models.batching import batch_tokens, compute_batches, inference
 from mslt_cli.models.decoder import Decoder
 from mslt_cli.models.loading import quiet
 from mslt_cli.progress import SILENT, Step
-from mslt_cli.tasks.prompts import choice_prompt, choice_texts
+from mslt_cli.tasks.prompts import choice_question, choice_texts, instruction_prompt
 from mslt_cli.tasks.task import Task
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+    from mslt_cli.models.chat import ChatTemplate
 
 UNREADABLE = -1
 """The choice of an answer that names none."""
@@ -39,6 +42,8 @@ class Answers:
     scores: list[list[float]] | None = None
     """By row: log-likelihoods of the choices in nats, in the order of the data; with `swap` those of the second order
     follow, in the same order. None with `generate`."""
+    normalised: list[int] | None = None
+    """By row: the choice with the highest log-likelihood per character of its text, with `options`."""
     texts: list[list[str]] | None = None
     """By row and order: what it wrote, with `generate`."""
     cut: list[str] = field(default_factory=list)
@@ -54,6 +59,8 @@ class Speaker:
     context: int | None = None
     """Tokens that the model can read; None = it has no limit."""
     precision: str = "fp32"
+    chat: ChatTemplate | None = None
+    """Its own template, where questions are put in it."""
 
 
 def answer(
@@ -79,7 +86,7 @@ def answer(
     """
     new_tokens = reading.new_tokens if reading.scoring == "generate" else 0
     cut: dict[str, None] = {}
-    items = [_texts(speaker.tokenizer, task, code, row, reading) for row in rows]
+    items = [_texts(speaker, task, code, row, reading) for row in rows]
     for row, texts in zip(rows, items, strict=True):
         for place, text in enumerate(texts):
             excess = len(text.ids) + new_tokens - (speaker.context or math.inf)
@@ -108,22 +115,43 @@ def answer(
         [likeliest(values[start : start + n], str(row["id"])) for start in range(0, len(values), n)]
         for row, n, values in zip(rows, counts, scores, strict=True)
     ]
-    return Answers(chosen, scores, cut=list(cut))
+    if reading.scoring != "options":
+        return Answers(chosen, scores, cut=list(cut))
+    normalised = []
+    for row, values in zip(rows, scores, strict=True):
+        per_character = [value / n for value, n in zip(values, _characters(task, row, code), strict=True)]
+        normalised.append(likeliest(per_character, str(row["id"])))
+    return Answers(chosen, scores, normalised, cut=list(cut))
 
 
-def _texts(tokenizer: Tokenizer, task: Task, code: str, row: dict[str, Any], reading: Reading) -> list[Text]:
+def _characters(task: Task, row: dict[str, Any], code: str) -> list[int]:
+    """The length of each choice in characters, without the blank before it, as lm-evaluation-harness counts it."""
+    return [max(1, len(end.removeprefix(" "))) for _, end in choice_texts(task, row, code)]
+
+
+def _texts(speaker: Speaker, task: Task, code: str, row: dict[str, Any], reading: Reading) -> list[Text]:
     """What a decoder reads of a row: a text for each choice, or with `generate` a prompt; for each order."""
+    tokenizer = speaker.tokenizer
     if reading.scoring == "options":
         return [text_of_parts(tokenizer, *parts) for parts in choice_texts(task, row, code)]
     texts: list[Text] = []
+    whole = reading.template == "auto"  # a chat template has the special tokens that begin a text
     for swapped in (False, True) if reading.swap else (False,):
-        prompt = choice_prompt(task, row, spacing=reading.spacing, swapped=swapped)
+        prompt = _prompt(speaker, choice_question(task, row, swapped=swapped), reading)
         if reading.scoring == "letters":
-            texts += numbered_texts(tokenizer, prompt, len(row["choices"]))
+            texts += numbered_texts(tokenizer, prompt, len(row["choices"]), whole=whole)
         else:
-            ids = encode_beginning(tokenizer, prompt)
+            ids = encode_beginning(tokenizer, prompt, whole=whole)
             texts.append(Text(ids, len(ids)))
     return texts
+
+
+def _prompt(speaker: Speaker, question: str, reading: Reading) -> str:
+    """A question and what stands around it."""
+    if reading.template == "auto":
+        assert speaker.chat is not None
+        return speaker.chat.prompt(question)
+    return f"{question}\n" if reading.template == "none" else instruction_prompt(question, None, reading.spacing)
 
 
 def likeliest(scores: Sequence[float], id_: str) -> int:
@@ -144,8 +172,13 @@ def number_in(text: str, choices: int, *, swapped: bool = False) -> int:
     return choices - number if swapped else number - 1
 
 
-def encode_beginning(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
-    """Token ids of a text that continues: with the special tokens that begin it, without those that end it."""
+def encode_beginning(tokenizer: Tokenizer, text: str, *, whole: bool = False) -> tuple[int, ...]:
+    """Token ids of a text that continues: with the special tokens that begin it, without those that end it.
+
+    `whole`: the text has its special tokens already.
+    """
+    if whole:
+        return tuple(tokenizer.encode(text, add_special_tokens=False).ids)
     encoding = tokenizer.encode(text)
     ids, special = encoding.ids, encoding.special_tokens_mask
     stop = len(ids)
@@ -154,9 +187,9 @@ def encode_beginning(tokenizer: Tokenizer, text: str) -> tuple[int, ...]:
     return tuple(ids[:stop])
 
 
-def numbered_texts(tokenizer: Tokenizer, prompt: str, choices: int) -> list[Text]:
+def numbered_texts(tokenizer: Tokenizer, prompt: str, choices: int, *, whole: bool = False) -> list[Text]:
     """The prompt with each number behind it; what differs is scored, be it one token or several."""
-    ids = [encode_beginning(tokenizer, f"{prompt}{i}") for i in range(1, choices + 1)]
+    ids = [encode_beginning(tokenizer, f"{prompt}{i}", whole=whole) for i in range(1, choices + 1)]
     start = common_length(ids)
     return [Text(of_text, start) for of_text in ids]
 
@@ -185,23 +218,26 @@ def generate(
     """
     decoder = speaker.decoder
     decoder.network.eval()
+    ends = {decoder.eos_id} | (speaker.chat.end_ids(speaker.tokenizer) if speaker.chat is not None else set())
+    end_ids = sorted(id_ for id_ in ends if id_ is not None)
     prompts = [text.ids for texts in items for text in texts]
     lengths = [len(prompt) + new_tokens for prompt in prompts]
 
     def write(batch: list[int]) -> list[list[int]]:
-        return _continue(speaker, [prompts[i] for i in batch], new_tokens)
+        return _continue(speaker, [prompts[i] for i in batch], new_tokens, end_ids)
 
     written = [""] * len(prompts)
     for batch, continued in compute_batches(write, lengths, batch_tokens(decoder.device)):
         for i, ids in zip(batch, continued, strict=True):
-            end = ids.index(decoder.eos_id) if decoder.eos_id in ids else len(ids)
-            written[i] = speaker.tokenizer.decode(ids[:end])
+            written[i] = speaker.tokenizer.decode([*takewhile(lambda id_: id_ not in end_ids, ids)])
         step.advance(len(batch) * len(items) / len(prompts))
     in_order = iter(written)
     return [[next(in_order) for _ in texts] for texts in items]
 
 
-def _continue(speaker: Speaker, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[list[int]]:
+def _continue(
+    speaker: Speaker, prompts: Sequence[Sequence[int]], new_tokens: int, end_ids: Sequence[int]
+) -> list[list[int]]:
     """The token ids that the model writes after each prompt of a batch."""
     import torch
 
@@ -222,7 +258,7 @@ def _continue(speaker: Speaker, prompts: Sequence[Sequence[int]], new_tokens: in
             repetition_penalty=1.0,  # whatever else the model's own settings ask for
             no_repeat_ngram_size=0,
             pad_token_id=decoder.pad_id,
-            eos_token_id=decoder.eos_id,
+            eos_token_id=[*end_ids] or None,
         )
     continued: list[list[int]] = written[:, longest:].tolist()
     return continued

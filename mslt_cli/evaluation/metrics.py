@@ -3,6 +3,7 @@
 A metric is a function of the columns' sums, so what a row adds to them is what it does to the metric.
 """
 
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -21,15 +22,16 @@ INSIDE, LAST = ("I", "M", "E", "L"), ("E", "L", "S", "U", "W")
 
 METRICS = {
     "accuracy": ("correct", "n"),
+    "acc_norm": ("correct", "n"),
     "entity-f1": ("true_positives", "predicted", "gold"),
-    "accuracy-gold-1": ("correct", "n"),
-    "accuracy-gold-2": ("correct", "n"),
+    "accuracy-gold": ("correct", "n"),
     "unreadable": ("unreadable", "n"),
     "same-in-both-orders": ("same", "n"),
 }
 """The counts of each metric, of which `metric_value` makes the metric. accuracy: of rows, words or answers. entity-f1:
-micro F1 over entities. For numbered choices: accuracy-gold-1 and -2 is the accuracy where the right choice stands first
-or second in the prompt, unreadable the share of answers that name no choice, same-in-both-orders the share of rows."""
+micro F1 over entities. acc_norm: accuracy of the choices with the highest log-likelihood per character. For numbered
+choices: accuracy-gold-1, -2, … is the accuracy where the right choice has this number in the prompt, unreadable the
+share of answers that name no choice, same-in-both-orders the share of rows."""
 
 
 def metric_value(sums: NDArray[Any]) -> Floats:
@@ -129,7 +131,7 @@ def score(metric: str, table: Table, *, items: Sequence[Hashable] | None = None)
     """A metric with its 95 % interval, see `limits`.
 
     Args:
-        metric: a row of METRICS.
+        metric: a row of METRICS, accuracy-gold with its number.
         table: its counts.
         items: of the rows; rows of equal items err together. None = each row is an item.
 
@@ -143,7 +145,8 @@ def score(metric: str, table: Table, *, items: Sequence[Hashable] | None = None)
         place = {item: i for i, item in enumerate(dict.fromkeys(items))}
         by_item = np.zeros((len(place), table.shape[1]), np.int64)
         np.add.at(by_item, [place[item] for item in items], table)
-    counts = {name: int(count) for name, count in zip(METRICS[metric], sums, strict=True)}
+    names = METRICS[re.sub(r"-\d+$", "", metric)]
+    counts = {name: int(count) for name, count in zip(names, sums, strict=True)}
     return Score(metric, float(metric_value(sums)), *limits(by_item), counts, len(table))
 
 
@@ -197,7 +200,7 @@ def macro(metric: str, tables: Mapping[str, Table], *, items: Mapping[str, Seque
     never surer than they are together: with every answer right, it still has an interval.
 
     Args:
-        metric: a row of METRICS.
+        metric: a row of METRICS, accuracy-gold with its number.
         tables: by target.
         items: of the rows; rows of equal items err together, in one target or in two. None = each row is an item.
 

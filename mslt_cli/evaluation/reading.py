@@ -18,15 +18,23 @@ class Reading:
 
     scoring: Literal["letters", "generate", "options"] = described(
         "letters",
-        "How an answer is read: letters (the likelier of 1 and 2), generate (the number that the model writes) or"
-        " options (the likelier of the filled-in texts, as in the lm-evaluation-harness)",
+        "How an answer is read: letters (the likeliest number of a choice), generate (the number that the model writes)"
+        " or options (the likeliest of the filled-in texts, as in the lm-evaluation-harness)",
         choices=("letters", "generate", "options"),
     )
-    swap: bool = described(False, "Ask each question in both orders of the choices; both answers count")
+    swap: bool = described(
+        False, "Ask each question a second time with the choices in reverse order; both answers count"
+    )
     spacing: Spacing = described(
         "printed",
         "Line breaks in the prompts: printed (as in the paper's Table 8) or bactrian (blank lines, as in Bactrian-X)",
         choices=("printed", "bactrian"),
+    )
+    template: Literal["alpaca", "auto", "none"] = described(
+        "alpaca",
+        "What stands around a question: alpaca (the paper's ### Input: and ### Output:), auto (the model's own chat"
+        " template) or none (nothing)",
+        choices=("alpaca", "auto", "none"),
     )
     new_tokens: int = described(8, "With --scoring generate: most tokens that the model may write", least=1)
     truncate: bool = described(
@@ -44,6 +52,12 @@ class Reading:
             raise UsageError(
                 "--swap changes nothing with --scoring options, where choices have no order. Leave it out."
             )
+        if self.template != "alpaca" and self.scoring == "options":
+            raise UsageError("--template changes nothing with --scoring options, which asks no question. Leave it out.")
+        if self.template != "alpaca" and self.spacing != "printed":
+            raise UsageError("--spacing is about --template alpaca alone. Leave one of them out.")
+        if self.template == "auto" and self.truncate:
+            raise UsageError("--truncate would cut off the beginning of the chat template. Leave one of them out.")
         return self
 
     @property
@@ -53,6 +67,7 @@ class Reading:
         if self.scoring != "options":
             parts += ["swap"] if self.swap else []
             parts += ["bactrian"] if self.spacing == "bactrian" else []
+            parts += {"alpaca": [], "auto": ["chat"], "none": ["bare"]}[self.template]
         parts += [f"{self.new_tokens}-tokens"] if self.scoring == "generate" and self.new_tokens != 8 else []
         return "+".join([*parts, *(["truncate"] if self.truncate else [])])
 

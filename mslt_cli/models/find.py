@@ -1,14 +1,15 @@
 """A model's name → its folder: built from a package, fetched from the hub, or the user's own."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mslt_cli.errors import UnknownNameError, UsageError
+from mslt_cli.errors import FetchError, UnknownNameError, UsageError
 from mslt_cli.files import cache_home, recall, remember
 from mslt_cli.hub.repository import Repository
 from mslt_cli.hub.snapshot import Snapshot
 from mslt_cli.models import MODELS, KnownModel, canonical_name, is_folder
-from mslt_cli.models.folder import ModelFiles, check_model_folder, choose_files
+from mslt_cli.models.folder import CHAT_TEMPLATE, GENERATION, ModelFiles, check_model_folder, choose_files
 from mslt_cli.models.packaged import build_in_cache
 from mslt_cli.progress import QUIET, Progress
 
@@ -77,6 +78,10 @@ def fetch_model(
     snapshot = Snapshot(repository, progress=progress, workers=workers, again=f"mslt fetch model {model.name}")
     chosen = choose_files(list(snapshot.files), tokenizer_only=tokenizer_only, name=model.repo_id)
     files = snapshot.download(chosen)
+    for name in () if tokenizer_only else (CHAT_TEMPLATE, GENERATION):
+        if name in snapshot.files:
+            with suppress(FetchError):  # without them `--template auto` alone cannot be used, and says so
+                snapshot.download([name])
     checked = check_model_folder(files[chosen[0]].parent, tokenizer_only=tokenizer_only)
     remember(commits, model.repo_id, snapshot.commit)
     return Model(model.name, checked, snapshot.commit)

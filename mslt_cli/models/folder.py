@@ -41,6 +41,8 @@ SHARD = re.compile(r"model-(\d+)-of-(\d+)\.safetensors")
 TOKENIZER_SETTINGS = "tokenizer_config.json"
 TOKENIZER_FILES = (TOKENIZER, TOKENIZER_SETTINGS, "special_tokens_map.json", "added_tokens.json")
 """All that can change the ids of a text."""
+CHAT_TEMPLATE, GENERATION = "chat_template.jinja", "generation_config.json"
+"""Of models that were tuned on conversations: what `models.chat` reads. No identity of a model holds them."""
 ADAPTER_CONFIG = "adapter_config.json"
 """Makes transformers and peft add an adapter to whatever model lies beside it."""
 REFERENCES = ("configuration_files", "transformers_weights")

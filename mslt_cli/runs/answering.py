@@ -36,6 +36,8 @@ PART = re.compile(r"(.+)\[:([1-9][0-9]*)\]")
 """The first rows of a split: test[:100]."""
 Results = Mapping[str, Any]
 """A part of run.json: `scores`, one for each target and metric; `means` over the targets; and `files`, checksums."""
+NORMALISED = "predicted_norm"
+"""The column of predictions with the choice that acc_norm counts."""
 MAX_STEM_BYTES = LONGEST_NAME - len("-12345678.parquet")
 NO_RESULTS: Results = {"scores": [], "means": [], "files": {}}
 
@@ -57,6 +59,8 @@ class Evaluation:
     reading: Reading | None = None
     limit: int | None = None
     """Only so many rows of each target, the first ones; None = all."""
+    template_sha256: str = ""
+    """Of the chat template that questions are put in; empty = in none, or it is not known yet."""
 
     @property
     def part(self) -> str:
@@ -86,8 +90,9 @@ class Evaluation:
         return tuple(dict.fromkeys(score["target"] for score in self.scores_in(run)))
 
     def missing_in(self, run: Run) -> tuple[str, ...]:
-        """The targets that a run was not evaluated on, or on other rows than there are now."""
-        there = {(score["target"], score["data_sha256"]) for score in self.scores_in(run)}
+        """The targets that a run was not evaluated on, or on other rows or by another chat template than now."""
+        alike = [s for s in self.scores_in(run) if s.get("template_sha256", "") == self.template_sha256]
+        there = {(score["target"], score["data_sha256"]) for score in alike}
         rows = {target: require_record(self.task, target, self.split).content_sha256 for target in self.targets}
         return tuple(target for target in rows if (target, rows[target]) not in there)
 
@@ -126,21 +131,25 @@ def all_items(items: Mapping[str, list[str] | None]) -> dict[str, list[str]] | N
     return known if len(known) == len(items) else None
 
 
-def bias_tables(reading: Reading, gold: list[Any], answers: list[Any]) -> dict[str, Table]:
-    """What accuracy alone hides: the part of it where the right choice stands first, and second, in the prompt; the
+def bias_tables(reading: Reading, gold: list[Any], answers: list[Any], choices: Sequence[int]) -> dict[str, Table]:
+    """What accuracy alone hides: the part of it where the right choice is the first in the prompt, the second, …; the
     share of answers that name no choice; and with both orders the share of rows with the same choice in both.
 
     Args:
         reading: how the answers were read.
         gold: by row, the right choice from 0, or one for each order.
         answers: likewise; −1 names no choice.
+        choices: by row, how many there are.
     """
-    right, chosen = (np.array(choices, np.int64).reshape(len(gold), -1) for choices in (gold, answers))
+    right, chosen = (np.array(of_rows, np.int64).reshape(len(gold), -1) for of_rows in (gold, answers))
     lost = chosen == UNREADABLE
     counts: dict[str, tuple[Any, Any]] = {}  # by metric: which answers are hits, and which are counted
-    if reading.scoring != "options" and right.max(initial=0) < 2:
-        place = right ^ np.arange(right.shape[1])  # in the second order the two choices change places
-        counts |= {f"accuracy-gold-{i + 1}": ((chosen == right) & (place == i), place == i) for i in (0, 1)}
+    if reading.scoring != "options":
+        place = right.copy()
+        place[:, 1:] = np.array(choices)[:, None] - 1 - right[:, 1:]  # the second order is the reverse of the first
+        counts |= {
+            f"accuracy-gold-{i + 1}": ((chosen == right) & (place == i), place == i) for i in range(max(choices))
+        }
     if reading.scoring == "generate":
         counts["unreadable"] = (lost, np.ones_like(lost))
     if reading.swap:
@@ -184,6 +193,7 @@ class Evaluator:
         scoring = [evaluation.scoring] if evaluation.scoring else []
         about: dict[str, Any] = {"task": task.variant, "split": evaluation.part, "scoring": evaluation.scoring}
         about |= {"limit": evaluation.limit} if evaluation.limit else {}
+        about |= {"template_sha256": evaluation.template_sha256} if evaluation.template_sha256 else {}
         scores: list[dict[str, Any]] = []
         files: dict[str, str] = {}
         items: dict[str, list[str] | None] = {}
@@ -208,7 +218,11 @@ class Evaluator:
                 items[target] = items_of(task, target, frame)
                 answers = frame["gold"].to_list(), frame["predicted"].to_list()
                 by_metric = tables_of(task, *answers)
-                by_metric |= bias_tables(evaluation.reading, *answers) if evaluation.reading else {}
+                if NORMALISED in frame.columns:
+                    by_metric["acc_norm"] = accuracy_table(answers[0], frame[NORMALISED].to_list())
+                if evaluation.reading:
+                    choices = self.session.rows(task, target, split)["choices"].head(frame.height).list.len().to_list()
+                    by_metric |= bias_tables(evaluation.reading, *answers, choices)
                 of_target = about | {
                     "target": target,
                     "unseen": target not in self.sources,
@@ -238,8 +252,8 @@ class Evaluator:
     def _answer(self, evaluation: Evaluation, target: str, step: Step) -> tuple[pl.DataFrame, int]:
         """The answers for a target, and how many rows the model did not see wholly.
 
-        They have the columns id, item where rows share texts, gold, predicted; of choices also scores, or what a
-        decoder wrote.
+        They have the columns id, item where rows share texts, gold, predicted; of choices also scores and what is
+        chosen by scores per character, or what a decoder wrote.
         Gold and predicted hold a number, or a list: of each word, or with both orders of the choice in either.
         """
         import polars as pl
@@ -260,7 +274,8 @@ class Evaluator:
             if not several:  # words continue in a further segment
                 lost = len(self.session.encoded(task, target, split, self.settings).head(frame.height).cut)
         type_ = pl.List(pl.Int16) if several else pl.Int16
-        return pl.DataFrame(columns, schema_overrides={"gold": type_, "predicted": type_}), lost
+        types: dict[str, Any] = {"gold": type_, "predicted": type_, NORMALISED: pl.Int16}
+        return pl.DataFrame(columns, schema_overrides={name: types[name] for name in types if name in columns}), lost
 
     def predict_labels(
         self, task: Task, language: str, split: str, step: Step, most: int | None = None
@@ -282,13 +297,15 @@ class Evaluator:
         how many rows lost their beginning."""
         session, code = self.session, task.code(target)
         assert isinstance(self.learner, Decoder)
-        speaker = Speaker(self.learner, session.tokenizer, max_tokens(session.model.files), self.settings.precision)
+        context, chat = max_tokens(session.model.files), session.chat if reading.template == "auto" else None
+        speaker = Speaker(self.learner, session.tokenizer, context, self.settings.precision, chat)
         answers = answer(speaker, task, code, frame.to_dicts(), reading, step=step)
         if answers.cut:
             first = ", ".join(answers.cut[:3]) + (", …" if len(answers.cut) > 3 else "")
             session.progress.note(f"{len(answers.cut)} rows of {task.name} in {code} lost their beginning: {first}")
         gold, predicted = frame["label"].to_list(), answers.chosen
-        further = {"scores": answers.scores} if answers.scores is not None else {"text": answers.texts}
+        further: dict[str, Any] = {"scores": answers.scores} if answers.scores is not None else {"text": answers.texts}
+        further |= {NORMALISED: answers.normalised} if answers.normalised is not None else {}
         if reading.swap:
             return {"gold": [[label, label] for label in gold], "predicted": predicted, **further}, len(answers.cut)
         return {"gold": gold, "predicted": [chosen[0] for chosen in predicted], **further}, len(answers.cut)

@@ -209,4 +209,6 @@ def _prepare(evaluation: Evaluation, session: Session) -> Evaluation:
     require_evaluated(evaluation.task)
     evaluation = evaluation.resolve()
     ensure_data(evaluation.task, evaluation.targets, evaluation.split, progress=session.progress)
+    if evaluation.reading is not None and evaluation.reading.template == "auto":
+        return replace(evaluation, template_sha256=session.chat.sha256)
     return evaluation

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mslt_cli.data.encoding import Encoded, RowEncoder
 from mslt_cli.data.prepared import Record, load, require_record
+from mslt_cli.errors import ModelError
 from mslt_cli.models import resolve_head
 from mslt_cli.models.adapter import Adapter
+from mslt_cli.models.chat import ChatTemplate, read_chat_template
 from mslt_cli.models.classifier import Classifier, load_classifier, load_trained
 from mslt_cli.models.decoder import Decoder, find_eos_id, load_decoder, max_tokens
 from mslt_cli.models.find import Model
@@ -56,6 +58,17 @@ class Session:
     @cached_property
     def tokenizer(self) -> Any:
         return read_tokenizer(self.model.folder)
+
+    @cached_property
+    def chat(self) -> ChatTemplate:
+        """The model's own template. Raises: ModelError: it has none."""
+        template = read_chat_template(self.model.folder)
+        if template is None:
+            what = f"{self.model.name} has no chat template (chat_template.jinja, or one in tokenizer_config.json)"
+            raise ModelError(f"{what}. Give --template none, or alpaca; fetch it again if it has one on the hub.")
+        if template.names_today:
+            self.progress.note(f"the chat template of {self.model.name} writes today's date into each prompt")
+        return template
 
     def encoded(self, task: Task, language: str, split: str, settings: Settings) -> Encoded:
         """The token ids of a split."""

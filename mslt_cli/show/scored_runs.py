@@ -139,7 +139,9 @@ def _footer(rows: Sequence[ScoreRow], evaluation: Evaluation) -> list[str]:
         majority = mean_majority((target, score.majority) for target, score in by_target)
         lines += filter(None, [ChanceLevel(guess_accuracy(task), majority).describe()])
     if reading is not None and reading.scoring != "options":
-        lines.append("accuracy-gold-1, -2: where the right choice stands first, and second, in the prompt.")
+        lines.append("accuracy-gold-1, -2, …: where the right choice has this number in the prompt.")
+    if "acc_norm" in metrics:
+        lines.append("acc_norm: by log-likelihood per character of the choice; accuracy is what the harness calls acc.")
     lines.append("`mslt eval --compare RUN RUN` tests two runs, and with their seeds (A1+A2 B1+B2) two combinations.")
     if not all(score.unseen for score in scores):
         lines.append("* trained on this language: no transfer.")

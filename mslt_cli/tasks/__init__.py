@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 TASKS = (
     *("wikiann", "xnli", "pawsx", "udpos", "xcopa", "xwinograd", "xstorycloze", "bactrian", "pud", "cldr", "sib200"),
-    *("massive", "masakhaner", "masakhanews", "afrixnli", "nusax", "uner"),
+    *("massive", "masakhaner", "masakhanews", "afrixnli", "nusax", "uner", "belebele", "globalmmlu"),
 )
 """The paper's tasks for encoders and decoders, instructions and parallel sentences, then those of later years."""
 

@@ -22,6 +22,11 @@ def instruction_prompt(instruction: str, further: str | None, spacing: Spacing) 
 
 
 def choice_prompt(task: Task, row: Mapping[str, Any], *, spacing: Spacing = "printed", swapped: bool = False) -> str:
+    """What `choice_question` gives, as an instruction. Raises as that."""
+    return instruction_prompt(choice_question(task, row, swapped=swapped), None, spacing)
+
+
+def choice_question(task: Task, row: Mapping[str, Any], *, swapped: bool = False) -> str:
     """A question that asks for the number of the right choice; `swapped` puts the choices in reverse order.
 
     Raises:
@@ -34,7 +39,7 @@ def choice_prompt(task: Task, row: Mapping[str, Any], *, spacing: Spacing = "pri
         raise DataError(f"{task.file or task.name} has no prompt. Add one: prompt = \"… '{{premise}}'\".")
     choices = row["choices"][::-1] if swapped else row["choices"]
     numbered = [f"{i}. {choice}" for i, choice in enumerate(choices, 1)]
-    return instruction_prompt("\n".join([task.question.format_map(row), *numbered]), None, spacing)
+    return "\n".join([task.question.format_map(row), *numbered])
 
 
 def choice_texts(task: Task, row: Mapping[str, Any], code: str) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -114,16 +115,36 @@ def test_what_is_known_is_answered_without_torch(mslt, wide, tmp_path):
     assert row["sources"] == ["de"]
 
 
+def test_a_model_is_asked_in_its_own_chat_template(mslt, wide, tmp_path):
+    words = ["--task", "xcopa", "--targets", "et", "--json", "--template"]
+    refused = mslt("eval", wide, *words, "auto", code=1).stderr
+    assert "has no chat template" in refused and "Give --template none, or alpaca" in " ".join(refused.split())
+    shutil.copytree(wide, folder := tmp_path / "chat")
+    (folder / "chat_template.jinja").write_text("{{ messages[0].content }}?")
+
+    def scores(template):
+        (run,) = json.loads(mslt("eval", folder, *words, template).stdout)["runs"]
+        return {score["scoring"]: score["value"] for score in run["scores"] if score["metric"] == "accuracy"}
+
+    assert {*scores("none")} == {"letters+bare"}
+    assert {*scores("auto")} == {"letters+bare", "letters+chat"}
+    (path,) = Path(os.environ["MSLT_STORE"]).parent.glob("runs/*/run.json")
+    before = {s["template_sha256"] for s in json.loads(path.read_text())["scores"] if s["scoring"] == "letters+chat"}
+    (folder / "chat_template.jinja").write_text("{{ messages[0].content }}!")
+    scores("auto")  # by another template: asked anew
+    after = {s["template_sha256"] for s in json.loads(path.read_text())["scores"] if s["scoring"] == "letters+chat"}
+    assert len(before) == len(after) == 1 and before != after
+
+
 def test_every_form_of_the_output_has_every_task(mslt, wide):
     words = ["eval", wide, "--task", "xcopa,xwinograd", "--targets", "et,tr,en", "--scoring", "options"]
     rows = list(csv.DictReader(io.StringIO(mslt(*words, "--format", "csv").stdout)))
     assert [(row["task"], row["scoring"], row["metric"]) for row in rows] == [
-        ("xcopa", "options", "accuracy"),
-        ("xwinograd", "options", "accuracy"),
+        (task, "options", metric) for task in ("xcopa", "xwinograd") for metric in ("accuracy", "acc_norm")
     ]
-    assert rows[0]["en"] == "" and float(rows[1]["en"]) >= 0
+    assert rows[0]["en"] == "" and float(rows[2]["en"]) >= 0
     runs = json.loads(mslt(*words, "--json").stdout)["runs"]
-    assert [score["target"] for run in runs for score in run["scores"]] == ["et", "tr", "en"]
+    assert [score["target"] for run in runs for score in run["scores"]] == ["et", "et", "tr", "tr", "en", "en"]
     assert mslt(*words, "--format", "lines").stdout.split() == [run["run_id"] for run in runs]
 
 

@@ -190,6 +190,8 @@ def test_a_reading_is_written_as_its_options():
         (Reading("generate", new_tokens=20), "generate+20-tokens"),
         (Reading("options", spacing="bactrian", new_tokens=20), "options"),
         (Reading(truncate=True), "letters+truncate"),
+        (Reading(template="auto", swap=True), "letters+swap+chat"),
+        (Reading("generate", template="none"), "generate+bare"),
     ],
 )
 def test_each_reading_has_a_name_of_its_own(reading, name):
@@ -203,6 +205,9 @@ def test_each_reading_has_a_name_of_its_own(reading, name):
         (Reading(spacing="wide"), "--spacing is 'wide'"),
         (Reading("options", swap=True), "--swap changes nothing with --scoring options"),
         (Reading("generate", new_tokens=0), "--new-tokens is 0"),
+        (Reading("options", template="none"), "--template changes nothing with --scoring options"),
+        (Reading(template="auto", spacing="bactrian"), "--spacing is about --template alpaca alone"),
+        (Reading(template="auto", truncate=True), "--truncate would cut off the beginning of the chat template"),
     ],
 )
 def test_a_reading_that_makes_no_sense_is_told(reading, what):
@@ -216,23 +221,75 @@ def sums(tables):
 
 def test_position_bias_counted_by_hand():
     gold, chosen = [0, 0, 1, 1, 1], [0, 0, 0, 0, 1]
-    assert sums(bias_tables(Reading(), gold, chosen)) == {"accuracy-gold-1": [2, 2], "accuracy-gold-2": [1, 3]}
-    assert bias_tables(Reading("options"), gold, chosen) == {}
+    assert sums(bias_tables(Reading(), gold, chosen, [2] * 5)) == {"accuracy-gold-1": [2, 2], "accuracy-gold-2": [1, 3]}
+    assert bias_tables(Reading("options"), gold, chosen, [2] * 5) == {}
 
 
 def test_in_both_orders_the_right_choice_stands_at_both_places():
     # Row 1 takes number 1 twice: right in the first order, wrong in the second. Row 2 takes choice 2 in both orders.
     gold, chosen = [[0, 0], [1, 1]], [[0, 1], [1, 1]]
-    assert sums(bias_tables(Reading(swap=True), gold, chosen)) == {
+    assert sums(bias_tables(Reading(swap=True), gold, chosen, [2, 2])) == {
         "accuracy-gold-1": [2, 2],
         "accuracy-gold-2": [1, 2],
         "same-in-both-orders": [1, 2],
     }
 
 
+def test_places_of_four_choices_and_of_three():
+    # Of four, the first stands last in the reverse order; of three, the second stays where it is.
+    gold, chosen = [[0, 0], [1, 1], [3, 3]], [[0, 3], [1, 1], [3, 3]]
+    assert sums(bias_tables(Reading(swap=True), gold, chosen, [4, 3, 4])) == {
+        "accuracy-gold-1": [2, 2],
+        "accuracy-gold-2": [2, 2],
+        "accuracy-gold-4": [1, 2],
+        "same-in-both-orders": [2, 3],
+    }
+
+
+BELEBELE = find_task("belebele")
+PASSAGES = [
+    {"id": f"p#{i}", "flores_passage": "Ana läks koju.", "question": f"{who}?", "choices": [*"wxyz"], "label": i % 4}
+    for i, who in enumerate(("Kes", "Kuhu", "Kas", "Miks", "Millal"))
+]
+
+
+def test_four_choices_are_asked_by_number_in_both_orders_and_by_letter(model):
+    speaker = Speaker(*model)
+    (plain, both, by_letter) = (
+        answer(speaker, BELEBELE, "et", PASSAGES, reading)
+        for reading in (Reading(), Reading(swap=True), Reading("options"))
+    )
+    turned = [row | {"choices": row["choices"][::-1]} for row in PASSAGES]
+    reverse = answer(speaker, BELEBELE, "et", turned, Reading())
+    for row, of_both, one, two in zip(PASSAGES, both.scores, plain.scores, reverse.scores, strict=True):
+        assert of_both == pytest.approx([*one, *two[::-1]], abs=1e-4)
+        ids = encode_beginning(speaker.tokenizer, choice_prompt(BELEBELE, row))
+        assert one == pytest.approx(
+            [next_scores(speaker, ids)[speaker.tokenizer.token_to_id(n)] for n in "1234"], abs=1e-4
+        )
+    assert both.chosen == [[a[0], 3 - b[0]] for a, b in zip(plain.chosen, reverse.chosen, strict=True)]
+    assert {choice for (choice,) in by_letter.chosen} <= {*range(4)}
+    assert by_letter.normalised == [choice for (choice,) in by_letter.chosen]  # letters are equally long
+
+
+def next_scores(speaker, ids):
+    with torch.no_grad():
+        logits = speaker.decoder.network(input_ids=torch.tensor([ids])).logits[0, -1]
+    return torch.log_softmax(logits, dim=-1).tolist()
+
+
+def test_per_character_a_long_choice_may_win(model):
+    rows = [row | {"choices": [row["choices"][0][:3], row["choices"][0] * 2]} for row in ROWS]
+    found = answer(Speaker(*model), XCOPA, "et", rows, Reading("options"))
+    for row, scores, chosen in zip(rows, found.scores, found.normalised, strict=True):
+        per_character = [score / len(choice) for score, choice in zip(scores, row["choices"], strict=True)]
+        assert chosen == per_character.index(max(per_character))
+    assert found.normalised != [chosen for (chosen,) in found.chosen]
+
+
 def test_answers_that_name_nothing_are_counted():
     gold, chosen = [[0, 0], [1, 1]], [[-1, -1], [1, -1]]
-    assert sums(bias_tables(Reading("generate", swap=True), gold, chosen)) == {
+    assert sums(bias_tables(Reading("generate", swap=True), gold, chosen, [2, 2])) == {
         "accuracy-gold-1": [0, 2],
         "accuracy-gold-2": [1, 2],
         "unreadable": [3, 4],

@@ -41,6 +41,11 @@ def test_texts_scores_and_answers_are_the_harness_s_item_by_item(name, bloom):
     for scores, chosen, row, item in zip(found.scores, found.chosen, rows, theirs, strict=True):
         assert scores == pytest.approx(item["scores"], abs=1e-4)
         assert (chosen == [row["label"]]) == bool(item["right"])
+    # acc_norm is made of the same scores there: the length is that of the choice, without the blank before it
+    for item, chosen in zip(theirs, found.normalised, strict=True):
+        lengths = [len(end) - 1 for _, end in item["arguments"]]
+        per_character = [score / n for score, n in zip(item["scores"], lengths, strict=True)]
+        assert chosen == per_character.index(max(per_character))
 
 
 def test_the_record_has_all_items_and_both_outcomes():

@@ -207,7 +207,7 @@ def test_each_reading_has_scores_of_its_own_and_all_are_indexed(run, own_store, 
     assert metrics == {
         "letters": ["accuracy", "accuracy-gold-1", "accuracy-gold-2"],
         "letters+swap": ["accuracy", "accuracy-gold-1", "accuracy-gold-2", "same-in-both-orders"],
-        "options": ["accuracy"],
+        "options": ["accuracy", "acc_norm"],
         "generate+swap": ["accuracy", "accuracy-gold-1", "accuracy-gold-2", "unreadable", "same-in-both-orders"],
     }
     swapped = next(s for s in done.scores if s["scoring"] == "letters+swap")

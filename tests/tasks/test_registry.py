@@ -71,6 +71,8 @@ def test_a_task_is_consistent(name):
         ("afrixnli", 18, "", "amh ewe hau ibo kin lin lug orm sna sot twi wol xho yor zul"),
         ("nusax", 12, "eng ind jav min sun", "ace ban bbc bjn bug mad nij"),
         ("uner", 12, "da en hr pt sk sr sv zh", "ceb de ru tl"),
+        ("belebele", 115, "", "el fi he hi id ja ko sw th tr"),
+        ("globalmmlu", 42, "", "el he hi id ja ko sw te tr vi yo"),
     ],
 )
 def test_languages_sources_and_targets_are_those_of_the_paper(name, languages, sources, targets):
@@ -104,6 +106,8 @@ def test_the_pools_of_the_tasks_are_their_sources():
         ("xstorycloze", {"": (360, 1_511)}),
         ("bactrian", {"": (67_017,)}),
         ("pud", {"": (1_000,)}),
+        ("belebele", {"": (900,)}),
+        ("globalmmlu", {"": (14_042, 285)}),
         ("xwinograd", {"en": (2_325,), "fr": (83,), "jp": (959,), "pt": (263,), "ru": (315,), "zh": (504,)}),
         ("wikiann", WIKIANN),
         ("cldr", {"": (None, None, None)}),

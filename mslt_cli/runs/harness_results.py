@@ -1,0 +1,277 @@
+"""Results of EleutherAI's lm-evaluation-harness, taken in as evaluations of models as they are.
+
+It writes a file for each call, results_DATE.json, with all its tasks. Here each of our tasks in it becomes a run of its
+own, in a directory as every run has one. Such a run has no predictions, and its `scoring` begins with
+options+lm-eval: no report puts its scores beside scores that mslt measured without saying so.
+"""
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mslt_cli import __version__
+from mslt_cli.errors import DataError
+from mslt_cli.evaluation.metrics import score
+from mslt_cli.foreign import UnreadableError, parse_json, read_text_file
+from mslt_cli.models import MODELS, canonical_name, is_folder
+from mslt_cli.runs.directory import read_run, run_folder_name, write_run
+from mslt_cli.runs.locks import locked
+from mslt_cli.runs.spec import describe_run
+from mslt_cli.tasks import find_task
+from mslt_cli.tasks.task import Task
+
+FAMILIES = {
+    "xcopa": "xcopa_",
+    "xwinograd": "xwinograd_",
+    "xstorycloze": "xstorycloze_",
+    "belebele": "belebele_",
+    "globalmmlu": "global_mmlu_full_",
+}
+"""How the harness's names of our tasks begin; a language follows, as the data set has it. `global_mmlu_` alone is
+another data set, Global-MMLU-Lite."""
+TAKEN = {"acc": "accuracy", "acc_norm": "acc_norm"}
+"""Our names of its metrics."""
+MODEL_KEYS = ("pretrained", "model", "path", "engine")
+"""The arguments of a model that name it."""
+WITHOUT_EFFECT = {"dtype", "parallelize", "device", "device_map_option", "max_memory_per_gpu", "max_cpu_memory"}
+WITHOUT_EFFECT |= {"batch_size", "max_batch_size", "trust_remote_code", "low_cpu_mem_usage", "attn_implementation"}
+WITHOUT_EFFECT |= {"use_fast_tokenizer", "tensor_parallel_size", "data_parallel_size", "gpu_memory_utilization"}
+"""Arguments of a model that leave it the same model; any other stands in its name."""
+LARGEST_RESULTS_BYTES = 256 << 20
+MOST_NAMED = 5
+"""Tasks that a note names."""
+
+
+@dataclass(frozen=True)
+class TakenResults:
+    """What `take_results` did."""
+
+    directories: tuple[Path, ...]
+    """Of the runs."""
+    refused: tuple[tuple[Path, str], ...]
+    """Files of which nothing was taken, and why."""
+    notes: tuple[str, ...]
+    """What was left out of the others."""
+
+
+def find_results(path: Path) -> list[Path]:
+    """The harness's files at a path: the file itself, or those in a folder, which may be none."""
+    return [path] if path.is_file() else sorted(path.rglob("results_*.json"))
+
+
+def take_results(paths: Iterable[Path], root: Path) -> TakenResults:
+    """Make runs of the harness's files; the same again changes nothing.
+
+    Args:
+        paths: its files, see `find_results`.
+        root: the folder of run directories.
+
+    Raises: RunError: a run's directory cannot be written.
+    """
+    directories: dict[Path, None] = {}
+    refused, notes = [], list[str]()
+    for path in paths:
+        try:
+            file = _ResultsFile(path)
+            runs = file.records()
+        except DataError as error:
+            refused.append((path, str(error)))
+            continue
+        directories |= dict.fromkeys(_write(root, record) for record in runs)
+        notes += [f"{path}: {left}." for left in file.left_out]
+    return TakenResults(tuple(directories), tuple(refused), tuple(notes))
+
+
+def _write(root: Path, record: dict[str, Any]) -> Path:
+    """Write a run, with the scores that another file gave it already; gives its directory."""
+    task, model = record["task"]["name"], record["model"].rstrip("/").rsplit("/", 1)[-1]
+    directory = root / run_folder_name(f"lm-eval_{task}_{model}", record["run_id"])
+    with locked(directory, wait=True):
+        before = read_run(directory)
+        new = {_place(score) for score in record["scores"]}
+        kept = [score for score in before.scores if _place(score) not in new] if before is not None else []
+        write_run(directory, {**record, "scores": [*kept, *record["scores"]]})
+    return directory
+
+
+def _place(score: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(score[name]) for name in ("split", "scoring", "target", "metric"))
+
+
+class _ResultsFile:
+    """A file of the harness. DataError: it is none, or does not say which model it is of."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.content = _mapping(parse_json(read_text_file(path, LARGEST_RESULTS_BYTES)))
+        except UnreadableError as error:
+            raise self._error(f"cannot be read: {error}") from error
+        self.results = self._part("groups") | self._part("results")
+        if not any(map(_mapping, self.results.values())):
+            raise self._error("holds no results of the lm-evaluation-harness")
+        self.left_out: list[str] = []
+        """What is not taken, and why."""
+
+    def _error(self, what: str) -> DataError:
+        return DataError(f"{self.path} {what}. Give a results_….json, or the folder of its --output_path.")
+
+    def _part(self, name: str) -> dict[str, Any]:
+        return _mapping(self.content.get(name))
+
+    @property
+    def _model_args(self) -> dict[str, str]:
+        given = self._part("config").get("model_args")
+        if isinstance(given, str):
+            given = dict(part.partition("=")[::2] for part in given.split(",") if part)
+        return {name: str(value) for name, value in _mapping(given).items()}
+
+    def _model(self) -> tuple[str, str]:
+        """The name of the model itself, and that with whatever makes another one of it."""
+        args = self._model_args
+        key = next((key for key in MODEL_KEYS if args.get(key)), "")
+        given = args.get(key) or self.content.get("model_name")
+        if not isinstance(given, str) or not given:
+            raise self._error("does not say which model it is of")
+        of_hub = next((name for name, known in MODELS.items() if known.repo_id == given), given)
+        name = canonical_name(of_hub) if of_hub in MODELS or is_folder(of_hub) else of_hub
+        usual = {"revision": "main", "tokenizer": given}
+        further = [
+            f"{argument}={value}"
+            for argument, value in sorted(args.items())
+            if argument not in WITHOUT_EFFECT | {key} and value not in ("None", usual.get(argument))
+        ]
+        return name, name + (f" ({', '.join(further)})" if further else "")
+
+    def records(self) -> list[dict[str, Any]]:
+        """A record for each of our tasks, as run.json has it. DataError: there is none."""
+        found: dict[str, list[tuple[str, str, Task]]] = {}
+        for name in self.results:
+            for task_name, start in FAMILIES.items():
+                task = find_task(task_name)
+                own = {code.casefold(): iso for iso, codes in task.languages.items() for code in codes}
+                if language := own.get(name.removeprefix(start).casefold()) if name.startswith(start) else None:
+                    task = task.without_repairs(tuple(repair.name for repair in task.repairs))  # it repairs nothing
+                    found.setdefault(task_name, []).append((name, language, task))
+        known = {name for places in found.values() for name, *_ in places}
+        self._note_unknown(known)
+        records = []
+        for places in found.values():
+            task = places[0][-1]
+            scores = [score for name, language, _ in places for score in self._scores(name, language, task)]
+            if scores:
+                records.append(self._record(task, [name for name, *_ in places], scores))
+                if task.without:
+                    what = " and ".join(repair.summary for repair in find_task(task.name).repairs)
+                    self.left_out.append(f"stored as {task.variant}, for the harness repairs nothing ({what} in mslt)")
+        if not records:
+            raise self._error(f"has no score that mslt can place: {'; '.join(self.left_out)}")
+        return records
+
+    def _note_unknown(self, known: set[str]) -> None:
+        """Say which tasks are none of ours; groups of ours and parts of them are not worth a word."""
+        above = {name for name in self.results if not known.isdisjoint(self._within(name))}
+        below = set(chain.from_iterable(map(self._within, known)))
+        if strange := [name for name in self.results if name not in known | above | below]:
+            more = f" and {len(strange) - MOST_NAMED} more" if len(strange) > MOST_NAMED else ""
+            self.left_out.append(f"left out, for they are no tasks of mslt's: {', '.join(strange[:MOST_NAMED])}{more}")
+
+    def _within(self, name: str) -> Iterator[str]:
+        """The names within a group, however deep."""
+        for part in self._part("group_subtasks").get(name) or ():
+            yield part
+            yield from self._within(part)
+
+    def _leaves(self, name: str) -> list[str]:
+        """The tasks that a name stands for: those within a group, or itself."""
+        counted = self._part("n-samples")
+        return [part for part in self._within(name) if part in counted] or [name]
+
+    def _scores(self, name: str, language: str, task: Task) -> list[dict[str, Any]]:
+        """The scores of one of its tasks; none, and a note, where it is not known what they are of."""
+        leaves = self._leaves(name)
+        counts = [_mapping(self._part("n-samples").get(leaf)) for leaf in leaves]
+        original, n = (_total(count.get(key) for count in counts) for key in ("original", "effective"))
+        splits = {str(c.get("test_split") or c.get("validation_split") or "") for c in map(self._config, leaves)}
+        expected = task.expected_rows(task.evaluation, language)
+        why = ""
+        if not (original and n):
+            why = "it does not say of how many rows"
+        elif expected is not None and original != expected:
+            why = f"it has {original:,} rows, and {task.name} {expected:,}"
+        elif other := splits - {"", task.evaluation}:
+            why = f"it is of {', '.join(other)}, and mslt evaluates on {task.evaluation}"
+        elif n != original and (len(leaves) > 1 or self._part("config").get("limit") is None):
+            why = "which rows were asked is not known"
+        if why:
+            self.left_out.append(f"left out: {name}, for {why}")
+            return []
+        scoring, limit = self._scoring(leaves[0]), n if n != original else None
+        about: dict[str, Any] = {"task": task.variant, "scoring": scoring, "target": language, "unseen": True}
+        about |= {"split": f"{task.evaluation}[:{limit}]" if limit else task.evaluation}
+        about |= {"data_sha256": "", "predictions": "", "cut": 0}  # not known
+        scores = []
+        for metric, called in TAKEN.items():
+            value = _mapping(self.results[name]).get(f"{metric},none")
+            if value is None:
+                continue
+            right = value * n if isinstance(value, int | float) else -1
+            if not 0 <= right <= n or abs(right - round(right)) > 0.01:
+                self.left_out.append(f"left out: {metric} of {name}, for {value} is no share of {n:,} rows")
+                continue
+            table = np.repeat(np.array([[1, 1], [0, 1]], np.int64), [round(right), n - round(right)], axis=0)
+            scores.append(about | ({"limit": limit} if limit else {}) | asdict(score(called, table)))
+        return scores
+
+    def _config(self, leaf: str) -> dict[str, Any]:
+        return _mapping(self._part("configs").get(leaf))
+
+    def _scoring(self, leaf: str) -> str:
+        """What tells these scores from others: options+lm-eval+5-shot+chat."""
+        shots = self._part("n-shot").get(leaf) or self._config(leaf).get("num_fewshot") or 0
+        parts = ["options", "lm-eval", *([f"{shots}-shot"] if shots else [])]
+        parts += ["chat"] if self.content.get("chat_template") else []
+        parts += ["multiturn"] if shots and self.content.get("fewshot_as_multiturn") else []
+        return "+".join([*parts, *(["system"] if self.content.get("system_instruction") else [])])
+
+    def _record(self, task: Task, names: Sequence[str], scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        config, (base, model) = self._part("config"), self._model()
+        version = str(self.content.get("lm_eval_version") or self.content.get("git_hash") or "")
+        args = ",".join(f"{name}={value}" for name, value in self._model_args.items())
+        settings = {"harness": version, "model": str(config.get("model") or ""), "model_args": args}
+        described = {"name": base, "revision": str(config.get("model_sha") or "")}
+        seconds = 0.0
+        with suppress(TypeError, ValueError):
+            seconds = float(self.content.get("total_evaluation_time_seconds") or 0)
+        date = self.content.get("date")
+        start = float(date) if isinstance(date, int | float) else self.path.stat().st_mtime
+        words = ["lm_eval", "--model", settings["model"], "--model_args", args, "--tasks", ",".join(names)]
+        return {
+            **describe_run("eval", f"{model} (lm-eval)", task, model, model=described, settings=settings),
+            "command": shlex.join(words),
+            "environment": {"device": str(config.get("device") or ""), "lm_eval": version},
+            "scores": list(scores),
+            "means": [],
+            "files": {},
+            "finished_at": datetime.fromtimestamp(start + seconds, UTC).isoformat(timespec="seconds"),
+            "wall_s": round(seconds, 3),
+            "mslt_version": __version__,
+        }
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """The value, if it is a mapping; else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def _total(numbers: Iterable[Any]) -> int:
+    """The sum; 0 where one is no whole number."""
+    known = list(numbers)
+    return sum(known) if all(type(number) is int for number in known) else 0

@@ -1,0 +1,157 @@
+"""`mslt fetch runs results_….json`: what the lm-evaluation-harness wrote, as runs that reports show.
+
+The layout is that of lm_eval 0.4.13 (result_schema.py and loggers/evaluation_tracker.py of its wheel).
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from in_process import run_command
+
+from mslt_cli.evaluation.metrics import wilson
+
+MMLU = ["global_mmlu_full_de_anatomy", "global_mmlu_full_de_virology"]
+
+
+def results(*, original=500, effective=None, right=300, limit=None, shots=0, args="pretrained=me/tiny", **top):
+    """XCOPA in Estonian, a group of it, Belebele, Global-MMLU in parts, and a task that is not ours."""
+    n = effective or original
+
+    def scored(value, alias, **further):
+        return {"alias": alias, "acc,none": value, "acc_stderr,none": 0.01, **further}
+
+    return {
+        "results": {
+            "xcopa": scored(right / n, "xcopa"),
+            "xcopa_et": scored(right / n, "xcopa_et"),
+            "belebele_deu_Latn": scored(0.5, "belebele_deu_Latn", **{"acc_norm,none": 0.25}),
+            "global_mmlu_full_de": scored(3_500 / 14_042, "de"),
+            **{name: scored(0.25, name) for name in MMLU},
+            "hellaswag": scored(0.25, "hellaswag"),
+        },
+        "groups": {"global_mmlu_full_de": scored(3_500 / 14_042, "de")},
+        "group_subtasks": {"xcopa": ["xcopa_et"], "global_mmlu_full_de": ["global_mmlu_full_de_stem"]}
+        | {"global_mmlu_full_de_stem": MMLU},
+        "configs": {"xcopa_et": {"test_split": "test", "validation_split": "validation"}},
+        "versions": {"xcopa_et": 1.0},
+        "n-shot": {"xcopa_et": shots, "belebele_deu_Latn": 0},
+        "n-samples": {
+            "xcopa_et": {"original": original, "effective": n},
+            "belebele_deu_Latn": {"original": 900, "effective": 900},
+            MMLU[0]: {"original": 14_000, "effective": 14_000},
+            MMLU[1]: {"original": 42, "effective": 42},
+            "hellaswag": {"original": 10, "effective": 10},
+        },
+        "config": {"model": "hf", "model_args": args, "model_sha": "f" * 40, "device": "cuda:0", "limit": limit},
+        "date": 1_790_000_000.5,
+        "lm_eval_version": "0.4.13",
+        "model_name": "me/tiny",
+        "total_evaluation_time_seconds": "12.5",
+        **top,
+    }
+
+
+@pytest.fixture
+def mslt(own_store, tmp_path, monkeypatch):
+    monkeypatch.setenv("MSLT_STORE", str(own_store))
+    monkeypatch.setenv("MSLT_RUNS", str(tmp_path / "runs"))
+
+    def run(*words, code=0):
+        done = run_command(*words, HF_HOME=str(tmp_path / "hf"))
+        assert done.returncode == code, done.stderr
+        return done
+
+    return run
+
+
+def write(folder, content, name="results_2026-11-27T10-00-00.json"):
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return folder / name
+
+
+def taken(mslt, *paths):
+    runs = json.loads(mslt("fetch", "runs", *paths, "--json").stdout)["runs"]
+    shown = [json.loads(path.read_text()) for run in runs for path in [Path(run["directory"]) / "run.json"]]
+    return {run["identity"]["task"]["name"]: run for run in shown}
+
+
+def test_scores_of_the_harness_become_runs_that_reports_show(mslt, tmp_path):
+    path = write(tmp_path / "out", results())
+    done = mslt("fetch", "runs", path)
+    assert "left out, for they are no tasks of mslt's: hellaswag." in done.stderr
+    assert "stored as xcopa-no-question, for the harness repairs nothing" in " ".join(done.stderr.split())
+    runs = taken(mslt, tmp_path / "out")
+    assert {*runs} == {"xcopa-no-question", "belebele", "globalmmlu"}
+    (accuracy,) = runs["xcopa-no-question"]["scores"]
+    assert (accuracy["target"], accuracy["scoring"], accuracy["split"]) == ("est", "options+lm-eval", "test")
+    assert (accuracy["value"], accuracy["counts"]) == (0.6, {"correct": 300, "n": 500})
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx(wilson(300, 500))
+    assert [(s["metric"], s["value"], s["rows"]) for s in runs["belebele"]["scores"]] == [
+        ("accuracy", 0.5, 900),
+        ("acc_norm", 0.25, 900),
+    ]
+    (mmlu,) = runs["globalmmlu"]["scores"]
+    assert (mmlu["rows"], mmlu["target"]) == (14_042, "deu")
+    listed = mslt("report", "runs").stdout
+    assert "me/tiny" in listed and "options+lm-eval" in listed
+    assert json.loads(mslt("report", "runs", "--missing", "--json").stdout)["runs"] == []
+
+
+def test_another_file_of_the_model_adds_to_its_run(mslt, tmp_path):
+    write(tmp_path / "out", results())
+    other = results()
+    other["results"] = {"xcopa_id": other["results"]["xcopa_et"]}
+    other["groups"], other["n-samples"] = {}, {"xcopa_id": {"original": 500, "effective": 500}}
+    write(tmp_path / "out", other, "results_2026-11-28T10-00-00.json")
+    assert [score["target"] for score in taken(mslt, tmp_path / "out")["xcopa-no-question"]["scores"]] == ["est", "ind"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "scoring", "split"),
+    [
+        ({"effective": 100, "right": 60, "limit": 100}, "options+lm-eval", "test[:100]"),
+        ({"shots": 5, "chat_template": "{{ x }}"}, "options+lm-eval+5-shot+chat", "test"),
+        ({"system_instruction": "Be brief."}, "options+lm-eval+system", "test"),
+    ],
+)
+def test_limit_shots_and_templates_stand_in_the_name(mslt, tmp_path, changes, scoring, split):
+    (score,) = taken(mslt, write(tmp_path / "out", results(**changes)))["xcopa-no-question"]["scores"]
+    assert (score["scoring"], score["split"], score["value"]) == (scoring, split, 0.6)
+
+
+def test_what_makes_another_model_stands_in_its_name(mslt, tmp_path):
+    args = {"pretrained": "bigscience/bloom-560m", "peft": "me/lora", "load_in_4bit": True, "dtype": "float16"}
+    runs = taken(mslt, write(tmp_path / "out", results(args=args)))
+    assert runs["belebele"]["model"] == "bloom-560m (load_in_4bit=True, peft=me/lora)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"original": 499}, "xcopa_et, for it has 499 rows, and xcopa 500"),
+        ({"effective": 100, "right": 60}, "xcopa_et, for which rows were asked is not known"),
+        ({"right": 300.4}, "acc of xcopa_et, for 0.6008 is no share of 500 rows"),
+    ],
+)
+def test_what_is_not_known_is_said_and_left_out(mslt, tmp_path, changes, what):
+    done = mslt("fetch", "runs", write(tmp_path / "out", results(**changes)), "--json")
+    assert what in " ".join(done.stderr.split())
+    assert {run["task"] for run in json.loads(done.stdout)["runs"]} == {"belebele", "globalmmlu"}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("no JSON", "cannot be read: it is not JSON"),
+        ("[1]", "holds no results of the lm-evaluation-harness"),
+        ({"results": {"arc": {"acc,none": 1.0}}, "model_name": "x"}, "has no score that mslt can place: left out"),
+        (results(args="", model_name=None), "does not say which model it is of"),
+    ],
+)
+def test_files_that_are_not_the_harness_s_are_refused_in_a_sentence(mslt, tmp_path, content, what):
+    done = mslt("fetch", "runs", write(tmp_path / "out", content), code=1)
+    assert what in " ".join(done.stderr.split())
+    assert "Give a results_….json, or the folder of its --output_path." in " ".join(done.stderr.split())
+    assert "1 of 1 runs were not taken" in done.stderr
