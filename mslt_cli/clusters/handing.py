@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from mslt_cli.clusters.ray_tasks import RayCluster
 from mslt_cli.clusters.slurm import Slurm
 from mslt_cli.clusters.submissions import (
+    FOLDER,
     ClusterError,
     Engine,
     Place,
@@ -26,6 +27,7 @@ from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.progress import Progress
 from mslt_cli.runs.experiment import do_runs
 from mslt_cli.runs.how import How
+from mslt_cli.runs.locks import locked
 from mslt_cli.runs.plan import Experiment, Planned
 from mslt_cli.runs.session import Session, has_gpu_driver
 from mslt_cli.runs.work import State
@@ -98,7 +100,7 @@ def hand_over(
         plan: with what is there of each run.
         root: the folder of runs, which the cluster sees at the same path.
         how: the words of each command line that say how a run is carried out.
-        alive: what `find_alive` gave before the plan was made: a run that ends meanwhile is done in the plan.
+        alive: what `handing_over` gave before the plan was made: a run that ends meanwhile is done in the plan.
         per_element: runs that an element does one after another.
         dry_run: make the submissions, write nothing and send nothing.
 
@@ -117,9 +119,16 @@ def hand_over(
     return Handed(submissions, done, len(plan) - done - len(left))
 
 
-def find_alive(engine: Engine, root: Path) -> Collection[str]:
-    """The directories of the runs that are queued or running on a cluster, by name. Raises: ClusterError."""
-    return alive_among(places_of_runs(root.resolve()).values(), engine)
+@contextmanager
+def handing_over(engine: Engine, root: Path) -> Iterator[Collection[str]]:
+    """The directories of the runs that are queued or running on a cluster, by name.
+
+    In the block nobody else hands over runs of this folder, so that two who begin at once send nothing twice.
+    Raises: ClusterError.
+    """
+    root = root.resolve()
+    with locked(root / FOLDER, wait=True):
+        yield alive_among(places_of_runs(root).values(), engine)
 
 
 def _send(submission: Submission, engine: Engine, before: Sequence[Submission]) -> Submission:
@@ -127,7 +136,7 @@ def _send(submission: Submission, engine: Engine, before: Sequence[Submission]) 
     submission.write()  # first: killed between the two, it is known to have been queued or not to be there
     try:
         job = engine.submit(submission)
-    except ClusterError as error:
+    except MsltError as error:
         submission.path(".json").unlink()
         if before:
             jobs = ", ".join(other.job for other in before)
@@ -173,8 +182,8 @@ def helped_by(
         do_runs(store, batch, root=root, how=how, announce=keep)
         return found
 
-    alive = find_alive(engine, root)
-    handed = hand_over(find_states(), engine, root, words, alive, per_element=per_element)
+    with handing_over(engine, root) as alive:
+        handed = hand_over(find_states(), engine, root, words, alive, per_element=per_element)
     for sent in handed.submissions:
         progress.note(f"submitted to {engine.name}: job {sent.job}, {len(sent.elements)} elements")
     wait_for(find_states, engine, root, progress)

@@ -4,6 +4,7 @@ There is no submitit here. It hands over pickles, which nobody can read and whic
 arrays; sbatch, squeue and scontrol are all that it calls, and all that is needed.
 """
 
+import math
 import re
 import shlex
 import subprocess
@@ -47,7 +48,7 @@ class Slurm:
     Args:
         options: "time=02:00:00,gres=gpu:1,exclusive": what sbatch knows, without dashes; commas in brackets are kept.
 
-    Raises: UsageError: an option is one that mslt sets.
+    Raises: UsageError: an option is one that mslt sets, or what it says can't be meant.
     """
 
     name = "slurm"
@@ -67,6 +68,12 @@ class Slurm:
                     raise UsageError(f"--slurm {part!r} is nothing that sbatch can be given here.{hint} Leave it out.")
                 else:
                     self.options[name] = value
+        limit, lead = _seconds(self.options.get("time", "")), _lead(self.options["signal"])
+        if limit <= lead:
+            raise UsageError(
+                f"--slurm time={self.options['time']} leaves no time to work: a run is told to stop {lead} s before "
+                "its end. Give it more time, or a later signal: signal=USR1@20, say."
+            )
 
     @property
     def wants_gpu(self) -> bool:
@@ -82,7 +89,11 @@ class Slurm:
         return int(found[1]) if found else None
 
     def script(self, submission: Submission) -> str:
-        """The script for sbatch."""
+        """The script for sbatch. Raises: UsageError: its logs would lie where sbatch can't be told to write."""
+        if "\n" in str(submission.root):
+            raise UsageError(
+                f"The folder of runs {str(submission.root)!r} has a line break in it. Give --runs another."
+            )
         ours = {
             "job-name": submission.name,
             "array": f"0-{len(submission.elements) - 1}{self.at_once}",
@@ -111,6 +122,23 @@ class Slurm:
         shown = _ask("squeue", "--noheader", "--array", f"--name={names}", "--format=%j %K %T")
         rows = [line.split() for line in shown.splitlines() if line.strip()]
         return {(name, int(i)): "queued" if state in WAITING else "running" for name, i, state in rows if i.isdigit()}
+
+
+def _seconds(time: str) -> float:
+    """A time limit as sbatch reads it: 90 (minutes), 90:00, 1:30:00, 0-1, 0-1:30, 0-1:30:00; others have no end."""
+    days, dash, rest = time.rpartition("-")
+    parts = [*(days and [days]), *rest.split(":")]
+    if not all(part.isdecimal() for part in parts) or bool(dash) > bool(days):
+        return math.inf
+    hours, minutes, seconds = 3600, 60, 1
+    units = [24 * hours, hours, minutes, seconds] if dash else [hours, minutes, seconds][-max(2, len(parts)) :]
+    return sum(int(part) * unit for part, unit in zip(parts, units, strict=False))
+
+
+def _lead(signal: str) -> int:
+    """Seconds between a signal and the end, as sbatch reads "B:USR1@120"."""
+    lead = signal.rpartition("@")[2]
+    return int(lead) if "@" in signal and lead.isdecimal() else 60
 
 
 def _case(place: int, element: Element) -> str:

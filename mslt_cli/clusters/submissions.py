@@ -10,15 +10,19 @@ The cluster knows a submission by its name. So nothing is sent twice, whenever t
 
 import hashlib
 import json
+import os
 import shlex
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from mslt_cli.errors import DataError, MsltError
 from mslt_cli.files import write_whole
+from mslt_cli.foreign import parse_json, read_text_file
 from mslt_cli.runs.checkpoints import last_step
 from mslt_cli.runs.directory import AGAIN, CONFIG, RUN
 
@@ -127,19 +131,27 @@ def new_name(elements: Sequence[Element]) -> str:
 
 def read_submissions(root: Path) -> list[Submission]:
     """All submissions of a folder of runs, the oldest first. Raises: DataError: a file of them was changed."""
-    paths = sorted((root / FOLDER).glob("mslt-*.json"), key=lambda path: path.stat().st_mtime_ns)
-    return [_read(path, root) for path in paths]
+    written_at = {}
+    for path in (root / FOLDER).glob("mslt-*.json"):
+        with suppress(FileNotFoundError):  # a cluster refuses it just now
+            written_at[path] = path.stat().st_mtime_ns
+    return [_read(path, root) for path in sorted(written_at, key=lambda path: written_at[path])]
 
 
 def _read(path: Path, root: Path) -> Submission:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = parse_json(read_text_file(path))
         elements = tuple(
             tuple(SentRun(**{**run, "command": tuple(run["command"])}) for run in element)
             for element in record["elements"]
         )
+        texts = [record["engine"], record["job"]]
+        for run in chain(*elements):
+            texts += [run.run_id, run.folder, run.sources, *run.command]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a text is something else")
         return Submission(record["engine"], path.stem, root, elements, record["job"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is not as mslt wrote it ({error}). Remove it.") from error
 
 
@@ -177,6 +189,8 @@ def list_unfinished(root: Path, engines: Mapping[str, Engine]) -> tuple[list[Unf
     unasked, notes = set(), []
     for name in sorted({place.submission.engine for place in places.values()}):
         try:
+            if name not in engines:
+                raise ClusterError(f"Runs were handed to {name}, which this version of mslt does not know.")
             alive |= alive_among(places.values(), engines[name])
         except MsltError as error:
             unasked.add(name)
@@ -204,6 +218,17 @@ def list_unfinished(root: Path, engines: Mapping[str, Engine]) -> tuple[list[Unf
             )
         )
     return rows + list(_begun(root, places)), notes
+
+
+def forget_sent(root: Path, folders: Collection[str]) -> None:
+    """Take runs that were deleted out of what was handed over, so that they are listed no more; their logs stay."""
+    for submission in read_submissions(root):
+        elements = tuple(tuple(run for run in element if run.folder not in folders) for element in submission.elements)
+        if elements != submission.elements:
+            path = submission.path(".json")
+            written_at = path.stat()
+            replace(submission, elements=elements).write()
+            os.utime(path, ns=(written_at.st_atime_ns, written_at.st_mtime_ns))  # the last one counts
 
 
 def _begun(root: Path, known: Collection[str]) -> Iterator[Unfinished]:

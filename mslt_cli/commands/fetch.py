@@ -323,8 +323,12 @@ def fetch_runs_command(
 
       mslt fetch runs --discard 1a2b3c4d
     """
+<<<<<<< HEAD
     from itertools import chain
 
+=======
+    from mslt_cli.clusters.submissions import forget_sent
+>>>>>>> f1b3e4f (Two who submit at once send each run once; what a shell left empty, or leaves no time to work, is refused; runs that have not ended can be deleted by id)
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.harness_results import find_results, take_results
@@ -338,11 +342,15 @@ def fetch_runs_command(
     form = (options.Format.json if json_ else format_).value
     if prune or discard:
         with filled_store(store, write=True) as opened:
-            named = [find_place(opened, name) for name in discard or ()]
+            root = runs_root(None, opened.path)
+            named = [find_place(opened, name, root) for name in discard or ()]
             places = list({place.directory: place for place in named}.values())
             if places and not yes:
                 confirm_deletion([place.directory for place in places])
-            show_places(prune_runs(opened) if prune else discard_runs(opened, places), form)
+            done = prune_runs(opened) if prune else discard_runs(opened, places)
+            for folder in {Path(place.directory).parent for place in places}:
+                forget_sent(folder, [Path(place.directory).name for place in places])
+        show_places(done, form)
         return
     with filled_store(store, write=True) as opened:
         root = runs_root(None, opened.path)

@@ -194,10 +194,10 @@ def train_command(
 
       mslt select --pool paper -k 3 --top 5 --format lines | mslt train --task wikiann --model xlm-r-base -s -
     """
-    from contextlib import nullcontext
+    from contextlib import ExitStack
     from dataclasses import replace
 
-    from mslt_cli.clusters.handing import engine_named, find_alive, hand_over, helped_by, require_submittable
+    from mslt_cli.clusters.handing import engine_named, hand_over, handing_over, helped_by, require_submittable
     from mslt_cli.commands.arguments import filled_store, numbers_in, only_number, task_of, tasks_of
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.evaluation.reading import Reading
@@ -220,6 +220,7 @@ def train_command(
     )
     from mslt_cli.runs.recipe import plan_recipe
     from mslt_cli.runs.search_runs import first_number, search_combinations
+    from mslt_cli.runs.trackers import require_tracker
     from mslt_cli.show.bars import progress
     from mslt_cli.show.cluster_runs import show_handed, show_scripts
     from mslt_cli.show.plans import announce_plan, note_repeats, show_plan
@@ -261,10 +262,10 @@ def train_command(
     how = How(device=device, **values_given(How, context.params))
     engine: Engine | None = None
     alive: Collection[str] = ()
-    if submit:
+    if submit is not None:
         require_submittable(force=force, jobs=1 if search else jobs, processes=count_processes())
         engine = engine_named(submit, slurm or (), ray or (), settings.precision)
-        alive = () if dry_run else find_alive(engine, root)
+        require_tracker(how.report_to)  # each job would end there
         runs, store = root, path
     elif slurm or ray or runs_per_task > 1:
         raise UsageError("--slurm, --ray and --runs-per-task go with --submit slurm or --submit ray.")
@@ -339,7 +340,11 @@ def train_command(
             announce_plan(plan, expected_seconds(to_do, session, path))
         return not dry_run
 
-    with start_helpers(jobs, device, stdin) if talks and not dry_run and not engine else nullcontext():
+    with ExitStack() as stack:
+        if engine is not None and not dry_run:
+            alive = stack.enter_context(handing_over(engine, root))
+        elif talks and not dry_run:
+            stack.enter_context(start_helpers(jobs, device, stdin))
         finished = do_runs(path, experiment, root=root, how=how, progress=bars, announce=announce, first=first_run)
     done = [(item.planned, item.outcome) for item in finished if item.outcome is not None]
     if talks and done:

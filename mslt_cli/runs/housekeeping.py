@@ -1,5 +1,6 @@
 """Where the store and the directories of runs disagree; and what takes runs out of the store, or deletes them."""
 
+import glob
 import json
 import re
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from mslt_cli.errors import MsltError, UnknownNameError
+from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.files import drop
 from mslt_cli.runs.directory import CONFIG, LOCK, RUN, RunError, clear_run, read_run
 from mslt_cli.runs.locks import LEASE, BusyError, locked
@@ -82,15 +83,23 @@ def prune_runs(store: Store) -> list[RunPlace]:
     return [RunPlace(run.run_id, run.name, run.directory, "forgotten") for run in runs]
 
 
-def find_place(store: Store, name: str) -> RunPlace:
-    """The run, finished or not, that a user names by its directory or the first digits of its id.
+def find_place(store: Store, name: str, root: Path) -> RunPlace:
+    """The run that a user names by its directory or the first digits of its id.
+
+    One that has not ended is known by its directory alone, and looked for in the folder of runs.
 
     Raises: UnknownNameError: there is none. UsageError: several ids begin so.
     """
     path = Path(name).expanduser().resolve()
-    if run_id := _id_of(path):
+    if name.strip() and (run_id := _id_of(path)):
         return RunPlace(run_id, path.name, str(path))
     run = find_one_run(store, name, origin="own")
+    if run is None and len(name) >= LEAST_DIGITS:
+        begun = [place for place in sorted(root.glob(f"*_{glob.escape(name)}*")) if _id_of(place).startswith(name)]
+        if len(begun) > 1:
+            raise UsageError(f"{len(begun)} runs begin with {name}: {', '.join(map(_id_of, begun))}. Write more of it.")
+        for place in begun:
+            return RunPlace(_id_of(place), place.name, str(place.resolve()))
     if run is None:
         hint = (
             f"Give its directory, or the first {LEAST_DIGITS} digits of its id or more; `mslt report runs` lists them."

@@ -1,7 +1,9 @@
 """The card of a kept model, for whoever gets its folder without the run: README.md, with front matter for the hub."""
 
 import hashlib
+import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -177,7 +179,7 @@ class _Card:
             "",
             "Both licences count; mslt does not decide under which one these weights may be passed on. The command:",
             "",
-            *_code(run.record["command"]),
+            *_code(_without_places(run.record["command"])),
             "",
         ]
 
@@ -230,6 +232,12 @@ class _Card:
         say += " line brings it (`pip install 'mslt-cli[train]'`); without it transformers refuses to load the folder."
         code = "import mslt_cli.models.mean_pooled\n" + SENTENCES.format(longest=longest)
         return [f"{say} {cut}", "", *_code(code)]
+
+
+def _without_places(command: str) -> str:
+    """A command line that shows nobody how the folders of the machine are called that ran it."""
+    words = [f"path/to/{os.path.basename(word)}" if word.startswith("/") else word for word in shlex.split(command)]
+    return shlex.join(words)
 
 
 def _code(text: str) -> list[str]:

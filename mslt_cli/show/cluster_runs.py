@@ -8,7 +8,7 @@ from mslt_cli.clusters.handing import Handed
 from mslt_cli.clusters.submissions import Engine, Unfinished
 from mslt_cli.reports.cells import Column, columns_of, plural
 from mslt_cli.show.rows import show_rows
-from mslt_cli.show.terminal import print_whole
+from mslt_cli.show.terminal import note, print_whole
 
 HOW_TO_LOOK = "`mslt report runs --unfinished` shows which runs are queued, running or failed, with their logs."
 
@@ -24,6 +24,7 @@ def show_scripts(handed: Handed, engine: Engine, form: str) -> None:
         show_rows([], rows, form, key="scripts")
     else:
         print_whole("\n".join(scripts))
+    note(f"{_say_counts(handed)} --dry-run: nothing was sent.")
 
 
 def show_handed(handed: Handed, form: str) -> None:
@@ -44,9 +45,12 @@ def show_handed(handed: Handed, form: str) -> None:
         *columns_of("elements", "runs", text=",", right=True),
         Column("log"),
     ]
+    show_rows(columns, rows, form, key="submitted", footer=[_say_counts(handed), HOW_TO_LOOK])
+
+
+def _say_counts(handed: Handed) -> str:
     runs = sum(len(element) for sent in handed.submissions for element in sent.elements)
-    said = f"{plural(runs, 'run')} submitted, {handed.done} done and {handed.alive} queued or running already."
-    show_rows(columns, rows, form, key="submitted", footer=[said, HOW_TO_LOOK])
+    return f"{plural(runs, 'run')} submitted, {handed.done} done and {handed.alive} queued or running already."
 
 
 def show_unfinished(runs: Sequence[Unfinished], form: str) -> None:

@@ -231,7 +231,7 @@ def show_index(indexed: Indexed, form: str) -> None:
     ]
     values = [run_as_dict(run, "stored", {}) | {"scores": len(run.scores)} for run in indexed.runs]
     rows = [{column.name: row[column.name] for column in columns} for row in values]
-    footer = [f"{plural(len(rows), 'run')} in the store."]
+    footer = [f"{plural(len({run.run_id for run in indexed.runs}), 'run')} in the store."]
     if indexed.unfinished:
         footer.append(f"{len(indexed.unfinished)} have not ended; the commands that started them go on with them.")
     show_rows(columns, rows, form, key="runs", footer=footer)

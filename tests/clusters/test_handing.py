@@ -1,15 +1,18 @@
 """What is handed over, waited for and sent again, with a cluster that does its elements when it is looked at."""
 
 import json
+import threading
+import time
+from pathlib import Path
 
 import pytest
 from in_process import run_command
 
 from mslt_cli.clusters import handing
-from mslt_cli.clusters.handing import engine_named, find_alive, hand_over, helped_by, require_submittable, wait_for
+from mslt_cli.clusters.handing import engine_named, hand_over, handing_over, helped_by, require_submittable, wait_for
 from mslt_cli.clusters.slurm import Slurm
-from mslt_cli.clusters.submissions import ClusterError, list_unfinished
-from mslt_cli.errors import MsltError, UnknownNameError, UsageError
+from mslt_cli.clusters.submissions import ClusterError, forget_sent, list_unfinished
+from mslt_cli.errors import DataError, MsltError, UnknownNameError, UsageError
 from mslt_cli.runs.experiment import do_runs
 from mslt_cli.runs.how import How
 from mslt_cli.runs.plan import Experiment
@@ -79,20 +82,62 @@ def test_what_a_cluster_refuses_is_sent_by_the_next_call(engine, experiment, own
     root, words = home / "runs", ["--store", str(own_store), "--runs", str(home / "runs")]
 
     def send():
-        alive = find_alive(engine, root)
-        return hand_over(states(own_store, experiment, root), engine, root, words, alive)
+        with handing_over(engine, root) as alive:
+            return hand_over(states(own_store, experiment, root), engine, root, words, alive)
 
     engine.full = True
     with pytest.raises(ClusterError, match="^the queue is full.$"):
         send()
-    assert not list(root.glob("submitted/*"))
+    assert not list(root.glob("submitted/mslt-*"))
     engine.full = False
     assert [len(sent.elements) for sent in send().submissions] == [3, 1]
     engine.waiting.popitem()  # it ends, and its run is not done
     handed = send()  # a first run is done when it asks
     assert (handed.done, handed.alive, [len(sent.elements) for sent in handed.submissions]) == (1, 2, [1])
     engine.waiting.popitem()
-    assert sorted(run.state for run in list_unfinished(root, {"here": engine})[0]) == ["failed", "queued"]
+    unfinished = list_unfinished(root, {"here": engine})[0]
+    assert sorted(run.state for run in unfinished) == ["failed", "queued"]
+    deleted = next(Path(run.directory).name for run in unfinished if run.state == "failed")
+    forget_sent(root, [deleted])
+    assert deleted not in {Path(run.directory).name for run in list_unfinished(root, {"here": engine})[0]}
+
+
+def test_two_who_hand_over_at_once_send_each_run_once(engine, experiment, own_store, home):
+    root, sent = home / "runs", []
+
+    def send():
+        with handing_over(engine, root) as alive:
+            handed = hand_over(plan, engine, root, ["--store", str(own_store), "--runs", str(root)], alive)
+            sent.extend(run.run_id for one in handed.submissions for element in one.elements for run in element)
+
+    plan = states(own_store, experiment, root)
+    engine.alive = lambda _: time.sleep(0.2) or dict.fromkeys(engine.waiting, "queued")  # both would have asked by then
+    threads = [threading.Thread(target=send) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sent) == len(set(sent)) == len(plan)
+
+
+RUN = {"run_id": "a", "folder": "moods_a", "sources": "de", "seed": 0, "command": ["mslt"]}
+SENT = {"engine": "pbs", "job": "1", "elements": [[RUN]]}
+DAMAGED = [SENT | {"engine": []}, SENT | {"elements": [[RUN | {"folder": 7}]]}, SENT | {"elements": [[{}]]}, []]
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, *map(json.dumps, DAMAGED)], ids=range(6))
+def test_a_damaged_submission_is_named(text, home):
+    file = home / "runs" / "submitted" / "mslt-abcdef.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    with pytest.raises(DataError, match=r"mslt-abcdef.json is not as mslt wrote it"):
+        list_unfinished(home / "runs", {})
+    file.write_text(json.dumps(SENT))  # by another version
+    (run,), (note,) = list_unfinished(home / "runs", {})
+    assert run.state == "submitted" and note == "Runs were handed to pbs, which this version of mslt does not know."
+    file.unlink()
+    file.symlink_to("gone")
+    assert list_unfinished(home / "runs", {}) == ([], [])
 
 
 def test_a_run_that_ends_without_being_done_is_named(engine, experiment, own_store, home, heard):
@@ -145,6 +190,20 @@ def test_options_of_a_cluster_are_checked_before_anything_is_sent(monkeypatch):
     for wrong in ("nodelist=n[1,3", "time=", "array=%0", "n=3", "test-only", "comment=a\nb"):
         with pytest.raises(UsageError, match="is nothing that sbatch can be given here"):
             Slurm([wrong])
+    for wrong in ("time=2", "time=1:00,signal=B:USR1", "time=0-0:1", "time=0:00:59,signal=USR1@60"):
+        with pytest.raises(UsageError, match="leaves no time to work"):
+            Slurm([wrong])
+    for right in (
+        "time=3",
+        "time=1-0",
+        "time=UNLIMITED",
+        "time=2,signal=USR1@30",
+        "time=0:02:01",
+        "time=1:01,signal=USR1",
+    ):
+        assert Slurm([right])
+    with pytest.raises(UnknownNameError, match="There is no cluster engine ''"):
+        engine_named("", (), (), "fp32")
     for wrong in ("num_gpus", "num_gpus=-1", "num_gpus=nan", "=1"):
         with pytest.raises(UsageError, match=f"--ray '{wrong}' is no amount of a resource"):
             engine_named("ray", (), [wrong], "fp32")

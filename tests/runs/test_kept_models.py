@@ -77,6 +77,8 @@ def front_matter(path):
 def test_the_card_says_what_a_kept_model_is_and_how_to_load_it(train_and_keep, moods):
     run = train_and_keep(moods, head="mean")
     front, body = front_matter(run.model_folder / "README.md")
+    assert run.model in run.record["command"] and "--model path/to/tiny" in body
+    assert run.model not in body  # nobody has to know how our folders are called
     score = run.scores[0]
     assert front["language"] == ["en", "fi"] and front["pipeline_tag"] == "text-classification"
     (result,) = front["model-index"][0]["results"]

@@ -135,29 +135,38 @@ def test_store_and_folders_that_disagree_are_listed_and_put_right(run, own_store
         }
         assert [place.run_id for place in prune_runs(store)] == [first.run_id]
         assert [row.run_id for row in find_runs(store)] == [second.run_id]
-        assert discard_runs(store, [find_place(store, str(stranger))])[0].run_id == second.run_id
+        assert discard_runs(store, [find_place(store, str(stranger), home / "runs")])[0].run_id == second.run_id
         assert not stranger.exists() and len(find_runs(store)) == 1  # the store's own directory is another
         with locked(second.directory, wait=False), pytest.raises(MsltError, match="is being run by another process"):
-            discard_runs(store, [find_place(store, second.run_id[:6])])
+            discard_runs(store, [find_place(store, second.run_id[:6], home / "runs")])
         assert read_run(second.directory) is not None
-        discard_runs(store, [find_place(store, second.run_id[:6])])
+        discard_runs(store, [find_place(store, second.run_id[:6], home / "runs")])
         assert not second.directory.exists() and find_runs(store) == []
         with pytest.raises(UnknownNameError, match="There is no run"):
-            find_place(store, second.run_id[:6])
+            find_place(store, second.run_id[:6], root)
 
 
-def test_nothing_but_what_a_run_wrote_is_deleted(run, own_store, home, tiny_folder):
+def test_nothing_but_what_a_run_wrote_is_deleted(run, own_store, home, tiny_folder, monkeypatch):
     made = run().run
     notes = home / "notes"
     notes.mkdir()
     (notes / "config.json").write_text("{}")
     (notes / "run.json").write_text("{}")
     with open_store(own_store, write=True) as store:
-        for other in (tiny_folder, notes):  # each has a config.json
+        monkeypatch.chdir(made.directory)
+        for other in (tiny_folder, notes, "", " "):  # folders with a config.json; an unset variable
             with pytest.raises(UnknownNameError, match="There is no run"):
-                find_place(store, str(other))
+                find_place(store, str(other), made.directory.parent)
         (made.directory / "thesis.tex").write_text("mine")
-        (place,) = discard_runs(store, [find_place(store, str(made.directory))])
+        other = shutil.copytree(made.directory, made.directory.with_name("moods_5e6f7a8b9c0d"))
+        (other / "run.json").unlink()
+        config = json.loads((other / "config.json").read_text())
+        (other / "config.json").write_text(json.dumps(config | {"run_id": "5e6f7a8b9c0d"}))
+        begun = find_place(
+            store, "5e6f", made.directory.parent
+        )  # of one that has not ended there is its directory alone
+        assert (begun.run_id, begun.directory) == ("5e6f7a8b9c0d", str(other))
+        (place,) = discard_runs(store, [find_place(store, str(made.directory), home / "runs")])
         assert place.what == "deleted; files that are not of the run stay"
         assert [path.name for path in made.directory.iterdir()] == ["thesis.tex"]
         assert find_runs(store) == []
