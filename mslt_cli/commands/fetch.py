@@ -323,12 +323,9 @@ def fetch_runs_command(
 
       mslt fetch runs --discard 1a2b3c4d
     """
-<<<<<<< HEAD
     from itertools import chain
 
-=======
     from mslt_cli.clusters.submissions import forget_sent
->>>>>>> f1b3e4f (Two who submit at once send each run once; what a shell left empty, or leaves no time to work, is refused; runs that have not ended can be deleted by id)
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.runs.directory import runs_root
     from mslt_cli.runs.harness_results import find_results, take_results
