@@ -255,28 +255,48 @@ def fetch_embeddings_command(
 
 @fetch_commands.command("vectors")
 def fetch_vectors_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or TSV, as `mslt select --vectors` reads it.")],
-    name: Annotated[str, option("NAME", "Name of the set, for `mslt select --by NAME`.", "--name")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="CSV or TSV, as `mslt select --vectors` reads it.")
+    ] = None,
+    name: Annotated[
+        str | None, option("NAME", "Name of the set, for `mslt select --by NAME`. Default: none, FILE needs one.")
+    ] = None,
+    uriel_plus: Annotated[
+        bool,
+        option(
+            None,
+            "In place of a file, read URIEL+ (extra [urielplus]): uriel+-syntax, -morphology, -phonology, -inventory, "
+            "-script, -geography.",
+            "--uriel-plus",
+        ),
+    ] = False,
     store: options.StoreOption = None,
     format_: options.FormatOption = options.Format.table,
     json_: options.JsonOption = False,
 ) -> None:
-    """Keep your own vectors of languages, or distances, under a name. `mslt select --by NAME` ranks by them.
+    """Keep vectors of languages, or distances, under a name. `mslt select --by NAME` ranks by them.
 
     Examples:
 
-      mslt fetch vectors urielplus-syntax.csv --name uriel-plus
-
       mslt fetch vectors lexical-distances.tsv --name lexical
+
+      mslt fetch vectors --uriel-plus
     """
-    from mslt_cli.criteria.own_vectors import fetch_vectors
+    from mslt_cli.criteria.own_vectors import fetch_uriel_plus, fetch_vectors
+    from mslt_cli.errors import UsageError
     from mslt_cli.show.fetched import show_own_vectors
 
+    if uriel_plus == (file is not None) or uriel_plus == (name is not None):
+        raise UsageError("Give a FILE and its --name, or --uriel-plus alone.")
     with filled_store(store, write=True) as opened:
-        own = fetch_vectors(opened, file.expanduser(), name)
-    for line in own.notes:
-        note(line)
-    show_own_vectors(name, own, (options.Format.json if json_ else format_).value)
+        if file is None or name is None:
+            sets = fetch_uriel_plus(opened)
+        else:
+            sets = {name: fetch_vectors(opened, file.expanduser(), name)}
+    for own in sets.values():
+        for line in own.notes:
+            note(line)
+    show_own_vectors(sets, (options.Format.json if json_ else format_).value)
 
 
 @fetch_commands.command("runs")

@@ -76,6 +76,9 @@ DEFAULT = "l2v-syntax"
 OWN_VECTORS = Criterion("vectors", "own_vectors", "your own vectors or distances", DIVERSITY, "--vectors")
 """What `--vectors FILE` ranks by, and, under a name of its own, each set that `mslt fetch vectors` keeps."""
 
+URIEL_PLUS = "uriel+-"
+"""What the names of URIEL+'s sets begin with, which `mslt fetch vectors --uriel-plus` keeps; no set of a user does."""
+
 
 def find_criterion(name: str, others: Sequence[str] = ()) -> Criterion:
     """Return the criterion of that name or short name; UnknownNameError: there is none, nor one of the `others`."""

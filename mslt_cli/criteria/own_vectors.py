@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mslt_cli.criteria import CRITERIA, DIVERSITY, OWN_VECTORS
+from mslt_cli.criteria import CRITERIA, DIVERSITY, OWN_VECTORS, URIEL_PLUS
 from mslt_cli.criteria.evidence import Evidence, Question, Reader
 from mslt_cli.criteria.typology import distance_evidence, vector_evidence
 from mslt_cli.criteria.vector_files import read_vector_file
@@ -22,6 +22,8 @@ from mslt_cli.store.languages import resolver
 from mslt_cli.store.named_vectors import OwnVectors, keep_own_vectors, read_own_vectors
 
 NAME = re.compile(r"\w[\w.-]*")
+LEAST_SHARED = 10
+"""Features of URIEL+ that have to be known of both languages of a pair."""
 DISTANCES = "sum of the distances of pairs"
 
 
@@ -42,6 +44,20 @@ def fetch_vectors(store: Store, path: Path, name: str) -> OwnVectors:
     return own
 
 
+def fetch_uriel_plus(store: Store) -> dict[str, OwnVectors]:
+    """Keep the vectors of URIEL+ as sets of the names uriel+-syntax and so on; raises as `read_uriel_plus`."""
+    from mslt_cli.languages.uriel_plus import read_uriel_plus
+
+    read = read_uriel_plus()
+    origin = f"urielplus {read.version} (CC BY-SA 4.0)"
+    sets = {
+        f"{URIEL_PLUS}{name}": OwnVectors("vectors", origin, one.codes, one.matrix) for name, one in read.sets.items()
+    }
+    for name, own in sets.items():
+        keep_own_vectors(store, name, own)
+    return sets
+
+
 @dataclass
 class OwnVectorsReader(Reader):
     """Reads vectors, shape (n, d), or distances, shape (n, n)."""
@@ -52,7 +68,7 @@ class OwnVectorsReader(Reader):
     def __post_init__(self) -> None:
         name = self.criterion.name
         self.held = self.own or read_own_vectors(self.store, name)
-        where = self.held.origin if self.own else f"the set {name!r} of own vectors"
+        where = self.held.origin if self.own else f"the set {name!r} of vectors"
         distances = self.held.kind == "distances"
         self.lack = (
             f"no row in {where}" if distances else f"no vector in {where} (no row, or all its values are 0 or missing)"
@@ -86,8 +102,9 @@ class OwnVectorsReader(Reader):
             if self.known[sources + targets].all():
                 return vector_evidence(self.criterion, question, held.matrix[sources], held.matrix[targets], facts)
             labels = [member.label for member in (*question.pool.members, *aim.targets)]
-            facts += ", each pair by the features that are known of both"
-            distance = 1.0 - _cosines_of_known(held.matrix[sources + targets], labels, held.origin)
+            least = LEAST_SHARED if self.criterion.name.startswith(URIEL_PLUS) else 1
+            facts += ", each pair by the features that are known of both" + (f", {least} at least" if least > 1 else "")
+            distance = 1.0 - _cosines_of_known(held.matrix[sources + targets], labels, held.origin, least)
             n = len(sources)
             pairs, toward = distance[:n, :n], distance[:n, n:]
         else:
@@ -108,23 +125,31 @@ class OwnVectorsReader(Reader):
         return self.row_of.get(code, self.row_of.get(standard(code)))
 
 
-def _cosines_of_known(matrix: NDArray[np.float64], labels: Sequence[str], origin: str) -> NDArray[np.float64]:
+def _cosines_of_known(
+    matrix: NDArray[np.float64], labels: Sequence[str], origin: str, least: int = 1
+) -> NDArray[np.float64]:
     """Cosine of each pair of n vectors over the features that are known (not NaN) of both, shape (n, d) → (n, n).
 
     Raises:
-        MissingFactsError: a pair shares none, or one of them is zero there.
+        MissingFactsError: a pair shares fewer than the least number, or one of them is zero there.
     """
     known, values = (~np.isnan(matrix)).astype(np.float64), np.nan_to_num(matrix)
+    shared = known @ known.T  # (n, n)
     length = values**2 @ known.T  # (n, n): of i over what j knows as well
     length = np.sqrt(length * length.T)
-    if (length == 0).any():
-        pairs = np.argwhere(np.triu(length == 0))
-        a, b = (labels[i] for i in pairs[0].tolist())
-        more = f" ({len(pairs):,} pairs are like this)" if len(pairs) > 1 else ""
+    wrong = np.argwhere(np.triu((length == 0) | (shared < least), k=1))
+    if len(wrong):
+        i, j = wrong[0].tolist()
+        a, b = labels[i], labels[j]
+        more = f" ({len(wrong):,} of {len(labels) * (len(labels) - 1) // 2:,} pairs are like this)"
+        what = f"share only {shared[i, j]:.0f} of the features of {origin}, and {least} are needed"
+        if length[i, j] == 0:
+            what = f"share no feature in {origin} that is known of both and not 0"
         raise MissingFactsError(
-            f"{a} and {b} share no feature in {origin} that is known of both and not 0{more}. "
+            f"{a} and {b} {what}{more if len(wrong) > 1 else ''}. "
             "Take languages that are better described, as with --min-measured 0.5."
         )
+    np.fill_diagonal(length, 1.0)
     cosine: NDArray[np.float64] = np.clip(values @ values.T / length, -1.0, 1.0)
     np.fill_diagonal(cosine, 1.0)
     return cosine

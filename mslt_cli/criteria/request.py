@@ -11,6 +11,7 @@ from mslt_cli.criteria import (
     OF_RUNS,
     OF_VOCABULARIES,
     OWN_VECTORS,
+    URIEL_PLUS,
     Criterion,
     find_criterion,
 )
@@ -227,14 +228,18 @@ def find_positions(pool: Pool, include: Sequence[str], resolver: Resolver) -> tu
 
 
 def read_criteria(by: Sequence[str], own_vectors: bool, kept: Sequence[str] = ()) -> list[Criterion]:
-    """The criteria that are named, else the default; UsageError: one is named twice, or `vectors` without a file.
+    """The criteria that are named, else the default; `kept` are the names of the sets of vectors in the store.
 
-    `kept` are the names of the user's own sets of vectors.
+    Raises:
+        UnknownNameError, UsageError, MissingFactsError: there is none of a name; one is named twice, or `vectors`
+            without a file; or the vectors of URIEL+ were not fetched.
     """
     criteria: list[Criterion] = []
     for name in names_in(by) or [OWN_VECTORS.name if own_vectors else DEFAULT]:
         if name == OWN_VECTORS.name or name in kept:
             criterion = OWN_VECTORS._replace(name=name)
+        elif name.startswith(URIEL_PLUS) and not any(other.startswith(URIEL_PLUS) for other in kept):
+            raise MissingFactsError(f"{name} is not in the store. Run `mslt fetch vectors --uriel-plus` first.")
         else:
             criterion = find_criterion(name, kept)
         if criterion == OWN_VECTORS and not own_vectors:

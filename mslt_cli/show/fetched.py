@@ -210,15 +210,18 @@ def show_embeddings(report: Measurements[Embedding], corpus: Task, form: str) ->
     show_rows(columns, rows, form, key="embeddings", footer=footer)
 
 
-def show_own_vectors(name: str, own: OwnVectors, form: str) -> None:
-    """Print what is kept of a user's own vectors or distances; lines are the name alone."""
-    n, columns = own.matrix.shape
-    missing = float(np.isnan(own.matrix).mean())
-    row = {"name": name, "kind": own.kind, "languages": n, "columns": columns, "missing": missing, "from": own.origin}
+def show_own_vectors(sets: Mapping[str, OwnVectors], form: str) -> None:
+    """Print what is kept of vectors or distances, by name; lines are the names alone, JSON of one set is an object."""
+    rows: list[dict[str, Any]] = []
+    for name, own in sets.items():
+        n, columns = own.matrix.shape
+        row = {"name": name, "kind": own.kind, "languages": n, "columns": columns}
+        rows.append(row | {"missing": float(np.isnan(own.matrix).mean()), "from": own.origin})
     shown = [*columns_of("name", "kind"), *columns_of("languages", "columns", right=True)]
     shown += [Column("missing", lambda share: f"{100 * share:.1f} %", right=True), Column("from", spare=True)]
-    footer = [f"`mslt select --by {name}` ranks by them."]
-    show(Output(shown, [row], row | {"notes": own.notes}, footer=footer), form)
+    footer = [f"`mslt select --by {next(iter(sets))}` ranks by them."]
+    whole = [row | {"notes": own.notes} for row, own in zip(rows, sets.values(), strict=True)]
+    show(Output(shown, rows, whole[0] if len(whole) == 1 else {"vectors": whole}, footer=footer), form)
 
 
 def show_index(indexed: Indexed, form: str) -> None:
