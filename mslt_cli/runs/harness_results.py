@@ -5,8 +5,9 @@ own, in a directory as every run has one. Such a run has no predictions, and its
 options+lm-eval: no report puts its scores beside scores that mslt measured without saying so.
 """
 
+import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -167,7 +168,11 @@ class _ResultsFile:
             task = places[0][-1]
             scores = [score for name, language, _ in places for score in self._scores(name, language, task)]
             if scores:
-                records.append(self._record(task, [name for name, *_ in places], scores))
+                try:
+                    records.append(self._record(task, [name for name, *_ in places], scores))
+                    json.dumps(records[-1], ensure_ascii=False).encode()
+                except UnicodeEncodeError as error:
+                    raise self._error("holds text that is not UTF-8") from error
                 if task.without:
                     what = " and ".join(repair.summary for repair in find_task(task.name).repairs)
                     self.left_out.append(f"stored as {task.variant}, for the harness repairs nothing ({what} in mslt)")
@@ -183,11 +188,17 @@ class _ResultsFile:
             more = f" and {len(strange) - MOST_NAMED} more" if len(strange) > MOST_NAMED else ""
             self.left_out.append(f"left out, for they are no tasks of mslt's: {', '.join(strange[:MOST_NAMED])}{more}")
 
-    def _within(self, name: str) -> Iterator[str]:
+    def _within(self, name: str) -> list[str]:
         """The names within a group, however deep."""
-        for part in self._part("group_subtasks").get(name) or ():
-            yield part
-            yield from self._within(part)
+        parts, found = self._part("group_subtasks"), {name: None}
+        left = [name]
+        while left:
+            held = parts.get(left.pop())
+            names = held if isinstance(held, list) else []
+            new = [part for part in names if isinstance(part, str) and part not in found]
+            found |= dict.fromkeys(new)
+            left += new
+        return [*found][1:]
 
     def _leaves(self, name: str) -> list[str]:
         """The tasks that a name stands for: those within a group, or itself."""
@@ -251,7 +262,9 @@ class _ResultsFile:
         with suppress(TypeError, ValueError):
             seconds = float(self.content.get("total_evaluation_time_seconds") or 0)
         date = self.content.get("date")
-        start = float(date) if isinstance(date, int | float) else self.path.stat().st_mtime
+        ended = datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+        with suppress(TypeError, ValueError, OverflowError, OSError):  # a date that there is not
+            ended = datetime.fromtimestamp(float(date) + seconds, UTC) if date is not None else ended
         words = ["lm_eval", "--model", settings["model"], "--model_args", args, "--tasks", ",".join(names)]
         return {
             **describe_run("eval", f"{model} (lm-eval)", task, model, model=described, settings=settings),
@@ -260,7 +273,7 @@ class _ResultsFile:
             "scores": list(scores),
             "means": [],
             "files": {},
-            "finished_at": datetime.fromtimestamp(start + seconds, UTC).isoformat(timespec="seconds"),
+            "finished_at": ended.isoformat(timespec="seconds"),
             "wall_s": round(seconds, 3),
             "mslt_version": __version__,
         }

@@ -65,6 +65,17 @@ def mslt(own_store, tmp_path, monkeypatch):
     return run
 
 
+def test_strange_values_are_no_crash(mslt, tmp_path):
+    strange = results(date=1e300, total_evaluation_time_seconds="soon", versions=[], configs=[1])
+    strange["group_subtasks"] |= {"xcopa_et": ["xcopa"], "x": 7}
+    strange["group_subtasks"]["global_mmlu_full_de_stem"] = [*MMLU, "global_mmlu_full_de"]  # a circle
+    strange["results"] |= {"xcopa_id": {"acc,none": float("nan")}, "xcopa_it": 5, "xcopa_th": {"acc,none": "0.5"}}
+    strange["n-samples"] |= {name: {"original": 500, "effective": 500} for name in ("xcopa_id", "xcopa_it", "xcopa_th")}
+    runs = taken(mslt, write(tmp_path / "out", strange))
+    assert [score["target"] for score in runs["xcopa-no-question"]["scores"]] == ["est"]
+    assert runs["globalmmlu"]["scores"][0]["rows"] == 14_042
+
+
 def write(folder, content, name="results_2026-11-27T10-00-00.json"):
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
@@ -148,6 +159,8 @@ def test_what_is_not_known_is_said_and_left_out(mslt, tmp_path, changes, what):
         ("[1]", "holds no results of the lm-evaluation-harness"),
         ({"results": {"arc": {"acc,none": 1.0}}, "model_name": "x"}, "has no score that mslt can place: left out"),
         (results(args="", model_name=None), "does not say which model it is of"),
+        (results(args={"pretrained": "me/\ud800"}), "holds text that is not UTF-8"),
+        ("[" * 5_000, "cannot be read: it is nested too deeply"),
     ],
 )
 def test_files_that_are_not_the_harness_s_are_refused_in_a_sentence(mslt, tmp_path, content, what):
