@@ -1,8 +1,8 @@
 """Results of EleutherAI's lm-evaluation-harness, taken in as evaluations of models as they are.
 
 It writes a file for each call, results_DATE.json, with all its tasks. Here each of our tasks in it becomes a run of its
-own, in a directory as every run has one. Such a run has no predictions, and its `scoring` begins with
-options+lm-eval: no report puts its scores beside scores that mslt measured without saying so.
+own, in a directory as every run has one; weights that a training of ours kept get its scores. They have no predictions,
+and their `scoring` begins with options+lm-eval: no report puts them beside scores that mslt measured without saying so.
 """
 
 import json
@@ -22,7 +22,7 @@ from mslt_cli.errors import DataError
 from mslt_cli.evaluation.metrics import score
 from mslt_cli.foreign import UnreadableError, parse_json, read_text_file
 from mslt_cli.models import MODELS, canonical_name, is_folder
-from mslt_cli.runs.directory import read_run, run_folder_name, write_run
+from mslt_cli.runs.directory import MERGED, MODEL, Run, RunError, read_run, run_folder_name, write_run
 from mslt_cli.runs.locks import locked
 from mslt_cli.runs.spec import describe_run
 from mslt_cli.tasks import find_task
@@ -81,29 +81,39 @@ def take_results(paths: Iterable[Path], root: Path) -> TakenResults:
     for path in paths:
         try:
             file = _ResultsFile(path)
-            runs = file.records()
-        except DataError as error:
+            records, trained = file.records(), file.trained_run()
+        except (DataError, RunError) as error:
             refused.append((path, str(error)))
             continue
-        directories |= dict.fromkeys(_write(root, record) for record in runs)
+        if trained is not None:
+            records = [_as_scores_of(trained, record) for record in records]
+        directories |= dict.fromkeys(_write(root, record, trained) for record in records)
         notes += [f"{path}: {left}." for left in file.left_out]
     return TakenResults(tuple(directories), tuple(refused), tuple(notes))
 
 
-def _write(root: Path, record: dict[str, Any]) -> Path:
-    """Write a run, with the scores that another file gave it already; gives its directory."""
-    task, model = record["task"]["name"], record["model"].rstrip("/").rsplit("/", 1)[-1]
-    directory = root / run_folder_name(f"lm-eval_{task}_{model}", record["run_id"])
+def _as_scores_of(run: Run, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a training with the scores that the harness gave to its weights."""
+    shares = run.identity["shares"]
+    return {**run.record, "scores": [score | {"unseen": score["target"] not in shares} for score in record["scores"]]}
+
+
+def _write(root: Path, record: Mapping[str, Any], trained: Run | None) -> Path:
+    """Write a run, or add scores to one that was trained; scores that it has already stay. Gives its directory."""
+    model = str(record.get("model", "")).rstrip("/").rsplit("/", 1)[-1]
+    usual = run_folder_name(f"lm-eval_{record['task']['name']}_{model}", record["run_id"])
+    directory = root / usual if trained is None else trained.directory
     with locked(directory, wait=True):
         before = read_run(directory)
         new = {_place(score) for score in record["scores"]}
         kept = [score for score in before.scores if _place(score) not in new] if before is not None else []
-        write_run(directory, {**record, "scores": [*kept, *record["scores"]]})
+        whole = before.record if trained is not None and before is not None else record
+        write_run(directory, {**whole, "scores": [*kept, *record["scores"]]})
     return directory
 
 
 def _place(score: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(score[name]) for name in ("split", "scoring", "target", "metric"))
+    return tuple(str(score.get(name)) for name in ("task", "split", "scoring", "target", "metric"))
 
 
 class _ResultsFile:
@@ -150,6 +160,19 @@ class _ResultsFile:
             if argument not in WITHOUT_EFFECT | {key} and value not in ("None", usual.get(argument))
         ]
         return name, name + (f" ({', '.join(further)})" if further else "")
+
+    def trained_run(self) -> Run | None:
+        """The run that kept these weights, as an adapter or merged; None if none did, or they were changed on the way.
+
+        Raises: RunError: its directory was changed.
+        """
+        args = self._model_args
+        folder = Path(args.get("peft") or args.get("pretrained") or ".")
+        usual = WITHOUT_EFFECT | {"peft", "pretrained", "tokenizer"}
+        if folder.name not in (MODEL, MERGED) or not folder.is_dir() or args.keys() - usual:
+            return None
+        run = read_run(folder.resolve().parent)
+        return run if run is not None and run.identity["kind"] == "train" else None
 
     def records(self) -> list[dict[str, Any]]:
         """A record for each of our tasks, as run.json has it. DataError: there is none."""

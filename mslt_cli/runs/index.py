@@ -70,7 +70,7 @@ def read_answers(run: Run) -> dict[str, RowAnswers]:
     """
     answers = {}
     for score in run.scores:
-        if score["metric"] == "accuracy" and score["predictions"]:  # those of the harness have none
+        if score["metric"] == "accuracy" and score.get("predictions"):  # those of the harness have none
             frame = run.predictions(score)
             if frame["gold"].dtype.is_integer():  # a list: of words, or of both orders of the choices
                 right = (frame["gold"] == frame["predicted"]).to_list()

@@ -3,13 +3,16 @@
 The layout is that of lm_eval 0.4.13 (result_schema.py and loggers/evaluation_tracker.py of its wheel).
 """
 
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from in_process import run_command
+from made_runs import made_record
 
 from mslt_cli.evaluation.metrics import wilson
+from mslt_cli.runs.directory import write_run
 
 MMLU = ["global_mmlu_full_de_anatomy", "global_mmlu_full_de_virology"]
 
@@ -63,6 +66,27 @@ def mslt(own_store, tmp_path, monkeypatch):
         return done
 
     return run
+
+
+def test_scores_of_an_adapter_that_a_run_kept_are_that_run_s(mslt, tmp_path):
+    folder = tmp_path / "runs" / "MSLT_0123456789ab"
+    (folder / "model").mkdir(parents=True)
+    (folder / "model" / "adapter_model.safetensors").write_bytes(b"weights")
+    record = made_record(("ara", "deu"), {}, task="bactrian", model="bloom-560m", adapter={"rank": 8})
+    files = {"model/adapter_model.safetensors": hashlib.sha256(b"weights").hexdigest()}
+    write_run(folder, {**record, "task": {"name": "bactrian", "without": []}, "means": [], "files": files})
+    args = {"pretrained": "bigscience/bloom-560m", "peft": str(folder / "model"), "dtype": "float16"}
+    done = mslt("fetch", "runs", write(tmp_path / "out", results(args=args)), "--json")
+    assert [run["run_id"] for run in json.loads(done.stdout)["runs"]] == [record["run_id"]]
+    scores = json.loads((folder / "run.json").read_text())["scores"]
+    assert {(s["task"], s["target"], s["unseen"]) for s in scores} == {
+        ("xcopa-no-question", "est", True),
+        ("belebele", "deu", False),
+        ("globalmmlu", "deu", False),
+    }
+    args["load_in_4bit"] = True  # another model
+    done = mslt("fetch", "runs", write(tmp_path / "out", results(args=args)), "--json")
+    assert record["run_id"] not in done.stdout
 
 
 def test_strange_values_are_no_crash(mslt, tmp_path):
