@@ -230,7 +230,7 @@ def keep_some(
 def unit_rows(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The same directions at length 1, shape (m, d); a zero stays what it is."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths == 0, np.float32(1), lengths)
+    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
 
 
 def _data_to_measure(
