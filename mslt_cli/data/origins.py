@@ -26,11 +26,13 @@ from mslt_cli.tasks.task import Rows, Task
 
 
 class FromPackage:
-    """Data that are made from a package."""
+    """Data that are made of packages, which are brought at once; `progress` and `again` are as in `FromHub`."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, progress: Progress, again: str) -> None:
         self.task, self.place = task, task.package
         self.notes: list[str] = []
+        for package in task.packages:
+            package.bring(f"The task {task.name}", again, progress)
 
     def has(self, language: str, split: str) -> bool:
         return True
@@ -41,9 +43,9 @@ class FromPackage:
         return to_columns(self.task, rows, self.task.package, language, split, [])
 
     def about(self, language: str, split: str) -> dict[str, Any]:
-        from importlib import metadata
-
-        return {"kind": "package", "package": self.task.package, "revision": metadata.version(self.task.package)}
+        first, *others = self.task.packages
+        beside = {"beside": [f"{package.name} {package.version}" for package in others]} if others else {}
+        return {"kind": "package", "package": first.name, "revision": first.version, **beside}
 
 
 class FromHub:

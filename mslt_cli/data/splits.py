@@ -82,7 +82,7 @@ def fetch_data(
             jobs = [job for job in jobs if job[0] not in folders]
     if jobs:
         again = fetch_command(task, languages, splits)
-        package = FromPackage(task) if task.build is not None else None
+        package = FromPackage(task, progress, again) if task.build is not None else None
         origin = local or package or FromHub(task, revision, workers, progress, again)
         jobs = [job for job in jobs if origin.has(*job)]
         notes += _note_missing(origin, asked, {*done, *jobs}, languages, splits)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from mslt_cli.hub.repository import RemoteFile
@@ -13,6 +15,14 @@ if TYPE_CHECKING:
 
 TRIES = 5
 """Fruitless tries in a row before the user gets an error."""
+UNREACHED_TRIES = 3
+"""The same where nobody answers: most often there is no network."""
+PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+"""Seconds before the second try, the third, …, where the hub does not say how long to wait."""
+PASSING = frozenset({408, 429, *range(500, 600)})
+"""Statuses that may be gone at the next try."""
+MAX_HEAD_S = 60.0
+"""Beyond the timeout of huggingface_hub: to the head of an answer, and for each span in which a file has to grow."""
 MAX_ANSWER_BYTES = 256_000_000
 """Of JSON, decoded, for one question: a list of a million files has about so many."""
 MAX_ANSWER_S = 300.0
@@ -27,9 +37,10 @@ class PassingError(Exception):
 
 
 class Budget:
-    """What the answers to one question may take together: bytes, decoded, and time."""
+    """What the answers to one question may take together: bytes, decoded, and time. `where` is who answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str = "the hub") -> None:
+        self.where = where
         self.bytes, self.until = 0, time.monotonic() + MAX_ANSWER_S
 
     def spend(self, size_bytes: int) -> None:
@@ -38,7 +49,33 @@ class Budget:
         if self.bytes > MAX_ANSWER_BYTES:
             raise ValueError
         if time.monotonic() > self.until:
-            raise PassingError(f"the hub takes more than {MAX_ANSWER_S:,.0f} s for an answer", tries=1)
+            raise PassingError(f"{self.where} takes more than {MAX_ANSWER_S:,.0f} s for an answer", tries=1)
+
+
+def open_answer(url: str, headers: dict[str, str], timeout_s: float, where: str) -> httpx2.Response:
+    """The head of an answer, its body unread; PassingError: `where` ("the hub https://…") does not come to one.
+
+    The library limits the wait for each read, and a server that sends a byte a second, or interim answers without
+    end, never comes to that limit: so a thread asks, and is left to itself when all together takes too long.
+    """
+    from huggingface_hub import get_session
+
+    outcome: Future[httpx2.Response] = Future()
+
+    def ask() -> None:
+        try:
+            session = get_session()
+            request = session.build_request("GET", url, headers=headers, timeout=timeout_s)
+            outcome.set_result(session.send(request, stream=True, follow_redirects=True))
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        return outcome.result(MAX_HEAD_S + timeout_s)
+    except TimeoutError:
+        outcome.add_done_callback(lambda late: None if late.exception() else late.result().close())
+        raise PassingError(f"{where} does not come to an answer", tries=UNREACHED_TRIES) from None
 
 
 def other_body(response: httpx2.Response, file: RemoteFile, position: int) -> str:

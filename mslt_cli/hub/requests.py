@@ -13,7 +13,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -24,25 +23,28 @@ from mslt_cli import __version__
 from mslt_cli.errors import FetchError
 from mslt_cli.files import begins_with
 from mslt_cli.hub import limits
-from mslt_cli.hub.limits import TRIES, Budget, PassingError, other_body, without_password
+from mslt_cli.hub.limits import (
+    MAX_HEAD_S,
+    PASSING,
+    PAUSES_S,
+    TRIES,
+    UNREACHED_TRIES,
+    Budget,
+    PassingError,
+    open_answer,
+    other_body,
+    without_password,
+)
 from mslt_cli.hub.repository import COMMIT, RemoteFile, Repository
 from mslt_cli.progress import Progress
 
 if TYPE_CHECKING:
     import httpx2
 
-UNREACHED_TRIES = 3
-"""The same where nobody answers: most often there is no network."""
-PAUSES_S = (1.0, 2.0, 4.0, 8.0)
-"""Seconds before the second try, the third, …, where the hub does not say how long to wait."""
 MAX_WAIT_S = 300.0
 """The hub counts requests in windows of five minutes, so a longer wait should not be needed."""
-PASSING = frozenset({408, 429, *range(500, 600)})
-"""Statuses that may be gone at the next try."""
 MAX_PAGES = 10_000
 """Of a list of files; the hub puts 1,000 files on a page."""
-MAX_HEAD_S = 60.0
-"""Beyond the timeout of huggingface_hub: to the head of an answer, and for each span in which a file has to grow."""
 PACKINGS = ("identity", "gzip", "deflate")
 """None is asked for; these grow by no more than 1,000 times."""
 LEAST_BYTES = 60_000
@@ -258,7 +260,7 @@ class Hub:
 
         headers = self._headers | ({"Range": f"bytes={offset}-"} if offset else {})
         try:
-            response = self._open(url, headers)
+            response = open_answer(url, headers, self.timeout_s, f"the hub {self.shown}")
             try:
                 if response.status_code in PASSING:
                     raise self._busy(response)
@@ -282,31 +284,6 @@ class Hub:
             raise PassingError(f"the connection to {where} broke off ({detail})") from error
         except httpx2.RequestError as error:
             raise self._not_a_hub(f"its answer cannot be read: {without_password(str(error))}") from error
-
-    def _open(self, url: str, headers: dict[str, str]) -> httpx2.Response:
-        """The head of an answer, its body unread.
-
-        The library limits the wait for each read, and a server that sends a byte a second, or interim answers without
-        end, never comes to that limit: so a thread asks, and is left to itself when all together takes too long.
-        """
-        from huggingface_hub import get_session
-
-        outcome: Future[httpx2.Response] = Future()
-
-        def ask() -> None:
-            try:
-                session = get_session()
-                request = session.build_request("GET", url, headers=headers, timeout=self.timeout_s)
-                outcome.set_result(session.send(request, stream=True, follow_redirects=True))
-            except BaseException as error:
-                outcome.set_exception(error)
-
-        threading.Thread(target=ask, daemon=True).start()
-        try:
-            return outcome.result(MAX_HEAD_S + self.timeout_s)
-        except TimeoutError:
-            outcome.add_done_callback(lambda late: None if late.exception() else late.result().close())
-            raise PassingError(f"the hub {self.shown} does not come to an answer", tries=UNREACHED_TRIES) from None
 
     @cached_property
     def _headers(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ import hashlib
 from functools import cache
 
 from mslt_cli.errors import DataError, needs
+from mslt_cli.hub.packages import PyPackage
 from mslt_cli.languages.resolver import fold
 from mslt_cli.tasks.task import Rows, Task, language_table
 
@@ -32,6 +33,7 @@ def own_names(locale: str) -> dict[str, str]:
     """Entity ("territory:JP") → name in a locale, without inherited names, sorted; DataError if there are too few."""
     with needs("The task cldr", "Babel", "offline"):
         from babel import localedata
+
     # Babel's own files in its own format: part of an installed package, as its code is.
     data = localedata.load(locale, merge_inherited=False) if localedata.exists(locale) else {}
     names = {}
@@ -103,6 +105,6 @@ TASK = Task(
     licence="Unicode License v3",
     citation="Unicode Consortium, Common Locale Data Repository, through Babel",
     build=build,
-    package="Babel",
+    packages=(PyPackage("Babel", "2.18.0"),),
     aligned=True,
 )

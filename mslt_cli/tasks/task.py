@@ -15,6 +15,8 @@ from mslt_cli.languages.subtags import meaning
 if TYPE_CHECKING:
     import polars as pl
 
+    from mslt_cli.hub.packages import NpmPackage, PyPackage
+
 Rows: TypeAlias = "pl.DataFrame"
 """Rows of a data set. Polars is imported where they are worked on, and not with a task."""
 ReadOther: TypeAlias = "Callable[[str], pl.DataFrame | None]"
@@ -163,8 +165,8 @@ class Task:
     parse: Callable[[Rows], Rows] | None = None
     """Converts rows in the data set's original format into its columns, one to one; may raise RowError."""
     build: Callable[[str, str], Rows] | None = None
-    package: str = ""
-    """Data that are not fetched: makes those of a language (the data set's code) and a split, from a Python package."""
+    packages: tuple[PyPackage | NpmPackage, ...] = ()
+    """Data out of packages: `build` makes those of a language (the data set's code) and a split once they are there."""
     repairs: tuple[Repair, ...] = ()
     without: tuple[str, ...] = ()
     """Names of the repairs that are switched off."""
@@ -174,6 +176,11 @@ class Task:
     folder: str = ""
     """A user's own task: the whole path of its file, the SHA-256 of what determines its prepared data, that of what
     determines runs on it, wherever the data lie, and where its `layouts` begin."""
+
+    @property
+    def package(self) -> str:
+        """The name of the package that its data are made of; empty if they are not."""
+        return self.packages[0].name if self.packages else ""
 
     @property
     def variant(self) -> str:

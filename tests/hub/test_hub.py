@@ -650,7 +650,7 @@ def serve_slowly(chunk: bytes):
 
 @pytest.mark.parametrize("chunk", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n"], ids=["a byte at a time", "continue"])
 def test_a_hub_that_never_comes_to_an_answer_is_given_up(client, monkeypatch, chunk):
-    monkeypatch.setattr("mslt_cli.hub.requests.MAX_HEAD_S", -0.7)
+    monkeypatch.setattr("mslt_cli.hub.limits.MAX_HEAD_S", -0.7)
     listener, url = serve_slowly(chunk)
     with listener:
         (given_up,) = client.run(url, ["commit", XNLI], HF_HUB_DOWNLOAD_TIMEOUT="1")
