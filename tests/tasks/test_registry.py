@@ -73,6 +73,9 @@ def test_a_task_is_consistent(name):
         ("uner", 12, "da en hr pt sk sr sv zh", "ceb de ru tl"),
         ("belebele", 115, "", "el fi he hi id ja ko sw th tr"),
         ("globalmmlu", 42, "", "el he hi id ja ko sw te tr vi yo"),
+        ("emoji", 114, "ar de en es fr ru zh", "el fi he hi id ja ko sw th tr"),
+        ("intents", 44, "ar de en es fr ru zh-CN", "el eu fi he hi hu ko ml th vi"),
+        ("udhr", 437, "", ""),
     ],
 )
 def test_languages_sources_and_targets_are_those_of_the_paper(name, languages, sources, targets):
