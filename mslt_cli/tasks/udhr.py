@@ -81,7 +81,7 @@ class _Declaration(HTMLParser):
 
 def read_articles(html: str) -> dict[str, str]:
     """The texts of a translation by their ids: "1", "2.1", "2.2", …; "2" alone if it has other paragraphs there."""
-    texts = {}
+    texts: dict[str, str] = {}
     for number, paragraphs in sorted(_Declaration(html).articles.items()):
         paragraphs = [" ".join(text.split()) for text in paragraphs if text.strip()]
         if len(paragraphs) == PARAGRAPHS.get(number) and 1 <= number <= ARTICLES:
