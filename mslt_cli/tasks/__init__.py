@@ -15,8 +15,8 @@ TASKS = (
     *("massive", "masakhaner", "masakhanews", "afrixnli", "nusax", "uner", "belebele", "globalmmlu"),
     *("emoji", "intents", "udhr"),
 )
-"""The paper's tasks for encoders and decoders, instructions and parallel sentences, then those of later years, and those
-that need no hub, as cldr."""
+"""The paper's tasks for encoders and decoders, instructions and parallel sentences, then those of later years, then
+those that need no hub, as cldr."""
 
 
 def find_task(name: str) -> Task:
