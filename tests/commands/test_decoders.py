@@ -218,7 +218,8 @@ def test_out_of_an_empty_cache_model_instructions_and_questions_come_from_the_hu
     }
     monkeypatch.setenv("MSLT_STORE", str(own_store))
     with HubServer() as hub:
-        hub.add("model", "org/tiny", {path.name: path.read_bytes() for path in wide.iterdir()})
+        files = {path.name: path.read_bytes() for path in wide.iterdir()} | {"chat_template.jinja": b"{{ bos_token }}"}
+        hub.add("model", "org/tiny", files)
         hub.add("dataset", "MBZUAI/Bactrian-X", instructions)
         hub.add("dataset", "cambridgeltl/xcopa", {"et/test-00000-of-00001.parquet": parquet.getvalue()})
         there = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "NO_PROXY": "*"}
@@ -230,6 +231,9 @@ def test_out_of_an_empty_cache_model_instructions_and_questions_come_from_the_hu
     assert (base["name"], tuned["name"]) == ("org/tiny", "MSLT(ar,de)")
     assert [score["rows"] for score in base["scores"]] == [500] * 3
     assert seen
+    (chat,) = (tmp_path / "hf").rglob("snapshots/*/chat_template.jinja")
+    assert (chat.parent / "generation_config.json").is_file()
+    chat.unlink()  # as an earlier mslt left it, which fetched no templates
     offline = {"HF_HOME": there["HF_HOME"], "HF_HUB_OFFLINE": "1"}  # and the server is gone
     assert command(*words, "--format", "lines", **offline).stdout.strip() == run
     config = json.loads((own_store.parent / "runs").glob("bactrian*/model/adapter_config.json").__next__().read_text())
