@@ -1,15 +1,16 @@
 """Which languages to train a multilingual model on (Lim et al. 2024), as a library.
 
 `mslt_cli.select(store, pool, k, ...)` is what `mslt select` calls; `fetch_data`, `fetch_model`, `fetch_vocabularies`,
-`fetch_embeddings`, `fetch_vectors` and `index_runs` are what `mslt fetch` does, `train` is `mslt train`,
-`search_combinations` is its `--search`, `evaluate_run`, `evaluate_model` and `compare_runs` are `mslt eval`, `probe` is
-`mslt probe`, and `report` is `mslt report`.
+`fetch_embeddings`, `fetch_vectors`, `fetch_uriel_plus` and `index_runs` are what `mslt fetch` does, `train` is
+`mslt train`, `search_combinations` is its `--search`, `evaluate_run`, `evaluate_model` and `compare_runs` are
+`mslt eval`, `probe` is `mslt probe`, and `report` is `mslt report`.
 `open_store()` opens the store; `fill_languages()` and `fill_results()` fill it.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mslt_cli.criteria.own_vectors import fetch_uriel_plus as fetch_uriel_plus
     from mslt_cli.criteria.own_vectors import fetch_vectors as fetch_vectors
     from mslt_cli.criteria.request import Measured as Measured
     from mslt_cli.data.splits import fetch_data as fetch_data
@@ -50,6 +51,7 @@ _HOME = {
     "fetch_data": "data.splits",
     "fetch_embeddings": "measuring.per_language",
     "fetch_model": "models.find",
+    "fetch_uriel_plus": "criteria.own_vectors",
     "fetch_vectors": "criteria.own_vectors",
     "fetch_vocabularies": "measuring.per_language",
     "fill_languages": "store.fill",

@@ -12,6 +12,7 @@ from mslt_cli.criteria.request import Measured
 from mslt_cli.errors import MissingFactsError, UsageError
 from mslt_cli.explanation import explain_best
 from mslt_cli.measuring.word_types import as_word, word_types
+from mslt_cli.reports.criteria_choices import ChoiceSetting, choice_notes, choose
 from mslt_cli.selection import select
 from mslt_cli.show.selections import selection_as_dict, summarize
 from mslt_cli.store.db import open_store
@@ -240,3 +241,18 @@ def test_a_store_without_samples_says_how_to_get_them(own_store):
             select(store, "en", 1, by=["nn-rank"], target="id")
         with pytest.raises(MissingFactsError, match="No vocabularies on xnli are stored. Run `mslt fetch vocab"):
             select(store, "en", 1, by=["overlap"], target="id", measured=Measured(task="xnli"))
+
+
+def test_a_report_asks_for_the_nearness_to_the_targets_of_its_runs(store):
+    setting = ChoiceSetting(1, ("deu", "eng", "zho"), (), "tiny", "cldr", ("ind",))
+    choices = {choice.criterion: choice for choice in choose(store, setting, {"deu": "de", "eng": "en", "zho": "zh"})}
+    assert {x: pytest.approx(v, abs=1e-3) for x, v in choices["nn-rank"].values.items()} == {
+        ("deu",): 0,
+        ("eng",): 0.3,
+        ("zho",): 1,
+    }
+    assert choices["overlap"].most == (("eng",),)
+    unknown = choose(store, setting._replace(targets=("kor",)), {})
+    notes = "\n".join(choice_notes(unknown))
+    assert "nn-rank is left out: Korean (kor) of --target has no sentence vectors" in notes
+    assert "\noverlap is left out: Korean (kor) of --target has no sub-words" in notes

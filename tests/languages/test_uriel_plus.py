@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from in_process import run_command
 
 from mslt_cli.criteria.own_vectors import fetch_uriel_plus, fetch_vectors
 from mslt_cli.errors import MissingFactsError, UsageError
-from mslt_cli.languages.uriel_plus import read_uriel_plus
+from mslt_cli.languages.uriel_plus import PREFIXES, read_uriel_plus
 from mslt_cli.selection import select
 from mslt_cli.store.db import open_store
 
@@ -121,3 +122,12 @@ def test_another_release_and_none_are_refused_with_what_to_install(package, monk
     monkeypatch.setattr("mslt_cli.languages.uriel_plus.PACKAGE", "urielplus-nowhere")
     with pytest.raises(MissingFactsError, match=r"the package urielplus. Run: pip install 'mslt-cli\[urielplus\]'"):
         read_uriel_plus()
+
+
+def test_the_command_reads_a_file_or_the_package(package, own_store, tmp_path):
+    package()
+    where = {"HF_HOME": str(tmp_path / "hf"), "MSLT_STORE": str(own_store)}
+    kept = run_command("fetch", "vectors", "--uriel-plus", "--format", "lines", **where)
+    assert kept.stdout.split() == [f"uriel+-{name}" for name in (*PREFIXES, "geography")]
+    refused = run_command("fetch", "vectors", "--uriel-plus", "--name", "mine", **where)
+    assert (refused.returncode, refused.stderr) == (1, "mslt: Give a FILE and its --name, or --uriel-plus alone.\n")
