@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mslt_cli.data.examples import Example
 from mslt_cli.errors import MsltError
 from mslt_cli.fields import check_fields
 from mslt_cli.models.find import Model
-from mslt_cli.models.shape import read_shape
+from mslt_cli.models.shape import ModelShape, read_shape
 from mslt_cli.progress import QUIET, Progress
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.how import How
@@ -28,11 +29,13 @@ from mslt_cli.runs.samples import (
     planned_tokens,
 )
 from mslt_cli.runs.session import Session, has_gpu_driver
+from mslt_cli.runs.spec import TrainSpec
 from mslt_cli.runs.work import Outcome, State, Work
 from mslt_cli.store.db import open_store, store_exists
 from mslt_cli.store.runs import tokens_per_s
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.distributed import World, count_processes, join_world
+from mslt_cli.training.duration import count_operations, estimate_seconds
 from mslt_cli.training.memory import estimate_memory, largest_part
 from mslt_cli.training.mixture import Sampling
 from mslt_cli.training.settings import Settings
@@ -244,9 +247,9 @@ def forecast_runs(
     words of `how`.
 
     `tokens` are of the whole training, without padding; `padding_share` is the padding among all tokens of the batches,
-    0..1; `seconds` are still to train, None = there was no earlier run of the model. `memory_bytes` are an estimate of
-    the most that training takes on a device at one time, and `memory` says what for; None = the model's shape is not
-    known.
+    0..1; `seconds` are still to train, by an earlier run of the model; None = there was none. Estimates by the model's
+    shape, None where that is not known: `estimated_seconds` of the training, roughly; `memory_bytes`, the most that it
+    takes on a device at one time, and `memory` says what for.
     """
     rows = []
     shape = read_shape(session.model.files)
@@ -257,6 +260,8 @@ def forecast_runs(
         tokens, padding_share = count_tokens(spec, examples)
         largest = largest_part(examples, spec.settings.at_once(spec.processes), on_gpu=on_gpu)
         memory = shape and estimate_memory(shape, spec.settings, largest, on_gpu=on_gpu)
+        padded = tokens / (1 - padding_share)
+        estimated = None if shape is None else _estimate_seconds(shape, spec, examples, padded, on_gpu)
         seconds = 0.0 if state == "done" else expected_seconds([planned], session, store)
         rows.append(
             {
@@ -270,6 +275,7 @@ def forecast_runs(
                 "padding_share": round(padding_share, 4),
                 "cut": {spec.task.code(x): n for x, n in count_cut(spec, choose_ids(spec, session), session).items()},
                 "seconds": None if seconds is None else round(seconds, 1),
+                "estimated_seconds": None if estimated is None or state == "done" else round(estimated, 3),
                 "memory_bytes": memory and memory.total,
                 "memory": memory and asdict(memory),
                 "at_once": {
@@ -283,6 +289,17 @@ def forecast_runs(
             }
         )
     return rows
+
+
+def _estimate_seconds(
+    shape: ModelShape, spec: TrainSpec, examples: Sequence[Example], tokens: float, on_gpu: bool
+) -> float | None:
+    """Of a training with so many tokens, padding included."""
+    ids = sum(len(example.ids) for example in examples)
+    labels = tokens * sum(len(example.labels) for example in examples) / ids
+    operations = count_operations(shape, spec.settings, tokens, labels, ids / len(examples))
+    steps = spec.settings.total_steps(spec.examples)
+    return estimate_seconds(operations, spec.settings, steps, on_gpu=on_gpu, processes=spec.processes)
 
 
 def expected_seconds(runs: Sequence[Planned], session: Session, store: Path) -> float | None:

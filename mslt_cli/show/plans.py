@@ -65,19 +65,31 @@ def _describe_memory(rows: Sequence[Mapping[str, Any]], precision: str) -> list[
     return [f"≈ GB of memory at most, estimated from the model's shape: {parts}; {most} in {precision} on {where}."]
 
 
+def _describe_time(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How long runs may take where none has been made yet."""
+    estimated = sum(row["estimated_seconds"] or 0 for row in rows)
+    if all(row["estimated_seconds"] is None for row in rows):
+        return " How long they take is not known before a first run of the model here."
+    where = "an A100" if rows[0]["at_once"]["device"] == "gpu" else "this CPU"
+    rough = "a rough estimate from the model's shape, until there is a first run of it here"
+    return f" The training takes ≈ {readable_time(estimated)} on {where}: {rough}."
+
+
 def _gigabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e9:.1f}" if size_bytes >= 1e8 else "<0.1"
 
 
 def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str, Any]], form: str) -> None:
     """Print the plan on stdout, with the row that `forecast_runs` has of each run."""
+    estimates = any(row["seconds"] is None for row in rows)
     columns = [
         Column("sources"),
         Column("seed", right=True),
         Column("state"),
         *columns_of("steps", "tokens", text=",", right=True),
         Column("padding_share", lambda share: f"{100 * share:.1f}", right=True, header="padding, %"),
-        Column("seconds", readable_time, right=True, header="time"),
+        Column("seconds", readable_time, right=True, header="time", csv_only=estimates),
+        Column("estimated_seconds", readable_time, right=True, header="≈ time", csv_only=not estimates),
         Column("memory_bytes", _gigabytes, right=True, header="≈ GB"),
         *([Column("sd_left", ".2f", right=True, header="unknown")] if "sd_left" in rows[0] else []),
         Column("run_id", spare=True, header="run"),
@@ -90,7 +102,7 @@ def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str,
     if total := sum(row["seconds"] or 0 for row in rows):
         about += f" About {readable_time(total)} by earlier runs."
     elif done < len(rows):
-        about += " How long they take is not known before a first run of the model here."
+        about += _describe_time(rows)
     footer = [about, *_describe_memory(rows, first.settings.precision)]
     if "sd_left" in rows[0]:
         footer.append(

@@ -64,7 +64,8 @@ def test_a_grid_is_planned_carried_out_and_answered_again(mslt, train):
     assert {row["state"] for row in plan} == {"new"}
     assert all(row["steps"] == 6 and row["tokens"] > 0 and 0 <= row["padding_share"] < 1 for row in plan)
     assert all(row["memory_bytes"] == row["memory"]["total"] > 0 and row["at_once"]["examples"] == 4 for row in plan)
-    assert "How long they take is not known before a first run" in mslt(*grid, "--dry-run").stdout
+    assert all(row["seconds"] is None and row["estimated_seconds"] is not None for row in plan)
+    assert "on this CPU: a rough estimate from the model's shape" in mslt(*grid, "--dry-run").stdout
     one = mslt(*plan[2]["command"].split()[1:], "--json")  # each line of the plan is a command of its own
     assert json.loads(one.stdout)["runs"][0]["run_id"] == plan[2]["run_id"]
     done = mslt(*grid, "--json")
