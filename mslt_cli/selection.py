@@ -52,7 +52,7 @@ class Toward(NamedTuple):
     """How a combination stands to one target under one criterion."""
 
     value: float
-    """Cosine of the target with its nearest source, or the share of the target's token ids that is covered; 0..1."""
+    """Cosine or overlap of the target with its nearest source, or the covered share of its token ids; 0..1."""
     nearest: str | None
     """The nearest source, as the user wrote it; None for vocabularies, which all sources cover together."""
 
@@ -145,12 +145,13 @@ def select(
         least: lowest values first (the paper's control).
         maximize: "sum" of pair distances, or "min", the smallest of them.
         target: languages that the model should do well in; shown, and ranked by if the objective says so.
-        objective: "diverse" (the paper's), or "cover": how near the nearest source is to each target.
+        objective: "diverse" (the paper's), or "cover": how near the nearest source is to each target, by which
+            criteria that know of nothing else (nn-rank, overlap, word-overlap) rank in any case.
         cover_share: λ in 0..1 mixes them: (1 − λ) · mean pair distance + λ · nearness.
         combine: "borda" ranks by the mean rank over all criteria.
         max_per_family: at most so many languages of one top-level family.
         distinct_scripts_only: no two languages of one writing system.
-        measured: which measurements of which model `size`, `vocab` and `embedding` read; default: what is stored.
+        measured: which measurements of which model criteria read; default: what is stored.
         vectors: a CSV file, languages × features or a square matrix of distances.
         seed: of `random`, and of the random combinations that the best is compared with.
         top: how many combinations to return.
