@@ -65,7 +65,7 @@ def fill_templates(grammar: Grammar, templates: list[str], most: int) -> list[st
 
 
 @cache
-def sentences(locale: str) -> dict[str, list[tuple[str, str]]]:
+def make_sentences(locale: str) -> dict[str, list[tuple[str, str]]]:
     """Split → its sentences with their labels, in a locale."""
     path = f"home_assistant_intents/data/{FILES.get(locale, locale)}.json"
     data = parse_json(PACKAGE.read(path)[path])
@@ -99,7 +99,7 @@ def build(locale: str, split: str) -> Rows:
     """The sentences of one locale in one split; columns id (label and number), text, label."""
     import polars as pl
 
-    rows = sentences(locale)[split]
+    rows = make_sentences(locale)[split]
     frame = pl.DataFrame(rows, ["text", "label"], orient="row")
     number = pl.int_range(1, pl.len() + 1).over("label").cast(pl.String)
     return frame.select(pl.concat_str("label", pl.lit("-"), number).alias("id"), "text", "label")

@@ -79,7 +79,7 @@ def made():
     except metadata.PackageNotFoundError:
         pytest.skip(f"{intents.PACKAGE.name} is not installed")
     intents.PACKAGE.bring("The task intents")
-    return {locale: intents.sentences(locale) for locale in ("en", "he", "ru", "zh-CN")}
+    return {locale: intents.make_sentences(locale) for locale in ("en", "he", "ru", "zh-CN")}
 
 
 def test_no_sentence_is_in_two_splits_or_has_two_labels(made):
