@@ -10,10 +10,12 @@ Source:
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +55,13 @@ def build_gemma3(folder: Path, progress: Progress = QUIET) -> None:
     with progress.step("write tokenizer.json"), quiet(), loading_errors(path):
         AutoTokenizer.from_pretrained(folder, **options).backend_tokenizer.save(str(folder / TOKENIZER), pretty=False)
     with progress.step("write model.safetensors"), quiet(), loading_errors(path):
+        reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
+        reader.tqdm = partial(reader.tqdm, disable=True)  # `quiet` does not reach its bar, which would stand among ours
         model = AutoModelForCausalLM.from_pretrained(
             folder, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32, **options
         )
-        tensors = {
-            name: tensor for name, tensor in model.state_dict().items() if name != "lm_head.weight"
-        }  # it is tied
+        tensors = model.state_dict()
+        del tensors["lm_head.weight"]  # it is the word embedding
         with raise_os_errors():
             save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     path.unlink()

@@ -110,9 +110,9 @@ def gemma(tmp_path_factory):
 
 
 SENTENCES = (
-    "The capital of France is Paris.",
-    "法国的首都是巴黎。",
-    "Столица Франции — Париж.",
+    "When it is cold outside, people wear warm coats and drink hot tea at home.",
+    "中国是世界上人口最多的国家之一，首都是北京。北京有很多著名的历史古迹，每年吸引大量的游客来参观。",
+    "Москва является столицей России и крупнейшим городом страны.",
     "เมืองหลวงของฝรั่งเศสคือปารีส",
     "عاصمة فرنسا هي باريس.",
 )
@@ -134,5 +134,4 @@ def test_the_real_model_reads_and_foretells_texts(gemma):
         shuffled = torch.tensor([[2, *np.random.default_rng(0).permutation(ids[1:]).tolist()]])
         with torch.no_grad():
             nats, other = (float(network(each, labels=each).loss) for each in (batch, shuffled))
-        assert nats < 4.5 < other + 2, text  # a uniform guess among 262,144 ids costs 12.5
-        assert nats < other - 1, text
+        assert nats < min(5, other - 2), text  # a uniform guess among 262,144 ids costs 12.5
