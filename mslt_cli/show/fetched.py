@@ -78,7 +78,7 @@ def show_tasks(tasks: Sequence[tuple[Task, Sequence[Record]]], form: str) -> Non
         Column("task"),
         Column("kind"),
         Column("languages", lambda value: str(len(value)), right=True, header="langs"),
-        Column("rows", right=True),
+        Column("rows", right=True, spare=True),
         Column("licence", spare=True),
         Column("metric", csv_only=True),
         Column("from", csv_only=True),
