@@ -42,6 +42,7 @@ class Alignment:
         self.first: dict[str, Record] = {}
         self._labels: dict[str, Rows] = {}
         self._unlike: dict[str, list[str]] = defaultdict(list)
+        self._apart: dict[str, list[str]] = defaultdict(list)
         for record in sorted(cached, key=lambda record: record.numbered is None):
             self.first.setdefault(record.split, record)
 
@@ -58,6 +59,8 @@ class Alignment:
                 self._labels[record.split] = load(self.task, first)
         mine = frame.select("id", "label")
         both = mine.join(self._labels.setdefault(record.split, mine).select("id", first="label"), on="id")
+        if not both.height:
+            self._apart[record.split].append(record.code)
         unlike = both.filter(both["label"] != both["first"])
         what = f"{unlike.height:,} of {both.height:,} in {record.code} (first: id {unlike['id'].first()!s})"
         if unlike.height > MOST_UNLIKE * both.height:
@@ -67,7 +70,11 @@ class Alignment:
             self._unlike[record.split].append(what)
 
     def notes(self) -> Iterator[str]:
-        """A note on each split where some translations have other labels."""
+        """Notes on each split where some translations have other labels, or languages have no id in common."""
+        for split, codes in self._apart.items():
+            first = self.first[split].code
+            what = f"no id of {', '.join(codes)} is one of {first}, so that no row is taken for a translation"
+            yield f"{self.task.name} {split}: {what}. If they are, write their ids alike."
         for split, unlike in self._unlike.items():
             first = self.first[split].code
             yield f"{self.task.name} {split}: translations have other labels than in {first}: {'; '.join(unlike)}."

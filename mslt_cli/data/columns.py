@@ -8,7 +8,7 @@ import polars as pl
 
 from mslt_cli.data.archives import DataFile
 from mslt_cli.data.formats import read_rows
-from mslt_cli.data.label_columns import read_label_lists, read_labels
+from mslt_cli.data.label_columns import OUTSIDE, read_label_lists, read_labels
 from mslt_cli.data.places import rows_at
 from mslt_cli.data.raw_rows import RawRows, read_text_lists, read_texts, spellings
 from mslt_cli.data.tag_schemes import all_schemes
@@ -106,14 +106,17 @@ def to_columns(
         frame = frame.filter(tokens > 0)
         if not frame.height:
             raise DataError(f"{origin} has no words: they are withheld, or it is empty.")
+        if OUTSIDE in raw.names and frame["labels"].explode().n_unique() == 1 and frame.height >= ENOUGH:
+            notes.append(f"{origin}: all words of {frame.height:,} sentences have one label. Its tags may be withheld.")
     elif task.kind == "multiple-choice":
         choices, given = frame["choices"].list.len(), raw.find("label")
         assert given is not None  # else the frame would have no label
         is_choice = (choices > 1) & (frame["label"] < choices)
-        if task.file and not task.first_label and frame.height >= ENOUGH and 0 not in frame["label"]:
+        if not task.first_label and frame.height >= ENOUGH and 0 not in frame["label"]:
+            advice = f"{task.file} has to say so: first_label = 1" if task.file else "write letters or texts instead"
             notes.append(
                 f"{origin}: of {frame.height:,} answers none is the first choice. If numbers of choices begin with 1, "
-                f"{task.file} has to say so: first_label = 1."
+                f"{advice}."
             )
         raw.require(is_choice, lambda row: f"has {choices[row]} choices, and the label {given[row]}")
     return frame

@@ -171,13 +171,31 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return fields
 
 
+def _require_line_feeds(file: DataFile, text: str) -> None:
+    """DataError: lines end as on old Macs, so that all would be one line."""
+    if (at := text.find("\r")) >= 0 and "\n" not in text[at : at + 2] and at + 1 < len(text):
+        line = text.count("\n", 0, at) + 1
+        raise DataError(f"Line {line} of {file.name} has a carriage return in it. Convert its line ends: mac2unix.")
+
+
+def _require_separate_rows(file: DataFile, rows: list[tuple[int, list[str]]]) -> None:
+    """DataError: a quote that was none has swallowed rows."""
+    for number, row in rows:
+        for cell in row:
+            if (breaks := cell.count("\n")) > 0 and cell.count("\t") >= breaks * max(1, len(row) - 1):
+                what = f"Line {number} of {file.name} ends a quoted field that seems to hold whole rows"
+                raise DataError(f"{what}. Double the quotes of a text, and put it between quotes.")
+
+
 def read_conllu(file: DataFile) -> pl.DataFrame:
     """Read the sentences of CoNLL-U: syntactic words without ranges and empty nodes.
 
     A sentence whose words are all `_` is withheld text; beside other words it is a word if it has a part of speech.
     """
     rows: list[dict[str, Any]] = []
-    for block in sentence_lines(read_text(file)):
+    text = read_text(file)
+    _require_line_feeds(file, text)
+    for block in sentence_lines(text):
         comments: dict[str, str] = {}
         tokens, tags, last = [], [], 0
         for number, line in block:
@@ -222,10 +240,15 @@ def read_table(file: DataFile, table: TableFormat, tagging: Tagging | None) -> p
     if tagging and not commas and not table.columns:
         cells = [cell.strip() for cell in text.split("\n", 1)[0].split("\t")]
         if tagging.tag or not tagging.is_header(cells):
+            _require_line_feeds(file, text)
             return read_token_lines(file.name, text, tagging)
     if commas and not table.commas:
         table = TableFormat(quoting=True)
+    if not table.quoting:
+        _require_line_feeds(file, text)
     rows = list(_numbered_rows(file, text, "," if commas else "\t", quoting=table.quoting))
+    if table.quoting and not commas:
+        _require_separate_rows(file, rows)
     while rows and rows[-1][1] == [""]:
         rows.pop()
     first = rows.pop(0)[1] if table.header and rows else []

@@ -15,6 +15,8 @@ LETTER = r"^\(?([A-Za-z])[.):]?$"
 MISSING_LABELS = ("", "-1")
 """How data sets mark a row without a label."""
 MOST_CHOICES = 100
+ENOUGH_EACH = 10
+"""Rows for each label among which all should occur."""
 OUTSIDE = "O"
 """The label of words outside of all entities, the most frequent one of its task."""
 
@@ -32,6 +34,13 @@ def read_labels(raw: RawRows, name: str, column: pl.Series) -> pl.Series:
     if raw.task.drops_incomplete:
         unknown &= column.is_not_null() & ~column.cast(pl.String).str.strip_chars().is_in(MISSING_LABELS)
     raw.require(~unknown, lambda row: raw.unknown_label(column[row]))
+    never = [name for i, name in enumerate(raw.task.labels) if i not in numbers]
+    by_number = column.dtype != pl.String or not column.str.strip_chars().is_in(list(raw.names)).any()
+    if never and by_number and numbers.len() >= ENOUGH_EACH * len(raw.task.labels):
+        raw.notes.append(
+            f"{raw.origin}: none of its {numbers.len():,} rows is {' or '.join(never)}. If its numbers mean something "
+            "else, write names instead."
+        )
     return numbers
 
 

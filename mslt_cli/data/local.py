@@ -25,6 +25,9 @@ NOT_DATA = re.compile(
 )
 """Files beside the data that are no data."""
 
+SPLIT_FOLDERS = frozenset({"train", "training", "dev", "val", "valid", "validation", "test"})
+"""How folders of a split are called."""
+
 Place = tuple[str | None, str]
 """A language (ISO 639-3 code; None = the path names none, "" = one that the task leaves out) and a split."""
 
@@ -152,6 +155,7 @@ class FromFolder:
     def _place_files(self) -> dict[Place, list[DataFile]]:
         """The files of each place: by the first of the layouts that has any there, else by the words in their paths."""
         layouts = self.task.layouts if self.task.hub is None else (*self.task.layouts, self.task.hub.path)
+        self._leave_other_splits()
         ways = [self._match(layout) for layout in layouts]
         if not self.task.folder:
             of_split: dict[Place, list[DataFile]] = defaultdict(list)
@@ -164,6 +168,19 @@ class FromFolder:
                     of_only_split[language, self.only_split].append(file)
             ways += [of_split, of_only_split]
         return {place: files for way in reversed(ways) for place, files in way.items()}
+
+    def _leave_other_splits(self) -> None:
+        """Leave out files in a folder that is called like a split which the task, having one alone, does not have."""
+        if self.task.folder or len(self.task.splits) > 1:
+            return
+        others = SPLIT_FOLDERS.difference(self._words)
+        strange = [path for path, _ in self.files if others.intersection(path.casefold().split("/")[:-1])]
+        if strange:
+            more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+            self.notes.append(
+                f"{strange[0]}{more} left out: {self.task.name} has the split {self.task.splits[0]} alone."
+            )
+            self.files = [(path, file) for path, file in self.files if path not in strange]
 
     def _match(self, layout: str) -> dict[Place, list[DataFile]]:
         """The files whose paths match a pattern."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,8 @@ def _rows_of_splits(sizes: Mapping[str, int | Mapping[str, int]]) -> str:
     most = {split: rows if isinstance(rows, int) else max(rows.values()) for split, rows in sizes.items()}
     shown = [most.get("train"), most.get("validation", most.get("eval")), most.get("test")]
     differ = "" if all(isinstance(rows, int) for rows in sizes.values()) else "≤"
-    return differ + "/".join(str(rows or "·") for rows in shown) if most else "·"
+    text = "/".join(str(rows or "·") for rows in shown)
+    return re.sub(r"(\d)", rf"{differ}\1", text, count=1) if most else "·"
 
 
 def show_data(report: FetchReport, form: str) -> None:

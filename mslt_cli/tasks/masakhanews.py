@@ -7,8 +7,8 @@ def headline_and_text(rows: Rows) -> Rows:
     """The headline, then the article, as `headline_text` has it on the hub. In Luganda all is in the headline."""
     import polars as pl
 
-    if "headline" not in rows.columns:
-        raise RowError(0, "has no headline, which is read with the text: the file needs the columns headline and text")
+    if not {"headline", "text"} <= {*rows.columns}:
+        raise RowError(0, "is not whole, for both are read together: the file needs the columns headline and text")
     both = pl.concat_str("headline", "text", separator=" ", ignore_nulls=True)
     return rows.with_columns(both.str.strip_chars().alias("text"))
 

@@ -1,6 +1,19 @@
 """SIB-200: the topic of a sentence, the same sentences in 197 languages (Adelani et al. 2024; text of FLORES-200)."""
 
-from mslt_cli.tasks.task import HubFiles, Task, language_table
+from mslt_cli.tasks.task import HubFiles, ReadOther, Repair, Rows, TableFormat, Task, language_table
+
+
+def take_off_quotes(rows: Rows, other: ReadOther) -> tuple[Rows, int]:
+    """Read texts as CSV has them where a copy kept its quotes: "He said ""yes"" to it" is: He said "yes" to it."""
+    import polars as pl
+
+    text = pl.col("text")
+    inner = text.str.slice(1, text.str.len_chars() - 2)
+    quoted = text.str.contains(r'^"(?:[^"]|"")*"$') & inner.str.contains('""', literal=True)
+    number = int(rows.select(quoted.sum()).item())
+    unquoted = inner.str.replace_all('""', '"', literal=True)
+    return rows.with_columns(pl.when(quoted).then(unquoted).otherwise(text).alias("text")), number
+
 
 TASK = Task(
     name="sib200",
@@ -52,6 +65,8 @@ TASK = Task(
     "in 200+ Languages and Dialects (EACL)",
     hub=HubFiles("Davlan/sib200", "data/{lang}/{split}.tsv", spelling=1),
     layouts=("{lang}/{split}.*",),
+    table=TableFormat(quoting=True),
+    repairs=(Repair("quotes", "CSV's quotes around a text, and doubled in it, are taken off", take_off_quotes),),
     # A second script of a language that is there.
     left_out=("ace_Arab", "arb_Latn", "bjn_Arab", "kas_Deva", "knc_Arab", "min_Arab", "taq_Tfng", "zho_Hant"),
     aligned=True,

@@ -206,7 +206,7 @@ def test_a_language_that_the_task_lacks_and_one_that_there_is_not_are_named():
     ("name", "spelling"), [("massive", "zh-TW"), ("sib200", "zho_Hant"), ("uner", "en_PUD"), ("wikiann", "simple")]
 )
 def test_a_second_set_of_a_language_is_not_taken_for_the_first(name, spelling):
-    with pytest.raises(DataError, match=f"{name} leaves {spelling} out, which is a language again that it has"):
+    with pytest.raises(DataError, match=f"{name} leaves {spelling} out: a second set of a language"):
         find_task(name).language(spelling)
 
 

@@ -202,7 +202,7 @@ def test_masakhanews_without_a_headline_or_with_another_topic_is_refused(tmp_pat
     with pytest.raises(DataError, match="has the label 'sport'; masakhanews has business"):
         fetch("masakhanews", data, "text")
     data = lay_out(tmp_path / "headless", {"lug/test.tsv": tsv(("category", "text"), ("sports", "Vipers"))})
-    with pytest.raises(DataError, match=r"Row 1 of .*lug/test.tsv has no headline, which is read with the text"):
+    with pytest.raises(DataError, match=r"Row 1 of .*lug/test.tsv is not whole, for both are read together"):
         fetch("masakhanews", data, "text")
 
 
