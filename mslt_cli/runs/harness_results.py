@@ -6,11 +6,14 @@ and their `scoring` begins with options+lm-eval: no report puts them beside scor
 """
 
 import json
+import math
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from mslt_cli.evaluation.metrics import score
 from mslt_cli.foreign import UnreadableError, parse_json, read_text_file
 from mslt_cli.models import MODELS, canonical_name, is_folder
 from mslt_cli.runs.directory import MERGED, MODEL, Run, RunError, read_run, run_folder_name, write_run
+from mslt_cli.runs.harness_prompts import digest, find_conflict, find_unusual
 from mslt_cli.runs.locks import locked
 from mslt_cli.runs.spec import describe_run
 from mslt_cli.tasks import find_task
@@ -37,8 +41,8 @@ FAMILIES = {
 }
 """How the harness's names of our tasks begin; a language follows, as the data set has it. `global_mmlu_` alone is
 another data set, Global-MMLU-Lite."""
-TAKEN = {"acc": "accuracy", "acc_norm": "acc_norm"}
-"""Our names of its metrics."""
+TAKEN = {"acc,none": "accuracy", "acc_norm,none": "acc_norm"}
+"""Our names of its metrics, none of which is filtered."""
 MODEL_KEYS = ("pretrained", "model", "path", "engine")
 """The arguments of a model that name it."""
 WITHOUT_EFFECT = {"dtype", "parallelize", "device", "device_map_option", "max_memory_per_gpu", "max_cpu_memory"}
@@ -68,7 +72,7 @@ def find_results(path: Path) -> list[Path]:
 
 
 def take_results(paths: Iterable[Path], root: Path) -> TakenResults:
-    """Make runs of the harness's files; the same again changes nothing.
+    """Make runs of the harness's files; the same again changes nothing, and of two scores the newer one stays.
 
     Args:
         paths: its files, see `find_results`.
@@ -99,17 +103,24 @@ def _as_scores_of(run: Run, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write(root: Path, record: Mapping[str, Any], trained: Run | None) -> Path:
-    """Write a run, or add scores to one that was trained; scores that it has already stay. Gives its directory."""
+    """Write a run, or add scores to those that it has; of two in one place the newer stays. Gives its directory."""
     model = str(record.get("model", "")).rstrip("/").rsplit("/", 1)[-1]
     usual = run_folder_name(f"lm-eval_{record['task']['name']}_{model}", record["run_id"])
     directory = root / usual if trained is None else trained.directory
     with locked(directory, wait=True):
         before = read_run(directory)
-        new = {_place(score) for score in record["scores"]}
-        kept = [score for score in before.scores if _place(score) not in new] if before is not None else []
-        whole = before.record if trained is not None and before is not None else record
-        write_run(directory, {**whole, "scores": [*kept, *record["scores"]]})
+        scores: dict[tuple[str, ...], Mapping[str, Any]] = {}
+        for score in [*(before.scores if before is not None else []), *record["scores"]]:
+            if _asked_at(score) >= _asked_at(scores.get(_place(score), {})):
+                scores[_place(score)] = score
+        older = before is not None and (trained is not None or before.record["finished_at"] > record["finished_at"])
+        whole = before.record if before is not None and older else record
+        write_run(directory, {**whole, "scores": [*scores.values()]})
     return directory
+
+
+def _asked_at(score: Mapping[str, Any]) -> float:
+    return float(score.get("asked_at", -math.inf))
 
 
 def _place(score: Mapping[str, Any]) -> tuple[str, ...]:
@@ -130,6 +141,8 @@ class _ResultsFile:
             raise self._error("holds no results of the lm-evaluation-harness")
         self.left_out: list[str] = []
         """What is not taken, and why."""
+        self.other_metrics: dict[str, list[str]] = {}
+        """The tasks of ours that have a metric that is not taken."""
 
     def _error(self, what: str) -> DataError:
         return DataError(f"{self.path} {what}. Give a results_….json, or the folder of its --output_path.")
@@ -141,7 +154,8 @@ class _ResultsFile:
     def _model_args(self) -> dict[str, str]:
         given = self._part("config").get("model_args")
         if isinstance(given, str):
-            given = dict(part.partition("=")[::2] for part in given.split(",") if part)
+            parts = re.split(r",(?=[^,=]*=)", given.strip(","))  # a comma may be in a value as well
+            given = dict(part.partition("=")[::2] for part in parts if part)
         return {name: str(value) for name, value in _mapping(given).items()}
 
     def _model(self) -> tuple[str, str]:
@@ -174,13 +188,21 @@ class _ResultsFile:
         run = read_run(folder.resolve().parent)
         return run if run is not None and run.identity["kind"] == "train" else None
 
+    @cached_property
+    def _asked_at(self) -> float:
+        """When the harness began, as a POSIX time: its date, or that of the file where there is none."""
+        with suppress(TypeError, ValueError, OverflowError, OSError):
+            date = float(self.content["date"]) if "date" in self.content else math.nan
+            return datetime.fromtimestamp(date, UTC).timestamp()
+        return self.path.stat().st_mtime
+
     def records(self) -> list[dict[str, Any]]:
         """A record for each of our tasks, as run.json has it. DataError: there is none."""
         found: dict[str, list[tuple[str, str, Task]]] = {}
         for name in self.results:
             for task_name, start in FAMILIES.items():
                 task = find_task(task_name)
-                own = {code.casefold(): iso for iso, codes in task.languages.items() for code in codes}
+                own = _codes(task)
                 if language := own.get(name.removeprefix(start).casefold()) if name.startswith(start) else None:
                     task = task.without_repairs(tuple(repair.name for repair in task.repairs))  # it repairs nothing
                     found.setdefault(task_name, []).append((name, language, task))
@@ -199,6 +221,8 @@ class _ResultsFile:
                 if task.without:
                     what = " and ".join(repair.summary for repair in find_task(task.name).repairs)
                     self.left_out.append(f"stored as {task.variant}, for the harness repairs nothing ({what} in mslt)")
+        for metric, names in self.other_metrics.items():
+            self.left_out.append(f"left out: {metric} of {_listed(names)}, for mslt takes {' and '.join(TAKEN)} alone")
         if not records:
             raise self._error(f"has no score that mslt can place: {'; '.join(self.left_out)}")
         return records
@@ -208,8 +232,7 @@ class _ResultsFile:
         above = {name for name in self.results if not known.isdisjoint(self._within(name))}
         below = set(chain.from_iterable(map(self._within, known)))
         if strange := [name for name in self.results if name not in known | above | below]:
-            more = f" and {len(strange) - MOST_NAMED} more" if len(strange) > MOST_NAMED else ""
-            self.left_out.append(f"left out, for they are no tasks of mslt's: {', '.join(strange[:MOST_NAMED])}{more}")
+            self.left_out.append(f"left out, for they are no tasks of mslt's: {_listed(strange)}")
 
     def _within(self, name: str) -> list[str]:
         """The names within a group, however deep."""
@@ -231,9 +254,12 @@ class _ResultsFile:
     def _scores(self, name: str, language: str, task: Task) -> list[dict[str, Any]]:
         """The scores of one of its tasks; none, and a note, where it is not known what they are of."""
         leaves = self._leaves(name)
+        configs, own = [*map(self._config, leaves)], _codes(task)
         counts = [_mapping(self._part("n-samples").get(leaf)) for leaf in leaves]
         original, n = (_total(count.get(key) for count in counts) for key in ("original", "effective"))
-        splits = {str(c.get("test_split") or c.get("validation_split") or "") for c in map(self._config, leaves)}
+        splits = {str(config.get("test_split") or config.get("validation_split") or "") for config in configs}
+        code = name.removeprefix(FAMILIES[task.name]).casefold()
+        conflicts = {find_conflict(config, code, own) for config in configs} - {""}
         expected = task.expected_rows(task.evaluation, language)
         why = ""
         if not (original and n):
@@ -242,21 +268,28 @@ class _ResultsFile:
             why = f"it has {original:,} rows, and {task.name} {expected:,}"
         elif other := splits - {"", task.evaluation}:
             why = f"it is of {', '.join(other)}, and mslt evaluates on {task.evaluation}"
+        elif conflicts:
+            why = " and ".join(sorted(conflicts))
         elif n != original and (len(leaves) > 1 or self._part("config").get("limit") is None):
             why = "which rows were asked is not known"
         if why:
             self.left_out.append(f"left out: {name}, for {why}")
             return []
-        scoring, limit = self._scoring(leaves[0]), n if n != original else None
+        scoring, limit = self._scoring(leaves, task, language), n if n != original else None
         about: dict[str, Any] = {"task": task.variant, "scoring": scoring, "target": language, "unseen": True}
         about |= {"split": f"{task.evaluation}[:{limit}]" if limit else task.evaluation}
         about |= {"data_sha256": "", "predictions": "", "cut": 0}  # not known
-        scores = []
+        about |= {"asked_at": self._asked_at}
+        scores, said = [], self._metrics(name)
+        if not said:
+            self.left_out.append(f"left out: {name}, for it has no metric")
+        for metric in said.keys() - TAKEN.keys():
+            self.other_metrics.setdefault(metric, []).append(name)
         for metric, called in TAKEN.items():
-            value = _mapping(self.results[name]).get(f"{metric},none")
-            if value is None:
+            if metric not in said:
                 continue
-            right = value * n if isinstance(value, int | float) else -1
+            value = said[metric]
+            right = value * n if type(value) in (int, float) else -1
             if not 0 <= right <= n or abs(right - round(right)) > 0.01:
                 self.left_out.append(f"left out: {metric} of {name}, for {value} is no share of {n:,} rows")
                 continue
@@ -264,16 +297,27 @@ class _ResultsFile:
             scores.append(about | ({"limit": limit} if limit else {}) | asdict(score(called, table)))
         return scores
 
+    def _metrics(self, name: str) -> dict[str, Any]:
+        """The values of a task by metric and filter, without their errors."""
+        values = _mapping(self.results[name])
+        return {key: values[key] for key in sorted(values) if "," in key and "_stderr," not in key}
+
     def _config(self, leaf: str) -> dict[str, Any]:
         return _mapping(self._part("configs").get(leaf))
 
-    def _scoring(self, leaf: str) -> str:
+    def _scoring(self, leaves: Sequence[str], task: Task, language: str) -> str:
         """What tells these scores from others: options+lm-eval+5-shot+chat."""
-        shots = self._part("n-shot").get(leaf) or self._config(leaf).get("num_fewshot") or 0
+        shots = self._part("n-shot").get(leaves[0]) or self._config(leaves[0]).get("num_fewshot") or 0
         parts = ["options", "lm-eval", *([f"{shots}-shot"] if shots else [])]
         parts += ["chat"] if self.content.get("chat_template") else []
         parts += ["multiturn"] if shots and self.content.get("fewshot_as_multiturn") else []
-        return "+".join([*parts, *(["system"] if self.content.get("system_instruction") else [])])
+        if system := self.content.get("system_instruction"):
+            parts.append(f"system-{digest(str(system))[:8]}")
+        unusual = [find_unusual(self._config(leaf), task, language, bool(shots)) for leaf in leaves]
+        if any(unusual):
+            once = sorted({json.dumps(found, sort_keys=True) for found in unusual})
+            parts.append(f"config-{digest(json.dumps(once))[:8]}")
+        return "+".join(parts)
 
     def _record(self, task: Task, names: Sequence[str], scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         config, (base, model) = self._part("config"), self._model()
@@ -284,10 +328,9 @@ class _ResultsFile:
         seconds = 0.0
         with suppress(TypeError, ValueError):
             seconds = float(self.content.get("total_evaluation_time_seconds") or 0)
-        date = self.content.get("date")
-        ended = datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
-        with suppress(TypeError, ValueError, OverflowError, OSError):  # a date that there is not
-            ended = datetime.fromtimestamp(float(date) + seconds, UTC) if date is not None else ended
+        ended = datetime.fromtimestamp(self._asked_at, UTC)
+        with suppress(ValueError, OverflowError):  # as long as nothing takes
+            ended += timedelta(seconds=seconds)
         words = ["lm_eval", "--model", settings["model"], "--model_args", args, "--tasks", ",".join(names)]
         return {
             **describe_run("eval", f"{model} (lm-eval)", task, model, model=described, settings=settings),
@@ -305,6 +348,16 @@ class _ResultsFile:
 def _mapping(value: Any) -> dict[str, Any]:
     """The value, if it is a mapping; else an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def _codes(task: Task) -> dict[str, str]:
+    """The ISO 639-3 code of each code of a task's languages, in small letters."""
+    return {code.casefold(): iso for iso, codes in task.languages.items() for code in codes}
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
 def _total(numbers: Iterable[Any]) -> int:

@@ -14,6 +14,38 @@ from made_runs import made_record
 from mslt_cli.evaluation.metrics import wilson
 from mslt_cli.runs.directory import write_run
 
+CHOICES = """def doc_to_choice(doc):
+    return [convert_choice(doc["choice1"]), convert_choice(doc["choice2"])]
+"""
+XCOPA = {
+    "dataset_path": "cambridgeltl/xcopa",
+    "dataset_name": "et",
+    "output_type": "multiple_choice",
+    "test_split": "test",
+    "doc_to_text": "functools.partial(<function doc_to_text at 0x7feee7d9bce0>, "
+    "connector={'cause': 'sest', 'effect': 'seetõttu'})",
+    "doc_to_target": "label",
+    "doc_to_choice": CHOICES,
+    "description": "",
+    "target_delimiter": " ",
+    "fewshot_delimiter": "\n\n",
+    "fewshot_config": {"sampler": "default", "split": None, "doc_to_text": "<function doc_to_text at 0x7f>"},
+    "repeats": 1,
+    "metadata": {"version": 1.0},
+}
+"""What the harness writes of xcopa_et."""
+BELEBELE = {
+    "dataset_path": "facebook/belebele",
+    "dataset_name": "deu_Latn",
+    "output_type": "multiple_choice",
+    "test_split": "test",
+    "fewshot_split": "test",
+    "fewshot_config": {"sampler": "first_n"},
+    "doc_to_text": "P: {{flores_passage}}\nQ: {{question.strip()}}\nA: {{mc_answer1}}\nB: {{mc_answer2}}\n"
+    "C: {{mc_answer3}}\nD: {{mc_answer4}}\nAnswer:",
+    "doc_to_choice": ["A", "B", "C", "D"],
+    "doc_to_target": "{{['1', '2', '3', '4'].index(correct_answer_num)}}",
+}
 MMLU = ["global_mmlu_full_de_anatomy", "global_mmlu_full_de_virology"]
 
 
@@ -148,7 +180,7 @@ def test_another_file_of_the_model_adds_to_its_run(mslt, tmp_path):
     [
         ({"effective": 100, "right": 60, "limit": 100}, "options+lm-eval", "test[:100]"),
         ({"shots": 5, "chat_template": "{{ x }}"}, "options+lm-eval+5-shot+chat", "test"),
-        ({"system_instruction": "Be brief."}, "options+lm-eval+system", "test"),
+        ({"system_instruction": "Be brief."}, "options+lm-eval+system-213c22ed", "test"),
     ],
 )
 def test_limit_shots_and_templates_stand_in_the_name(mslt, tmp_path, changes, scoring, split):
@@ -167,13 +199,94 @@ def test_what_makes_another_model_stands_in_its_name(mslt, tmp_path):
     [
         ({"original": 499}, "xcopa_et, for it has 499 rows, and xcopa 500"),
         ({"effective": 100, "right": 60}, "xcopa_et, for which rows were asked is not known"),
-        ({"right": 300.4}, "acc of xcopa_et, for 0.6008 is no share of 500 rows"),
+        (
+            {"configs": {"xcopa_et": {"output_type": "generate_until"}}},
+            "xcopa_et, for its output_type is generate_until",
+        ),
+        ({"configs": {"xcopa_et": {"dataset_name": "th"}}}, "xcopa_et, for its dataset_name is th"),
+        ({"right": 300.4}, "acc,none of xcopa_et, for 0.6008 is no share of 500 rows"),
     ],
 )
 def test_what_is_not_known_is_said_and_left_out(mslt, tmp_path, changes, what):
     done = mslt("fetch", "runs", write(tmp_path / "out", results(**changes)), "--json")
     assert what in " ".join(done.stderr.split())
     assert {run["task"] for run in json.loads(done.stdout)["runs"]} == {"belebele", "globalmmlu"}
+
+
+def test_the_harness_s_own_prompts_have_the_plain_name_in_each_language(mslt, tmp_path):
+    content = results()
+    content["configs"] = {"xcopa_et": XCOPA, "belebele_deu_Latn": BELEBELE}
+    by_task = taken(mslt, write(tmp_path / "out", content))
+    assert by_task["xcopa-no-question"]["scores"][0]["scoring"] == "options+lm-eval"
+    assert by_task["belebele"]["scores"][0]["scoring"] == "options+lm-eval"
+    content["n-shot"] = {"xcopa_et": 5, "belebele_deu_Latn": 5}
+    by_task = taken(mslt, write(tmp_path / "out", content))
+    assert [score["scoring"] for score in by_task["belebele"]["scores"]][-1] == "options+lm-eval+5-shot"
+    assert by_task["xcopa-no-question"]["scores"][-1]["scoring"] == "options+lm-eval+5-shot"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"description": "Answer well."},
+        {"doc_to_text": "{{premise}}"},
+        {"doc_to_choice": "{{[choice2, choice1]}}"},
+        {"doc_to_target": "{{1 - label}}"},
+        {"dataset_path": "my/own"},
+        {"dataset_name": "mine"},
+        {"target_delimiter": ""},
+        {"process_docs": "def process_docs(rows): ..."},
+    ],
+)
+def test_another_prompt_or_data_set_is_another_scoring(mslt, tmp_path, changes):
+    usual = results(configs={"xcopa_et": XCOPA})
+    other = results(right=100, configs={"xcopa_et": XCOPA | changes})
+    write(tmp_path / "out", usual)
+    write(tmp_path / "out", other, "results_2026-11-28T10-00-00.json")
+    scores = taken(mslt, tmp_path / "out")["xcopa-no-question"]["scores"]
+    assert [score["value"] for score in scores] == [0.6, 0.2]
+    assert scores[0]["scoring"] == "options+lm-eval"
+    assert scores[1]["scoring"].startswith("options+lm-eval+config-")
+
+
+def test_of_two_scores_the_newer_stays_in_whatever_order_they_come(mslt, tmp_path):
+    new = write(tmp_path / "new", results(right=300, date=1_790_000_000.0))
+    old = write(tmp_path / "old", results(right=100, date=1_690_000_000.0))
+    for paths in ([new], [tmp_path], [old], [old, new], [new, old]):
+        run = taken(mslt, *paths)["xcopa-no-question"]
+        assert [score["value"] for score in run["scores"]] == [0.6]
+        assert run["finished_at"].startswith("2026-09-21")
+
+
+def test_a_comma_in_a_model_s_path_is_part_of_it(mslt, tmp_path):
+    args = "pretrained=/x/a,b/model,load_in_4bit=True"
+    assert taken(mslt, write(tmp_path / "out", results(args=args)))["belebele"]["model"] == (
+        "/x/a,b/model (load_in_4bit=True)"
+    )
+
+
+def test_metrics_that_are_not_taken_are_said(mslt, tmp_path):
+    content = results()
+    content["results"]["xcopa_et"] |= {"f1,none": 0.5, "f1_stderr,none": 0.1, "acc,strict": 0.5}
+    content["results"]["belebele_deu_Latn"] |= {"f1,none": 0.5}
+    said = " ".join(mslt("fetch", "runs", write(tmp_path / "out", content)).stderr.split())
+    assert "left out: f1,none of xcopa_et, belebele_deu_Latn, for mslt takes acc,none and acc_norm,none alone" in said
+    assert "left out: acc,strict of xcopa_et, for mslt takes" in said
+    assert "stderr" not in said and "alias" not in said
+
+
+@pytest.mark.parametrize(
+    ("scored", "what"),
+    [
+        ({"exact_match,none": 0.5}, "can place: left out: exact_match,none of xcopa_et, for mslt takes"),
+        ({"alias": "xcopa_et"}, "can place: left out: xcopa_et, for it has no metric"),
+        ({"acc,none": True}, "can place: left out: acc,none of xcopa_et, for True is no share of 500 rows"),
+        ({"acc,none": None}, "can place: left out: acc,none of xcopa_et, for None is no share of 500 rows"),
+    ],
+)
+def test_a_file_of_which_nothing_is_taken_says_why(mslt, tmp_path, scored, what):
+    content = results(results={"xcopa_et": scored}, groups={})
+    assert what in " ".join(mslt("fetch", "runs", write(tmp_path / "out", content), code=1).stderr.split())
 
 
 @pytest.mark.parametrize(
