@@ -67,6 +67,9 @@ OF_RUNS = ("foretold", "transfer")
 OF_VOCABULARIES, OF_EMBEDDINGS = ("vocabulary", "overlap"), ("embedding", "nn_rank")
 """Kinds that read what `mslt fetch vocab`, or `mslt fetch embeddings`, measured."""
 
+OF_DISTANCES = ("typology", "own_vectors", "embedding")
+"""Kinds that know a distance of each pair of sources."""
+
 OF_TARGETS = ("nn_rank", "overlap")
 """Kinds that say how near sources are to targets, and nothing without these."""
 

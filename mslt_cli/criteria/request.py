@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from mslt_cli.criteria import (
     DEFAULT,
+    OF_DISTANCES,
     OF_EMBEDDINGS,
     OF_RUNS,
+    OF_TARGETS,
     OF_VOCABULARIES,
     OWN_VECTORS,
     URIEL_PLUS,
@@ -37,6 +39,8 @@ class Aim(NamedTuple):
     """Whether diversity is the smallest pair distance instead of their sum."""
     mean: bool = False
     """Whether all sources count for a target, and not the best one; of `transfer` alone."""
+    diverse: bool = False
+    """Whether the user asked for diversity, and did not leave the objective open."""
 
 
 class Measured(NamedTuple):
@@ -212,7 +216,7 @@ def read_aim(
         targets.setdefault(language.iso639_3, Member(name, language))
     if not targets and (share is not None or objective == "cover"):
         raise UsageError("Covering needs targets: --target id,ko.")
-    return Aim(tuple(targets.values()), cover, smallest, objective == "mean")
+    return Aim(tuple(targets.values()), cover, smallest, objective == "mean", objective == "diverse")
 
 
 def find_positions(pool: Pool, include: Sequence[str], resolver: Resolver) -> tuple[int, ...]:
@@ -267,6 +271,10 @@ def notes_on_unread(criteria: Sequence[Criterion], aim: Aim, measured: Measured)
     notes = [f"{option} has no effect: none of these criteria reads {what}." for option, what in unread]
     if (aim.mean and "transfer" not in kinds) or (aim.cover and kinds == {"foretold"}):
         notes.append("--objective has no effect: none of these criteria reads it.")
+    if aim.diverse and kinds <= {*OF_TARGETS, *OF_RUNS}:
+        notes.append("--objective diverse has no effect: none of these criteria says how different sources are.")
+    if aim.smallest and not kinds & {*OF_DISTANCES}:
+        notes.append("--maximize min has no effect: none of these criteria reads distances.")
     if aim.targets and not kinds & {"typology", "own_vectors", *of_models, *OF_RUNS}:
         notes.append("the targets are left out of the pool and no more: no criterion here says how near they are.")
     return notes

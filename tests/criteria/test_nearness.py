@@ -256,3 +256,15 @@ def test_a_report_asks_for_the_nearness_to_the_targets_of_its_runs(store):
     notes = "\n".join(choice_notes(unknown))
     assert "nn-rank is left out: Korean (kor) of --target has no sentence vectors" in notes
     assert "\noverlap is left out: Korean (kor) of --target has no sub-words" in notes
+
+
+@pytest.mark.parametrize("by", ["nn-rank", "overlap", "word-overlap"])
+def test_what_only_distances_have_is_said_to_have_no_effect(store, by):
+    plain = select(store, "en,zh", 1, by=[by], target="id")
+    given = select(store, "en,zh", 1, by=[by], target="id", objective="diverse", maximize="min")
+    assert {*given.notes} - {*plain.notes} == {
+        "--objective diverse has no effect: none of these criteria says how different sources are.",
+        "--maximize min has no effect: none of these criteria reads distances.",
+    }
+    beside = select(store, "en,zh", 1, by=["l2v-syntax", by], target="id", objective="diverse", maximize="min")
+    assert not any("has no effect" in said for said in beside.notes)
