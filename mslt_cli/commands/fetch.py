@@ -343,12 +343,10 @@ def fetch_runs_command(
 
       mslt fetch runs --discard 1a2b3c4d
     """
-    from itertools import chain
-
     from mslt_cli.clusters.submissions import forget_sent
     from mslt_cli.errors import MsltError, UsageError
     from mslt_cli.runs.directory import runs_root
-    from mslt_cli.runs.harness_results import find_results, take_results
+    from mslt_cli.runs.harness_results import take_results
     from mslt_cli.runs.housekeeping import discard_runs, find_place, prune_runs
     from mslt_cli.runs.index import index_runs
     from mslt_cli.show.fetched import show_index
@@ -371,7 +369,7 @@ def fetch_runs_command(
         return
     with filled_store(store, write=True) as opened:
         root = runs_root(None, opened.path)
-        taken = take_results(chain.from_iterable(map(find_results, folders or ())), root)
+        taken = take_results(folders or (), root)
         of_runs = [folder for folder in folders or [root] if not folder.is_file()]
         indexed = index_runs(opened, dict.fromkeys([*of_runs, *taken.directories]))
     refused = [*taken.refused, *indexed.refused]

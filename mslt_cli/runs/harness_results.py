@@ -9,7 +9,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -66,27 +66,29 @@ class TakenResults:
     """What was left out of the others."""
 
 
-def find_results(path: Path) -> list[Path]:
-    """The harness's files at a path: the file itself, or those in a folder, which may be none."""
-    return [path] if path.is_file() else sorted(path.rglob("results_*.json"))
+class NoResultsError(DataError):
+    """A file is none of the harness's."""
 
 
-def take_results(paths: Iterable[Path], root: Path) -> TakenResults:
+def take_results(places: Iterable[Path], root: Path) -> TakenResults:
     """Make runs of the harness's files; the same again changes nothing, and of two scores the newer one stays.
 
     Args:
-        paths: its files, see `find_results`.
+        places: its files, or folders that may have some; others in these that are called like them are left out.
         root: the folder of run directories.
 
     Raises: RunError: a run's directory cannot be written.
     """
     directories: dict[Path, None] = {}
     refused, notes = [], list[str]()
-    for path in paths:
+    for place, path in _find_files(places):
         try:
             file = _ResultsFile(path)
             records, trained = file.records(), file.trained_run()
         except (DataError, RunError) as error:
+            if isinstance(error, NoResultsError) and path != place:
+                notes.append(f"{path} was left out: it holds no results of the lm-evaluation-harness.")
+                continue
             refused.append((path, str(error)))
             continue
         if trained is not None:
@@ -94,6 +96,13 @@ def take_results(paths: Iterable[Path], root: Path) -> TakenResults:
         directories |= dict.fromkeys(_write(root, record, trained) for record in records)
         notes += [f"{path}: {left}." for left in file.left_out]
     return TakenResults(tuple(directories), tuple(refused), tuple(notes))
+
+
+def _find_files(places: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """Each place with a file that is called as the harness calls its files: itself, or one in it."""
+    for place in places:
+        for path in [place] if place.is_file() else sorted(place.rglob("results_*.json")):
+            yield place, path
 
 
 def _as_scores_of(run: Run, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +147,7 @@ class _ResultsFile:
             raise self._error(f"cannot be read: {error}") from error
         self.results = self._part("groups") | self._part("results")
         if not any(map(_mapping, self.results.values())):
-            raise self._error("holds no results of the lm-evaluation-harness")
+            raise NoResultsError(str(self._error("holds no results of the lm-evaluation-harness")))
         self.left_out: list[str] = []
         """What is not taken, and why."""
         self.other_metrics: dict[str, list[str]] = {}

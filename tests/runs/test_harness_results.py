@@ -305,3 +305,11 @@ def test_files_that_are_not_the_harness_s_are_refused_in_a_sentence(mslt, tmp_pa
     assert what in " ".join(done.stderr.split())
     assert "Give a results_….json, or the folder of its --output_path." in " ".join(done.stderr.split())
     assert "1 of 1 runs were not taken" in done.stderr
+
+
+def test_a_file_of_something_else_in_a_folder_of_runs_is_left_out_and_said(mslt, tmp_path):
+    write(tmp_path / "there", results())
+    write(tmp_path / "there", {"mine": 1}, "results_of_mine.json")
+    done = mslt("fetch", "runs", tmp_path / "there")
+    assert "results_of_mine.json was left out: it holds no results of the lm-evaluation-harness" in done.stderr
+    assert "3 runs in the store" in done.stdout
