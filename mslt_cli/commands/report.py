@@ -40,8 +40,8 @@ def _complete_what(incomplete: str) -> list[tuple[str, str]]:
 _WHAT = typer.Argument(
     metavar="WHAT [RUN...]",
     autocompletion=_complete_what,
-    help="Reports, by comma: table1, table2, table3, table4, table6, fig3, fig4, fig5, fig6, criteria, best, foretold, "
-    "languages, transfer, regret; or all. `runs` lists runs, `run ID` shows one, `diff ID ID` compares two.",
+    help="Reports, by comma: trained, transfer, best, languages, foretold, regret, criteria, table1, table2, table3, "
+    "table4, table6, fig3, fig4, fig5, fig6; or all. `runs` lists runs, `run ID` shows one, `diff ID ID` compares two.",
 )
 _SOURCE = (
     "Whose numbers: published (the paper's), runs (yours), both, or shipped (runs that come with mslt). Default: both "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mslt_cli.reports.charts import Chart
+from mslt_cli.reports.charts import Chart, WhatIf
 
 Origin = Literal["", "published", "measured", "shipped", "computed"]
 
@@ -47,6 +47,8 @@ class Column:
     """Whether only CSV has it."""
     marks: tuple[int, ...] = ()
     """Numbers of the footnotes that concern the whole column."""
+    shaded: bool = False
+    """Whether a page colours its cells by their values: darker is higher, one scale for each `series`."""
 
     def cell(self, row: Mapping[str, Any]) -> Cell:
         """What a row has in it, with its text."""
@@ -80,6 +82,12 @@ class ReportTable:
     chart: Chart | None = None
     commands: tuple[str, ...] = ()
     """Command lines that trained the runs."""
+    part: str = ""
+    """Of the report: the heading that it stands under."""
+    prose: list[str] = field(default_factory=list)
+    """Paragraphs above the rows, which can be quoted as they are."""
+    what_if: tuple[WhatIf, ...] = ()
+    """What a page ranks combinations by, on targets that its reader chooses."""
 
     def mark(self, texts: Collection[str]) -> tuple[int, ...]:
         """The numbers of these footnotes."""

@@ -111,3 +111,29 @@ class CurveChart(NamedTuple):
 
 
 Chart = DotChart | LineChart | ScatterChart | HeatChart | CurveChart
+
+
+class WhatIf(NamedTuple):
+    """What N combinations are foretold to score on T targets: enough to rank them on any of these.
+
+    The mean over a set S of the targets is expected to be the mean of `means` over S, and its variance is
+    variance + (1 / |S| − 1 / T) · spread: exactly so in the model of scores.
+    """
+
+    label: str
+    """For people: "cldr, e5-small"."""
+    unit: str
+    """What the scores are: "accuracy, %"."""
+    targets: Sequence[str]
+    combinations: Sequence[Sequence[str]]
+    """Codes as the user reads them; shape (N, k)."""
+    means: Sequence[Sequence[float]]
+    """Percent, shape (N, T)."""
+    variance: Sequence[float]
+    """Of the mean over all targets, squared points, shape (N,)."""
+    spread: Sequence[float]
+    """By how much targets differ in it, squared points, shape (N,)."""
+    measured: Sequence[str]
+    """What was measured on all targets: "62.64 (3 runs)", or empty; shape (N,)."""
+    out_of: int
+    """How many combinations there are; N may be fewer, then those that may be best and some others."""

@@ -129,6 +129,11 @@ class Material:
         )
         return observe(self.store, about, grid.label, found, request.pool).observations
 
+    def scores_of(self, grid: Grid) -> dict[tuple[str, str], StoredScore]:
+        """The scores of a grid's evaluation by run and target."""
+        scores = self._scores[self.evaluations.index(grid.about)]
+        return {(score.run_id, score.target): score for score in scores}
+
     def probes(self) -> list[StoredProbe]:
         """Those of the models that are asked for, over all languages of a corpus together."""
         rows = read_probes(self.store) if self.request.origin else []

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
-from mslt_cli.reports import criteria_and_ties, foretold_views, paper_figures, paper_tables, regret
+from mslt_cli.reports import foretold_views, paper_figures, paper_tables, regret
 from mslt_cli.reports.cells import Cell, ReportTable, columns_of
+from mslt_cli.reports.criteria_and_ties import assess_criteria, rank_against_best
 from mslt_cli.reports.gathering import ORIGINS, Request
 from mslt_cli.reports.material import Material, Sizes
+from mslt_cli.reports.trained_map import map_trained
 from mslt_cli.store import languages as facts
 from mslt_cli.store.db import Store
 from mslt_cli.store.runs import stored_evaluations
@@ -21,6 +23,15 @@ MISSING = Cell(None, "–")
 """Of a row that lacks a column."""
 
 
+TRAINED, SAID, CRITERION, PAPER = (
+    "What was trained",
+    "What the runs say",
+    "Which criterion to trust",
+    "The paper's tables and figures",
+)
+"""Parts of a report, in their order."""
+
+
 class View(NamedTuple):
     """One row of VIEWS."""
 
@@ -30,11 +41,28 @@ class View(NamedTuple):
     published: bool = False
     """Whether the paper prints numbers for it."""
     sizes: Sizes = "k"
+    part: str = PAPER
 
 
 VIEWS: dict[str, View] = {
     row.name: row
     for row in (
+        View("trained", "score of each combination on each target", map_trained, sizes="all", part=TRAINED),
+        View(
+            "transfer", "score of each single source on each target", foretold_views.map_transfer, False, "all", TRAINED
+        ),
+        View("best", "which combinations can be told from the best", rank_against_best, part=SAID),
+        View("languages", "what each language and pair brings", foretold_views.weigh_languages, False, "all", SAID),
+        View(
+            "foretold",
+            "how truly runs foretell what others score",
+            foretold_views.check_foretelling,
+            False,
+            "all",
+            SAID,
+        ),
+        View("regret", "what the choice costs after each number of runs", regret.replay_regret, part=SAID),
+        View("criteria", "rank correlation, regret and luck of each criterion", assess_criteria, part=CRITERION),
         View("table1", "score and rank of each criterion's choice", paper_tables.table1, True),
         View("table2", "the same with a language in every combination", paper_tables.table2, True),
         View("table3", "the best combinations, and the languages in them", paper_tables.table3, True),
@@ -44,12 +72,6 @@ VIEWS: dict[str, View] = {
         View("fig4", "score by number of source languages", paper_figures.fig4, sizes="all"),
         View("fig5", "best and worst combination against one source", paper_figures.fig5, True, sizes="k and 1"),
         View("fig6", "table6 as a figure", paper_tables.fig6, True),
-        View("criteria", "rank correlation, regret and luck of each criterion", criteria_and_ties.assess_criteria),
-        View("best", "which combinations can be told from the best", criteria_and_ties.rank_against_best),
-        View("foretold", "how truly runs foretell what others score", foretold_views.check_foretelling, sizes="all"),
-        View("languages", "what each language and pair brings", foretold_views.weigh_languages, sizes="all"),
-        View("transfer", "score of each single source on each target", foretold_views.map_transfer, sizes="all"),
-        View("regret", "what the choice costs after each number of runs", regret.replay_regret),
     )
 }
 
@@ -114,7 +136,8 @@ def report(
             tables += _make(view, material)
         except MsltError as error:
             errors.append(error)
-            tables.append(ReportTable(view.name, view.summary, columns_of("report", right=True), notes=[str(error)]))
+            columns = columns_of("report", right=True)
+            tables.append(ReportTable(view.name, view.summary, columns, notes=[str(error)], part=view.part))
     if len(errors) == len(views):
         raise errors[0]
     for table in tables:
@@ -142,4 +165,6 @@ def _make(view: View, material: Material) -> list[ReportTable]:
     runs = (run for grid in material.grids for trained in grid.trained.values() for run in trained.runs)
     tables[0].commands = tuple(dict.fromkeys(run.command for run in runs if run.command))
     tables[-1].notes += notes
+    for table in tables:
+        table.part = view.part
     return tables
