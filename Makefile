@@ -41,8 +41,9 @@ bench: $(VENV)/dev
 gpu: $(VENV)/dev
 	$(BIN)/python bench/gpu.py $(GPU)
 
-docs: $(VENV)/dev
-	$(BIN)/typer mslt_cli.cli utils docs --name mslt --title "The commands" --output docs/commands.md
+# The pages of docs/reference/ that are made of the code.
+docs: $(VENV)/core
+	$(BIN)/python website/reference_pages.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,7 +1,7 @@
 """How often the 95 % intervals of `mslt report languages` hold what languages and pairs truly bring, by simulation.
 
 Grids of seven languages are drawn with the sizes of effects of the shipped one: languages, blending of pairs, and noise
-of the runs. `python bench/gains.py [--grids 200]` prints the table of docs/measured.md.
+of the runs. `python bench/gains.py [--grids 200]` prints the table of docs/explanation/measured.md.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """How often the tests of `mslt report` err, by simulation, beside what they replaced.
 
 Grids are drawn with the noise of the shipped one (35 combinations of 3 out of 7 languages, ten targets) and one to five
-seeds. `python bench/report_error_rates.py [--grids 400] [--only items]` prints the tables of docs/measured.md.
+seeds. `python bench/report_error_rates.py [--grids 400] [--only items]` prints the tables
+of docs/explanation/measured.md.
 """
 
 import argparse

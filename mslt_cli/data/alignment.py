@@ -13,7 +13,7 @@ MOST_UNLIKE = 0.1
 """Share of items with other labels above which equal ids are not the same item; a few may be a translation's faults."""
 ADVICE = (
     "Give all languages the same ids, or none and the same rows; or take a task of your own without `aligned` "
-    "(docs/tasks.md) if they are no translations."
+    "(docs/reference/tasks.md) if they are no translations."
 )
 
 

@@ -87,7 +87,7 @@ def compare_seeds(
     and a part for the rows, that of the difference averaged over runs. What a run does by chance to a row is in both,
     so the test errs on the safe side. The first part has the degrees of freedom of systems that spread alike, as many
     as the fewer runs allow. Seeds are not paired: on our grid two combinations share a tenth of what seeds do, and half
-    the degrees of freedom would pay for it (docs/measured.md).
+    the degrees of freedom would pay for it (docs/explanation/measured.md).
 
     Args:
         a, b: by target; tables of the same rows under one metric, shape (runs, rows, columns). A system of one run has

@@ -54,7 +54,8 @@ def freedom_of_sum(parts: Sequence[tuple[float, float]], power: float) -> float:
     """Degrees of freedom of a sum of variances, which are given with their own: a harmonic mean of these.
 
     A part counts with this power of its share of the sum. With Satterthwaite's power of 2 they are too many where a
-    part of one or two degrees of freedom comes out small by chance: lower powers are more careful (docs/measured.md).
+    part of one or two degrees of freedom comes out small by chance: lower powers are more careful
+    (docs/explanation/measured.md).
     Without a part that varies they are a million.
 
     Source:

@@ -25,7 +25,7 @@ MAY_LACK = ("toward", "outlook")
 """What JSON has of a result only where there is some."""
 WHICH = (
     "--objective diverse is for languages that are not known in advance, cover for targets that are; which of them "
-    "does better, the shipped runs cannot tell (docs/select.md)."
+    "does better, the shipped runs cannot tell (docs/reference/select.md)."
 )
 """Which objective fits which question, and the evidence."""
 MOST_NAMED = 6

@@ -139,7 +139,7 @@ CREATE TABLE runs ( -- a finished run; the truth is the run.json in its director
     seed INTEGER,
     unequal INTEGER NOT NULL CHECK (unequal IN (0, 1)), -- 1 = the user chose the shares
     directory TEXT NOT NULL, -- empty if shipped
-    identity TEXT NOT NULL, -- JSON: all that determines the run, see docs/train.md
+    identity TEXT NOT NULL, -- JSON: all that determines the run, see docs/reference/train.md
     environment TEXT NOT NULL, -- JSON: versions and machine
     device TEXT NOT NULL,
     tokens_per_s REAL,

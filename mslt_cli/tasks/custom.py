@@ -1,4 +1,4 @@
-"""A user's own task, read from a TOML file. docs/tasks.md has a worked example."""
+"""A user's own task, read from a TOML file. docs/reference/tasks.md has a worked example."""
 
 import difflib
 import hashlib

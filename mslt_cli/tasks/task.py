@@ -229,7 +229,7 @@ class Task:
         DataError: the task has no data in that language, or leaves them out (zh-TW of MASSIVE).
         """
         if fold(spelling) in map(fold, self.left_out):
-            why = "a second set of a language that it has, or one with too little (docs/tasks.md)"
+            why = "a second set of a language that it has, or one with too little (docs/reference/tasks.md)"
             raise DataError(f"{self.name} leaves {spelling} out: {why}.")
         language = self._own(spelling) or (resolver or shipped()).resolve(spelling).iso639_3
         if language not in self.languages:

@@ -1,4 +1,4 @@
-"""What docs/select.md says of the evidence for --objective diverse and cover."""
+"""What docs/reference/select.md says of the evidence for --objective diverse and cover."""
 
 import json
 from itertools import permutations
