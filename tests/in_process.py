@@ -7,11 +7,13 @@ from contextlib import redirect_stderr, redirect_stdout
 from subprocess import CompletedProcess
 from unittest import mock
 
+from json_schemas import asks_for_json, require_schema
+
 
 def run_command(*words, **environment):
     """What `mslt WORDS` prints, and its exit code, with these variables in its environment (HF_HOME has to be one).
 
-    HF_ENDPOINT names the hub that may be asked; without it the command is offline.
+    HF_ENDPOINT names the hub that may be asked; without it the command is offline. JSON has to keep to its schema.
     """
     from huggingface_hub import close_session, constants
 
@@ -40,4 +42,6 @@ def run_command(*words, **environment):
         except SystemExit as end:
             code = end.code or 0
     close_session()
+    if code == 0 and asks_for_json(words):
+        require_schema(words, out.getvalue())
     return CompletedProcess(words, code, out.getvalue(), err.getvalue())

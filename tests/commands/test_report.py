@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, REASON, opened
+from json_schemas import asks_for_json, require_schema
 from made_runs import TARGETS, TRIPLES, even, made_record, ramp, save_runs, triples
 
 from mslt_cli.cli import main
@@ -38,6 +39,8 @@ def call(store, *words, code=0):
         patch.setenv("MSLT_STORE", str(store))
         main()
     assert (ended.value.code or 0) == code, err.getvalue()
+    if not code and asks_for_json(words):
+        require_schema(["report", *words], out.getvalue())
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from json_schemas import require_schema
 from rich.cells import cell_len
 
 from mslt_cli.cli import main
@@ -51,6 +52,7 @@ def found(run):
     def found(*arguments, stdin=None):
         done = run("--json", *arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
+        require_schema(["select"], done.stdout)
         return json.loads(done.stdout)
 
     return found
