@@ -1,6 +1,5 @@
 """The maps of a probe: a figure with a panel for each model, and a page where one reads the sentences."""
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import permutations
@@ -9,9 +8,8 @@ from typing import Any
 
 from mslt_cli.measuring.sentence_maps import SentenceMaps
 from mslt_cli.show.drawing import draw, look, plain
-from mslt_cli.show.report_page import write_page
+from mslt_cli.show.pages import as_json, write_page
 
-TEMPLATE = Path(__file__).with_suffix(".html")
 LEGEND_ENTRY = 1.35
 """Inches that a language's name takes in the legend."""
 LISTED_PAIRS = 6
@@ -28,11 +26,9 @@ def save_page(path: Path, maps: SentenceMaps, rows: Sequence[Mapping[str, str]])
         ],
         "texts": maps.texts,
     }
-    head = "".join(f"<th>{escape(name)}</th>" for name in (rows[0] if rows else ()))
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (rows[0] if rows else ()))
     body = "".join("<tr>" + "".join(f"<td>{escape(value)}</td>" for value in row.values()) + "</tr>" for row in rows)
-    # "<" would let a sentence end the element that holds it.
-    held = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    write_page(path, TEMPLATE, {"about": escape(maps.about), "head": head, "body": body, "data": held})
+    write_page(path, "probe_maps", {"about": escape(maps.about), "head": head, "body": body, "data": as_json(data)})
 
 
 def draw_maps(maps: SentenceMaps, suffix: str) -> tuple[bytes, list[str]]:
