@@ -18,13 +18,14 @@ class Progress:
     """Hears of pieces of work; this one says nothing. `show/bars.py` has those that do."""
 
     @contextmanager
-    def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+    def step(self, what: str, total: float | None = None, unit: str = "", done: int = 0) -> Iterator[Step]:
         """A piece of work, from the start of the block to its end.
 
         Args:
             what: "download xnli".
             total: how many units it has, if known.
             unit: "bytes", "sentences"; rates are shown in it.
+            done: how many of them were done before this process; they take no part in rates.
         """
         yield Step()
 
@@ -34,3 +35,10 @@ class Progress:
 
 QUIET = Progress()
 SILENT = Step()
+
+
+def readable_time(seconds: float) -> str:
+    """ "40 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

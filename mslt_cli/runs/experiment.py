@@ -3,7 +3,8 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from mslt_cli.errors import MsltError
 from mslt_cli.fields import check_fields
 from mslt_cli.models.find import Model
 from mslt_cli.models.shape import ModelShape, read_shape
-from mslt_cli.progress import QUIET, Progress
+from mslt_cli.progress import QUIET, SILENT, Progress, Step
 from mslt_cli.runs.answering import Evaluation
 from mslt_cli.runs.how import How
 from mslt_cli.runs.index import Index
@@ -142,7 +143,11 @@ def do_runs(
             check_loadable(experiment.model.folder, session.device)  # for its errors
             for note in check_samples(left, session):
                 progress.note(note)
-        return _carry_out(works, first(len(works)), how, Index(store, progress))
+        done = [i for i, (_, state) in enumerate(states) if state == "done"]
+        spec, several = runs[0].spec, len(runs) > 1
+        what = f"{spec.task.name} with {spec.model.name}"
+        with progress.step(what, len(runs), "runs", done=len(done)) if several else nullcontext(SILENT) as step:
+            return _carry_out(works, first(len(works)), how, Index(store, progress), done, step)
 
 
 def _find_work(planned: Planned, places: Places, how: How, session: Session, world: World) -> Work:
@@ -182,12 +187,17 @@ def _device_of(world: World) -> str | None:
     return f"cuda:{world.local_rank}" if torch.cuda.is_available() else None
 
 
-def _carry_out(works: Sequence[Work], first: int, how: How, index: Index) -> list[Finished]:
-    """Do all runs, from the one in place `first` on; those that other processes do come last, or are left to them."""
+def _carry_out(
+    works: Sequence[Work], first: int, how: How, index: Index, done: Collection[int], step: Step
+) -> list[Finished]:
+    """Do all runs, from the one in place `first` on; those that other processes do come last, or are left to them.
+
+    The step hears of each that was not done before.
+    """
     finished: dict[int, Finished] = {}
     left = deque([*range(first, len(works)), *range(first)])
     busy: dict[int, BusyError] = {}
-    timed, waits_since = False, 0.0
+    waits_since = 0.0
     while left:
         if len(busy) == len(left):
             waits_since = waits_since or time.monotonic()
@@ -195,7 +205,7 @@ def _carry_out(works: Sequence[Work], first: int, how: How, index: Index) -> lis
                 break
             time.sleep(POLL_S / len(left))
         i = left.popleft()
-        work, clock = works[i], time.monotonic()
+        work = works[i]
         try:
             outcome = work.carry_out()
         except BusyError as error:
@@ -210,19 +220,13 @@ def _carry_out(works: Sequence[Work], first: int, how: How, index: Index) -> lis
             if len(works) > 1:
                 index.progress.note(f"{work.spec.title} failed: {error}")
             finished[i] = Finished(work.planned, None, error)
-            continue
-        finally:
-            if i not in left:
-                busy.pop(i, None)
-        finished[i] = Finished(work.planned, outcome)
-        if work.world.first and not how.no_index:
-            index.save(outcome.run)
-        more = sum(i not in busy for i in left)
-        if outcome.status == "trained" and not timed:
-            timed = True
-            if more:
-                took = readable_time(more * (time.monotonic() - clock))
-                index.progress.note(f"{more} more to go; that takes about {took}")
+        else:
+            finished[i] = Finished(work.planned, outcome)
+            if work.world.first and not how.no_index:
+                index.save(outcome.run)
+        busy.pop(i, None)
+        if i not in done:
+            step.advance()
     if left:
         index.progress.note(f"left to others: {_name_busy(works, busy)}")
     return [finished.get(i, Finished(works[i].planned, None)) for i in range(len(works))]
@@ -312,10 +316,3 @@ def expected_seconds(runs: Sequence[Planned], session: Session, store: Path) -> 
         return sum(planned_tokens(run.spec, session)[0] for run in runs) / speed if speed else None
     except MsltError:  # the work itself says what is wrong
         return None
-
-
-def readable_time(seconds: float) -> str:
-    """ "40 s", "12 min", "3.5 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -174,7 +174,6 @@ class Work:
             )
         if saved is not None:
             training.resume(saved.tensors, saved.values)
-            self.progress.note(f"{spec.title} goes on after step {training.step:,} of {training.total:,}")
         start = training.step
         lines = [] if saved is None else list(saved.lines)
         if not self.world.first:
@@ -296,7 +295,7 @@ class Work:
         with (
             postponed(),
             checkpoints.open_metrics(self.directory, lines) if self.world.first else nullcontext() as file,
-            self.progress.step(self.spec.title, training.total - training.step, "steps") as step,
+            self.progress.step(self.spec.title, training.total, "steps", done=training.step) as step,
         ):
             for record in training.steps():
                 tokens += record.tokens

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mslt_cli.harmless import clean
-from mslt_cli.progress import Progress, Step
+from mslt_cli.progress import Progress, Step, readable_time
 from mslt_cli.show.terminal import as_shown, note
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ PLAIN_EVERY_S = 10.0
 """Seconds between two lines of a piece of work, where there is no terminal."""
 QUIET_S = 2.0
 """Shorter work says nothing in a pipe."""
+SLOWEST_S = 3600.0
+"""A bar has a rate where one unit takes less: two advances are needed within this time."""
 
 
 def progress() -> Progress:
@@ -33,11 +35,16 @@ def amount(value: float, unit: str) -> str:
 
 
 def _amount_and_rate(done: float, total: float | None, unit: str, rate: float | None) -> str:
-    """ "1.2 of 3.4 MB, 0.2 MB/s", "300 of 1,000 rows, 12/s"."""
+    """ "1.2 of 3.4 MB, 0.2 MB/s", "300 of 1,000 rows, 12/s", "15 of 36 steps, 12 s a step"."""
     text = f"{amount(done, unit).split()[0]} of {amount(total, unit)}" if total else amount(done, unit)
-    if not unit or rate is None:
+    if not unit or not rate:
         return text
-    return f"{text}, {amount(rate, unit)}/s" if unit == "bytes" else f"{text}, {rate:,.0f}/s"
+    if unit == "bytes":
+        return f"{text}, {amount(rate, unit)}/s"
+    if rate >= 1:
+        return f"{text}, {rate:,.0f}/s"
+    each = f"{1 / rate:.1f} s" if rate > 0.1 else readable_time(1 / rate)
+    return f"{text}, {each} a {unit.removesuffix('s')}"
 
 
 class Lines(Progress):
@@ -47,18 +54,24 @@ class Lines(Progress):
         note(text)
 
     @contextmanager
-    def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
-        step = _LineStep(what, total, unit)
+    def step(self, what: str, total: float | None = None, unit: str = "", done: int = 0) -> Iterator[Step]:
+        self.note_before(what, total, unit, done)
+        step = _LineStep(what, total, unit, done)
         yield step
         now = time.monotonic()
-        if now - step.started >= QUIET_S and step.done:
+        if now - step.started >= QUIET_S and step.done > step.before:
             note(f"{step.line(now)}, done in {now - step.started:.1f} s")
+
+    def note_before(self, what: str, total: float | None, unit: str, done: int) -> None:
+        """Say that work goes on where an earlier process left it."""
+        if total and 0 < done < total:
+            self.note(f"{what} goes on at {done + 1:,.0f} of {amount(total, unit)}")
 
 
 class _LineStep(Step):
-    def __init__(self, what: str, total: float | None, unit: str) -> None:
+    def __init__(self, what: str, total: float | None, unit: str, done: int) -> None:
         self.what, self.total, self.unit = what, total, unit
-        self.done = 0.0
+        self.done, self.before = float(done), done
         self.status = ""
         self.started = self.last_line = time.monotonic()
         self.lock = threading.Lock()
@@ -76,10 +89,10 @@ class _LineStep(Step):
 
     def line(self, now: float) -> str:
         """ "embed pud: 55 of 100 sentences, 5/s, 9 s left"."""
-        rate = self.done / max(now - self.started, 1e-9)
+        rate = (self.done - self.before) / max(now - self.started, 1e-9)
         text = f"{self.what}: " + _amount_and_rate(self.done, self.total, self.unit, rate)
-        if self.total and 0 < self.done < self.total and rate > 0:
-            text += f", {(self.total - self.done) / rate:,.0f} s left"
+        if self.total and self.done < self.total and rate > 0:
+            text += f", {readable_time((self.total - self.done) / rate)} left"
         return f"{text}, {self.status}" if self.status else text
 
 
@@ -90,7 +103,7 @@ class Terminal(Lines):
         self.bars: Bars | None = None
 
     @contextmanager
-    def step(self, what: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
+    def step(self, what: str, total: float | None = None, unit: str = "", done: int = 0) -> Iterator[Step]:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
         from rich.text import Text
@@ -109,9 +122,11 @@ class Terminal(Lines):
                 Amount(),
                 TimeRemainingColumn(),
             ]
-            self.bars = Progress(*columns, console=Console(stderr=True), transient=True)
+            console = Console(stderr=True)
+            self.bars = Progress(*columns, console=console, transient=True, speed_estimate_period=SLOWEST_S)
             self.bars.start()
-        task = self.bars.add_task(clean(what), total=total, unit=unit, status="")
+        self.note_before(what, total, unit, done)
+        task = self.bars.add_task(clean(what), total=total, completed=done, unit=unit, status="")
         try:
             yield _BarStep(self.bars, task)
         finally:

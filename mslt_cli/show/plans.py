@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mslt_cli.progress import readable_time
 from mslt_cli.reports.cells import Column, columns_of, plural
 from mslt_cli.runs.directory import AGAIN
-from mslt_cli.runs.experiment import readable_time
 from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.work import Outcome, State
 from mslt_cli.show.rows import show_rows

@@ -187,48 +187,21 @@ WRITERS: dict[str, Callable[[Output], str]] = {
 
 
 def _print_table(output: Output) -> None:
-    """Print a table on stdout that fits the terminal: cut into blocks if it has labels, else without spare columns."""
+    """Print a table on stdout that fits the terminal."""
     from rich import box
     from rich.table import Table
 
+    from mslt_cli.show.layout import lay_out
+
     console = stdout_console()
     texts = {column: column_texts for column, *column_texts in zip(output.shown, *output.texts(), strict=True)}
-    # Characters of each column, with what is between it and the next.
-    widths = {column: 3 + max(map(len, column_texts)) for column, column_texts in texts.items()}
-    for number, block in enumerate(_blocks(widths, console.width)):
+    for number, block in enumerate(lay_out(texts, console.width)):
         if number:
             console.print()
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        # Numbers are kept whole as long as they fit: the other columns are folded first.
-        whole = sum(widths[column] for column in block if column.right) < console.width
-        for column in block:
+        for column, width in block.items():
             side: Literal["left", "right"] = "right" if column.right else "left"
-            heading = as_shown(texts[column][0])
-            table.add_column(heading, justify=side, overflow="fold", no_wrap=column.right and whole)
+            table.add_column(as_shown(texts[column][0]), justify=side, overflow="fold", width=width)
         for row in zip(*(texts[column][1:] for column in block), strict=True):
             table.add_row(*map(as_shown, row), style="bold" if output.bold_first and not table.rows else "")
         console.print(table)
-
-
-def _blocks(widths: Mapping[Column, int], room: int) -> list[list[Column]]:
-    """Columns in groups that fit side by side into so many characters; those that are labels stand in each.
-
-    Without labels there is one group, which spare columns leave where they do not fit, the last first.
-    """
-    labels = [column for column in widths if column.label]
-    others = [column for column in widths if not column.label]
-    if not labels:
-        for spare in [column for column in reversed(others) if column.spare]:
-            if sum(widths[column] for column in others) > room:
-                others.remove(spare)
-        return [others]
-    room -= sum(widths[column] for column in labels)
-    blocks: list[list[Column]] = []
-    left = 0
-    for column in others:
-        if not blocks or widths[column] > left:
-            blocks.append([*labels])
-            left = room
-        blocks[-1].append(column)
-        left -= widths[column]
-    return blocks or [labels]

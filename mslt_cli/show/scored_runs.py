@@ -100,10 +100,10 @@ def _show_table(rows: list[ScoreRow], evaluation: Evaluation, form: str) -> None
     means = means_over_seeds(rows)
     rows = means if means and form == "table" and len(rows) + len(means) > MOST_SHOWN else rows + means
     codes = sorted(evaluation.task.code(target) for target in evaluation.targets)
-    columns = [Column("sources")]
-    columns += [Column("seed", right=True)] if len({row.seed for row in rows}) > 1 else []
-    columns += [Column("metric")] if len({row.metric for row in rows}) > 1 else []
-    columns += [*columns_of("mean", *codes, right=True), Column("run_id", spare=True, header="run")]
+    columns = [Column("sources", label=True)]
+    columns += [Column("seed", right=True, label=True)] if len({row.seed for row in rows}) > 1 else []
+    columns += [Column("metric", label=True)] if len({row.metric for row in rows}) > 1 else []
+    columns += [*columns_of("mean", *codes, right=True), Column("run_id", header="run")]
     show_rows(columns, [_row(row, evaluation, codes) for row in rows], form, key="runs", footer=footer)
 
 

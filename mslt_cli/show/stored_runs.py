@@ -28,10 +28,12 @@ def show_run_list(runs: Sequence[tuple[StoredRun, Sequence[TransferMean]]], form
         names = [name for name in (rows[0] if rows else ("run_id",)) if name != "means"]
         show_rows(columns_of(*names), rows, form, key="runs")
         return
+    shared = [name for name in ("task", "model", "examples") if len({row[name] for row in rows}) == 1 < len(rows)]
     columns = [
         Column("run_id", header="run"),
-        *columns_of("name", "task", "model"),
-        Column("examples", ",", right=True),
+        Column("name"),
+        *(Column(name, spare=name in shared) for name in ("task", "model")),
+        Column("examples", ",", right=True, spare="examples" in shared),
         Column("steps", ",", right=True, spare=True),
         Column("learning_rate", "g", right=True, header="rate", spare=True),
         Column("seed", right=True),
@@ -39,7 +41,7 @@ def show_run_list(runs: Sequence[tuple[StoredRun, Sequence[TransferMean]]], form
         Column("finished_at", lambda text: text[:16].replace("T", " "), header="finished", spare=True),
         Column("origin", spare=True),
     ]
-    footer = f"{plural(len(rows), 'run')}."
+    footer = ", ".join([plural(len(rows), "run"), *(f"{name} {rows[0][name]}" for name in shared)]) + "."
     if form == "table" and len(rows) > MOST_LISTED:
         footer += f" The newest {MOST_LISTED} are listed; --format csv has all, --task, --model and --examples choose."
         rows = rows[:MOST_LISTED]

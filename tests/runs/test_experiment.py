@@ -186,7 +186,7 @@ def test_the_newest_two_checkpoints_are_kept_as_safetensors(run, moods, home, mo
     assert files == {".safetensors", ".json", ".jsonl"}
 
 
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, moods, home, monkeypatch):
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, moods, home, monkeypatch, heard):
     whole = only(run(moods, [(EN,)], root=home / "whole"))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         stop_after(patch, 5)
@@ -195,6 +195,9 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, moods, home, monk
     newest = directory / "checkpoints" / "000004" / "state.safetensors"
     newest.write_bytes(newest.read_bytes()[:100])
     assert only(run(moods, [(EN,)])).run.scores == whole.run.scores
+    assert ("SSLT(en) seed 0", 6, "steps", 2) in heard.begun
+    run(moods, [(EN,), (DE,)])
+    assert any(begun[1:] == (2, "runs", 1) for begun in heard.begun)
 
 
 def test_a_disk_that_is_full_at_a_checkpoint_does_not_stop_the_training(run, moods, monkeypatch, heard):

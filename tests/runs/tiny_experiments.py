@@ -128,9 +128,14 @@ class Heard(Progress):
 
     def __init__(self):
         self.notes = []
+        self.begun = []
 
     def note(self, text):
         self.notes.append(text)
+
+    def step(self, what, total=None, unit="", done=0):
+        self.begun.append((what, total, unit, done))
+        return super().step(what, total, unit, done)
 
 
 @pytest.fixture
