@@ -1,9 +1,9 @@
 """How often the intervals, probabilities and tests of the model of scores are right, in simulated grids.
 
 Grids of seven languages and six targets are drawn with known components; the model sees some runs of them and foretells
-the true means of all 35 triples.
+the true means of all 35 triples; and what `mslt report answer` says of the one to choose.
 
-Run: python bench/foretell_error_rates.py [--grids 100]
+Run: python bench/foretell_error_rates.py [--grids 100] [--only triples|answer|signal]
 """
 
 import argparse
@@ -76,7 +76,7 @@ def draw_truth(rng: np.random.Generator) -> Truth:
 def draw_grid(
     rng: np.random.Generator, truth: Truth, shown: list[tuple[int, ...]], seeds: int
 ) -> tuple[Observations, Floats]:
-    """Runs, and the true means of all triples."""
+    """Runs, and the true scores of all singles and triples on each target, 0..1, shape (7 + 35, TARGETS)."""
     level = 55 + 10 * rng.normal(size=TARGETS)
     alone = truth.language * rng.normal(size=(LANGUAGES, 1)) + truth.affinity * rng.normal(size=(LANGUAGES, TARGETS))
     pair = truth.pair * rng.normal(size=(LANGUAGES, LANGUAGES))
@@ -101,14 +101,22 @@ def draw_grid(
     observations = Observations(
         tuple("abcdefg"), tuple("tuvwxy"), shares, scores / 100, tuple(map(int, draws)), items=np.full(TARGETS, 0.04**2)
     )
-    return observations, score(equal_shares(TRIPLES, LANGUAGES)).mean(axis=1) / 100
+    return observations, score(equal_shares(SINGLES + TRIPLES, LANGUAGES)) / 100
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--grids", type=int, default=100)
-    grids = parser.parse_args().grids
+    parser.add_argument("--only", choices=["triples", "answer", "signal"])
+    given = parser.parse_args()
+    parts = {"triples": foretell_triples, "answer": answer, "signal": lambda grids: tell_apart(20 * grids)}
+    for name in [given.only] if given.only else parts:
+        parts[name](given.grids)
+
+
+def foretell_triples(grids: int) -> None:
+    """Print how often intervals of all triples hold, and what the choice costs."""
     triples = equal_shares(TRIPLES, LANGUAGES)
     print("| grids | shown to the model | r | 90 % intervals hold | less a common shift | mean width | P(best) of the "
           "choice | it is the best | expected regret | regret | of a random one |")  # fmt: skip
@@ -118,7 +126,7 @@ def main() -> None:
             rng, rows = np.random.default_rng(0), []
             for _ in range(grids):
                 observations, true = draw_grid(rng, TRUTHS.get(name) or draw_truth(rng), shown, seeds)
-                model = fit(observations)
+                model, true = fit(observations), true[len(SINGLES) :].mean(axis=1)
                 foretold, drawn = model.predict(triples), model.draw(triples, 500, 0)
                 best, chosen = best_of(drawn), int(foretold.mean.argmax())
                 error = foretold.mean - true
@@ -133,7 +141,40 @@ def main() -> None:
             r = np.mean(rows, axis=0)
             print(f"| {name} | {design} | {r[0]:.2f} | {r[1]:.0%} | {r[2]:.0%} | {r[3]:.1f} | {r[4]:.0%} | {r[5]:.0%} "
                   f"| {r[6]:.2f} | {r[7]:.2f} | {r[8]:.2f} |", flush=True)  # fmt: skip
-    tell_apart(20 * grids)
+
+
+def answer(grids: int) -> None:
+    """Print how often what is said of the choice is right: its score, what others lose, and the chance of better.
+
+    The last two columns are of the page: the score of the choice on two of the targets, and what is first there.
+    """
+    shares, n = equal_shares(SINGLES + TRIPLES, LANGUAGES), len(SINGLES)
+    some = np.array([0.5, 0.5, *[0.0] * (TARGETS - 2)])
+    print("\n| grids | shown to the model | 90 % intervals hold the score of the choice | what the first triple loses "
+          "| what the first language alone loses | what a random one loses | P(another is > 1 better) | it is | "
+          "on two targets: the choice | the first there |")  # fmt: skip
+    print("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for name in (EXPECTED, *TRUTHS):
+        for design, (shown, seeds) in DESIGNS.items():
+            rng, rows = np.random.default_rng(1), []
+            for _ in range(grids):
+                observations, by_target = draw_grid(rng, TRUTHS.get(name) or draw_truth(rng), shown, seeds)
+                model, true = fit(observations), by_target.mean(axis=1)
+                foretold, drawn = model.predict(shares), model.draw(shares, 1000, 0)
+                chosen = n + int(foretold.mean[n:].argmax())
+                row = [abs(foretold.mean[chosen] - true[chosen]) <= NORMAL[90] * foretold.sd[chosen]]
+                for other in ([n], [0], [*range(n, len(shares))]):
+                    low, high = np.quantile(drawn[:, chosen] - drawn[:, other].mean(axis=1), (0.05, 0.95))
+                    row.append(low <= true[chosen] - true[other].mean() <= high)
+                row.append((drawn[:, n:].max(axis=1) - drawn[:, chosen] > 0.01).mean())
+                row.append(true[n:].max() - true[chosen] > 0.01)
+                mean, variance = foretold.by_target @ some, foretold.sd**2
+                spread = (foretold.by_target_sd[:, 0] ** 2 - variance) / (1 - 1 / TARGETS)
+                sd = np.sqrt(variance + (some @ some - 1 / TARGETS) * spread)
+                error = np.abs(mean - by_target @ some)
+                rows.append([*row, *(error[i] <= NORMAL[90] * sd[i] for i in (chosen, n + int(mean[n:].argmax())))])
+            r = np.mean(rows, axis=0)
+            print(f"| {name} | {design} | " + " | ".join(f"{value:.0%}" for value in r) + " |", flush=True)
 
 
 def tell_apart(grids: int) -> None:

@@ -91,7 +91,13 @@ def _normal_nodes(n: int) -> Floats:
 
 
 def worth_weighing(
-    predict: Callable[[Floats], tuple[Floats, Floats]], languages: int, k: int, *, seed: int = 0
+    predict: Callable[[Floats], tuple[Floats, Floats]],
+    languages: int,
+    k: int,
+    *,
+    pool: Sequence[int] | None = None,
+    fixed: Sequence[int] = (),
+    seed: int = 0,
 ) -> tuple[list[Combination], list[int]]:
     """The combinations of k that may be the best, and the places of those that stand for all of the pool.
 
@@ -100,24 +106,31 @@ def worth_weighing(
 
     Args:
         predict: shares (N, L) → means and standard deviations of their scores, shapes (N,).
-        languages: of the pool, L.
+        languages: L.
+        pool: places of those that are chosen from, sorted; default: all.
+        fixed: places of those that every combination holds.
         seed: of the sample.
     """
     rng = np.random.default_rng(seed)
+    free = [place for place in (range(languages) if pool is None else pool) if place not in fixed]
+    rest = k - len(fixed)
+
+    def with_fixed(some: Sequence[int]) -> Combination:
+        return tuple(sorted((*fixed, *some)))
 
     def highest(among: Sequence[Combination], most: int) -> list[Combination]:
         mean, sd = predict(equal_shares(among, languages))
         return [among[i] for i in np.argsort(-(mean + 2 * sd), kind="stable")[:most]]
 
-    if comb(languages, k) <= MOST_WEIGHED:
-        every = list(combinations(range(languages), k))
+    if comb(len(free), rest) <= MOST_WEIGHED:
+        every = sorted(map(with_fixed, combinations(free, rest)))
         return every, list(range(len(every)))
-    if comb(languages, k) <= MOST_SCORED:
-        every = list(combinations(range(languages), k))
+    if comb(len(free), rest) <= MOST_SCORED:
+        every = sorted(map(with_fixed, combinations(free, rest)))
         usual = [every[i] for i in rng.choice(len(every), MOST_WEIGHED // 3, replace=False)]
         promising = highest(every, MOST_WEIGHED // 2)
     else:
-        sample = {tuple(sorted(rng.choice(languages, k, replace=False).tolist())) for _ in range(MOST_SCORED // 4)}
+        sample = {with_fixed(rng.choice(free, rest, replace=False).tolist()) for _ in range(MOST_SCORED // 4)}
         every = sorted(sample)
         usual = every[: MOST_WEIGHED // 3]
         promising, before = highest(every, MOST_WEIGHED // 2), None
@@ -127,8 +140,8 @@ def worth_weighing(
                 tuple(sorted({*combination} - {out} | {new}))
                 for combination in before
                 for out in combination
-                for new in range(languages)
-                if new not in combination
+                for new in free
+                if out not in fixed and new not in combination
             }
             promising = highest(sorted({*near, *promising}), MOST_WEIGHED // 2)
     weighed = list(dict.fromkeys([*promising, *usual]))

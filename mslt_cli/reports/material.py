@@ -47,6 +47,8 @@ class Material:
         """ISO 639-3 → how the user reads it."""
         self.script = {row.iso639_3: row.script for row in languages}
         """ISO 639-3 → ISO 15924."""
+        self.name = {row.iso639_3: row.name for row in languages}
+        """ISO 639-3 → in English."""
         self.available = [row for row in evaluations if row.origin == request.origin]
         printed = published_cells(store)
         with_results = {row.task for row in printed} | {row.task for row in self.available}

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.reports import foretold_views, paper_figures, paper_tables, regret
+from mslt_cli.reports.answer import answer_question
 from mslt_cli.reports.cells import Cell, ReportTable, columns_of
 from mslt_cli.reports.criteria_and_ties import assess_criteria, rank_against_best
 from mslt_cli.reports.gathering import ORIGINS, Request
@@ -23,7 +24,8 @@ MISSING = Cell(None, "–")
 """Of a row that lacks a column."""
 
 
-TRAINED, SAID, CRITERION, PAPER = (
+ANSWER, TRAINED, SAID, CRITERION, PAPER = (
+    "The answer",
     "What was trained",
     "What the runs say",
     "Which criterion to trust",
@@ -47,6 +49,14 @@ class View(NamedTuple):
 VIEWS: dict[str, View] = {
     row.name: row
     for row in (
+        View(
+            "answer",
+            "which sources to take, what to expect, and what to train next",
+            answer_question,
+            True,
+            "all",
+            ANSWER,
+        ),
         View("trained", "score of each combination on each target", map_trained, sizes="all", part=TRAINED),
         View(
             "transfer", "score of each single source on each target", foretold_views.map_transfer, False, "all", TRAINED

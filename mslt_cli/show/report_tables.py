@@ -20,8 +20,19 @@ def output_of(table: ReportTable) -> Output:
         "report": table.name,
         "title": table.title,
         "columns": [column.name for column in table.columns],
+        "prose": table.prose,
         "rows": table.rows,
         "footnotes": table.footnotes,
         "notes": table.notes,
     }
-    return Output(table.columns, table.rows, value, [value], table.title, table.footnotes, table.notes, table.name)
+    return Output(
+        table.columns,
+        table.rows,
+        value,
+        [value],
+        title=table.title,
+        prose=table.prose,
+        footnotes=table.footnotes,
+        footer=table.notes,
+        label=table.name,
+    )

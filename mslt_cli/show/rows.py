@@ -43,6 +43,8 @@ class Output:
     items: Sequence[Any] | None = None
     """What JSON lines print, one a line; None = the rows."""
     title: str = ""
+    prose: Sequence[str] = ()
+    """Paragraphs between the title and the table."""
     footnotes: Sequence[str] = ()
     """Numbered from 1."""
     footer: Sequence[str] = ()
@@ -85,6 +87,8 @@ def show(output: Output, form: str) -> None:
         return
     if output.title:
         print_lines(f"{output.title}:")
+    for paragraph in output.prose:
+        print_lines(paragraph, "")
     if output.rows or not output.title:
         _print_table(output)
         if output.lines_below:
@@ -145,14 +149,16 @@ def _markdown(output: Output) -> str:
     head, *body = output.texts()
     lines = [head, ["--:" if column.right else ":--" for column in output.shown], *body]
     text = f"**{escape_markdown(output.title)}**\n\n" if output.title else ""
+    text += "".join(f"{escape_markdown(paragraph)}\n\n" for paragraph in output.prose)
     text += "".join("| " + " | ".join(map(escape_markdown, line)) + " |\n" for line in lines)
     return text + "".join(f"\n{escape_markdown(line)}\n" for line in output.lines_below)
 
 
 def _latex(output: Output) -> str:
     """A table environment; needs the package booktabs."""
+    prose = "".join(f"{escape_latex(paragraph)}\n\n" for paragraph in output.prose)
     if not output.rows:
-        return "".join(f"% {output.label}: {line}\n" for text in output.footer for line in text.splitlines())
+        return prose + "".join(f"% {output.label}: {line}\n" for text in output.footer for line in text.splitlines())
     head, *body = ["    " + " & ".join(line) + " \\\\\n" for line in output.texts(_latex_text)]
     sides = "".join("r" if column.right else "l" for column in output.shown)
     tabular = f"  \\begin{{tabular}}{{{sides}}}\n    \\toprule\n{head}    \\midrule\n"
@@ -163,7 +169,9 @@ def _latex(output: Output) -> str:
     below = [f"{_latex_text('', (i,))} {escape_latex(text)}" for i, text in enumerate(output.footnotes, start=1)]
     below += map(escape_latex, output.footer)
     notes = "".join(f"  \\par\\footnotesize {text}\n" for text in below)
-    return f"\\begin{{table}}\n  \\centering\n{caption if output.title else ''}{tabular}\n{notes}\\end{{table}}\n"
+    return (
+        f"{prose}\\begin{{table}}\n  \\centering\n{caption if output.title else ''}{tabular}\n{notes}\\end{{table}}\n"
+    )
 
 
 def _latex_text(text: str, marks: Sequence[int] = ()) -> str:

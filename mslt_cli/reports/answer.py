@@ -1,0 +1,183 @@
+"""The answer: which sources to take, what to expect of them, how sure that is, and what to train next to be surer."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from math import isnan
+
+from mslt_cli.errors import MsltError
+from mslt_cli.foretelling.next_runs import CHANCE
+from mslt_cli.foretelling.observations import TooFewRunsError
+from mslt_cli.reports.cells import Cell, Column, ReportTable, plural
+from mslt_cli.reports.foretold_views import SERIES
+from mslt_cli.reports.grid import Grid
+from mslt_cli.reports.material import Material
+from mslt_cli.reports.weighed_choices import CRITERION, WITHIN, Option, WeighedChoices
+from mslt_cli.store.results import Published
+
+BEGINNING = 7
+"""Runs of a design that begins from nothing, or from too little."""
+NO_RUNS = (
+    "There are no runs of your own, so nothing is known of your task and model but what criteria say before any "
+    "training: `mslt select` ranks by them. `mslt train --task cldr --model e5-small --design {n}` trains {n} "
+    "combinations that together tell most of all others, and `mslt report answer` then has an answer. `mslt report "
+    "answer --source shipped` has one of the runs that come with mslt."
+)
+ABOUT = (
+    "score: foretold by the model of all runs, with the 90 % interval of the true score, which has no luck of seeds in "
+    "it; points behind the first: likewise; P(best): the chance to be the best of its size; measured: the mean over "
+    "runs, with their luck. All of it is about these targets: of others the runs say nothing."
+)
+MOST_NAMED = 3
+"""Combinations that tie, which are named."""
+
+
+def answer_question(material: Material) -> ReportTable:
+    """For each grid a paragraph that can be quoted, what to train next, and the options that were compared."""
+    columns = [SERIES, Column("choice", label=True), Column("languages"), Column("score", right=True)]
+    columns += [Column("behind", right=True, header="points behind the first")]
+    columns += [Column("p_best", right=True, header="P(best)"), Column("measured", right=True)]
+    table = ReportTable("answer", "Which languages to train on", columns)
+    for grid in material.grids:
+        try:
+            choices = WeighedChoices(material, grid, material.score_model(grid))
+            table.prose += [_say_answer(choices), _say_next(choices)]
+            table.rows += [_option_row(grid, option) for option in (choices.best, *choices.others)]
+            table.what_if += (choices.what_if(),)
+        except TooFewRunsError as error:
+            k, pool = material.request.k, material.request.pool or grid.pool(material.request.k)[0]
+            words = {"--design": str(BEGINNING), "--pool": grid.named(pool), "-k": str(k)}
+            table.prose.append(f"{grid.label}: there is too little to say which sources to take. {error}")
+            table.prose.append(f"Train first: `{_command(grid, words)}`.")
+        except MsltError as error:  # of one grid of several
+            table.prose.append(f"{grid.label}: {error}")
+    if not material.grids:
+        table.prose += [*_say_published(material.printed(1)), NO_RUNS.format(n=BEGINNING)]
+    if table.rows:
+        table.notes.append(ABOUT)
+    return table
+
+
+def _option_row(grid: Grid, option: Option) -> dict[str, Cell]:
+    source = "foretold by the model of all runs"
+    row = {name: Cell(None, "–") for name in ("languages", "behind", "p_best", "measured")}
+    row |= {"series": grid.name_cell, "choice": Cell(option.name, option.name)}
+    if option.combinations:
+        named = [grid.named(combination) for combination in option.combinations]
+        row["languages"] = Cell(named[0], _or(named), "", "", {"tied": len(named)})
+    interval = {"low": option.mean - option.half, "high": option.mean + option.half}
+    row["score"] = Cell(option.mean, f"{option.mean:.2f} ±{option.half:.2f}", "computed", source, interval)
+    if option.low or option.high:  # not the first
+        text = f"{option.behind:+.1f} [{option.low:+.1f}, {option.high:+.1f}]"
+        row["behind"] = Cell(option.behind, text, "computed", source, {"low": option.low, "high": option.high})
+    if option.p_best is not None:
+        row["p_best"] = Cell(option.p_best, _percent(option.p_best), "computed", source)
+    if len(option.combinations) == 1 and (trained := grid.trained.get(option.combinations[0])) is not None:
+        row["measured"] = grid.cell(trained, option.name, f" ({plural(len(trained.runs), 'run')})")
+    return row
+
+
+def _say_answer(choices: WeighedChoices) -> str:
+    """The paragraph to quote."""
+    return " ".join([_say_best(choices), _say_chance(choices), _say_others(choices), _say_grounds(choices)])
+
+
+def _say_best(choices: WeighedChoices) -> str:
+    grid, best, about = choices.grid, choices.best, choices.grid.about
+    budgets = sorted({run.examples or 0 for one in grid.trained.values() for run in one.runs})
+    names = _and([choices.material.name.get(code, code) for code in best.combinations[0]])
+    over = f"{len(grid.targets)} languages that were not trained on ({grid.named(grid.targets)})"
+    return (
+        f"To train {about.model} for {about.task} on {' or '.join(f'{n:,}' for n in budgets)} examples, take {names}. "
+        f"Expect {best.mean:.1f} % {about.metric}, the mean over {over}; 90 % interval {best.mean - best.half:.1f} to "
+        f"{best.mean + best.half:.1f}."
+    )
+
+
+def _say_chance(choices: WeighedChoices) -> str:
+    decision, n, total = choices.decision, choices.n, choices.total
+    among = f"all {total:,} combinations" if n == total else f"{n:,} of the {total:,} combinations"
+    better = f"that another is more than {WITHIN:.0f} point better, {_percent(decision.p_better)}"
+    chances = (
+        f"The chance that it is the best of {among} of {choices.k} is {_percent(choices.best.p_best or 0)}; {better}."
+    )
+    if choices.others[-1].behind > WITHIN or choices.grounds.verdict == "they differ":
+        return chances
+    apart = "" if choices.widest is None else f"no two are more than {choices.widest:.1f} points apart (95 %), and "
+    return f"{chances} But it hardly matters which is taken: {apart}one taken at random is that close on average."
+
+
+def _say_others(choices: WeighedChoices) -> str:
+    parts, grid = [], choices.grid
+    for option in choices.others:
+        if option.combinations == choices.best.combinations:
+            parts.append(f"{option.name} chooses the same")
+            continue
+        what = f"what {option.name} chooses" if option.name == CRITERION else option.name
+        what = what if option.combinations else "one taken at random"
+        named = f" ({_or([grid.named(x) for x in option.combinations])})" if option.name == CRITERION else ""
+        costs, low, high = (f"{points:.1f}".replace("-", "−") for points in (option.behind, option.low, option.high))
+        better = ", which is foretold to do better" if option.behind < 0 else ""
+        parts.append(f"{what}{named} {costs} ({low} to {high}){better}")
+    return f"Instead of it, in points lost, with 90 % intervals: {'; '.join(parts)}."
+
+
+def _say_grounds(choices: WeighedChoices) -> str:
+    grounds, signal = choices.grounds, choices.grounds.signal
+    of = f"of {grounds.size}" if grounds.size is not None else "of all sizes"
+    order = "" if isnan(grounds.rho) else f" and in an order that agrees with the measured one by ρ = {grounds.rho:.2f}"
+    said = (
+        f"This rests on {plural(grounds.runs, 'run')}: from the runs of the others, each of {grounds.combinations} "
+        f"trained combinations {of} is foretold with an error of {grounds.rmse:.1f} points{order}"
+    )
+    if not signal.knows_noise:
+        return f"{said}; how much of their differences is luck is not known, for none was trained with two seeds."
+    share, low, high = (f"{100 * value:.0f}" for value in signal[:3])
+    return f"{said}; {share} % of the variance between them is no luck (95 % interval {low} to {high} %)."
+
+
+def _say_next(choices: WeighedChoices) -> str:
+    if choices.decision.p_better < CHANCE:
+        return "Further runs would hardly change this."
+    languages, seed = choices.next_run()
+    words = {"--sources": choices.grid.named(languages), "--seed": str(seed)}
+    return f"To be surer, train next what tells most: `{_command(choices.grid, words)}`."
+
+
+def _command(grid: Grid, words: Mapping[str, str]) -> str:
+    """The command of the newest run of a grid, with these options in place of its sources and seeds."""
+    newest = max((run for one in grid.trained.values() for run in one.runs), key=lambda run: run.finished_at)
+    given = shlex.split(newest.command)
+    own = {
+        i + step for i, word in enumerate(given) if word in ("--sources", "--seed", "--data-seed") for step in (0, 1)
+    }
+    kept = [word for i, word in enumerate(given) if i not in own]
+    return shlex.join([*kept, *(part for pair in words.items() for part in pair)])
+
+
+def _say_published(printed: Sequence[Published]) -> list[str]:
+    """What the paper says of each of its tasks."""
+    cells = {(row.task, row.method): row for row in printed}
+    parts = []
+    for task in dict.fromkeys(row.task for row in printed):
+        own, best = cells.get((task, CRITERION)), cells.get((task, "max"))
+        if own and best and own.score_percent and best.score_percent:
+            parts.append(
+                f"{task} {own.score_percent:.2f} (rank {own.rank} of {own.out_of}; best {best.score_percent:.2f})"
+            )
+    paper = "In the paper (Lim et al. 2024, Table 1)"
+    return [f"{paper}, the most diverse combination of 3 by {CRITERION} scores: {'; '.join(parts)}."] if parts else []
+
+
+def _percent(chance: float) -> str:
+    return f"{100 * chance:.0f} %"
+
+
+def _and(names: Sequence[str]) -> str:
+    """ "Arabic, English and Chinese"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _or(names: Sequence[str]) -> str:
+    """ "ar,de,zh or de,en,zh"."""
+    more = f" or {len(names) - MOST_NAMED} more that tie" if len(names) > MOST_NAMED else ""
+    return " or ".join(names[:MOST_NAMED]) + more
