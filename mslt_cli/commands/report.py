@@ -40,8 +40,9 @@ def _complete_what(incomplete: str) -> list[tuple[str, str]]:
 _WHAT = typer.Argument(
     metavar="WHAT [RUN...]",
     autocompletion=_complete_what,
-    help="Reports, by comma: trained, transfer, best, languages, foretold, regret, criteria, table1, table2, table3, "
-    "table4, table6, fig3, fig4, fig5, fig6; or all. `runs` lists runs, `run ID` shows one, `diff ID ID` compares two.",
+    help="Reports, by comma: answer, trained, transfer, best, languages, foretold, regret, criteria, table1, table2, "
+    "table3, table4, table6, fig3, fig4, fig5, fig6; or all. `runs` lists runs, `run ID` shows one, `diff ID ID` "
+    "compares two.",
 )
 _SOURCE = (
     "Whose numbers: published (the paper's), runs (yours), both, or shipped (runs that come with mslt). Default: both "
@@ -92,6 +93,8 @@ def report_command(
     """Tables and figures of the paper, from its numbers, from your runs, or side by side; and what the paper lacks.
 
     Examples:
+
+      mslt report answer
 
       mslt report table1 --source published
 

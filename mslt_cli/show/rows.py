@@ -18,6 +18,7 @@ LATEX = {
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     "−": "$-$",
     "±": r"$\pm$",
+    "ρ": r"$\rho$",
     "≈": r"$\approx$",
     "≥": r"$\geq$",
     "·": r"$\cdot$",

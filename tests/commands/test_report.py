@@ -74,7 +74,7 @@ def test_a_table_on_a_terminal(mslt):
 
 def test_json_says_where_each_number_comes_from(mslt):
     table = json.loads(mslt("table1", "--json").stdout)
-    assert list(table) == ["report", "title", "columns", "rows", "footnotes", "notes"]
+    assert list(table) == ["report", "title", "columns", "prose", "rows", "footnotes", "notes"]
     row = next(row for row in table["rows"] if row["method"]["value"] == "l2v-syntax")
     assert row["wikiann.published"]["value"] == 85.69 and row["wikiann.published"]["rank"] == 3
     assert row["wikiann.published"]["origin"] == "published" and "Table 1" in row["wikiann.published"]["source"]
@@ -139,7 +139,7 @@ def test_markdown_and_latex_are_well_formed(mslt, tmp_path):
     every = mslt("all", "--format", "latex").stdout
     shown = "".join(line for line in every.splitlines() if not line.startswith("  %"))
     assert shown.isascii()  # whatever fonts and engine
-    assert every.count(r"\begin{table}") == every.count(r"\end{table}") == 19  # all but fig3, which has no line
+    assert every.count(r"\begin{table}") == every.count(r"\end{table}") == 20  # all but fig3, which has no line
     assert "\\footnotesize xnli, e5-small (own runs): accuracy on test" in latex
 
 
