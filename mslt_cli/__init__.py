@@ -37,7 +37,11 @@ if TYPE_CHECKING:
     from mslt_cli.store.results import fill_results as fill_results
     from mslt_cli.tasks import find_task as find_task
 
-__version__ = "0.1.0"
+try:  # only a wheel has its version (hatch_build.py): to look it up in the metadata would slow each start
+    from mslt_cli.version import __version__ as __version__
+except ImportError:
+    __version__ = "0+checkout"
+
 _HOME = {
     "EmbeddingOptions": "probing.embeddings",
     "Experiment": "runs.plan",
