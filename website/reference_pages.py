@@ -6,6 +6,8 @@ import typer
 from typer.cli import get_docs_for_click
 
 from mslt_cli.cli import app
+from website.json_page import json_page
+from website.store_page import tables_page
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -16,15 +18,16 @@ def commands_page() -> str:
     return get_docs_for_click(obj=group, ctx=typer.Context(group), name="mslt", title="The commands")
 
 
-PAGES = {"commands.md": commands_page}
+def python_page() -> str:
+    """The public functions and records, out of their docstrings."""
+    from website.python_page import python_page  # griffe is in the extra [docs] alone
+
+    return python_page()
+
+
+PAGES = {"commands.md": commands_page, "json.md": json_page, "tables.md": tables_page, "python.md": python_page}
 """File in docs/reference/ → what makes its text."""
 
-
-def write_pages(folder: Path) -> None:
-    """Writes all pages into a folder, as UTF-8."""
-    for name, page in PAGES.items():
-        (folder / name).write_text(page(), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    write_pages(FOLDER)
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")
