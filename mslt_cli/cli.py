@@ -42,7 +42,7 @@ class LazyCommands(UserDict[str, Any]):
         else:
             from mslt_cli.commands.config_file import ConfiguredCommand
 
-            app.command(name, cls=ConfiguredCommand, no_args_is_help=name != "select")(command)
+            app.command(name, cls=ConfiguredCommand, no_args_is_help=name not in ("select", "report"))(command)
         return typer.main.get_group(app).commands[name]
 
 

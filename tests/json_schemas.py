@@ -6,7 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schema"
-OF_FIRST_KEY = {"pool": "select", "measures": "probe", "report": "report", "reports": "report", "store": "fetch_langs"}
+OF_FIRST_KEY = {"pool": "select", "measures": "probe", "report": "report", "reports": "report"}
+OF_FIRST_KEY |= {"store": "fetch_langs", "holdings": "report_overview"}
 """Schema of an output by its first key, where it has another name; and of `runs`, by command, below."""
 
 

@@ -126,7 +126,7 @@ def test_reports_of_runs_keep_to_their_schemas(made):
 
     first, other, *_ = ids()
     shipped = ids("--source", "shipped")[0]
-    for words in (["runs"], ["runs", "--source", "both"], ["runs", "--missing"], ["runs", "--unfinished"]):
+    for words in ([], ["runs"], ["runs", "--source", "both"], ["runs", "--missing"], ["runs", "--unfinished"]):
         done = run_command("report", *words, "--json", **made)
         assert done.returncode == 0, done.stderr
     for words in (["run", first], ["run", shipped], ["diff", first, other], ["table1"], ["criteria,best"]):

@@ -30,10 +30,9 @@ ReportFormat = StrEnum("ReportFormat", "table json jsonl csv md latex lines")
 
 
 def _complete_what(incomplete: str) -> list[tuple[str, str]]:
-    from mslt_cli.reports.views import VIEWS
+    from mslt_cli.reports.views import ABOUT_RUNS, VIEWS
 
-    further = [("all", "all of them"), ("runs", "lists runs"), ("run", "one run wholly"), ("diff", "two runs")]
-    names = [*((row.name, row.summary) for row in VIEWS.values()), *further]
+    names = [("all", "all of them"), *((row.name, row.summary) for row in VIEWS.values()), *ABOUT_RUNS.items()]
     return [(name, summary) for name, summary in names if name.startswith(incomplete)]
 
 
@@ -42,7 +41,7 @@ _WHAT = typer.Argument(
     autocompletion=_complete_what,
     help="Reports, by comma: answer, trained, transfer, best, languages, foretold, regret, criteria, table1, table2, "
     "table3, table4, table6, fig3, fig4, fig5, fig6; or all. `runs` lists runs, `run ID` shows one, `diff ID ID` "
-    "compares two.",
+    "compares two. Default: what there is and what can be asked.",
 )
 _SOURCE = (
     "Whose numbers: published (the paper's), runs (yours), both, or shipped (runs that come with mslt). Default: both "
@@ -68,7 +67,7 @@ _FORMAT = "Form of the output: table, json, jsonl, csv, md, latex or lines (firs
 
 
 def report_command(
-    what: Annotated[list[str], _WHAT],
+    what: Annotated[list[str] | None, _WHAT] = None,
     source: Annotated[str | None, option("NAME", _SOURCE)] = None,
     out: Annotated[Path | None, option("FILE", _OUT)] = None,
     k: Annotated[int, option("N", _K, "-k", panel=_COMBINATIONS, min=1)] = 3,
@@ -93,6 +92,8 @@ def report_command(
     """Tables and figures of the paper, from its numbers, from your runs, or side by side; and what the paper lacks.
 
     Examples:
+
+      mslt report
 
       mslt report answer
 
@@ -128,12 +129,23 @@ def report_command(
         [name for text in texts or () for name in split_names(text)] for texts in (task, model, include, pool)
     )
     models = [canonical_name(name) for name in models]
-    subject, run_ids = what[0], what[1:]
+    subject, *run_ids = what or [""]
     for name, given in (("--unfinished", unfinished), ("--missing", missing)):
         if given and subject != "runs":
             raise UsageError(f"{name} goes with `mslt report runs`. Leave it out.")
     if unfinished and missing:
         raise UsageError("--unfinished and --missing are two lists. Give one of them.")
+    if not subject:
+        from mslt_cli.reports.overview import list_holdings
+        from mslt_cli.show.holdings import show_holdings
+
+        of_one = {"--out": out, "--include": include, "--pool": pool, "--metric": metric, "--where": where}
+        if named := [name for name, value in of_one.items() if value]:
+            raise UsageError(f"{named[0]} is for one report. Name it: `mslt report` alone lists them.")
+        with open_with_results(store_path(store)) as opened:
+            held = list_holdings(opened, source=source, tasks=tasks, models=models, examples=examples)
+        show_holdings(held, form)
+        return
     if subject in ("runs", "run", "diff"):
         from mslt_cli.reports.run_lists import compare_settings_and_scores, list_runs, read_run_details
         from mslt_cli.show.stored_runs import show_difference, show_run, show_run_list

@@ -85,6 +85,9 @@ VIEWS: dict[str, View] = {
     )
 }
 
+ABOUT_RUNS = {"runs": "lists runs", "run ID": "one run wholly", "diff ID ID": "what differs between two runs"}
+"""What `mslt report` says of single runs."""
+
 
 def report(
     store: Store,

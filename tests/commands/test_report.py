@@ -234,6 +234,30 @@ def test_without_matplotlib_a_page_has_its_tables(mslt, tmp_path, monkeypatch):
     assert "A figure needs matplotlib" in done.stderr
 
 
+# -- what there is ----------------------------------------------------------------------------------
+
+
+def test_alone_it_shows_what_there_is_what_can_be_asked_and_commands_that_work(mslt, own_store):
+    save_runs(own_store, [made_record((), even(0.4)), made_record(["deu"], even(0.5), examples=60)])
+    whole = json.loads(mslt("--json").stdout)
+    own, *others = whole["holdings"]
+    assert (own["source"], own["task"], own["model"], own["runs"]) == ("runs", "xnli", "e5-small", 38)
+    assert own["combinations"] == {"3": 35, "1": 2, "0": 1} and own["examples"] == [300, 60]
+    assert {row["source"] for row in others} == {"shipped", "published"}
+    assert [row["report"] for row in whole["reports"]][: len(VIEWS)] == [*VIEWS]
+    text = mslt().stdout
+    assert "38 runs, combinations: 35 of 3, 2 of 1, the model as it is" in text and "27 numbers" in text
+    assert all(f"    {command}\n" in text for command in whole["examples"]) and len(whole["examples"]) == 3
+    commands = [own["command"], others[-1]["command"], whole["examples"][2]]
+    assert "--examples 300" in own["command"]
+    assert all(mslt(*command.split()[2:]).stdout for command in commands)
+    lines = mslt("--format", "lines", "--source", "both").stdout.splitlines()
+    assert lines == [row["command"] for row in whole["holdings"] if row["source"] != "shipped"]
+    rows = list(csv.DictReader(io.StringIO(mslt("--format", "csv", "--task", "cldr").stdout)))
+    assert [(row["source"], row["task"]) for row in rows] == [("shipped", "cldr")]
+    assert "There is nothing of this." in mslt("--task", "pawsx").stdout
+
+
 # -- runs -------------------------------------------------------------------------------------------
 
 
@@ -283,6 +307,8 @@ def test_what_differs_between_two_runs(mslt, own_store):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--out", "r.html"], "--out is for one report. Name it: `mslt report` alone lists them."),
+        (["--source", "mine"], "There is no source of results 'mine'."),
         (["tabel1"], "There is no report 'tabel1'. Did you mean table1"),
         (["table1", "--task", "pawsx", "--source", "runs"], "There are no own runs of pawsx. There are: xnli"),
         (["table1", "--source", "shipped", "--task", "xnli"], "There are no shipped runs of xnli"),
