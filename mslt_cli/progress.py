@@ -30,7 +30,11 @@ class Progress:
         yield Step()
 
     def note(self, text: str) -> None:
-        """Something that the user should know."""
+        """Something that the user should know: what went wrong, was left out or was read in a way of its own."""
+
+    def remark(self, text: str) -> None:
+        """How the work goes on; left out where quiet was asked for."""
+        self.note(text)
 
 
 QUIET = Progress()

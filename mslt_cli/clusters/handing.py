@@ -185,7 +185,7 @@ def helped_by(
     with handing_over(engine, root) as alive:
         handed = hand_over(find_states(), engine, root, words, alive, per_element=per_element)
     for sent in handed.submissions:
-        progress.note(f"submitted to {engine.name}: job {sent.job}, {len(sent.elements)} elements")
+        progress.remark(f"submitted to {engine.name}: job {sent.job}, {len(sent.elements)} elements")
     wait_for(find_states, engine, root, progress)
     yield
 
@@ -204,7 +204,7 @@ def wait_for(find_states: Callable[[], Plan], engine: Engine, root: Path, progre
         alive = list(alive_among(places, engine).values())
         text = f"{alive.count('queued')} queued and {alive.count('running')} running on {engine.name}"
         if alive and text != told:
-            progress.note(told := text)
+            progress.remark(told := text)
         if alive:
             ended_at = 0.0
         elif not (left := _of_plan(find_states(), places_of_runs(root))):

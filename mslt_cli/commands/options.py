@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mslt_cli.fields import help_of, options_of
+from mslt_cli.show.terminal import keep_quiet
 
 
 class Format(StrEnum):
@@ -19,6 +20,13 @@ class Format(StrEnum):
     csv = "csv"
     md = "md"
     lines = "lines"
+    quiet = "quiet"
+
+
+def quieten(form: StrEnum) -> StrEnum:
+    """The form of the output, as it was given; quiet leaves out remarks and progress on stderr as well."""
+    keep_quiet(form == Format.quiet)
+    return form
 
 
 def _complete_last(names: list[tuple[str, str]], incomplete: str) -> list[tuple[str, str]]:
@@ -177,7 +185,14 @@ ConfigOption = Annotated[
 ]
 FormatOption = Annotated[
     Format,
-    option("NAME", "Form of the output: table, json, jsonl, csv, md or lines (names only).", "--format", panel=OUTPUT),
+    option(
+        "NAME",
+        "Form of the output: table, json, jsonl, csv, md, lines (names only), or quiet (no remarks, only what a "
+        "next command needs: ids of runs, the best combination).",
+        "--format",
+        panel=OUTPUT,
+        check=quieten,
+    ),
 ]
 SeedOption = Annotated[int, option("N", "Seed of everything that is drawn at random.", "--seed")]
 JsonOption = Annotated[bool, option(None, "Short for --format json.", "--json", panel=OUTPUT)]

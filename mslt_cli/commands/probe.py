@@ -103,7 +103,7 @@ def probe_command(
 
     form = (options.Format.json if json_ else format_).value
     if form == "lines":
-        raise UsageError("--format lines is for lists of combinations. Take table, json, jsonl, csv or md.")
+        raise UsageError("--format lines is for lists of combinations. Take table, json, jsonl, csv, md or quiet.")
     if projection not in PROJECTIONS:
         raise UsageError(f"--map is {projection!r}; it can be {', '.join(PROJECTIONS)}.")
     if out is not None:
@@ -145,8 +145,9 @@ def probe_command(
     if out is not None:
         data, notes = draw_maps(maps, out.suffix)
         write_whole(out, data)
-        for line in [*notes, f"figure: {out}"]:
+        for line in notes:
             bars.note(line)
+        bars.remark(f"figure: {out}")
     if interactive is not None:
         save_page(interactive, maps, text_rows(measured))
-        bars.note(f"page: {interactive}")
+        bars.remark(f"page: {interactive}")

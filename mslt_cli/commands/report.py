@@ -25,7 +25,7 @@ _COMBINATIONS, _RUNS = "Which combinations", "Which runs"
 SUFFIXES = {".html": "page", ".png": "figure", ".svg": "figure", ".pdf": "figure"}
 SUFFIXES |= {".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".md": "md", ".tex": "latex"}
 """What --out FILE holds, by its ending."""
-ReportFormat = StrEnum("ReportFormat", "table json jsonl csv md latex lines")
+ReportFormat = StrEnum("ReportFormat", "table json jsonl csv md latex lines quiet")
 """How reports are printed."""
 
 
@@ -63,7 +63,10 @@ _WHERE = "Setting that the runs have, as learning_rate=1e-4; may be repeated. De
 _MIX = "Compare runs of different budgets; the report says so."
 _UNFINISHED = "With `runs`: the runs that are queued, running, failed or begun, in place of those that are done."
 _MISSING = "With `runs`: those of the store whose directories are gone or say something else, and those that it lacks."
-_FORMAT = "Form of the output: table, json, jsonl, csv, md, latex or lines (first column only). Default: table."
+_FORMAT = (
+    "Form of the output: table, json, jsonl, csv, md, latex, lines (first column only), or quiet (no remarks, "
+    "of runs their ids). Default: table."
+)
 
 
 def report_command(
@@ -86,7 +89,9 @@ def report_command(
     missing: Annotated[bool, option(None, _MISSING, "--missing", panel=_RUNS)] = False,
     runs: options.RunsOption = None,
     store: options.StoreOption = None,
-    format_: Annotated[ReportFormat, option("NAME", _FORMAT, "--format", panel=options.OUTPUT)] = ReportFormat.table,
+    format_: Annotated[
+        ReportFormat, option("NAME", _FORMAT, "--format", panel=options.OUTPUT, check=options.quieten)
+    ] = ReportFormat.table,
     json_: options.JsonOption = False,
 ) -> None:
     """Tables and figures of the paper, from its numbers, from your runs, or side by side; and what the paper lacks.
@@ -120,7 +125,7 @@ def report_command(
     from mslt_cli.reports.views import VIEWS, report
     from mslt_cli.show.report_tables import output_of, text_of
     from mslt_cli.show.rows import show
-    from mslt_cli.show.terminal import note, print_lines, print_whole
+    from mslt_cli.show.terminal import note, print_lines, print_whole, remark
     from mslt_cli.store.db import store_path
     from mslt_cli.store.results import open_with_results
 
@@ -184,6 +189,8 @@ def report_command(
     if run_ids:
         raise UsageError(f"`mslt report {subject}` takes no further names; {run_ids[0]!r} is one.")
     views = list(VIEWS) if subject == "all" else split_names(subject)
+    if form == "quiet" and out is None:
+        raise UsageError("--format quiet has nothing to print of tables. Give --out FILE, or take lines, csv or json.")
     if out is not None:
         form = _form_of(out, views)
     with open_with_results(store_path(store)) as opened:
@@ -209,7 +216,7 @@ def report_command(
         tables = tables[:1]
     if out is not None:
         _write(out, form, tables)
-        note(f"written: {out}")
+        remark(f"written: {out}")
     elif form == "table":
         for i, table in enumerate(tables):
             print_lines("") if i else None

@@ -198,7 +198,7 @@ def select_command(
     from mslt_cli.languages.pools import names_in
     from mslt_cli.selection import select
     from mslt_cli.show.selections import show_selection
-    from mslt_cli.show.terminal import note
+    from mslt_cli.show.terminal import note, remark
     from mslt_cli.store.db import open_store, store_path
     from mslt_cli.store.fill import ensure_filled
 
@@ -206,7 +206,7 @@ def select_command(
     path = store_path(store)
     report = ensure_filled(path)
     if report is not None and report.filled:  # empty: another process has just done it
-        note(f"filled {path} ({', '.join(report.filled)}) in {report.wall_s:.1f} s; next time it is there")
+        remark(f"filled {path} ({', '.join(report.filled)}) in {report.wall_s:.1f} s; next time it is there")
     settings = {}
     if where:
         from mslt_cli.commands.arguments import settings_in

@@ -320,7 +320,7 @@ def train_command(
         planned = plan_design(path, plan_recipe(experiment, languages, size, device=device, progress=bars), ks, n)
         experiment, left = planned.experiment, planned.left
         for text in planned.notes if talks else ():
-            bars.note(text)
+            bars.remark(text)
         stdin = write_runs(experiment)
 
     def announce(plan: list[tuple[Planned, State]], session: Session) -> bool:

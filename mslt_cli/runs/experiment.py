@@ -212,7 +212,7 @@ def _carry_out(
             left.append(i)
             busy[i] = error
             if len(busy) == len(left) and not waits_since and not how.no_wait:
-                index.progress.note(f"waiting for {_name_busy(works, busy)}")
+                index.progress.remark(f"waiting for {_name_busy(works, busy)}")
             continue
         except MsltError as error:
             if work.world.size > 1:  # the other processes are elsewhere in this run: the launcher ends them

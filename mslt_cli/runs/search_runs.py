@@ -112,7 +112,7 @@ def search_combinations(
         )
     recipe = plan_recipe(experiment, pool, k, device=how.device, progress=progress)
     search = _Search(store, recipe, k, runs_at_most, stop_within)
-    progress.note(
+    progress.remark(
         f"search for the best {k} of {len(recipe.pool)} languages: {recipe.label}, judged by "
         f"{len(recipe.targets)} targets"
     )
@@ -190,12 +190,12 @@ class _Search:
             missing = self._missing(done) if counted < self.first else []
             if missing and most:
                 upcoming = tuple(missing[:most])
-                progress.note(self._say_beginning(observed, upcoming, counted))
+                progress.remark(self._say_beginning(observed, upcoming, counted))
             else:
                 assert observed is not None
                 self.standing = self._weigh(observed, done, counted, most)
                 upcoming = self.standing.upcoming
-                progress.note(self._say_standing(self.standing))
+                progress.remark(self._say_standing(self.standing))
             if not upcoming:
                 return
             yield upcoming

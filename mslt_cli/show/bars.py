@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mslt_cli.harmless import clean
 from mslt_cli.progress import Progress, Step, readable_time
-from mslt_cli.show.terminal import as_shown, note
+from mslt_cli.show.terminal import as_shown, is_quiet, note
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -26,7 +26,7 @@ SLOWEST_S = 3600.0
 
 def progress() -> Progress:
     """Progress that is shown on stderr."""
-    return Terminal() if sys.stderr.isatty() else Lines()
+    return Notes() if is_quiet() else Terminal() if sys.stderr.isatty() else Lines()
 
 
 def amount(value: float, unit: str) -> str:
@@ -45,6 +45,16 @@ def _amount_and_rate(done: float, total: float | None, unit: str, rate: float | 
         return f"{text}, {rate:,.0f}/s"
     each = f"{1 / rate:.1f} s" if rate > 0.1 else readable_time(1 / rate)
     return f"{text}, {each} a {unit.removesuffix('s')}"
+
+
+class Notes(Progress):
+    """Nothing but notes."""
+
+    def note(self, text: str) -> None:
+        note(text)
+
+    def remark(self, text: str) -> None:
+        """Is left out."""
 
 
 class Lines(Progress):

@@ -8,7 +8,7 @@ from mslt_cli.clusters.handing import Handed
 from mslt_cli.clusters.submissions import Engine, Unfinished
 from mslt_cli.reports.cells import Column, columns_of, plural
 from mslt_cli.show.rows import show_rows
-from mslt_cli.show.terminal import note, print_whole
+from mslt_cli.show.terminal import print_whole, remark
 
 HOW_TO_LOOK = "`mslt report runs --unfinished` shows which runs are queued, running or failed, with their logs."
 
@@ -24,7 +24,7 @@ def show_scripts(handed: Handed, engine: Engine, form: str) -> None:
         show_rows([], rows, form, key="scripts")
     else:
         print_whole("\n".join(scripts))
-    note(f"{_say_counts(handed)} --dry-run: nothing was sent.")
+    remark(f"{_say_counts(handed)} --dry-run: nothing was sent.")
 
 
 def show_handed(handed: Handed, form: str) -> None:
@@ -45,7 +45,8 @@ def show_handed(handed: Handed, form: str) -> None:
         *columns_of("elements", "runs", text=",", right=True),
         Column("log"),
     ]
-    show_rows(columns, rows, form, key="submitted", footer=[_say_counts(handed), HOW_TO_LOOK])
+    footer = [_say_counts(handed), HOW_TO_LOOK]
+    show_rows(columns, rows, form, key="submitted", footer=footer, piped=[row["job"] for row in rows])
 
 
 def _say_counts(handed: Handed) -> str:
@@ -70,6 +71,6 @@ def show_unfinished(runs: Sequence[Unfinished], form: str) -> None:
     footer = [f"{plural(len(runs), 'unfinished run')}: {', '.join(f'{n} {state}' for state, n in counts.items())}."]
     if counts["failed"]:
         footer.append("The same `mslt train … --submit` again sends those that failed.")
-    show_rows(
-        columns, [run._asdict() for run in runs], form, key="unfinished", footer=footer if runs else ["All done."]
-    )
+    rows = [run._asdict() for run in runs]
+    footer = footer if runs else ["All done."]
+    show_rows(columns, rows, form, key="unfinished", footer=footer, piped=[run.run_id for run in runs])

@@ -36,7 +36,8 @@ def show_probe(probe: Probe, form: str) -> None:
     columns += [Column("metric")] if len({row["metric"] for row in texts}) > 1 else []
     columns += [Column("all", right=True, header="mean" if pairs else "all")]
     columns += [Column(f"{code(a)}–{code(b)}", right=True) for a, b in pairs]
-    show_rows(columns, texts, form, key="measures", footer=[_about(probe), *_compare_models(probe)])
+    footer = [_about(probe), *_compare_models(probe)]
+    show_rows(columns, texts, form, key="measures", footer=footer, piped=[m.value for m in probe.measures if not m.a])
 
 
 def _without_nan(row: Mapping[str, Any]) -> dict[str, Any]:

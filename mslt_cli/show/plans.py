@@ -11,7 +11,7 @@ from mslt_cli.runs.directory import AGAIN
 from mslt_cli.runs.plan import Planned
 from mslt_cli.runs.work import Outcome, State
 from mslt_cli.show.rows import show_rows
-from mslt_cli.show.terminal import note
+from mslt_cli.show.terminal import remark
 
 MANY_PASSES = 20
 """So many passes over a few examples are more often a setting that was forgotten than one that was meant."""
@@ -39,7 +39,7 @@ def announce_plan(plan: Sequence[tuple[Planned, State]], seconds: float | None) 
     what += f" ({passes:,.0f} passes over them)" if passes >= MANY_PASSES else ""
     what += f", evaluated on {plural(len(targets), 'language')}" if targets else ""
     what += f", about {readable_time(seconds)} by earlier runs" if seconds else ""
-    note(f"{count}: {spec.task.name} with {spec.model.name}, {what}")
+    remark(f"{count}: {spec.task.name} with {spec.model.name}, {what}")
 
 
 def note_repeats(outcomes: Sequence[Outcome]) -> None:
@@ -47,7 +47,7 @@ def note_repeats(outcomes: Sequence[Outcome]) -> None:
     trained = [outcome.run for outcome in outcomes if outcome.status in ("trained", "resumed")]
     if trained:
         last = f"mslt train --config {shlex.quote(str(trained[-1].directory / AGAIN))}"
-        note(
+        remark(
             f"to repeat it: {last}"
             if len(trained) == 1
             else f"each run has its own {AGAIN}; to repeat the last: {last}"
@@ -109,4 +109,5 @@ def show_plan(plan: Sequence[tuple[Planned, State]], rows: Sequence[Mapping[str,
             "unknown: standard deviation of the foretold score of a combination after this run and those above, points."
         )
     footer += ["Each run's own command line is in --format json, jsonl and csv."]
-    show_rows(columns, rows, form, key="plan", footer=footer)
+    left = [row["command"] for row in rows if row["state"] != "done"]
+    show_rows(columns, rows, form, key="plan", footer=footer, piped=left)

@@ -1,4 +1,4 @@
-"""The one place that writes formats: a rich table, JSON, JSON lines, CSV, Markdown, LaTeX, and lines of one column."""
+"""The one place that writes formats: a rich table, JSON, JSON lines, CSV, Markdown, LaTeX, lines, quiet."""
 
 import csv
 import io
@@ -54,6 +54,8 @@ class Output:
     """Name of the table in LaTeX."""
     line: str = ""
     """Name of the column that `lines` prints; empty = the first."""
+    piped: Sequence[object] = ()
+    """What `quiet` prints, one a line: what the next command needs."""
     bold_first: bool = False
     """Whether the first row stands out."""
 
@@ -75,10 +77,16 @@ class Output:
 
 
 def show_rows(
-    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], form: str, *, key: str, footer: Sequence[str] = ()
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Any]],
+    form: str,
+    *,
+    key: str,
+    footer: Sequence[str] = (),
+    piped: Sequence[object] = (),
 ) -> None:
-    """Print rows on stdout; JSON has all that they hold, as the list `key` of an object."""
-    show(Output(columns, rows, {key: rows}, footer=footer), form)
+    """Print rows on stdout; JSON has all that they hold, as the list `key` of an object; quiet has what is piped."""
+    show(Output(columns, rows, {key: rows}, footer=footer, piped=piped), form)
 
 
 def show(output: Output, form: str) -> None:
@@ -98,7 +106,7 @@ def show(output: Output, form: str) -> None:
 
 
 def render(output: Output, form: str) -> str:
-    """Results as text for files and programs: json, jsonl, csv, md, latex or lines."""
+    """Results as text for files and programs: json, jsonl, csv, md, latex, lines or quiet."""
     return clean(WRITERS[form](output))
 
 
@@ -192,6 +200,7 @@ WRITERS: dict[str, Callable[[Output], str]] = {
     "md": _markdown,
     "latex": _latex,
     "lines": _lines,
+    "quiet": lambda output: "".join(f"{item}\n" for item in output.piped),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from mslt_cli.reports.cells import Cell, Column, columns_of, percent, plural
 from mslt_cli.reports.task_facts import ChanceLevel, guess_accuracy, mean_majority
 from mslt_cli.runs.answering import Evaluation
-from mslt_cli.runs.compare import Comparison
+from mslt_cli.runs.compare import MEAN, Comparison
 from mslt_cli.runs.directory import Run
 from mslt_cli.runs.score_rows import ScoreRow, code_in, find_tasks, means_over_seeds, name_sources, score_rows
 from mslt_cli.show.rows import show_rows
@@ -59,10 +59,10 @@ def show_runs(runs: Sequence[Run], evaluations: Sequence[Evaluation], form: str,
     """Print runs, each once, as it was given last, and their scores, in a table for each of some evaluations."""
     last = {run.run_id: (run, status) for run, status in zip(runs, statuses, strict=True)}
     runs = [run for run, _ in last.values()]
-    if form in ("json", "jsonl", "lines"):
+    if form in ("json", "jsonl", "lines", "quiet"):
         tasks = {evaluation.task.variant: evaluation.task for evaluation in evaluations} | find_tasks(runs)
         rows = [run_as_dict(run, status, tasks) for run, status in last.values()]
-        show_rows([Column("run_id")], rows, form, key="runs")
+        show_rows([Column("run_id")], rows, form, key="runs", piped=[run.run_id for run in runs])
     elif not evaluations:
         _show_trained(runs, form)
     elif form == "csv":
@@ -167,7 +167,10 @@ def show_comparison(comparison: Comparison, form: str) -> None:
         Column("p_holm", _p_text, right=True, header="p, Holm"),
         Column("test", spare=True),
     ]
-    show_rows(columns, comparison.rows, form, key="comparisons", footer=comparison.footer)
+    first = comparison.rows[0]
+    others = [row for row in comparison.rows if row["metric"] == first["metric"]]
+    means = [row["p_holm"] for row in others if row["target"] == MEAN] or [row["p_holm"] for row in others]
+    show_rows(columns, comparison.rows, form, key="comparisons", footer=comparison.footer, piped=means)
 
 
 def _signed_percent(value: float) -> str:

@@ -36,7 +36,8 @@ def show_search(found: Found, form: str) -> None:
         Column("runs", right=True),
     ]
     rows, footer = whole["combinations"], _footer(found, whole, grounds)
-    show(Output(columns, rows, {"search": whole}, rows, footer=footer, line="languages", bold_first=True), form)
+    chosen = [whole["chosen"]]
+    show(Output(columns, rows, {"search": whole}, rows, footer=footer, piped=chosen, bold_first=True), form)
 
 
 def search_as_dict(found: Found, grounds: Grounds) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from mslt_cli.reports.cells import Cell, Column, plural
 from mslt_cli.search.covers import Coverage
 from mslt_cli.selection import MOSTLY_IMPUTED, Result, Selection, Toward
 from mslt_cli.show.rows import Output, show, show_rows
-from mslt_cli.show.terminal import note, print_lines
+from mslt_cli.show.terminal import print_lines, remark
 
 if TYPE_CHECKING:
     from mslt_cli.explanation import Explanation
@@ -55,12 +55,16 @@ def show_selection(selection: Selection, form: str, explanation: Explanation | N
     rows = [_row(selection, result, form) for result in selection.results]
     whole = selection_as_dict(selection, explanation)
     footer = summarize(selection)
-    show(Output(columns, rows, whole, whole["results"], footer=footer, line="languages", bold_first=True), form)
+    best = [",".join(first.languages)]
+    output = Output(
+        columns, rows, whole, whole["results"], footer=footer, line="languages", piped=best, bold_first=True
+    )
+    show(output, form)
     if explanation is not None:
         if form in ("table", "md"):
             _print_explanation(selection, explanation, form)
         elif form != "json":
-            note(f"--explain has no place in --format {form}; table, md and json have it.")
+            remark(f"--explain has no place in --format {form}; table, md and json have it.")
 
 
 def selection_as_dict(selection: Selection, explanation: Explanation | None = None) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def show_run_list(runs: Sequence[tuple[StoredRun, Sequence[TransferMean]]], form
         rows = rows[:MOST_LISTED]
     if not rows:
         footer += " `mslt train` makes some; `mslt fetch runs DIR` finds those in a folder."
-    show_rows(columns, rows, form, key="runs", footer=[footer])
+    show_rows(columns, rows, form, key="runs", footer=[footer], piped=[run.run_id for run, _ in runs])
 
 
 def _list_row(run: StoredRun, means: Sequence[TransferMean]) -> dict[str, Any]:
@@ -93,15 +93,15 @@ def show_run(run: StoredRun, scores: Sequence[StoredScore], form: str) -> None:
         Column("rows", ",", right=True),
         Column("unseen", lambda unseen: "unseen" if unseen else "trained on", header="target was"),
     ]
-    show(Output(columns, rows, whole, [whole], footer=[f"{plural(len(rows), 'score')}."]), form)
+    show(Output(columns, rows, whole, [whole], footer=[f"{plural(len(rows), 'score')}."], piped=[run.run_id]), form)
 
 
-def show_places(places: Sequence[RunPlace], form: str, footer: str | None = None) -> None:
+def show_places(places: Sequence[RunPlace], form: str, footer: str | None = None, piped: Sequence[object] = ()) -> None:
     """Print runs with their directories, and what was done with them or is wrong there."""
     columns = [Column("run_id", header="run"), *columns_of("name", "what"), Column("directory", spare=True)]
     done = f" {places[0].what}" if places else ""
     footer = footer or f"{plural(len(places), 'run')}{done}."
-    show_rows(columns, [place._asdict() for place in places], form, key="runs", footer=[footer])
+    show_rows(columns, [place._asdict() for place in places], form, key="runs", footer=[footer], piped=piped)
 
 
 def show_disagreements(places: Sequence[RunPlace], form: str) -> None:
@@ -111,7 +111,8 @@ def show_disagreements(places: Sequence[RunPlace], form: str) -> None:
         " lies in a folder, `mslt fetch runs --prune` forgets what is gone, and `mslt fetch runs --discard RUN` deletes"
         " what is bad."
     )
-    show_places(places, form, advice if places else "The store and the directories of runs agree.")
+    ids = [place.run_id or place.directory for place in places]
+    show_places(places, form, advice if places else "The store and the directories of runs agree.", ids)
 
 
 def show_difference(difference: RunDifference, form: str) -> None:
@@ -129,7 +130,7 @@ def show_difference(difference: RunDifference, form: str) -> None:
         show_rows(columns_of(*names), [dict.fromkeys(names) | row for row in parts], form, key="parts")
         return
     what = f"What determines {first.run_id} ({first.name}) and {other.run_id} ({other.name})"
-    if settings and form not in ("json", "jsonl"):
+    if settings and form not in ("json", "jsonl", "quiet"):
         columns = [Column("what"), Column("first", header=first.run_id), Column("other", header=other.run_id)]
         show_rows(columns, settings, form, key="settings", footer=[f"{what}, where they differ."])
     columns = [*columns_of("task", "target", "metric"), Column("rows", ",", right=True)]
@@ -138,4 +139,4 @@ def show_difference(difference: RunDifference, form: str) -> None:
     footer.append(f"{plural(len(scores), 'score')} that both have, %; the other less the first.")
     footer[-1] += f" `mslt eval --compare {first.run_id} {other.run_id}` tests the differences."
     whole = {"first": first.run_id, "other": other.run_id, "settings": settings, "scores": scores}
-    show(Output(columns, scores, whole, [whole], footer=footer), form)
+    show(Output(columns, scores, whole, [whole], footer=footer, piped=[row["what"] for row in settings]), form)

@@ -16,11 +16,29 @@ if TYPE_CHECKING:
 
 PIPED_WIDTH = 200
 """Characters of a line where there is no terminal, so that nothing is lost in a pipe."""
+_quiet = False
+
+
+def keep_quiet(quiet: bool) -> None:
+    """Say from here on only what went wrong, was left out or was read in a way of its own; or again all."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether remarks and progress are left out."""
+    return _quiet
 
 
 def note(text: str) -> None:
     """Print one line for the user on stderr."""
     print(f"mslt: {clean(text)}", file=sys.stderr)
+
+
+def remark(text: str) -> None:
+    """Print one line on what is done, which a program does not need: none where quiet was asked for."""
+    if not _quiet:
+        note(text)
 
 
 def note_last(text: str) -> None:

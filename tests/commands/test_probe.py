@@ -90,6 +90,8 @@ def test_biased_cka_stands_beside_its_value_on_shuffled_sentences(mslt, tiny_fol
     (debiased,) = (row for row in json.loads(mslt(*words).stdout)["measures"] if row["a"] is None)
     assert (debiased["metric"], debiased["how"]) == ("cka", "mean, debiased")
     assert debiased["value"] < biased["value"]
+    quiet = mslt(*words[:-1], "--format", "quiet")
+    assert (quiet.stdout, quiet.stderr) == (f"{debiased['value']}\n", "")
     text = " ".join(mslt(*words[:-1], "--biased").stdout.split())
     assert "biased linear CKA, higher = more mixed; biased CKA of shuffled sentences" in text
 

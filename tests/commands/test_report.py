@@ -125,6 +125,31 @@ def test_lines_are_the_first_column_and_ids_of_runs(mslt):
     assert len(ids) == 36 and made_record(["eng"], even(0.55))["run_id"] in ids
 
 
+@pytest.mark.parametrize(
+    ("words", "printed"),
+    [
+        (["run", "{0}"], "{0}\n"),
+        (["diff", "{0}", "{0}"], ""),  # nothing differs
+        (["runs", "--examples", "1"], ""),
+        (["runs", "--unfinished"], ""),
+        (["table1", "--source", "published", "--out", "{1}"], ""),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_quiet_has_ids_of_runs_and_no_remarks(mslt, tmp_path, words, printed):
+    run, path = made_record(["eng"], even(0.55))["run_id"], tmp_path / "t.csv"
+    done = mslt(*(word.format(run, path) for word in words), "--format", "quiet")
+    assert (done.stdout, done.stderr) == (printed.format(run), "")
+    assert path.exists() == ("--out" in words)
+
+
+def test_quiet_says_that_a_table_needs_a_file(mslt):
+    assert (
+        "--format quiet has nothing to print of tables. Give --out FILE"
+        in mslt("table1", "--format", "quiet", code=1).stderr
+    )
+
+
 def test_markdown_and_latex_are_well_formed(mslt, tmp_path):
     text = mslt("table4", "--format", "md").stdout
     lines = [line for line in text.splitlines() if line.startswith("|")]

@@ -415,6 +415,10 @@ def test_a_note_of_what_was_left_out_is_in_the_json_and_not_among_the_lines(run)
 def test_every_format_holds_the_same_ranking(run):
     first = ["ar", "de", "zh"]
     assert run("--format", "lines").stdout.splitlines()[0] == "ar,de,zh"
+    quiet = run("--format", "quiet", "--explain")
+    assert (quiet.stdout, quiet.stderr) == ("ar,de,zh\n", "")
+    warned = run("--format", "quiet", "--by", "size", "--maximize", "min")
+    assert warned.stderr.startswith("mslt: --maximize min") and len(warned.stdout.splitlines()) == 1
     rows = list(csv.DictReader(io.StringIO(run("--format", "csv").stdout)))
     assert rows[0]["languages"].split(",") == first
     assert float(rows[0]["l2v-syntax"]) == pytest.approx(1.196175, abs=5e-7)

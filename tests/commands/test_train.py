@@ -55,6 +55,10 @@ def test_one_run_and_the_table_of_its_scores(mslt, train, own_store):
     again = mslt(*train, "--sources", "en,German")
     assert again.stdout == done.stdout
     assert again.stderr == ""
+    quiet = mslt(*train, "-s", "en,German", "-s", "fr", "--format", "quiet")  # one is there, one is trained
+    assert quiet.stdout.splitlines()[0] == line[-1]
+    assert [len(run) for run in quiet.stdout.splitlines()] == [12, 12]
+    assert quiet.stderr == ""
 
 
 def test_a_grid_is_planned_carried_out_and_answered_again(mslt, train):
@@ -75,6 +79,9 @@ def test_a_grid_is_planned_carried_out_and_answered_again(mslt, train):
     assert [run["status"] for run in runs].count("trained") == 11
     again = mslt(*grid, "--dry-run", "--format", "csv")
     assert again.stdout.count(",done,") == 12
+    left = mslt(*grid, "--seed", "2", "--dry-run", "--format", "quiet")  # the commands of runs that are not done
+    assert [line.split(" --seed ")[1][0] for line in left.stdout.splitlines()] == ["2"] * 6
+    assert left.stderr == ""
     assert {run["status"] for run in json.loads(mslt(*grid, "--json").stdout)["runs"]} == {"done"}
 
 
@@ -150,6 +157,7 @@ def test_combinations_come_from_a_pipe_and_run_ids_go_into_one(mslt, train):
     compared = json.loads(mslt("eval", "--compare", *ids, "--json").stdout)["comparisons"]
     assert [row["target"] for row in compared] == ["fi", "tr", "mean"]
     assert compared[0]["test"].startswith("McNemar")
+    assert mslt("eval", "--compare", *ids, "--format", "quiet").stdout == f"{compared[-1]['p_holm']}\n"
     assert all(row["p"] <= row["p_holm"] <= 1 and row["low"] <= row["difference"] <= row["high"] for row in compared)
     assert {row["scope"] for row in compared} == {"runs"}
     assert "of these two runs alone, on rows" in " ".join(mslt("eval", "--compare", *ids).stdout.split())
@@ -299,6 +307,8 @@ def test_a_search_trains_until_it_knows_or_may_not_and_says_what_it_chose(mslt, 
     again = mslt(*words)
     assert f"Choose {found['chosen']}. The search ended after {found['counted']} runs of at most 6: " in again.stdout
     assert "steps" not in again.stderr  # nothing is trained
+    quiet = mslt(*words, "--format", "quiet")
+    assert (quiet.stdout, quiet.stderr) == (f"{found['chosen']}\n", "")
     shown = json.loads(mslt(*shlex.split(found["command"])[1:], "--json").stdout)
     assert shown["by"][0] == "runs" and len(shown["results"]) == 6
 

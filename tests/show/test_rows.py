@@ -30,10 +30,12 @@ OUTPUT = Output(
     footnotes=["* of one seed"],
     footer=["`mslt eval *` has more."],
     label="runs",
+    piped=("ab", 0.5),
 )
 WRITTEN = {
     "csv": "run,score,score.rank,tags,steps\nab,0.5,2,x y,1200\nc|d,,,,\n",
     "lines": "ab\nc|d\n",
+    "quiet": "ab\n0.5\n",
     "md": r"""**Runs of my_task &amp; others**
 
 | run | score, % [1] | steps |
