@@ -49,7 +49,7 @@ _SOURCE = (
 )
 _OUT = (
     "File to write, by its ending: a page (.html), a figure (.png, .svg, .pdf) or tables (.tex, .md, .csv, .json, "
-    ".jsonl). Default: the tables are printed."
+    ".jsonl); with `run ID`, a folder .eval_results for the hub. Default: all is printed."
 )
 _K = "Number of source languages in a combination; fig4 shows all numbers. Default: 3."
 _INCLUDE = "Languages that every combination holds, by comma. Default: none; in table2, en."
@@ -153,11 +153,15 @@ def report_command(
         return
     if subject in ("runs", "run", "diff"):
         from mslt_cli.reports.run_lists import compare_settings_and_scores, list_runs, read_run_details
+        from mslt_cli.runs.hub_scores import FOLDER, write_hub_scores
+        from mslt_cli.show.bars import progress
         from mslt_cli.show.stored_runs import show_difference, show_run, show_run_list
+        from mslt_cli.store.runs import stored_scores
 
-        if out is not None:
+        if out is not None and (subject != "run" or out.name != FOLDER):
             example = f"`mslt report {subject} --format csv > FILE` writes a file."
-            raise UsageError(f"--out is for tables and figures; {example}")
+            hub = f", or of one run a folder {FOLDER}" if subject == "run" else ""
+            raise UsageError(f"--out is for tables and figures{hub}; {example}")
         if subject == "runs" and run_ids:
             raise UsageError(f"`mslt report runs` takes no further names; {run_ids[0]!r} is one.")
         if unfinished:
@@ -182,7 +186,19 @@ def report_command(
             elif subject == "runs":
                 show_run_list(list_runs(opened, tasks=tasks, models=models, examples=examples, source=source), form)
             elif subject == "run":
-                show_run(*read_run_details(opened, run_ids), form)
+                run, scores = read_run_details(opened, run_ids)
+                if out is None:
+                    show_run(run, scores, form)
+                    return
+                of_run = stored_scores(opened, run_id=run.run_id, origin=run.origin)
+                written = write_hub_scores(out, run.run_id, run.name, [s._asdict() for s in of_run], progress())
+                if not written:
+                    raise MissingFactsError(
+                        f"Run {run.run_id} has no score on all rows of a data set of the hub. Without --out you see its"
+                        " scores."
+                    )
+                for path in written:
+                    remark(f"written: {path}")
             else:
                 show_difference(compare_settings_and_scores(opened, run_ids), form)
         return

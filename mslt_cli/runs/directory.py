@@ -10,6 +10,7 @@ cldr_e5-small_ara-deu-zho_600_s0_1a2b3c4d5e6f/
   model/                     with --keep-model; of a decoder always, its adapter
   merged/                    with --merge: a decoder with its adapter worked in
   m…/README.md               a card of either, made of run.json: it may be edited, and is in no checksum
+  m…/.eval_results/          its scores for the hub, likewise
   run.json                   all of it in one place, with a checksum of each file; written last, so a run without it is
                              not done
 
@@ -194,13 +195,15 @@ def free_name(name: str, sha256: str, taken: Mapping[str, str]) -> str:
 def checksums_in(directory: Path, *names: str) -> dict[str, str]:
     """SHA-256 of files of a run, and of all files in folders of it, by their paths in its directory; as `Run.files`.
 
-    That takes about a second a GB. What is hidden, by a file browser say, does not count, nor does a model's card.
+    That takes about a second a GB. What is hidden (by a file browser say, or for the hub) does not count, nor does a
+    model's card.
     """
     paths = [path for name in names for path in [directory / name, *sorted((directory / name).rglob("*"))]]
     return {
         path.relative_to(directory).as_posix(): sha256_of(path)
         for path in paths
-        if path.is_file() and not path.name.startswith(".") and path.name != CARD
+        if path.is_file() and path.name != CARD
+        if not any(part.startswith(".") for part in path.relative_to(directory).parts)
     }
 
 

@@ -1,6 +1,5 @@
 """The card of a kept model, for whoever gets its folder without the run: README.md, with front matter for the hub."""
 
-import hashlib
 import os
 import re
 import shlex
@@ -10,24 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mslt_cli.errors import MsltError
-from mslt_cli.files import new_file
 from mslt_cli.harmless import clean, escape_markdown
 from mslt_cli.languages.resolver import shipped
 from mslt_cli.models import MODELS
 from mslt_cli.models.find import Model
 from mslt_cli.models.folder import ModelFiles, check_model_folder, glues_words, read_tokenizer
 from mslt_cli.progress import QUIET, Progress
-from mslt_cli.runs.directory import CARD, MERGED, MODEL, Run, run_files
-from mslt_cli.runs.score_rows import code_in, find_tasks
+from mslt_cli.runs.directory import CARD, MERGED, MODEL, Run
+from mslt_cli.runs.hub_scores import FOLDER, write_hub_scores
+from mslt_cli.runs.made_files import write_unless_edited
+from mslt_cli.runs.score_rows import code_in, find_tasks, task_of_score
 from mslt_cli.runs.session import longest_example
-from mslt_cli.tasks import find_task
 from mslt_cli.tasks.prompts import instruction_prompt
 from mslt_cli.tasks.task import Task
 from mslt_cli.training.settings import Settings
 
-LAST_LINE = "<!-- written by mslt, sha256 of all above: {} -->\n"
-"""Tells a card that nobody has edited from one that must not be written over."""
 UNKNOWN = "not known to mslt, see where {} from"
 SENTENCES = """\
 from transformers import pipeline
@@ -59,25 +55,17 @@ tokenizer = AutoTokenizer.from_pretrained({tokenizer!r})
 
 
 def write_cards(directory: Path, record: Mapping[str, Any], progress: Progress = QUIET) -> None:
-    """Write the card of each model that a run keeps, from what run.json says or is about to say.
+    """Write the card of each model that a run keeps, from what run.json says or is about to say; and its scores beside
+    it, as the hub reads them.
 
-    A card follows from run.json, and is in none of its checksums. One that somebody edited stays as it is, and that is
-    said. Raises: RunError: it cannot be written.
+    Both follow from run.json, and are in none of its checksums. What somebody edited stays as it is, and that is said.
+    Raises: MsltError: it cannot be written.
     """
+    run = Run(directory, record)
     for folder in (MODEL, MERGED):
-        path = directory / folder / CARD
-        if not path.parent.is_dir():
-            continue
-        before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        if before and before != _signed(before.rpartition("<!--")[0]):
-            progress.note(f"{path} was edited and stays as it is: it may lack the newest scores of the run")
-            continue
-        with run_files(path.parent), new_file(path) as part:
-            part.write_text(_signed(_Card(Run(directory, record), folder).text), encoding="utf-8")
-
-
-def _signed(text: str) -> str:
-    return text + LAST_LINE.format(hashlib.sha256(text.encode()).hexdigest())
+        if (directory / folder).is_dir():
+            write_unless_edited(directory / folder / CARD, _Card(run, folder).text, progress)
+            write_hub_scores(directory / folder / FOLDER, run.run_id, record["name"], run.scores, progress)
 
 
 @dataclass(frozen=True)
@@ -138,7 +126,7 @@ class _Card:
                 metric_value=round(float(score["value"]), 6),
             )
             for score in run.scores
-            for task in [_task_of(score)]
+            for task in [task_of_score(score)]
         ]
         languages = {*run.identity["shares"], *(score["target"] for score in run.scores)}
         pooled = self.files is not None and self.files.mean_pooled
@@ -267,14 +255,6 @@ def _metric(score: Mapping[str, Any]) -> str:
 def _spoken(language: str) -> str:
     """ "German (deu)"."""
     return f"{shipped().resolve(language).name} ({language})"
-
-
-def _task_of(score: Mapping[str, Any]) -> Task | None:
-    """The task of a score; None where a user's own is gone."""
-    try:
-        return find_task(score["task"].partition("-no-")[0])
-    except MsltError:
-        return None
 
 
 def _repository(task: Task | None) -> str | None:

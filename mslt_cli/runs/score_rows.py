@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mslt_cli.errors import MsltError
 from mslt_cli.runs.answering import Evaluation
@@ -97,6 +98,14 @@ def find_tasks(runs: Sequence[Run]) -> dict[str, Task]:
             continue
         tasks[task.variant] = task
     return tasks
+
+
+def task_of_score(score: Mapping[str, Any]) -> Task | None:
+    """The task of a score; None where a user's own is gone."""
+    try:
+        return find_task(score["task"].partition("-no-")[0])
+    except MsltError:
+        return None
 
 
 def name_sources(run: Run) -> str:

@@ -193,6 +193,9 @@ def test_questions_are_asked_after_training_or_later_with_the_same_answers(run, 
     frame = later.predictions(by_task["xcopa", "accuracy"])
     assert frame.columns == ["id", "gold", "predicted", "scores"]
     assert (frame["scores"].list.arg_max() == frame["predicted"]).all()
+    for_hub = later.directory / "model" / ".eval_results"
+    assert sorted(path.name for path in for_hub.iterdir()) == ["xcopa_letters.yaml", "xwinograd_letters.yaml"]
+    check_files(later)
 
 
 def test_each_reading_has_scores_of_its_own_and_all_are_indexed(run, own_store, wide, home):
