@@ -18,14 +18,47 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted({*(ROOT / "docs")
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
 
+PROGRAMS = ("mslt", "make", "python", "python3", "pip", "uvx", "pipx", "docker", "torchrun", "sqlite3", "export")
+NEEDS = "a GPU|a hub|a cluster|a network|your own files|your own runs|sqlite3|uv or pipx|docker"
+MARK = re.compile(rf"takes [a-z]+ minutes|takes minutes|takes a minute|needs ({NEEDS})( and ({NEEDS}))?")
+"""What a block says that no test runs; readers see it as the block's title."""
+
+
+def blocks():
+    """(page, mark, lines) of each block of code: what its title says is needed, empty without one; None if indented."""
+    for page, name in zip(PAGES, NAMES, strict=True):
+        text = page.read_text(encoding="utf-8")
+        for indent, info, code in re.findall(r"^( *)```(.*)\n((?:.*\n)*?)\1```$", text, re.M):
+            lines = [line.removeprefix(indent) for line in code.splitlines()]
+            title = re.fullmatch(r'console(?: title="(.*)")?', info)
+            yield name, title and (title[1] or ""), lines
+        outside = re.sub(r"^( *)```.*\n(?:.*\n)*?\1```$", "", text, flags=re.M)
+        yield name, None, [line.strip() for line in re.findall(r"^(?: {4}|\t).*", outside, re.M)]
+
+
+def commands_of(lines):
+    """(command, output) of each line that begins with `$ `; a backslash at the end of a command goes on."""
+    parts = re.split(r"^\$ ", "\n".join(lines).replace("\\\n", " ") + "\n", flags=re.M)[1:]
+    return [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
+
+
 def shown():
-    """(command, output) of each `$ mslt ...` in the pages' console blocks; `...` alone on a line stands for any."""
-    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    for block in re.findall(r"```console\n(.*?)```", pages, re.S):
-        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
-            command, _, output = part.partition("\n")
-            if command.startswith("mslt "):
-                yield command, output
+    """(command, output) of what the tests run: console blocks without a mark. `...` alone on a line stands for any."""
+    return [command for _, mark, lines in blocks() if mark == "" for command in commands_of(lines)]
+
+
+def parsed(command):
+    """The words of a command line, parsed by the app as if it were run, each part of a pipe for itself."""
+    for part in re.split(r"\||&&", command):
+        words = shlex.split(part, comments=True)
+        if words[:1] == ["make"]:
+            assert all(re.search(rf"^{word}:", (ROOT / "Makefile").read_text(), re.M) for word in words[1:]), command
+        if words[:1] != ["mslt"]:
+            continue
+        found, words = typer.main.get_command(app), words[1:]
+        while words and words[0] in getattr(found, "commands", {}):
+            found = found.commands[words.pop(0)]
+        found.make_context(command, words)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +82,29 @@ def test_pages_show_what_their_commands_print(environment, command, output):
     lines = [line.rstrip() for line in output.splitlines()]
     pattern = "".join("(?:.*\n)*" if line == "..." else re.escape(f"{line}\n") for line in lines)
     assert re.fullmatch(pattern, printed), f"{command} prints\n{printed}"
+
+
+def test_every_command_line_is_run_or_says_what_it_needs():
+    for page, mark, lines in blocks():
+        for line in lines:
+            if line.removeprefix("$ ").split(" ")[0] in PROGRAMS:
+                assert line.startswith("$ "), f"{page}: {line}: not in a console block, after `$ `"
+        for command, _ in commands_of(lines):
+            assert mark is not None, f"{page}: {command}: not in a console block"
+            assert command.startswith("mslt ") if mark == "" else MARK.fullmatch(mark), f"{page}: {command}: {mark}"
+
+
+@pytest.mark.parametrize(
+    ("command", "page"),
+    [(command, page) for page, mark, lines in blocks() if mark for command, _ in commands_of(lines)],
+    ids=str,
+)
+def test_what_is_not_run_parses(command, page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in re.findall(r"--config (\S+)", command):
+        (config,) = re.findall(r"```toml\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
+        Path(name).write_text(config, encoding="utf-8")
+    parsed(command)
 
 
 def test_the_python_of_the_readme_runs(environment, tmp_path):
