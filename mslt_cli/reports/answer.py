@@ -7,7 +7,7 @@ from math import isnan
 from mslt_cli.errors import MsltError
 from mslt_cli.foretelling.next_runs import CHANCE
 from mslt_cli.foretelling.observations import TooFewRunsError
-from mslt_cli.reports.cells import Cell, Column, ReportTable, plural
+from mslt_cli.reports.cells import Cell, Column, Passage, ReportTable, plural
 from mslt_cli.reports.foretold_views import SERIES
 from mslt_cli.reports.grid import Grid
 from mslt_cli.reports.material import Material
@@ -40,18 +40,20 @@ def answer_question(material: Material) -> ReportTable:
     for grid in material.grids:
         try:
             choices = WeighedChoices(material, grid, material.score_model(grid))
-            table.prose += [_say_answer(choices), _say_next(choices)]
+            table.prose.append(Passage(grid.label, _say_answer(choices)))
             table.rows += [_option_row(grid, option) for option in (choices.best, *choices.others)]
             table.what_if += (choices.what_if(),)
         except TooFewRunsError as error:
             k, pool = material.request.k, material.request.pool or grid.pool(material.request.k)[0]
             words = {"--design": str(BEGINNING), "--pool": grid.named(pool), "-k": str(k)}
-            table.prose.append(f"{grid.label}: there is too little to say which sources to take. {error}")
-            table.prose.append(f"Train first: `{_command(grid, words)}`.")
+            too_little = f"{grid.label}: there is too little to say which sources to take. {error}"
+            table.prose.append(Passage(grid.label, (too_little, f"Train first: `{_command(grid, words)}`.")))
         except MsltError as error:  # of one grid of several
-            table.prose.append(f"{grid.label}: {error}")
+            table.prose.append(Passage(grid.label, (f"{grid.label}: {error}",)))
     if not material.grids:
-        table.prose += [*_say_published(material.printed(1)), NO_RUNS.format(n=BEGINNING)]
+        table.prose.append(
+            Passage("No runs of yours", (*_say_published(material.printed(1)), NO_RUNS.format(n=BEGINNING)))
+        )
     if table.rows:
         table.notes.append(ABOUT)
     return table
@@ -76,9 +78,10 @@ def _option_row(grid: Grid, option: Option) -> dict[str, Cell]:
     return row
 
 
-def _say_answer(choices: WeighedChoices) -> str:
-    """The paragraph to quote."""
-    return " ".join([_say_best(choices), _say_chance(choices), _say_others(choices), _say_grounds(choices)])
+def _say_answer(choices: WeighedChoices) -> tuple[str, ...]:
+    """The paragraph to quote, what it rests on, and what to train next."""
+    answer = " ".join([_say_best(choices), _say_others(choices), _say_chance(choices)])
+    return answer, _say_grounds(choices), _say_next(choices)
 
 
 def _say_best(choices: WeighedChoices) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mslt_cli.reports.charts import Chart, WhatIf
 
@@ -65,6 +65,15 @@ def columns_of(*names: str, text: Callable[[Any], str] | str = "", right: bool =
     return [Column(name, text, right) for name in names]
 
 
+class Passage(NamedTuple):
+    """What a report says in sentences."""
+
+    about: str
+    """What it is about: "cldr, e5-small"."""
+    paragraphs: tuple[str, ...]
+    """The first says most. Commands stand in `backquotes`."""
+
+
 @dataclass
 class ReportTable:
     """One table of a report, and the chart that goes with it."""
@@ -84,8 +93,8 @@ class ReportTable:
     """Command lines that trained the runs."""
     part: str = ""
     """Of the report: the heading that it stands under."""
-    prose: list[str] = field(default_factory=list)
-    """Paragraphs above the rows, which can be quoted as they are."""
+    prose: list[Passage] = field(default_factory=list)
+    """What is said above the rows."""
     what_if: tuple[WhatIf, ...] = ()
     """What a page ranks combinations by, on targets that its reader chooses."""
 

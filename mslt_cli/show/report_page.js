@@ -133,7 +133,7 @@ for (const prose of all(".prose")) {
   copy.addEventListener("click", async () => {
     try { await navigator.clipboard.writeText(text); copy.textContent = "Copied"; } catch { getSelection().selectAllChildren(prose); }
   });
-  prose.after(copy);
+  prose.append(copy);
 }
 addEventListener("beforeprint", () => { for (const notes of all("details.notes")) notes.open = true; });
 if (matchMedia("(max-width: 79.99rem)").matches) document.querySelector("nav details").open = false;

@@ -12,7 +12,7 @@ from typing import Any
 
 from mslt_cli import __version__
 from mslt_cli.harmless import clean
-from mslt_cli.reports.cells import Cell, Column, ReportTable
+from mslt_cli.reports.cells import Cell, Column, Passage, ReportTable
 from mslt_cli.reports.charts import WhatIf
 from mslt_cli.show.pages import as_json, picture, write_page
 from mslt_cli.show.report_figures import draw_chart
@@ -100,7 +100,7 @@ def _view(table: ReportTable, page: _Gathered, *, figures: bool) -> str:
     name = table.name
     html = f'<section class="view"><h3 id="{name}">{escape(table.title)} <small>{name}</small></h3>\n'
     if table.prose:
-        html += f'<div class="prose">{"".join(f"<p>{escape(text)}</p>" for text in table.prose)}</div>\n'
+        html += f'<div class="passages">{"".join(map(_passage, table.prose))}</div>\n'
     # A table of shaded cells is its own figure.
     drawn = figures and table.chart is not None and not any(column.shaded for column in table.columns)
     picture_of = f"<figure>{_figure(table)}</figure>" if drawn else ""
@@ -118,6 +118,13 @@ def _view(table: ReportTable, page: _Gathered, *, figures: bool) -> str:
         folded = f'<details class="notes"><summary>{len(own)} notes on this table</summary>{listed}</details>\n'
         html += folded if len(own) > MOST_NOTES else listed
     return f"{html}</section>\n"
+
+
+def _passage(passage: Passage) -> str:
+    """What is said about one thing; what stands in backquotes is code."""
+    said = (re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text)) for text in passage.paragraphs)
+    paragraphs = "".join(f"<p>{text}</p>" for text in said)
+    return f'<article class="prose"><h4>{escape(passage.about)}</h4>{paragraphs}</article>\n'
 
 
 def _figure(table: ReportTable) -> str:

@@ -63,7 +63,7 @@ def test_the_answer_is_what_the_model_expects_most_of(answers):
     assert rows["l2v-syntax"]["measured"].text.endswith(" (2 runs)")
     random = rows["a random one, on average"]
     assert random["score"].value == pytest.approx(means[:-1].mean())
-    said = table.prose[0]
+    said = " ".join(table.prose[0].paragraphs)
     assert "To train e5-small for xnli on 300 examples, take German, English and Chinese. Expect " in said
     assert f"Expect {means[:-1].max():.1f} % accuracy, the mean over 4 languages that were not trained on" in said
     gain = f"−{-english['behind'].value:.1f}"  # English is of more worth than any three are on average
@@ -74,7 +74,7 @@ def test_the_answer_is_what_the_model_expects_most_of(answers):
 
 
 def test_the_next_run_repeats_the_recipe_with_sources_and_a_seed_of_its_own(answers):
-    said = answers([scored(x) for x in TRIPLES])["answer"].prose[1]
+    said = answers([scored(x) for x in TRIPLES])["answer"].prose[0].paragraphs[2]
     words = shlex.split(re.search(r"`(.*)`", said)[1])
     assert words[:8] == shlex.split("mslt train --task xnli --model e5-small --examples 300")
     assert words[8] == "--sources" and words[10:] == ["--seed", "1"]  # all triples have seed 0
@@ -84,7 +84,7 @@ def test_the_next_run_repeats_the_recipe_with_sources_and_a_seed_of_its_own(answ
 def test_where_combinations_hardly_differ_the_answer_says_so(answers):
     records = [scored(x, seed, spread=0.0) for x in TRIPLES for seed in (0, 1)]
     records = [replace_swa(record) for record in records]
-    said = answers(records)["answer"].prose[0]
+    said = answers(records)["answer"].prose[0].paragraphs[0]
     assert "But it hardly matters which is taken: no two are more than" in said
 
 
@@ -97,8 +97,8 @@ def replace_swa(record):
 def test_too_few_runs_are_no_answer_but_a_command_that_parses(answers):
     table = answers([scored(TRIPLES[0]), scored(TRIPLES[1])])["answer"]
     assert not table.rows and not table.what_if
-    assert table.prose[0].startswith("xnli, e5-small: there is too little to say which sources to take. ")
-    words = shlex.split(re.search(r"Train first: `mslt (.*)`", table.prose[1])[1])
+    assert table.prose[0].paragraphs[0].startswith("xnli, e5-small: there is too little to say which sources to take. ")
+    words = shlex.split(re.search(r"Train first: `mslt (.*)`", table.prose[0].paragraphs[1])[1])
     assert words[-6::2] == ["--design", "--pool", "-k"]
     done = CliRunner().invoke(app, [*words, "--help"])  # all its options are known
     assert done.exit_code == 0
@@ -106,8 +106,8 @@ def test_too_few_runs_are_no_answer_but_a_command_that_parses(answers):
 
 def test_without_runs_the_answer_is_the_papers_and_how_to_get_one(answers):
     table = answers(source="published")["answer"]
-    assert "xnli 73.76 (rank 3 of 35; best 73.86)" in table.prose[0]  # Table 1 of the paper
-    assert "`mslt train --task cldr --model e5-small --design 7` trains 7 combinations" in table.prose[1]
+    assert "xnli 73.76 (rank 3 of 35; best 73.86)" in table.prose[0].paragraphs[0]  # Table 1 of the paper
+    assert "`mslt train --task cldr --model e5-small --design 7` trains 7 combinations" in table.prose[0].paragraphs[1]
 
 
 def test_included_languages_are_in_the_answer(answers):

@@ -11,7 +11,7 @@ import pytest
 from accessibility import colours_of, contrast, find_faults
 from browser import CHROMIUM, REASON, opened, opened_at
 
-from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of
+from mslt_cli.reports.cells import Cell, Column, Passage, ReportTable, columns_of
 from mslt_cli.reports.charts import ScatterChart, Spot, WhatIf
 from mslt_cli.show.pages import FOLDER, as_json, picture
 from mslt_cli.show.report_page import save_report
@@ -56,7 +56,10 @@ def trained(series, sets, targets, shared="the same note"):
 def small_report():
     answer = ReportTable("answer", "Which languages to take", columns_of("languages"), part="The answer")
     answer.rows = [{"languages": Cell("ar,en,zh", "ar,en,zh", "computed", "the model of 174 runs")}]
-    answer.prose, answer.what_if = ["Train on ar,en,zh.", EVIL], (chooser(EVIL), chooser("other", seed=1))
+    answer.prose, answer.what_if = (
+        [Passage("cldr", ("Train on ar,en,zh by `mslt train`.", EVIL)), Passage(EVIL, ("Too little.",))],
+        (chooser(EVIL), chooser("other", seed=1)),
+    )
     table1 = ReportTable("table1", f"Scores {EVIL}", [Column("method"), Column("paper", right=True), Column("own")])
     table1.part = "The paper's tables and figures"
     table1.rows = [
