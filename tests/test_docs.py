@@ -14,7 +14,8 @@ from website import reference_pages
 
 ROOT = Path(__file__).parent.parent
 MADE = [ROOT / "docs" / "reference" / name for name in reference_pages.PAGES]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted({*(ROOT / "docs").rglob("*.md")} - {*MADE})]
+SKILL = ROOT / ".agents" / "skills" / "mslt" / "SKILL.md"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", SKILL, *sorted({*(ROOT / "docs").rglob("*.md")} - {*MADE})]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
 
@@ -146,3 +147,14 @@ def test_every_command_that_a_page_shows_exists_with_its_options(page):
         for word in words:
             if re.match(r"--?[a-z]", word):
                 assert word.split("=")[0] in known, line
+
+
+def test_agents_find_the_skill_by_its_name_and_what_it_is_for():
+    import yaml
+
+    _, front, body = SKILL.read_text(encoding="utf-8").split("---\n", 2)
+    about = yaml.safe_load(front)
+    assert about["name"] == SKILL.parent.name and 100 < len(about["description"]) <= 1024  # agentskills.io's limits
+    for page in (SKILL, ROOT / "docs" / "how-to" / "programs.md"):
+        assert len(page.read_text(encoding="utf-8").splitlines()) <= 90
+    assert body.lstrip().startswith("# ")

@@ -91,6 +91,7 @@ def test_the_wheel_carries_the_facts_and_no_tests(wheel):
 def test_the_sdist_has_what_a_reader_needs_and_builds_the_same_wheel(unpacked, wheel, tmp_path):
     held = {path.name for path in unpacked.iterdir()}
     assert held >= {"LICENSE", "LICENSES", "README.md", "RELEASING.md", "CITATION.cff", "docs", "tests", "db", "data"}
+    assert (unpacked / ".agents" / "skills" / "mslt" / "SKILL.md").is_file()
     hatch(unpacked, "build", "-t", "wheel", "-d", str(tmp_path))
     (again,) = tmp_path.iterdir()
     assert again.name == wheel.name
