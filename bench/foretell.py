@@ -175,7 +175,7 @@ def replay(observations: Observations, k: int, cosines: dict[str, Floats]) -> No
             shown += [rows & grid.of_seed(seed) for seed in grid.seeds]
         show("7 balanced triples of one seed", mean_of(grid.ask(rows) for rows in shown if rows.any()))
     for label, model in {"all": whole, f"those of {k} languages": fit(observations.chosen(grid.sizes == k))}.items():
-        left = model.left_out()
+        left = model.left_out
         row = {"replays": len(left.measured), "rho": left.rho, "rmse": left.rmse, "coverage": left.coverage}
         show(f"{label}, each combination left out in turn", row | {"width": 200 * NORMAL[90] * float(left.sd.mean())})
 

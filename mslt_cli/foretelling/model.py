@@ -211,8 +211,9 @@ class ScoreModel:
         """How much of the differences between the trained combinations is not noise."""
         return find_signal(self.observations, self.weights)
 
+    @cached_property
     def left_out(self) -> LeftOut:
-        """Foretell each combination from the runs of all others.
+        """Each combination, foretold from the runs of all others.
 
         Of more than REFITTED combinations the standard deviations are those of the whole fit, and of so many that it
         would take long (LEFT_OUT) some are left out, evenly spaced.

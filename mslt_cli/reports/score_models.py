@@ -77,7 +77,7 @@ def group_left_out(model: ScoreModel, group: Group) -> LeftOut | None:
     place = {code: i for i, code in enumerate(model.observations.languages)}
     if len(group.trained) < 3 or not set().union(*group.trained) <= place.keys():
         return None
-    left_out = model.left_out()
+    left_out = model.left_out
     rows = {row.round(6).tobytes(): i for i, row in enumerate(left_out.combinations)}
     shares = equal_shares([[place[code] for code in languages] for languages in group.trained], len(place))
     found = [rows.get(row.round(6).tobytes()) for row in shares]

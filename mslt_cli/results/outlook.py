@@ -37,7 +37,7 @@ class Grounds(NamedTuple):
 
 def grounds_of(model: ScoreModel, k: int) -> Grounds:
     """What a fitted model foretells of combinations of k rests on: those of k if LEAST were trained, else all."""
-    observations, left = model.observations, model.left_out()
+    observations, left = model.observations, model.left_out
     own = _equal_of(left.combinations, k)
     size = k if own.sum() >= LEAST else None
     signal = model.signal

@@ -177,7 +177,7 @@ def test_the_order_of_runs_does_not_matter():
 
 def test_a_combination_is_left_out_with_all_its_seeds():
     observed = observe(SINGLES + TRIPLES, 2)
-    left = fit(observed).left_out()
+    left = fit(observed).left_out
     own = observed.combination_of == 3
     others = fit(observed.chosen(~own))
     here = observed.shares[own][:1]

@@ -88,7 +88,7 @@ def notes_of(table):
 
 def test_foretold_is_each_combination_left_out(tables, model):
     (row,) = tables["foretold"].rows
-    left_out = model.left_out()
+    left_out = model.left_out
     of_three = (left_out.combinations > 0).sum(axis=1) == 3
     errors = 100 * (left_out.predicted - left_out.measured)[of_three]
     assert row["n"].value == 35
