@@ -36,6 +36,7 @@ bench: $(VENV)/dev
 	$(BIN)/python bench/decoders.py
 	$(BIN)/python bench/probing.py
 	$(BIN)/python bench/reports.py
+	$(BIN)/python bench/pages.py
 	$(BIN)/python bench/search_runs.py
 
 # What only a GPU can show, in one call; `make gpu GPU=--tiny` tries the script on a CPU.
