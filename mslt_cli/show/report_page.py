@@ -24,6 +24,8 @@ FEWEST_ROWS = 3
 """Rows of each series from which a table is cut into one for each."""
 MOST_BESIDE = 5
 """Columns of tables that stand beside each other, with their figure below; wider ones stand in a column beside it."""
+OPTION = re.compile(r"(?<!\S)--?[a-z-]{1,24}(?!\S)")
+WHOLE = r"<b>\g<0></b>"
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 MOST_NOTES = 4
 """Notes that stand open under a table."""
@@ -114,17 +116,23 @@ def _view(table: ReportTable, page: _Gathered, *, figures: bool) -> str:
         )
         html += f'<p class="notes">About these runs and criteria: note{"s" * (len(numbers) > 1)} {links}</p>\n'
     if own := [text for text in table.notes if text not in page.repeated]:
-        listed = f'<ul class="notes">{"".join(f"<li>{escape(text)}</li>" for text in own)}</ul>\n'
+        listed = f'<ul class="notes">{"".join(f"<li>{_text(text)}</li>" for text in own)}</ul>\n'
         folded = f'<details class="notes"><summary>{len(own)} notes on this table</summary>{listed}</details>\n'
         html += folded if len(own) > MOST_NOTES else listed
     return f"{html}</section>\n"
 
 
 def _passage(passage: Passage) -> str:
-    """What is said about one thing; what stands in backquotes is code."""
-    said = (re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text)) for text in passage.paragraphs)
-    paragraphs = "".join(f"<p>{text}</p>" for text in said)
-    return f'<article class="prose"><h4>{escape(passage.about)}</h4>{paragraphs}</article>\n'
+    """What is said about one thing; it begins with the sentence that matters."""
+    first, stop, rest = passage.paragraphs[0].partition(". ")
+    paragraphs = "".join(f"<p>{_text(text)}</p>" for text in passage.paragraphs[1:])
+    lead = f"<p><strong>{_text(first + stop.strip())}</strong> {_text(rest)}</p>"
+    return f'<article class="prose"><h4>{escape(passage.about)}</h4>{lead}{paragraphs}</article>\n'
+
+
+def _text(text: str) -> str:
+    """A text of ours; what stands between two backticks is code, whose options are not broken at their hyphens."""
+    return re.sub("`([^`]+)`", lambda match: f"<code>{OPTION.sub(WHOLE, match[1])}</code>", escape(text))
 
 
 def _figure(table: ReportTable) -> str:
@@ -221,7 +229,7 @@ def _notes(notes: Mapping[str, Sequence[str]]) -> str:
     html = ""
     for i, (text, names) in enumerate(notes.items(), 1):
         back = ", ".join(f'<a href="#{name}">{name}</a>' for name in names)
-        html += f'<li id="note-{i}"><span>{escape(text)}</span> <small>↩ {back}</small></li>\n'
+        html += f'<li id="note-{i}"><span>{_text(text)}</span> <small>↩ {back}</small></li>\n'
     return html
 
 
@@ -230,7 +238,7 @@ def _left_out(tables: Sequence[ReportTable]) -> str:
     names: dict[tuple[str, ...], list[str]] = {}
     for table in tables:
         names.setdefault(tuple(table.notes), []).append(f'<b id="{table.name}">{table.name}</b>')
-    lines = (f"<li>{', '.join(x)}: {escape(' '.join(notes) or 'nothing to show.')}</li>" for notes, x in names.items())
+    lines = (f"<li>{', '.join(x)}: {_text(' '.join(notes) or 'nothing to show.')}</li>" for notes, x in names.items())
     return f'<p class="about">Not shown:</p><ul class="notes">{"".join(lines)}</ul>' if names else ""
 
 

@@ -4,7 +4,7 @@ found.overflow = root.scrollWidth - root.clientWidth;
 found.wide = [...document.querySelectorAll("body *")].filter(e => !e.closest(".wide") && e.getBoundingClientRect().right > root.clientWidth).map(e => e.tagName + " " + e.id + " " + e.className);
 found.menu = $("nav details").open;
 found.beside = $("nav").getBoundingClientRect().right <= $("main").getBoundingClientRect().left;
-found.font = parseFloat(getComputedStyle($(".prose p")).fontSize);
+found.font = parseFloat(getComputedStyle($(".prose strong")).fontSize);
 const press = (on, key) => on.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
 const tip = document.getElementById("tip"), told = () => tip.hidden ? null : tip.innerText.split(/\n+/);
 // A number by Tab and the arrow keys.

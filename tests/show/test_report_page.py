@@ -56,10 +56,9 @@ def trained(series, sets, targets, shared="the same note"):
 def small_report():
     answer = ReportTable("answer", "Which languages to take", columns_of("languages"), part="The answer")
     answer.rows = [{"languages": Cell("ar,en,zh", "ar,en,zh", "computed", "the model of 174 runs")}]
-    answer.prose, answer.what_if = (
-        [Passage("cldr", ("Train on ar,en,zh by `mslt train`.", EVIL)), Passage(EVIL, ("Too little.",))],
-        (chooser(EVIL), chooser("other", seed=1)),
-    )
+    cldr = Passage("cldr", ("Train on ar,en,zh. It is best.", "Then run `mslt train --seed 3`.", EVIL))
+    answer.prose = [cldr, Passage(EVIL, ("Too little.",))]
+    answer.what_if = (chooser(EVIL), chooser("other", seed=1))
     table1 = ReportTable("table1", f"Scores {EVIL}", [Column("method"), Column("paper", right=True), Column("own")])
     table1.part = "The paper's tables and figures"
     table1.rows = [
@@ -99,6 +98,12 @@ def test_the_parts_stand_in_the_order_of_the_report_and_what_made_the_numbers_la
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", page) == parts
     contents = re.search(r"<nav.*?</nav>", page, re.DOTALL)[0]
     assert all(f">{part}</a>" in contents for part in parts)
+
+
+def test_each_passage_of_an_answer_begins_with_what_matters_and_its_commands_are_code(page):
+    first, then = "<p><strong>Train on ar,en,zh.</strong> It is best.</p>", "<code>mslt train <b>--seed</b> 3</code>"
+    assert f'<article class="prose"><h4>cldr</h4>{first}<p>Then run {then}.</p>' in page
+    assert "<p><strong>Too little.</strong> </p></article>" in page
 
 
 def test_each_note_source_and_command_is_said_once(page):
