@@ -1,6 +1,6 @@
 """The charts of a report as values, before anyone draws them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -124,6 +124,8 @@ class WhatIf(NamedTuple):
     """For people: "cldr, e5-small"."""
     unit: str
     """What the scores are: "accuracy, %"."""
+    names: Mapping[str, str]
+    """Code → English name, of all languages in it."""
     targets: Sequence[str]
     combinations: Sequence[Sequence[str]]
     """Codes as the user reads them; shape (N, k)."""

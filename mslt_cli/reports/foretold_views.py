@@ -205,7 +205,7 @@ def map_transfer(material: Material) -> tuple[ReportTable, ...]:
             about = [f"the model of {len(model.observations.draws)} runs"] * len(sources)
             shrunken.rows += _transfer_rows(grid, names, sources, values, about)
             panels.append(_heat_map(f"{grid.label}: foretold by the model", names, sources, values))
-    further = [Column(material.code.get(target, target), right=True) for target in targets]
+    further = [Column(material.code.get(target, target), right=True, shaded=True) for target in targets]
     for one in (table, shrunken):
         one.columns += [*further, Column("mean", right=True)]
     if table.rows:

@@ -164,7 +164,7 @@ class WeighedChoices:
 
     def what_if(self) -> WhatIf:
         """What a page ranks them by."""
-        targets, code, measured = self.grid.targets, self.material.code, []
+        targets, code, measured, name = self.grid.targets, self.material.code, [], self.material.name
         foretold = self.model.predict(self._shares[: self.n])
         variance, of_one = (100 * foretold.sd) ** 2, (100 * foretold.by_target_sd[:, 0]) ** 2
         spread = (of_one - variance) / (1 - 1 / len(targets)) if len(targets) > 1 else 0 * variance
@@ -174,6 +174,7 @@ class WeighedChoices:
         return WhatIf(
             label=self.grid.label,
             unit=f"{self.grid.about.metric}, %",
+            names={code.get(x, x): name.get(x, x) for x in (*self.languages, *targets)},
             targets=[code.get(target, target) for target in targets],
             combinations=[self.grid.named(combination).split(",") for combination in self.combinations],
             means=(100 * foretold.by_target).tolist(),

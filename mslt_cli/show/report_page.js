@@ -65,12 +65,14 @@ for (const button of all("thead button")) button.addEventListener("click", () =>
   }));
 });
 
-// Long tables are searched by what their rows are called.
+// Long tables are searched by what their rows are called: codes, and the names of languages.
+const nameOf = code => Object.hasOwn(data.names, code) ? data.names[code] : "";
+const wordsOf = code => `${code} ${nameOf(code)}`.toLowerCase().split(/[\s,]+/).filter(Boolean);
 for (const view of all("section.view")) {
   const rows = all("tbody tr", view);
   if (rows.length < 15) continue;
   const input = make("input", "", {type: "search"}), count = make("output"), label = make("label", "Only rows with "), line = make("div", "", {className: "search"});
-  const texts = rows.map(row => all("th", row).map(cell => cell.textContent).join(" ").toLowerCase().split(/[\s,]+/));
+  const texts = rows.map(row => all("th", row).map(cell => cell.textContent).join(" ").split(/[\s,]+/).flatMap(wordsOf));
   input.addEventListener("input", () => {
     const words = input.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
     rows.forEach((row, i) => { row.hidden = !words.every(word => texts[i].some(text => text.startsWith(word))); });
@@ -93,7 +95,7 @@ function rank(model, targets, held, without) {
 }
 function group(legend, names, checked, changed) {
   const set = make("fieldset"), boxes = names.map(value => make("input", "", {type: "checkbox", value, checked}));
-  set.append(make("legend", legend), ...boxes.map(box => { const label = make("label"); label.append(box, box.value); return label; }));
+  set.append(make("legend", legend), ...boxes.map(box => { const label = make("label"); label.append(box, `${box.value} ${nameOf(box.value)}`); return label; }));
   set.addEventListener("change", changed);
   return {set, boxes, chosen: () => boxes.flatMap((box, i) => box.checked ? [i] : [])};
 }

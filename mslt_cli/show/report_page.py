@@ -81,12 +81,13 @@ def save_report(path: Path, tables: Sequence[ReportTable], *, command: str, figu
     contents.append(_entry("sources", "Where the numbers come from"))
     made = datetime.now(UTC).isoformat(timespec="minutes")
     whats = [one for table in tables for one in table.what_if]
+    names = {code: name for one in whats for code, name in one.names.items() if name != code}
     values = {
         "about": f"Made {made} by mslt {escape(__version__)}.",
         "contents": "".join(contents),
         "parts": "\n".join(parts),
         "sources": _sources(tables, made, command),
-        "data": as_json({"pieces": list(page.pieces), "whatIf": [_numbers(one) for one in whats]}),
+        "data": as_json({"pieces": list(page.pieces), "names": names, "whatIf": [_numbers(one) for one in whats]}),
     }
     write_page(path, "report_page", values)
 

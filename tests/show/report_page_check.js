@@ -26,7 +26,8 @@ head.querySelector("button").click(); found.up = column(1); found.sort = head.ge
 own.tHead.rows[0].cells[2].querySelector("button").click(); found.last = column(2);
 // Searching by language.
 const search = $("input[type=search]", map);
-search.value = "de ar"; search.dispatchEvent(new Event("input"));
+search.value = "germ ar"; // a name and a code
+ search.dispatchEvent(new Event("input"));
 found.rows = [...map.querySelectorAll("tbody tr:not([hidden]) th")].map(th => th.textContent); found.count = $(".search output", map).textContent;
 // What if.
 const form = document.getElementById("chooser"), sets = form.querySelectorAll("fieldset");

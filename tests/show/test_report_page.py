@@ -18,6 +18,7 @@ from mslt_cli.show.report_page import save_report
 
 WIDTHS = (390, 1280, 1920)
 EVIL = "</script><img src=x onerror=\"alert(1)\"> 'q' \x85 \u2028"
+NAMES = {"ar": "Arabic", "de": "German", "es": EVIL}
 POOL = ("ar", "de", "en", "es", "fr", "ru", "zh")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason=REASON)
 
@@ -29,7 +30,7 @@ def chooser(label, pool=POOL, n_targets=4, seed=0):
     variance, spread = (rng.uniform(*ends, len(sets)).tolist() for ends in ((0.5, 1), (2, 5)))
     measured = ["62.64 (3 runs)", *[""] * (len(sets) - 1)]
     targets = [f"t{i}" for i in range(n_targets)]
-    return WhatIf(label, "accuracy, %", targets, sets, means, variance, spread, measured, len(sets))
+    return WhatIf(label, "accuracy, %", NAMES, targets, sets, means, variance, spread, measured, len(sets))
 
 
 def trained(series, sets, targets, shared="the same note"):
