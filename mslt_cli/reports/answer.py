@@ -132,6 +132,12 @@ def _say_grounds(choices: WeighedChoices) -> str:
         f"This rests on {plural(grounds.runs, 'run')}: from the runs of the others, each of {grounds.combinations} "
         f"trained combinations {of} is foretold with an error of {grounds.rmse:.1f} points{order}"
     )
+    if abs(choices.luck) >= WITHIN:
+        less = "less" if choices.luck < 0 else "more"
+        said += (
+            f". They measured {abs(choices.luck):.1f} points {less} than is expected of them, on average, which other "
+        )
+        said += "seeds show to be the luck of theirs"
     if not signal.knows_noise:
         return f"{said}; how much of their differences is luck is not known, for none was trained with two seeds."
     share, low, high = (f"{100 * value:.0f}" for value in signal[:3])

@@ -126,6 +126,20 @@ class WeighedChoices:
         return grounds_of(self.model, self.k)
 
     @cached_property
+    def luck(self) -> float:
+        """By how many points trained combinations of k measured more than is expected of them, on average.
+
+        That is what the model takes for the luck of the seeds that they share; 0 where none was trained.
+        """
+        measured = [
+            one for languages, one in self.grid.group(self.k).trained.items() if {*languages} <= {*self.languages}
+        ]
+        if not measured:
+            return 0.0
+        shares = equal_shares([self._places(one.languages) for one in measured], len(self.languages))
+        return 100 * float(np.mean([one.mean for one in measured]) - self.model.predict(shares).mean.mean())
+
+    @cached_property
     def widest(self) -> float | None:
         """No two combinations are further apart, in points, with 95 % probability; None where not all are weighed."""
         return widest_difference(self._draws[:, : self.n] / 100) if self.n == self.total else None

@@ -110,6 +110,16 @@ def test_without_runs_the_answer_is_the_papers_and_how_to_get_one(answers):
     assert "`mslt train --task cldr --model e5-small --design 7` trains 7 combinations" in table.prose[0].paragraphs[1]
 
 
+def test_the_luck_of_a_seed_that_most_runs_share_is_said(answers):
+    # Singles have two seeds, of which the second scores ten points more; the triples have the first alone.
+    lucky = [made_record((x,), even(WORTH[x] + 0.1), seed=1) for x in WORTH]
+    plain = [made_record((x,), even(WORTH[x])) for x in WORTH]
+    triples = [made_record(x, even(sum(WORTH[one] for one in x) / 3)) for x in TRIPLES]
+    said = answers([*lucky, *plain, *triples])["answer"].prose[0].paragraphs
+    points = float(re.search(r"They measured (\d\.\d) points less than is expected of them, on average", said[1])[1])
+    assert 1 <= points <= 7  # about half of the ten
+
+
 def test_included_languages_are_in_the_answer(answers):
     table = answers([scored(x) for x in TRIPLES], include=["ru"])["answer"]
     assert "ru" in table.rows[0]["languages"].value.split(",")
