@@ -4,12 +4,13 @@ Whatever any other test asks for as JSON is checked as well (`in_process.py`): h
 """
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from in_process import run_command
 from json_schemas import FOLDER, require_schema, validator
-from made_runs import even, made_record, ramp, save_runs, triples
+from made_runs import PAPER, even, made_record, save_runs
 
 from mslt_cli.reports.views import VIEWS
 
@@ -23,11 +24,14 @@ MAY_HOLD_MORE = ("$.identity", "$.environment", "$.origins", "$.data[0].origin."
 
 @pytest.fixture(scope="module")
 def made(filled_store, tmp_path_factory):
-    """Environment with a store of 35 triples, three of them with two seeds, and a single source."""
+    """Environment with a store of the 10 triples of five languages, three of them with two seeds, and of each alone."""
     home = tmp_path_factory.mktemp("schemas")
     path = home / "store.db"
     path.write_bytes(filled_store.read_bytes())
-    save_runs(path, [*triples(ramp()), *triples(ramp(), seed=1)[:3], made_record(["eng"], even(0.55))])
+    five = sorted(PAPER.values())[:5]
+    records = [made_record(x, even(0.6 + i / 50)) for i, x in enumerate(combinations(five, 3))]
+    records += [made_record(x, even(0.6 + i / 60), seed=1) for i, x in enumerate([*combinations(five, 3)][:3])]
+    save_runs(path, records + [made_record([x], even(0.5 + i / 50)) for i, x in enumerate(five)])
     return {"MSLT_STORE": str(path), "HF_HOME": str(home / "hf")}
 
 
@@ -127,9 +131,10 @@ def test_reports_of_runs_keep_to_their_schemas(made):
         assert done.returncode == 0, done.stderr
 
 
-def test_every_report_keeps_to_its_schema(made, few_replays):
-    done = run_command("report", "all", "--source", "runs", "--json", **made)
-    assert {*VIEWS} <= {table["report"] for table in json.loads(done.stdout)["reports"]}
+def test_reports_keep_to_their_schema(made, few_replays):
+    views = {*VIEWS} - {"criteria", "foretold"}  # seconds each, and with no cells of a kind of their own
+    done = run_command("report", ",".join(sorted(views)), "--source", "runs", "--json", **made)
+    assert views <= {table["report"] for table in json.loads(done.stdout)["reports"]}
 
 
 @pytest.mark.parametrize("words", [["langs"], ["tasks"], ["vectors", "own.csv", "--name", "mine"]])
