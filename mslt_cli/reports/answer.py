@@ -127,7 +127,11 @@ def _say_others(choices: WeighedChoices) -> str:
 def _say_grounds(choices: WeighedChoices) -> str:
     grounds, signal = choices.grounds, choices.grounds.signal
     of = f"of {grounds.size}" if grounds.size is not None else "of all sizes"
-    order = "" if isnan(grounds.rho) else f" and in an order that agrees with the measured one by ρ = {grounds.rho:.2f}"
+    order = (
+        ""
+        if isnan(grounds.rho)
+        else f" and in an order that agrees with the measured one by ρ = {grounds.rho:.2f}".replace("-", "−")
+    )
     said = (
         f"This rests on {plural(grounds.runs, 'run')}: from the runs of the others, each of {grounds.combinations} "
         f"trained combinations {of} is foretold with an error of {grounds.rmse:.1f} points{order}"

@@ -9,28 +9,10 @@ from mslt_cli.errors import UnknownNameError
 from mslt_cli.reports.gathering import ORIGINS
 from mslt_cli.store.db import Store
 from mslt_cli.store.results import published_cells
+from mslt_cli.store.runs import TrainedCombination, trained_combinations
 
 SOURCES = {"own": "runs", "shipped": "shipped", "published": "published"}
 """What --source calls an origin, in the order in which they are listed."""
-TRAINED = """(
-    SELECT origin, coalesce(scored.task, runs.task) AS task, model, sources, examples,
-        count(*) AS runs, max(finished_at) AS last
-    FROM runs LEFT JOIN (SELECT DISTINCT run_id, origin, task FROM scores) AS scored USING (run_id, origin)
-    GROUP BY 1, 2, model, sources, examples
-)"""
-"""Runs by combination, budget and the task that they were evaluated on, else that they were trained for."""
-
-
-class _TrainedCombination(NamedTuple):
-    """A row of TRAINED."""
-
-    origin: str
-    task: str
-    model: str
-    sources: tuple[str, ...]
-    examples: int | None
-    runs: int
-    last: str
 
 
 class Holding(NamedTuple):
@@ -74,8 +56,8 @@ def list_holdings(
     """
     if source is not None and source not in ORIGINS:
         raise UnknownNameError("source of results", source, list(ORIGINS))
-    groups: dict[tuple[str, str, str], list[_TrainedCombination]] = {}
-    for row in store.read(_TrainedCombination, TRAINED):
+    groups: dict[tuple[str, str, str], list[TrainedCombination]] = {}
+    for row in trained_combinations(store):
         if examples in (None, row.examples):
             groups.setdefault((SOURCES[row.origin], row.task, row.model), []).append(row)
     holdings = [_hold_runs(*key, rows) for key, rows in groups.items()]
@@ -92,7 +74,7 @@ def list_holdings(
     return sorted(kept, key=lambda row: (order.index(row.source), -row.runs, row.task, row.model))
 
 
-def _hold_runs(source: str, task: str, model: str, rows: Sequence[_TrainedCombination]) -> Holding:
+def _hold_runs(source: str, task: str, model: str, rows: Sequence[TrainedCombination]) -> Holding:
     sizes = Counter(len(sources) for sources in {row.sources for row in rows})
     budgets: Counter[int] = Counter()
     for row in rows:

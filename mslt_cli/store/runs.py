@@ -73,6 +73,20 @@ class StoredEvaluation(NamedTuple):
     runs: int
 
 
+class TrainedCombination(NamedTuple):
+    """A combination under one budget, and how many runs it has; without sources, a model as it is."""
+
+    origin: str
+    task: str
+    """That its runs were evaluated on, else that they were trained for."""
+    model: str
+    sources: tuple[str, ...]
+    examples: int | None
+    runs: int
+    last: str
+    """When the last run ended, as ISO 8601."""
+
+
 def save_run(store: Store, directory: Path, record: Mapping[str, Any], answers: Mapping[str, RowAnswers] = {}) -> None:
     """Write a finished run and its scores, in place of what was known of it.
 
@@ -188,6 +202,17 @@ def stored_evaluations(store: Store) -> list[StoredEvaluation]:
         " GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 5, 2, 3, 4, 6"
     )
     return [StoredEvaluation(*row) for row in rows]
+
+
+def trained_combinations(store: Store) -> list[TrainedCombination]:
+    """What was trained, in no order."""
+    return store.read(
+        TrainedCombination,
+        "(SELECT origin, coalesce(scored.task, runs.task) AS task, model, sources, examples, count(*) AS runs,"
+        " max(finished_at) AS last"
+        " FROM runs LEFT JOIN (SELECT DISTINCT run_id, origin, task FROM scores) AS scored USING (run_id, origin)"
+        " GROUP BY 1, 2, model, sources, examples)",
+    )
 
 
 def stored_scores(
