@@ -34,12 +34,16 @@ def schema_of(words, value):
 
 
 def require_schema(words, text):
-    """Fail if the JSON that `mslt WORDS` printed, or run.json of a run in it, is not what its schema says."""
+    """Fail if the JSON that `mslt WORDS` printed, or a file of a run in it, is not what its schema says."""
     printed = json.loads(text)
     values = [(schema_of(words, printed), printed)]
     if values[0][0] == "runs":
-        records = [Path(run["directory"], "run.json") for run in printed["runs"]]
-        values += [("run_directory", json.loads(path.read_text(encoding="utf-8"))) for path in records]
+        folders = [Path(run["directory"]) for run in printed["runs"]]
+        values += [("run_directory", json.loads((path / "run.json").read_text(encoding="utf-8"))) for path in folders]
+        lines = [
+            line for path in folders for file in path.glob("metrics.jsonl") for line in file.read_text().splitlines()
+        ]
+        values += [("run_metrics", json.loads(line)) for line in lines[:100]]
     for name, value in values:
         checked = validator(name)
         for error in checked.iter_errors(value) if checked else ():

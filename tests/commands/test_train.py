@@ -82,6 +82,8 @@ def test_a_grid_is_planned_carried_out_and_answered_again(mslt, train):
     left = mslt(*grid, "--seed", "2", "--dry-run", "--format", "quiet")  # the commands of runs that are not done
     assert [line.split(" --seed ")[1][0] for line in left.stdout.splitlines()] == ["2"] * 6
     assert left.stderr == ""
+    sent = mslt(*grid, "--submit", "slurm", "--precision", "fp32", "--seed", "2", "--dry-run", "--json")
+    assert sum(map(len, json.loads(sent.stdout)["scripts"][0]["elements"])) == 6
     assert {run["status"] for run in json.loads(mslt(*grid, "--json").stdout)["runs"]} == {"done"}
 
 
