@@ -66,8 +66,10 @@ def test_a_schema_says_what_each_key_is(name):
             assert below.get("description") or "$ref" in below or below["type"] == "object", f"{path}.{key}"
             check(below, f"{path}.{key}")
         for word in ("items", "additionalProperties"):
-            if isinstance(part.get(word), dict):
-                check(part[word], f"{path}.{word}")
+            below = part.get(word)
+            if isinstance(below, dict):
+                assert word == "items" or below.get("description") or "$ref" in below, path
+                check(below, f"{path}.{word}")
 
     for part in (schema, *schema.get("$defs", {}).values(), *schema.get("oneOf", ())):
         check(part, name)
