@@ -40,9 +40,19 @@ def test_a_schema_becomes_a_row_for_each_key():
     schema = {"type": "object", "properties": {"kind": {"enum": ["a", "b"]}, "rows": rows}, "required": ["rows"]}
     assert json_page.keys_of(schema, {"cell": cell}) == [
         ["`kind` ?", '`"a"` or `"b"`', ""],
-        ["`rows`", "list of object", "Lines."],
+        ["`rows`", "list of objects", "Lines."],
         ["`rows[].…`", "object", ""],
         ["`rows[].….value` ?", "number or null", "Points."],
+    ]
+
+
+def test_keys_of_a_definition_are_told_once():
+    line = {"type": "object", "properties": {"n": {"type": "integer", "description": "Rows."}}, "required": ["n"]}
+    lines = {"type": "array", "description": "Several.", "items": {"$ref": "#/$defs/line"}}
+    several = {"type": "object", "properties": {"lines": lines}, "required": ["lines"]}
+    assert json_page.keys_of({"oneOf": [{"$ref": "#/$defs/line"}, several]}, {"line": line}) == [
+        ["`n`", "whole number", "Rows."],
+        ["`lines`", "list of objects", "Several. Keys as above."],
     ]
 
 

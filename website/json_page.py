@@ -34,15 +34,22 @@ def kind_of(schema: Schema, definitions: Schema) -> str:
     words = " or ".join(TYPES.get(name, name) for name in ([names] if isinstance(names, str) else names))
     if "array" not in names or "items" not in schema:
         return words
-    return f"{words} of {kind_of(schema['items'], definitions)}"
+    inner = kind_of(schema["items"], definitions)
+    return f"{words} of {inner}{'s' if inner in ('number', 'object', 'whole number') else ''}"
 
 
-def keys_of(schema: Schema, definitions: Schema, path: str = "") -> list[list[str]]:
-    """A row for each key, those within it after it: path, kind, meaning."""
+def keys_of(
+    schema: Schema, definitions: Schema, path: str = "", shown: frozenset[str] = frozenset()
+) -> list[list[str]]:
+    """A row for each key, those within it after it: path, kind, meaning. A definition in `shown` is not told again."""
+    if schema.get("$ref") in shown:
+        return []
+    shown |= {schema.get("$ref", "")}
     schema = referred(schema, definitions)
     rows: list[list[str]] = []
     for branch in schema.get("oneOf") or schema.get("anyOf") or []:
-        rows += [row for row in keys_of(branch, definitions, path) if row not in rows]
+        rows += [row for row in keys_of(branch, definitions, path, shown) if row not in rows]
+        shown |= {branch.get("$ref", "")}
     named = dict(schema.get("properties", {}))
     if isinstance(schema.get("additionalProperties"), dict):
         named["…"] = schema["additionalProperties"]
@@ -50,10 +57,13 @@ def keys_of(schema: Schema, definitions: Schema, path: str = "") -> list[list[st
         here = f"{path}.{key}" if path else key
         absent = "" if key in schema.get("required", []) or key == "…" else " ?"
         meaning = inner.get("description") or referred(inner, definitions).get("description", "")
-        rows.append([f"`{here}`{absent}", kind_of(inner, definitions), meaning])
-        rows += keys_of(inner, definitions, here)
+        again = inner.get("$ref") in shown or inner.get("items", {}).get("$ref") in shown
+        rows.append(
+            [f"`{here}`{absent}", kind_of(inner, definitions), f"{meaning} Keys as above." if again else meaning]
+        )
+        rows += keys_of(inner, definitions, here, shown)
     if "items" in schema:
-        rows += keys_of(schema["items"], definitions, f"{path}[]")
+        rows += keys_of(schema["items"], definitions, f"{path}[]", shown)
     return rows
 
 
