@@ -138,7 +138,7 @@ def rank_against_best(material: Material) -> ReportTable:
         table.rows += [_contender_row(group, contender) for contender in listed]
         lines = []
         for one in reversed(listed):
-            # The axis is points below the best of the others: what is behind lies to the left.
+            # What is behind the best of the others lies to the left.
             behind, low, high, _ = one.standing
             ends = (None, None) if math.isnan(low) else (-100 * high, -100 * low)
             series = "tied for best" if one.tied else "told from the best"
@@ -154,7 +154,7 @@ def rank_against_best(material: Material) -> ReportTable:
         table.notes.append(
             "Published numbers have no scores by language and seed: whether they differ can't be tested."
         )
-    table.chart = DotChart("points below the best of the others", panels) if panels else None
+    table.chart = DotChart("points above the best of the others, with 95 % intervals", panels) if panels else None
     return table
 
 

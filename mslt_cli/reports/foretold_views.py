@@ -157,8 +157,8 @@ def weigh_languages(material: Material) -> tuple[ReportTable, ...]:
         pairs.notes.append("Those of a language sum to 0; ± is the 95 % interval; runs: those that hold both.")
     elif not material.grids:
         table.notes.append(NO_RUNS)
-    table.chart = DotChart(f"points at {part}", panels) if panels else None
-    pairs.chart = DotChart("points", pair_panels) if pair_panels else None
+    table.chart = DotChart(f"points at {part}, with 95 % intervals", panels) if panels else None
+    pairs.chart = DotChart("points, with 95 % intervals", pair_panels) if pair_panels else None
     return (table, pairs) if pairs.rows else (table,)
 
 

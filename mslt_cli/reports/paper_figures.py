@@ -119,7 +119,7 @@ def fig4(material: Material) -> ReportTable:
             table.notes.append(f"{grid.label}: groups draw on different numbers of languages ({parts}).{hint}")
     table.rows += [rows[k] for k in sorted(rows)]
     if series:
-        table.chart = LineChart("source languages", "score, %", series)
+        table.chart = LineChart("source languages", "score, % ± spread over combinations", series)
     else:
         table.notes.append("The paper prints Figure 4 without its numbers: there is nothing published to show.")
     return table

@@ -56,7 +56,7 @@ def replay_regret(material: Material) -> ReportTable:
     if panels:
         table.columns += [Column(str(n), right=True, header=plural(n, "run")) for n in (0, *sorted(numbers))]
         table.notes.append(HOW.format(replays=REPLAYS))
-        table.chart = CurveChart("runs", "points below the best", panels)
+        table.chart = CurveChart("runs", "points below the best; bands: the middle 80 %", panels)
     elif not material.grids:
         table.notes.append(NO_RUNS)
     return table

@@ -13,7 +13,9 @@ from mslt_cli.show.pages import as_json, write_page
 LEGEND_ENTRY = 1.35
 """Inches that a language's name takes in the legend."""
 LISTED_PAIRS = 6
-"""So many pairs are written out in a panel; of more there is a matrix below it."""
+"""So many pairs are written out below a panel; of more there is a matrix."""
+ACROSS_PAIRS = 3
+"""Pairs in a line."""
 
 
 def save_page(path: Path, maps: SentenceMaps, rows: Sequence[Mapping[str, str]]) -> None:
@@ -54,9 +56,9 @@ def _panels(maps: SentenceMaps) -> Any:
         if matrices:
             _draw_matrix(grid[1][column], maps.codes, model.pairs, maps.metric)
         elif model.pairs:
-            values = "\n".join(f"{a}–{b}  {value:.3f}" for (a, b), value in model.pairs.items())
-            box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 2}
-            axes.text(0.02, 0.98, f"{maps.metric}\n{values}", transform=axes.transAxes, va="top", fontsize=8, bbox=box)
+            values = [f"{a}–{b} {value:.3f}" for (a, b), value in model.pairs.items()]
+            lines = [", ".join(values[i : i + ACROSS_PAIRS]) for i in range(0, len(values), ACROSS_PAIRS)]
+            axes.set_xlabel(f"{maps.metric}: " + ",\n".join(lines), fontsize=8)
     handles, labels = grid[0][0].get_legend_handles_labels()
     across = min(k, max(1, int(figure.get_figwidth() / LEGEND_ENTRY)))
     legend = figure.legend(handles, labels, loc="outside lower center", ncols=across, frameon=False, markerscale=2)

@@ -1,71 +1,68 @@
 """The charts of a report by matplotlib: dots on lines, lines by number of sources; `foretold_figures` has others."""
 
-import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from mslt_cli.reports.cells import ReportTable
 from mslt_cli.reports.charts import CurveChart, DotChart, HeatChart, LineChart, Panel, ScatterChart
-from mslt_cli.show.drawing import GREY, draw, handles_of, look, plain
+from mslt_cli.show.drawing import ACROSS, GREY, LETTER, SHARES, add_legend, draw, look, make_fields, place_labels, plain
 from mslt_cli.show.foretold_figures import draw_curves, draw_heat, draw_scatter
 
-PANEL_WIDTH, LINE_HEIGHT = 3.4, 0.24
+STYLE: Any = {"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False}
+PANEL_WIDTH, LINE_HEIGHT = 4.2, 0.24
 """Inches."""
-MOST_ACROSS = 5
 
 
 def draw_chart(table: ReportTable, suffix: str) -> tuple[bytes, list[str]]:
     """Draw a table's chart as the bytes of a .png, .svg or .pdf file, with what the user should know; see `draw`."""
     chart = table.chart
     assert chart is not None
-    style = {"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False}
-    return draw(lambda: PAINTERS[type(chart)](chart), suffix, salt=table.name, style=style)
+    return draw(lambda: PAINTERS[type(chart)](chart), suffix, salt=table.name, style=STYLE)
 
 
 def _lines(chart: LineChart) -> Any:
-    from matplotlib import pyplot
     from matplotlib.ticker import MaxNLocator
 
-    figure, axes = pyplot.subplots(figsize=(5.6, 3.8), constrained_layout=True)
+    figure, (axes,) = make_fields(1, 5.2, 3.6)
+    labels: list[tuple[str, float, float]] = []
+    drawn: list[tuple[float, float]] = []  # points of lines and intervals
     for i, (label, steps) in enumerate(chart.series):
         shift = 0.05 * (i - (len(chart.series) - 1) / 2)  # so that no interval hides another
         at, means = [step.x + shift for step in steps], [step.mean for step in steps]
         axes.errorbar(at, means, [step.sd for step in steps], capsize=3, label=plain(label), **look(i))
-        for x, step in zip(at, steps, strict=True):
-            place = (x, step.mean)
-            axes.annotate(f"n = {step.n}", place, (6, -11), textcoords="offset points", fontsize=7, color=GREY)
+        labels += [(f"n = {step.n}", x, step.mean) for x, step in zip(at, steps, strict=True)]
+        drawn += [
+            (x, step.mean + (2 * share - 1) * step.sd) for x, step in zip(at, steps, strict=True) for share in SHARES
+        ]
+        for (x, mean), (x1, mean1) in pairwise(zip(at, means, strict=True)):
+            drawn += [(x + share * (x1 - x), mean + share * (mean1 - mean)) for share in SHARES]
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(chart.x_unit)
     axes.set_ylabel(chart.unit)
     axes.margins(x=0.12)
-    axes.legend(frameon=False, loc="lower right")
+    add_legend(figure, [axes])
+    place_labels(axes, labels, [(x, y) for _, x, y in labels], drawn)
     return figure
 
 
 def _dots(chart: DotChart) -> Any:
-    from matplotlib import pyplot
-
-    down = math.ceil(len(chart.panels) / MOST_ACROSS)
-    across = math.ceil(len(chart.panels) / down)
-    longest = max([len(name) for panel in chart.panels for name, _ in panel.lines], default=0) * 0.07
-    height = max([len(panel.lines) for panel in chart.panels], default=1) * LINE_HEIGHT + 1.1
+    names = {tuple(name for name, _ in panel.lines) for panel in chart.panels}
+    longest = LETTER * max([len(name) for lines in names for name in lines], default=0)
+    alike = len(names) == 1  # then the names of the lines stand left of the first field alone
     series = list(dict.fromkeys(dot.series for panel in chart.panels for _, dots in panel.lines for dot in dots))
-    figure, grid = pyplot.subplots(
-        down,
-        across,
-        figsize=(longest + PANEL_WIDTH * across if across > 1 else longest + 5, down * height + 0.3),
-        squeeze=False,
-        constrained_layout=True,
-        sharey=len({tuple(name for name, _ in panel.lines) for panel in chart.panels}) == 1,
+    figure, fields = make_fields(
+        len(chart.panels),
+        PANEL_WIDTH + (0 if alike else longest),
+        max([len(panel.lines) for panel in chart.panels], default=1) * LINE_HEIGHT + 1.0,
+        side=longest if alike else 0,
+        sharey=alike,
     )
-    for axes, panel in zip(grid.flat, chart.panels, strict=False):
+    for axes, panel in zip(fields, chart.panels, strict=True):
         _panel(axes, panel, series, joined=chart.joined)
+    for axes in fields[-ACROSS:]:
         axes.set_xlabel(chart.unit)
-    for axes in list(grid.flat)[len(chart.panels) :]:
-        axes.set_visible(False)
-    handles = handles_of(grid.flat)
-    if len(handles) > 1 or "" not in handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False)
+    add_legend(figure, fields)
     return figure
 
 
@@ -88,6 +85,7 @@ def _panel(axes: Any, panel: Panel, series: list[str], *, joined: bool) -> None:
     axes.set_yticks(range(len(panel.lines)), [plain(name) for name, _ in panel.lines])
     axes.set_ylim(-0.6, len(panel.lines) - 0.4)
     axes.set_title(plain(panel.title), fontsize=8.5)
+    axes.locator_params(axis="x", nbins=6)
     axes.grid(axis="x", color="#eeeeee")
     axes.set_axisbelow(True)
 

@@ -182,14 +182,21 @@ def test_figures_of_runs_name_their_axes_and_what_is_shown(mslt, tmp_path, view)
     mslt(view, "--source", "runs", "--out", tmp_path / "f.svg")
     text = (tmp_path / "f.svg").read_text()
     words = {
-        "fig4": ("source languages", "score, %", "n = 35", "xnli, e5-small"),
+        "fig4": ("source languages", "score, % ± spread over combinations", "n = 35", "xnli, e5-small"),
         "fig5": ("score, %", "worst", "best", "single source"),
         "criteria": ("score, %", "l2v-syntax", "all combinations", "its choice", "mean of all"),
-        "best": ("points below the best of the others", "tied for best", "fr,ru,zh"),
+        "best": ("points above the best of the others, with 95 % intervals", "tied for best", "fr,ru,zh"),
         "foretold": ("measured, %", "foretold, %, with 90 % intervals", "equal", "interval holds the measured one"),
-        "languages": ("points at a third of the data", "the mean language", "zh"),
+        "languages": ("points at a third of the data, with 95 % intervals", "the mean language", "zh"),
         "transfer": ("source", "target language", "score, %", "xnli, e5-small: measured", "mean", "56"),
-        "regret": ("runs", "points below the best", "the model", "the best run so far", "l2v-syntax", "20"),
+        "regret": (
+            "runs",
+            "points below the best; bands: the middle 80 %",
+            "the model",
+            "the best run so far",
+            "l2v-syntax",
+            "20",
+        ),
     }
     for word in words[view]:
         assert f">{word}<" in text, word

@@ -84,12 +84,6 @@ def test_letters_of_other_scripts_come_from_the_fonts_that_have_them_and_what_no
     assert drawing.fonts_for("မc") == (["DejaVu Sans"], ["မ"])
 
 
-def test_boxes_in_a_figure_are_told(tmp_path):
-    _, notes = draw_maps(maps("\U0010fffd", pairs={}), ".png")
-    assert notes == ["no font of this machine has \U0010fffd, and the figure shows boxes. Install Noto fonts."]
-    assert draw(tmp_path / "g.png").exists()
-
-
 def test_a_label_is_text_whatever_is_in_it(tmp_path):
     label = r"./$x_1$ & <b> ^{"
     text = draw(tmp_path / "f.svg", [label]).read_text()
