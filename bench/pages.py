@@ -21,14 +21,14 @@ browser: Any = importlib.import_module("browser")
 accessibility: Any = importlib.import_module("accessibility")
 
 WIDTHS = (390, 1280, 1920)
-TIMES = """<script>addEventListener("load", () => setTimeout(() => {
+TIMES = """<script>addEventListener("load", () => {
     const [page] = performance.getEntriesByType("navigation");
     const paint = performance.getEntriesByName("first-contentful-paint")[0];
     document.body.dataset.times = JSON.stringify([
-        page.domContentLoadedEventEnd, page.loadEventEnd, paint && paint.startTime,
+        page.domContentLoadedEventEnd, performance.now(), paint && paint.startTime,
         performance.getEntriesByType("resource").filter(one => !one.name.startsWith("data:")).length,
         document.getElementsByTagName("*").length]);
-}, 0))</script>"""
+})</script>"""
 LOOK = """
     const root = document.documentElement;
     found.overflow = root.scrollWidth - root.clientWidth; found.height = root.scrollHeight;
@@ -42,10 +42,11 @@ def times(page: Path, folder: Path) -> list[float]:
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
     copy.write_text(text + TIMES, encoding="utf-8")
     flags = [flag for flag in browser.FLAGS if "virtual-time" not in flag]
-    words = [browser.CHROMIUM, *flags, "--timeout=4000", f"--user-data-dir={folder / 'timed'}", "--dump-dom"]
+    words = [browser.CHROMIUM, *flags, "--timeout=30000", f"--user-data-dir={folder / 'timed'}", "--dump-dom"]
     done = subprocess.run([*words, copy.as_uri()], capture_output=True, text=True, check=True).stdout
     found = re.search(r'data-times="([^"]*)"', done)
-    return [float(x or 0) for x in json.loads(unescape(found[1]))] if found else []
+    assert found is not None, "the page did not load"
+    return [float(x or 0) for x in json.loads(unescape(found[1]))]
 
 
 def main() -> None:

@@ -99,11 +99,11 @@ function group(legend, names, checked, changed) {
   set.addEventListener("change", changed);
   return {set, boxes, chosen: () => boxes.flatMap((box, i) => box.checked ? [i] : [])};
 }
-function buildChooser(model, form, said, body) {
+function buildChooser(model, form, part, said, body) {
   const codes = [...new Set(model.combinations.flat())].sort(), update = () => {
     const chosen = targets.chosen(), rows = chosen.length ? rank(model, chosen, held.chosen().map(i => codes[i]), without.chosen().map(i => codes[i])) : [];
     const expected = row => `${row.mean.toFixed(1)} ±${row.reach.toFixed(1)}`, n = `${rows.length} combination${rows.length === 1 ? "" : "s"}`;
-    said.textContent = rows.length ? `${n}; best: ${rows[0].languages.join(",")}, ${expected(rows[0])}`
+    said.textContent = rows.length ? `${n}; best: ${rows[0].languages.join(",")}, ${expected(rows[0])} (${model.unit})`
       : chosen.length ? "No combination has these languages: free one of them." : "Choose at least one target.";
     body.replaceChildren(...rows.slice(0, 200).map((row, i) => {
       const line = make("tr"), name = make("th", row.languages.join(","), {scope: "row"});
@@ -118,13 +118,15 @@ function buildChooser(model, form, said, body) {
   const turn = make("button", "All or no targets", {type: "button", className: "plain"});
   turn.addEventListener("click", () => { const on = targets.chosen().length === 0; for (const box of targets.boxes) box.checked = on; update(); });
   targets.set.append(turn);
+  const kept = model.combinations.length, some = `This page has ${kept} of the ${model.outOf} combinations: those that may be best, and some others.`;
+  part.textContent = kept < model.outOf ? some : "";
   form.replaceChildren(targets.set, held.set, without.set);
   update();
 }
 const chooser = document.getElementById("chooser");
 if (chooser) {
-  const [choice, form, said, body] = ["select", "form", "output", "tbody"].map(name => chooser.querySelector(name));
-  const build = () => buildChooser(data.whatIf[choice ? choice.value : 0], form, said, body);
+  const [choice, form, part, said, body] = ["select", "form", ".part", "output", "tbody"].map(name => chooser.querySelector(name));
+  const build = () => buildChooser(data.whatIf[choice ? choice.value : 0], form, part, said, body);
   if (choice) choice.addEventListener("change", build);
   form.addEventListener("submit", event => event.preventDefault());
   build(); chooser.hidden = false;

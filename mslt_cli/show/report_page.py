@@ -24,6 +24,8 @@ FEWEST_ROWS = 3
 """Rows of each series from which a table is cut into one for each."""
 MOST_BESIDE = 5
 """Columns of tables that stand beside each other, with their figure below; wider ones stand in a column beside it."""
+LONGEST_LEAD = 160
+"""Letters of a first sentence that stands out."""
 OPTION = re.compile(r"(?<!\S)--?[a-z-]{1,24}(?!\S)")
 WHOLE = r"<b>\g<0></b>"
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -115,7 +117,7 @@ def _view(table: ReportTable, page: _Gathered, *, figures: bool) -> str:
             f'<a href="#note-{first}">{first}{f"–{last}" if last > first else ""}</a>'
             for first, last in _ranges(numbers)
         )
-        html += f'<p class="notes">About these runs and criteria: note{"s" * (len(numbers) > 1)} {links}</p>\n'
+        html += f'<p class="notes">About these numbers: note{"s" * (len(numbers) > 1)} {links}</p>\n'
     if own := [text for text in table.notes if text not in page.repeated]:
         listed = f'<ul class="notes">{"".join(f"<li>{_text(text)}</li>" for text in own)}</ul>\n'
         folded = f'<details class="notes"><summary>{len(own)} notes on this table</summary>{listed}</details>\n'
@@ -125,10 +127,11 @@ def _view(table: ReportTable, page: _Gathered, *, figures: bool) -> str:
 
 def _passage(passage: Passage) -> str:
     """What is said about one thing; it begins with the sentence that matters."""
-    first, stop, rest = passage.paragraphs[0].partition(". ")
-    paragraphs = "".join(f"<p>{_text(text)}</p>" for text in passage.paragraphs[1:])
-    lead = f"<p><strong>{_text(first + stop.strip())}</strong> {_text(rest)}</p>"
-    return f'<article class="prose"><h4>{escape(passage.about)}</h4>{lead}{paragraphs}</article>\n'
+    paragraphs = [f"<p>{_text(text)}</p>" for text in passage.paragraphs]
+    first, *rest = re.split(r"(?<=[.]) (?=[A-Z])", passage.paragraphs[0], maxsplit=1)
+    if len(first) < LONGEST_LEAD:
+        paragraphs[0] = f"<p><strong>{_text(first)}</strong> {_text(''.join(rest))}</p>"
+    return f'<article class="prose"><h4>{escape(passage.about)}</h4>{"".join(paragraphs)}</article>\n'
 
 
 def _text(text: str) -> str:
@@ -152,12 +155,12 @@ def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _tables(table: ReportTable, page: _Gathered) -> str:
-    """The rows of a table; those of each series by themselves, where there are several rows of each."""
+    """The rows of a table; those of each series by themselves, where there are some of each."""
     columns = [column for column in table.columns if not column.csv_only]
     rows_of: dict[str, list[Row]] = {}
     for row in table.rows:
         rows_of.setdefault(row["series"].text if "series" in row else "", []).append(row)
-    if len(rows_of) < 2 or min(map(len, rows_of.values())) < FEWEST_ROWS:
+    if "" in rows_of or min(map(len, rows_of.values()), default=0) < FEWEST_ROWS:
         return _table(table, columns, table.rows, page) if table.rows else ""
     html = ""
     for i, (series, rows) in enumerate(rows_of.items(), 1):
@@ -253,7 +256,7 @@ def _chooser(what_if: Sequence[WhatIf]) -> str:
     return (
         '<section id="chooser" hidden><h3 id="what-if">What if: other targets and languages</h3>\n'
         f'<p class="about">{escape(WHAT_IF)}</p>{choice}\n<div class="pair"><form></form>'
-        '<div><output aria-live="polite"></output>'
+        '<div><p class="about part"></p><output aria-live="polite"></output>'
         f'<div class="wide" tabindex="0"><table aria-labelledby="what-if">{rows}</table></div>'
         "</div></div></section>\n"
     )
@@ -265,7 +268,7 @@ def _numbers(one: WhatIf) -> dict[str, Any]:
     return {
         **{"targets": list(one.targets), "combinations": [list(x) for x in one.combinations]},
         **{"means": [[round(float(x), 3) for x in row] for row in one.means], **rounded},
-        "measured": list(one.measured),
+        **{"measured": list(one.measured), "unit": one.unit, "outOf": one.out_of},
     }
 
 

@@ -33,8 +33,8 @@ found.rows = [...map.querySelectorAll("tbody tr:not([hidden]) th")].map(th => th
 const form = document.getElementById("chooser"), sets = form.querySelectorAll("fieldset");
 const ranking = () => [...form.querySelectorAll("tbody tr")].map(row => [row.cells[0].textContent, row.cells[2].textContent]);
 const set = (i, value) => [...form.querySelectorAll("fieldset")[i].querySelectorAll("input")].find(box => box.value === value).click();
-found.first = ranking(); found.measured = [...form.querySelectorAll("tbody tr")].map(row => row.cells[3].textContent);
+found.first = ranking(); found.part = $(".part", form).textContent; found.measured = [...form.querySelectorAll("tbody tr")].map(row => row.cells[3].textContent);
 set(0, "t0"); set(0, "t2"); set(1, "zh"); set(2, "en"); found.chosen = ranking(); found.said = $("output", form).textContent;
 set(2, "zh"); found.freed = [...form.querySelectorAll("fieldset")[1].querySelectorAll("input")].filter(box => box.checked).length;
 $("fieldset button", form).click(); found.none = $("output", form).textContent;
-$("select", form).value = "1"; $("select", form).dispatchEvent(new Event("change")); found.other = ranking();
+$("select", form).value = "1"; $("select", form).dispatchEvent(new Event("change")); found.other = ranking(); found.others = $(".part", form).textContent;

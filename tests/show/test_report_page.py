@@ -59,7 +59,7 @@ def small_report():
     answer.rows = [{"languages": Cell("ar,en,zh", "ar,en,zh", "computed", "the model of 174 runs")}]
     cldr = Passage("cldr", ("Train on ar,en,zh. It is best.", "Then run `mslt train --seed 3`.", EVIL))
     answer.prose = [cldr, Passage(EVIL, ("Too little.",))]
-    answer.what_if = (chooser(EVIL), chooser("other", seed=1))
+    answer.what_if = (chooser(EVIL), chooser("other", seed=1)._replace(out_of=99))
     table1 = ReportTable("table1", f"Scores {EVIL}", [Column("method"), Column("paper", right=True), Column("own")])
     table1.part = "The paper's tables and figures"
     table1.rows = [
@@ -214,7 +214,8 @@ def test_in_a_browser_at_three_widths(page_file, tmp_path):
         assert_ranked(found["first"], foretold(first, range(4)))
         assert found["measured"].count("62.64 (3 runs)") == 1 and found["measured"].count("–") == 34
         assert_ranked(found["chosen"], foretold(first, (1, 3), ["zh"], ["en"]))
-        assert found["said"] == f"10 combinations; best: {', '.join(found['chosen'][0])}"
+        assert found["said"] == f"10 combinations; best: {', '.join(found['chosen'][0])} (accuracy, %)"
+        assert [found[name][:37] for name in ("part", "others")] == ["", "This page has 35 of the 99 combinatio"]
         assert found["freed"] == 0 and found["none"] == "Choose at least one target."
         assert_ranked(found["other"], foretold(other, range(4)))
 
