@@ -1,9 +1,12 @@
 """What makes the site of docs/: the made pages, and the check of the built one."""
 
 import json
+import re
 import sqlite3
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from mslt_cli.store.db import SCHEMA
 from website import json_page, reference_pages, store_page
@@ -28,6 +31,12 @@ def test_every_page_is_in_the_navigation():
 def test_pages_that_are_made_are_kept_out_of_git():
     ignored = (ROOT / ".gitignore").read_text().splitlines()
     assert {f"/docs/reference/{name}" for name in reference_pages.PAGES} <= {*ignored}
+
+
+@pytest.mark.parametrize("page", ["commands.md", "json.md", "tables.md"])
+def test_nothing_in_a_made_page_is_taken_for_html(page):
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", reference_pages.PAGES[page](), flags=re.S)
+    assert not re.search(r"<(?!br>)[a-z/]", text)
 
 
 def test_a_schema_becomes_a_row_for_each_key():

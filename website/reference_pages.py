@@ -1,5 +1,6 @@
 """Writes the pages of docs/reference/ that are made of the code: `make docs`. None of them is in git."""
 
+import re
 from pathlib import Path
 
 import typer
@@ -13,9 +14,11 @@ FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
 
 def commands_page() -> str:
-    """Every option of every command, as `--help` has it."""
+    """Every option of every command, as `--help` has it; a `<s>` in it is text, not HTML."""
     group = typer.main.get_command(app)
-    return get_docs_for_click(obj=group, ctx=typer.Context(group), name="mslt", title="The commands")
+    text = get_docs_for_click(obj=group, ctx=typer.Context(group), name="mslt", title="The commands")
+    parts = re.split(r"(```.*?```|`[^`\n]*`)", text, flags=re.S)  # every second one is code
+    return "".join(part if i % 2 else part.replace("<", "&lt;") for i, part in enumerate(parts))
 
 
 def python_page() -> str:
