@@ -10,6 +10,7 @@ from mslt_cli.cli import app
 from website.json_page import json_page
 from website.store_page import tables_page
 
+EXAMPLES = re.compile(r"(?:^  mslt .+\n\n)+", re.M)
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 
 
@@ -17,6 +18,7 @@ def commands_page() -> str:
     """Every option of every command, as `--help` has it; a `<s>` in it is text, not HTML."""
     group = typer.main.get_command(app)
     text = get_docs_for_click(obj=group, ctx=typer.Context(group), name="mslt", title="The commands")
+    text = EXAMPLES.sub(lambda found: "```bash\n" + re.sub(r"^  |\n(?=\n)", "", found[0], flags=re.M) + "```\n\n", text)
     parts = re.split(r"(```.*?```|`[^`\n]*`)", text, flags=re.S)  # every second one is code
     return "".join(part if i % 2 else part.replace("<", "&lt;") for i, part in enumerate(parts))
 
