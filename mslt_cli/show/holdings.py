@@ -58,7 +58,8 @@ def _example_commands(holdings: Sequence[Holding]) -> list[str]:
     """Three command lines that work for what there is: of the most runs, of all of them, of single runs."""
     if not holdings:
         return []
-    first = holdings[0]
-    further = [f"mslt report all --source {first.source} --task {first.task} --out report.html"]
-    further += [f"mslt report runs --source {first.source} --task {first.task}"] if first.runs else []
+    first = next((row for row in holdings if any(row.combinations)), holdings[-1])  # not of a model as it is alone
+    which = f"--source {first.source} --task {first.task}"
+    further = [f"mslt report all {which} --out report.html"]
+    further += [f"mslt report runs {which}"] if first.runs else []
     return [first.command, *further]
