@@ -15,8 +15,9 @@ transfer: $(VENV)/dev
 	$(BIN)/mslt train --task cldr --model e5-small --examples 600 --lr 1e-4 \
 		--sources en --sources ar,de,zh --sources de,en,ru
 
+# Files in their order, not by their number of tests: SLURM's, which wait, would come last with nothing beside them.
 test: $(VENV)/dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types docs-site test
 

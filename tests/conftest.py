@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,16 @@ def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("filled") / "store.db"
     fill_languages(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def lang2vec_read_once():
+    """Fills of one module read lang2vec's files, which takes most of a fill, the first time only."""
+    from mslt_cli.languages import uriel
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uriel, "read_uriel", cache(uriel.read_uriel))
+        yield
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from in_process import run_command
 
 from mslt_cli.cli import app
 from website import reference_pages
@@ -79,8 +80,8 @@ def environment(filled_store, e5_small, tmp_path_factory):
 
 @pytest.mark.parametrize(("command", "output"), list(shown()), ids=[command for command, _ in shown()])
 def test_pages_show_what_their_commands_print(environment, command, output):
-    words = [sys.executable, "-m", "mslt_cli", *shlex.split(command)[1:]]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
+    done = run_command(*shlex.split(command)[1:], **environment)
+    assert done.returncode == 0, done.stderr
     printed = "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
     lines = [line.rstrip() for line in output.splitlines()]
     pattern = "".join("(?:.*\n)*" if line == "..." else f"{re.escape(line)}[ \n]" for line in lines)  # may be folded

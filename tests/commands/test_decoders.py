@@ -253,11 +253,13 @@ def test_every_real_item_gets_an_answer_and_a_random_model_guesses(own_store, tm
     for name in ("xcopa", "xwinograd"):
         command("fetch", "data", "--task", name, "--from", DATA / name)
     for (name, split), rows in sizes.items():
-        words = ["eval", wide, "--task", name, "--split", split, "--targets", ",".join(rows), "--swap", "--json"]
+        words = ["eval", wide, "--task", name, "--split", split, "--targets", ",".join(rows), "--json"]
+        orders = 2 if name == "xcopa" else 1  # both take minutes for the items of xwinograd
+        words += ["--swap"] * (orders - 1)
         (run,) = json.loads(command(*words).stdout)["runs"]
         of_split = [score for score in run["scores"] if score["split"] == split]
         by_target = {score["target"]: score for score in of_split if score["metric"] == "accuracy"}
         assert {target: score["rows"] for target, score in by_target.items()} == rows
-        assert all(score["counts"]["n"] == 2 * score["rows"] for score in by_target.values())
+        assert all(score["counts"]["n"] == orders * score["rows"] for score in by_target.values())
         (mean,) = [m for m in run["means"] if (m["split"], m["metric"]) == (split, "accuracy")]
         assert mean["low"] <= 0.5 <= mean["high"]

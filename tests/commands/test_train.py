@@ -344,10 +344,10 @@ def e5_home(e5_small, home):  # noqa: F811
 
 
 def test_a_killed_run_of_the_real_model_ends_bit_by_bit_as_one_that_was_not(mslt, e5_home):
-    words = ["train", "--task", "cldr", "--model", "e5-small", "-s", "de,en", "--examples", "64", "--epochs", "2"]
-    words += ["--targets", "fi,tr", "--freeze-embeddings", "--checkpoint-every", "1"]
+    words = ["train", "--task", "cldr", "--model", "e5-small", "-s", "de,en", "--examples", "32", "--epochs", "2"]
+    words += ["--targets", "fi", "--batch-size", "8", "--freeze-embeddings"]
     step = random.randint(2, 6)  # of 8
-    killed = [*COMMAND, *words, "--runs", str(e5_home / "killed")]
+    killed = [*COMMAND, *words, "--checkpoint-every", "1", "--runs", str(e5_home / "killed")]
     process = subprocess.Popen(killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 240
     while not list(e5_home.glob(f"killed/*/checkpoints/{step:06d}")):
@@ -370,4 +370,4 @@ def test_a_killed_run_of_the_real_model_ends_bit_by_bit_as_one_that_was_not(mslt
         one, other = (Path(run["directory"], name).read_bytes() for run in (resumed, whole))
         assert one == other, (name, step)
     manifest = pl.read_parquet(Path(whole["directory"], "manifest.parquet"))
-    assert manifest["id"].n_unique() == 64  # cldr is parallel: each item in one language
+    assert manifest["id"].n_unique() == 32  # cldr is parallel: each item in one language
