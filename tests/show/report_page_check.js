@@ -1,5 +1,6 @@
 // What a browser finds on the page of test_report_page.py, put into `found`.
 const root = document.documentElement, $ = (what, within = document) => within.querySelector(what);
+if (root.clientWidth < 500) found.page = root.outerHTML;
 found.overflow = root.scrollWidth - root.clientWidth;
 found.wide = [...document.querySelectorAll("body *")].filter(e => !e.closest(".wide") && e.getBoundingClientRect().right > root.clientWidth).map(e => e.tagName + " " + e.id + " " + e.className);
 found.menu = $("nav details").open;
