@@ -16,7 +16,8 @@ FLAGS = (
 )
 
 
-WATCH = "const tell = e => document.documentElement.dataset.error = e.message || e.violatedDirective;"
+WATCH = """const tell = e => document.documentElement.dataset.error =
+    e.message || `${e.violatedDirective}, line ${e.lineNumber}: ${e.sample}`;"""
 WATCH = f"{{ {WATCH} addEventListener('error', tell); addEventListener('securitypolicyviolation', tell); }}"
 
 
