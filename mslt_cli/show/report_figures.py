@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from textwrap import fill
 from typing import Any
 
 from mslt_cli.reports.cells import ReportTable
@@ -12,6 +13,8 @@ from mslt_cli.show.foretold_figures import draw_curves, draw_heat, draw_scatter
 STYLE: Any = {"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False}
 PANEL_WIDTH, LINE_HEIGHT = 4.2, 0.24
 """Inches."""
+UNIT_LETTERS = 32
+"""That fit under a field beside another."""
 
 
 def draw_chart(table: ReportTable, suffix: str) -> tuple[bytes, list[str]]:
@@ -61,7 +64,7 @@ def _dots(chart: DotChart) -> Any:
     for axes, panel in zip(fields, chart.panels, strict=True):
         _panel(axes, panel, series, joined=chart.joined)
     for axes in fields[-ACROSS:]:
-        axes.set_xlabel(chart.unit)
+        axes.set_xlabel(fill(chart.unit, 60 if len(fields) == 1 else UNIT_LETTERS))
     add_legend(figure, fields)
     return figure
 
