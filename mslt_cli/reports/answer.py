@@ -1,7 +1,6 @@
 """The answer: which sources to take, what to expect of them, how sure that is, and what to train next to be surer."""
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isnan
 
 from mslt_cli.errors import MsltError
@@ -9,13 +8,14 @@ from mslt_cli.foretelling.next_runs import CHANCE
 from mslt_cli.foretelling.observations import TooFewRunsError
 from mslt_cli.reports.cells import Cell, Column, Passage, ReportTable, plural
 from mslt_cli.reports.foretold_views import SERIES
+from mslt_cli.reports.gathering import Request
 from mslt_cli.reports.grid import Grid
 from mslt_cli.reports.material import Material
 from mslt_cli.reports.weighed_choices import CRITERION, WITHIN, Option, WeighedChoices
 from mslt_cli.store.results import Published
 
-BEGINNING = 7
-"""Runs of a design that begins from nothing, or from too little."""
+BEGINNING = 8
+"""Runs of a design that begins from nothing or too little; of more languages, one more than they are."""
 NO_RUNS = (
     "There are no runs of your own, so nothing is known of your task and model but what criteria say before any "
     "training: `mslt select` ranks by them. `mslt train --task cldr --model e5-small --design {n}` trains {n} "
@@ -25,7 +25,8 @@ NO_RUNS = (
 ABOUT = (
     "score: foretold by the model of all runs, with the 90 % interval of the true score, which has no luck of seeds in "
     "it; points behind the first: likewise; P(best): the chance to be the best of its size; measured: the mean over "
-    "runs, with their luck. All of it is about these targets: of others the runs say nothing."
+    "runs, with their luck. All of it is about these targets; whether differences would hold on others, `best` asks, "
+    "and can say so of fewer."
 )
 MOST_NAMED = 3
 """Combinations that tie, which are named."""
@@ -44,10 +45,9 @@ def answer_question(material: Material) -> ReportTable:
             table.rows += [_option_row(grid, option) for option in (choices.best, *choices.others)]
             table.what_if += (choices.what_if(),)
         except TooFewRunsError as error:
-            k, pool = material.request.k, material.request.pool or grid.pool(material.request.k)[0]
-            words = {"--design": str(BEGINNING), "--pool": grid.named(pool), "-k": str(k)}
+            command = grid.command(_design(grid, material.request))
             too_little = f"{grid.label}: there is too little to say which sources to take. {error}"
-            table.prose.append(Passage(grid.label, (too_little, f"Train first: `{_command(grid, words)}`.")))
+            table.prose.append(Passage(grid.label, (too_little, f"Train first: `{command}`.")))
         except MsltError as error:  # of one grid of several
             table.prose.append(Passage(grid.label, (f"{grid.label}: {error}",)))
     if not material.grids:
@@ -85,28 +85,33 @@ def _say_answer(choices: WeighedChoices) -> tuple[str, ...]:
 
 
 def _say_best(choices: WeighedChoices) -> str:
-    grid, best, about = choices.grid, choices.best, choices.grid.about
+    grid, best, about, k = choices.grid, choices.best, choices.grid.about, choices.k
     budgets = sorted({run.examples or 0 for one in grid.trained.values() for run in one.runs})
     names = _and([choices.material.name.get(code, code) for code in best.combinations[0]])
-    over = f"{len(grid.targets)} languages that were not trained on ({grid.named(grid.targets)})"
+    which, over = "which language" if k == 1 else f"which {k} languages", grid.named(grid.targets)
+    leads = {
+        "one is better": f"take {names}.",
+        "alike": f"it hardly matters {which} to take. The best guess is {names}.",
+        "too few runs": f"{plural(choices.grounds.runs, 'run')} can't tell {which} to take. The best guess is {names}.",
+    }
+    better = [option.name for option in choices.others if option.behind < 0]
+    lead = leads[choices.verdict] + (f" {better[0]} is foretold to do better, though." if better else "")
+    low, high = best.mean - best.half, best.mean + best.half
     return (
-        f"To train {about.model} for {about.task} on {' or '.join(f'{n:,}' for n in budgets)} examples, take {names}. "
-        f"Expect {best.mean:.1f} % {about.metric}, the mean over {over}; 90 % interval {best.mean - best.half:.1f} to "
-        f"{best.mean + best.half:.1f}."
+        f"To train {about.model} for {about.task} on {' or '.join(f'{n:,}' for n in budgets)} examples, {lead} Expect "
+        f"{best.mean:.1f} % {about.metric}, the mean over {len(grid.targets)} languages that were not trained on "
+        f"({over}); 90 % interval {low:.1f} to {high:.1f}."
     )
 
 
 def _say_chance(choices: WeighedChoices) -> str:
     decision, n, total = choices.decision, choices.n, choices.total
     among = f"all {total:,} combinations" if n == total else f"{n:,} of the {total:,} combinations"
-    better = f"that another is more than {WITHIN:.0f} point better, {_percent(decision.p_better)}"
-    chances = (
-        f"The chance that it is the best of {among} of {choices.k} is {_percent(choices.best.p_best or 0)}; {better}."
+    best, better = _percent(choices.best.p_best or 0), _percent(decision.p_better)
+    return (
+        f"The chance that it is the best of {among} of {choices.k} is {best}; that another is more than {WITHIN:.0f} "
+        f"point better, {better}."
     )
-    if choices.others[-1].behind > WITHIN or choices.grounds.verdict == "they differ":
-        return chances
-    apart = "" if choices.widest is None else f"no two are more than {choices.widest:.1f} points apart (95 %), and "
-    return f"{chances} But it hardly matters which is taken: {apart}one taken at random is that close on average."
 
 
 def _say_others(choices: WeighedChoices) -> str:
@@ -119,8 +124,7 @@ def _say_others(choices: WeighedChoices) -> str:
         what = what if option.combinations else "one taken at random"
         named = f" ({_or([grid.named(x) for x in option.combinations])})" if option.name == CRITERION else ""
         costs, low, high = (f"{points:.1f}".replace("-", "−") for points in (option.behind, option.low, option.high))
-        better = ", which is foretold to do better" if option.behind < 0 else ""
-        parts.append(f"{what}{named} {costs} ({low} to {high}){better}")
+        parts.append(f"{what}{named} {costs} ({low} to {high})")
     return f"Instead of it, in points lost, with 90 % intervals: {'; '.join(parts)}."
 
 
@@ -137,13 +141,11 @@ def _say_grounds(choices: WeighedChoices) -> str:
         f"trained combinations {of} is foretold with an error of {grounds.rmse:.1f} points{order}"
     )
     if abs(choices.luck) >= WITHIN:
-        less = "less" if choices.luck < 0 else "more"
-        said += (
-            f". They measured {abs(choices.luck):.1f} points {less} than is expected of them, on average, which other "
-        )
-        said += "seeds show to be the luck of theirs"
+        less, luck = ("less", "unlucky") if choices.luck < 0 else ("more", "lucky")
+        said += f". They measured {abs(choices.luck):.1f} points {less} than is expected of them, on average: by the "
+        said += f"combinations that have further seeds, theirs were {luck} ones"
     if not signal.knows_noise:
-        return f"{said}; how much of their differences is luck is not known, for none was trained with two seeds."
+        return f"{said}; how much of their differences is luck is not known, for none of these has two seeds."
     share, low, high = (f"{100 * value:.0f}" for value in signal[:3])
     return f"{said}; {share} % of the variance between them is no luck (95 % interval {low} to {high} %)."
 
@@ -151,20 +153,23 @@ def _say_grounds(choices: WeighedChoices) -> str:
 def _say_next(choices: WeighedChoices) -> str:
     if choices.decision.p_better < CHANCE:
         return "Further runs would hardly change this."
-    languages, seed = choices.next_run()
-    words = {"--sources": choices.grid.named(languages), "--seed": str(seed)}
-    return f"To be surer, train next what tells most: `{_command(choices.grid, words)}`."
+    (languages, seed), grid = choices.next_run(), choices.grid
+    named = grid.named(languages)
+    if grid.about.origin == "own":
+        command = grid.command({"--sources": named, "--seed": str(seed)})
+        return f"To be surer, train next what tells most: `{command}`."
+    begin = grid.command(_design(grid, choices.material.request))
+    return (
+        f"What would tell most next is {named} with seed {seed}. But these runs come with mslt, and yours are counted "
+        f"by themselves. To begin some: `{begin}`."
+    )
 
 
-def _command(grid: Grid, words: Mapping[str, str]) -> str:
-    """The command of the newest run of a grid, with these options in place of its sources and seeds."""
-    newest = max((run for one in grid.trained.values() for run in one.runs), key=lambda run: run.finished_at)
-    given = shlex.split(newest.command)
-    own = {
-        i + step for i, word in enumerate(given) if word in ("--sources", "--seed", "--data-seed") for step in (0, 1)
-    }
-    kept = [word for i, word in enumerate(given) if i not in own]
-    return shlex.join([*kept, *(part for pair in words.items() for part in pair)])
+def _design(grid: Grid, request: Request) -> dict[str, str]:
+    """The options of a design that begins from little."""
+    pool = request.pool or grid.pool(request.k)[0]
+    runs = max(BEGINNING, len(pool) + 1)
+    return {"--design": str(runs), "--pool": grid.named(pool), "-k": str(request.k)}
 
 
 def _say_published(printed: Sequence[Published]) -> list[str]:

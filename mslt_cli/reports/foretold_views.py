@@ -11,7 +11,7 @@ from mslt_cli.foretelling.exchange import Gains, weigh_exchanges
 from mslt_cli.foretelling.model import LeftOut, ScoreModel
 from mslt_cli.foretelling.observations import Floats, equal_shares
 from mslt_cli.inference.distributions import NORMAL
-from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of, count_cell, number_cell
+from mslt_cli.reports.cells import Cell, Column, Origin, ReportTable, columns_of, count_cell, number_cell
 from mslt_cli.reports.charts import Dot, DotChart, HeatChart, HeatMap, Panel, ScatterChart, Spot
 from mslt_cli.reports.grid import Grid, Group
 from mslt_cli.reports.material import Material
@@ -195,15 +195,17 @@ def map_transfer(material: Material) -> tuple[ReportTable, ...]:
         values = [np.mean([*trained.scores.values()], axis=0) for trained in singles.ranked]
         sources = [grid.named(trained.languages) for trained in singles.ranked]
         about = [grid.describe([trained]) for trained in singles.ranked]
-        table.rows += _transfer_rows(grid, names, sources, values, about)
+        table.rows += _transfer_rows(grid, names, sources, values, about, origin=grid.origin)
         panels.append(_heat_map(f"{grid.label}: measured", names, sources, values))
         table.notes += material.grid_notes(grid, sizes=[1])
         if (model := _model(material, grid, shrunken)) is not None:
             place = {code: i for i, code in enumerate(model.observations.languages)}
             shares = equal_shares([[place[trained.languages[0]]] for trained in singles.ranked], len(place))
             values = [*model.predict(shares).by_target]
+            order = np.argsort([-scores.mean() for scores in values], kind="stable")
+            sources, values = [sources[i] for i in order], [values[i] for i in order]
             about = [f"the model of {len(model.observations.draws)} runs"] * len(sources)
-            shrunken.rows += _transfer_rows(grid, names, sources, values, about)
+            shrunken.rows += _transfer_rows(grid, names, sources, values, about, origin="computed")
             panels.append(_heat_map(f"{grid.label}: foretold by the model", names, sources, values))
     further = [Column(material.code.get(target, target), right=True, shaded=True) for target in targets]
     for one in (table, shrunken):
@@ -219,13 +221,19 @@ def map_transfer(material: Material) -> tuple[ReportTable, ...]:
 
 
 def _transfer_rows(
-    grid: Grid, targets: Sequence[str], sources: Sequence[str], values: Sequence[Floats], about: Sequence[str]
+    grid: Grid,
+    targets: Sequence[str],
+    sources: Sequence[str],
+    values: Sequence[Floats],
+    about: Sequence[str],
+    *,
+    origin: Origin,
 ) -> Rows:
     rows = []
     for source, scores, said in zip(sources, values, about, strict=True):
         row = {"series": grid.name_cell, "source": Cell(source, source)}
         for target, score in zip([*targets, "mean"], [*scores, scores.mean()], strict=True):
-            row[target] = Cell(100 * float(score), f"{100 * score:.1f}", grid.origin, said)
+            row[target] = Cell(100 * float(score), f"{100 * score:.1f}", origin, said)
         rows.append(row)
     return rows
 

@@ -1,6 +1,7 @@
 """A grid: what all trained combinations scored on the targets that they share, under one budget and one recipe."""
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -90,6 +91,14 @@ class Grid:
         used, sources = set().union(*combinations), usual_sources(self.task)
         all_trained = len(used) > max(k, 2) and len(combinations) == math.comb(len(used), k)
         return tuple(sorted(used if all_trained else used.union(sources))), all_trained or bool(sources)
+
+    def command(self, options: Mapping[str, str]) -> str:
+        """The command of the newest run, with these options in place of its sources and seeds."""
+        newest = max((run for one in self.trained.values() for run in one.runs), key=lambda run: run.finished_at)
+        given = shlex.split(newest.command)
+        own = {i + j for i, word in enumerate(given) if word in ("--sources", "--seed", "--data-seed") for j in (0, 1)}
+        kept = [word for i, word in enumerate(given) if i not in own]
+        return shlex.join([*kept, *(word for pair in options.items() for word in pair)])
 
     @property
     def chance(self) -> ChanceLevel:

@@ -166,8 +166,8 @@ class Material:
 
     def how_to_train(self, grid: Grid, k: int) -> str:
         """The command that trains all combinations of k."""
-        about = grid.about
-        return f"`mslt train --task {about.task} --model {about.model} --all-combinations -k {k}` trains them."
+        pool = grid.named(self.request.pool or grid.pool(k)[0])
+        return f"`{grid.command({'--pool': pool, '-k': str(k)})} --all-combinations` trains them."
 
     def grid_notes(self, grid: Grid, *, sizes: Sequence[int] = (), include: Sequence[str] = ()) -> list[str]:
         """Completeness of a grid, what its test data can show, and what chance scores.

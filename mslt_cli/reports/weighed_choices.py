@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from mslt_cli.reports.cells import plural
 from mslt_cli.reports.charts import WhatIf
 from mslt_cli.reports.grid import Grid
 from mslt_cli.reports.material import Material
-from mslt_cli.results.outlook import Grounds, grounds_of, widest_difference
+from mslt_cli.results.outlook import Grounds, grounds_of
 from mslt_cli.results.trained import Combination
 
 CRITERION = "l2v-syntax"
@@ -140,14 +140,17 @@ class WeighedChoices:
         return 100 * float(np.mean([one.mean for one in measured]) - self.model.predict(shares).mean.mean())
 
     @cached_property
-    def widest(self) -> float | None:
-        """No two combinations are further apart, in points, with 95 % probability; None where not all are weighed."""
-        return widest_difference(self._draws[:, : self.n] / 100) if self.n == self.total else None
-
-    @cached_property
     def best(self) -> Option:
         """The combination to take."""
         return self._option("by the runs", [self.combinations[self.decision.chosen]], [self.decision.chosen])
+
+    @property
+    def verdict(self) -> Literal["one is better", "alike", "too few runs"]:
+        """Whether it is known that the best is better than one taken at random, or that it hardly is, or neither."""
+        random = self.others[-1]
+        if random.behind <= WITHIN and self.grounds.verdict != "they differ" and random.high <= 2 * WITHIN:
+            return "alike"
+        return "one is better" if random.low > 0 else "too few runs"
 
     @cached_property
     def others(self) -> list[Option]:
@@ -166,7 +169,8 @@ class WeighedChoices:
         low, high = map(float, np.quantile(apart, (0.05, 0.95)))
         mean, chances = float(means[list(rows)].mean()), dict(zip(self.combinations, self.decision.p_best, strict=True))
         p_best = chances.get(combinations[0]) if len(combinations) == 1 else None
-        half = NORMAL[90] * float(draws.std())
+        sd = 100 * float(self.model.predict(self._shares[list(rows)]).sd[0]) if len(rows) == 1 else float(draws.std())
+        half = NORMAL[90] * sd
         return Option(name, combinations, mean, half, float(means[first]) - mean, low, high, p_best)
 
     def next_run(self) -> tuple[Combination, int]:

@@ -16,7 +16,7 @@ def show_holdings(holdings: Sequence[Holding], form: str) -> None:
     """Print what there is; tables, Markdown, LaTeX and JSON also have the reports, and commands that work now."""
     rows: list[dict[str, Any]] = [row._asdict() | {"holds": row} for row in holdings]
     columns = [
-        *columns_of("source", "task", "model"),
+        *(Column(name, label=True) for name in ("source", "task", "model")),
         Column("runs", csv_only=True),
         Column("holds", _holds_text),
         Column("examples", lambda budgets: ", ".join(f"{budget:,}" for budget in budgets)),
