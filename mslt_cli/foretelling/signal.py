@@ -64,7 +64,7 @@ def find_signal(observations: Observations, weights: Floats) -> Signal:
     noise = max(within / spare, 1e-18)
     ratio = (without - within) / between / noise
     low, high = (_share(ratio, tail, between, spare) for tail in (0.025, 0.975))
-    return Signal(max(0.0, 1 - 1 / ratio) if ratio else 0.0, low, high, fisher_p(ratio, between, spare), True)
+    return Signal(max(0.0, 1 - 1 / ratio) if ratio > 0 else 0.0, low, high, fisher_p(ratio, between, spare), True)
 
 
 def _residual(design: Floats, scores: Floats) -> tuple[float, int]:

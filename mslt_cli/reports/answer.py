@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import isnan
 
-from mslt_cli.errors import MsltError
+from mslt_cli.errors import MissingFactsError, MsltError
 from mslt_cli.foretelling.next_runs import CHANCE
 from mslt_cli.foretelling.observations import TooFewRunsError
 from mslt_cli.reports.cells import Cell, Column, Passage, ReportTable, plural
@@ -11,7 +11,7 @@ from mslt_cli.reports.foretold_views import SERIES
 from mslt_cli.reports.gathering import Request
 from mslt_cli.reports.grid import Grid
 from mslt_cli.reports.material import Material
-from mslt_cli.reports.weighed_choices import CRITERION, WITHIN, Option, WeighedChoices
+from mslt_cli.reports.weighed_choices import CRITERION, WITHIN, Option, WeighedChoices, pool_of
 from mslt_cli.store.results import Published
 
 BEGINNING = 8
@@ -21,6 +21,10 @@ NO_RUNS = (
     "training: `mslt select` ranks by them. `mslt train --task cldr --model e5-small --design {n}` trains {n} "
     "combinations that together tell most of all others, and `mslt report answer` then has an answer. `mslt report "
     "answer --source shipped` has one of the runs that come with mslt."
+)
+UNEQUAL = (
+    "None of these runs can be compared here: combinations are compared by trainings whose sources have equal shares. "
+    "`mslt select --by runs` weighs unequal ones as well."
 )
 ABOUT = (
     "score: foretold by the model of all runs, with the 90 % interval of the true score, which has no luck of seeds in "
@@ -40,7 +44,7 @@ def answer_question(material: Material) -> ReportTable:
     table = ReportTable("answer", "Which languages to train on", columns)
     for grid in material.grids:
         try:
-            choices = WeighedChoices(material, grid, material.score_model(grid))
+            choices = _weigh(material, grid)
             table.prose.append(Passage(grid.label, _say_answer(choices)))
             table.rows += [_option_row(grid, option) for option in (choices.best, *choices.others)]
             table.what_if += (choices.what_if(),)
@@ -51,12 +55,23 @@ def answer_question(material: Material) -> ReportTable:
         except MsltError as error:  # of one grid of several
             table.prose.append(Passage(grid.label, (f"{grid.label}: {error}",)))
     if not material.grids:
-        table.prose.append(
-            Passage("No runs of yours", (*_say_published(material.printed(1)), NO_RUNS.format(n=BEGINNING)))
-        )
+        why = UNEQUAL if material.runs else NO_RUNS.format(n=BEGINNING)
+        table.prose.append(Passage("No answer yet", (*_say_published(material.printed(1)), why)))
     if table.rows:
         table.notes.append(ABOUT)
     return table
+
+
+def _weigh(material: Material, grid: Grid) -> WeighedChoices:
+    """Raises: MissingFactsError: the pool has no such combination; and as `Material.score_model`."""
+    pool = pool_of(material, grid)
+    choices = WeighedChoices(material, grid, material.score_model(grid, pool))
+    if not choices.total:
+        raise MissingFactsError(
+            f"Of {plural(len(pool), 'language')} ({grid.named(pool)}) no combinations of {choices.k} can be made. "
+            "Choose another -k, or more languages by --pool."
+        )
+    return choices
 
 
 def _option_row(grid: Grid, option: Option) -> dict[str, Cell]:
@@ -66,7 +81,7 @@ def _option_row(grid: Grid, option: Option) -> dict[str, Cell]:
     if option.combinations:
         named = [grid.named(combination) for combination in option.combinations]
         row["languages"] = Cell(named[0], _or(named), "", "", {"tied": len(named)})
-    interval = {"low": option.mean - option.half, "high": option.mean + option.half}
+    interval = dict(zip(("low", "high"), option.ends, strict=True))
     row["score"] = Cell(option.mean, f"{option.mean:.2f} ±{option.half:.2f}", "computed", source, interval)
     if option.low or option.high:  # not the first
         text = f"{option.behind:+.1f} [{option.low:+.1f}, {option.high:+.1f}]"
@@ -89,24 +104,30 @@ def _say_best(choices: WeighedChoices) -> str:
     budgets = sorted({run.examples or 0 for one in grid.trained.values() for run in one.runs})
     names = _and([choices.material.name.get(code, code) for code in best.combinations[0]])
     which, over = "which language" if k == 1 else f"which {k} languages", grid.named(grid.targets)
-    leads = {
-        "one is better": f"take {names}.",
-        "alike": f"it hardly matters {which} to take. The best guess is {names}.",
-        "too few runs": f"{plural(choices.grounds.runs, 'run')} can't tell {which} to take. The best guess is {names}.",
-    }
-    better = [option.name for option in choices.others if option.behind < 0]
-    lead = leads[choices.verdict] + (f" {better[0]} is foretold to do better, though." if better else "")
-    low, high = best.mean - best.half, best.mean + best.half
+    better = [option.name for option in choices.others if option.combinations and round(option.behind, 1) < 0]
+    though = f", though {better[0]} is foretold to do better" if better else ""
+    guess = f"{which} to take. The best guess is {names}{though}."
+    lead = {
+        "one is better": f"take {names}{though}.",
+        "alike": f"it hardly matters {guess}",
+        "too few runs": f"{plural(choices.grounds.runs, 'run')} can't tell {guess}",
+    }[choices.verdict]
+    low, high = best.ends
+    unseen = _and([choices.material.name.get(code, code) for code in choices.untrained])
+    relatives = f" No run has {unseen}: what relatives do is foretold of it." if unseen else ""
     return (
-        f"To train {about.model} for {about.task} on {' or '.join(f'{n:,}' for n in budgets)} examples, {lead} Expect "
-        f"{best.mean:.1f} % {about.metric}, the mean over {len(grid.targets)} languages that were not trained on "
-        f"({over}); 90 % interval {low:.1f} to {high:.1f}."
+        f"To train {about.model} for {grid.label.rpartition(', ')[0]} on {' or '.join(f'{n:,}' for n in budgets)} "
+        f"examples, {lead} Expect {best.mean:.1f} % {about.metric}, the mean over "
+        f"{plural(len(grid.targets), 'language')} not trained on ({over}); 90 % interval {low:.1f} to {high:.1f}."
+        f"{relatives}"
     )
 
 
 def _say_chance(choices: WeighedChoices) -> str:
     decision, n, total = choices.decision, choices.n, choices.total
     among = f"all {total:,} combinations" if n == total else f"{n:,} of the {total:,} combinations"
+    if total == 1:
+        return f"There is no other combination of {choices.k} to choose."
     best, better = _percent(choices.best.p_best or 0), _percent(decision.p_better)
     return (
         f"The chance that it is the best of {among} of {choices.k} is {best}; that another is more than {WITHIN:.0f} "
@@ -123,7 +144,9 @@ def _say_others(choices: WeighedChoices) -> str:
         what = f"what {option.name} chooses" if option.name == CRITERION else option.name
         what = what if option.combinations else "one taken at random"
         named = f" ({_or([grid.named(x) for x in option.combinations])})" if option.name == CRITERION else ""
-        costs, low, high = (f"{points:.1f}".replace("-", "−") for points in (option.behind, option.low, option.high))
+        costs, low, high = (
+            f"{round(points, 1) + 0.0:.1f}".replace("-", "−") for points in (option.behind, option.low, option.high)
+        )
         parts.append(f"{what}{named} {costs} ({low} to {high})")
     return f"Instead of it, in points lost, with 90 % intervals: {'; '.join(parts)}."
 
@@ -151,7 +174,7 @@ def _say_grounds(choices: WeighedChoices) -> str:
 
 
 def _say_next(choices: WeighedChoices) -> str:
-    if choices.decision.p_better < CHANCE:
+    if choices.decision.p_better < CHANCE and choices.total > 1:
         return "Further runs would hardly change this."
     (languages, seed), grid = choices.next_run(), choices.grid
     named = grid.named(languages)
@@ -192,7 +215,7 @@ def _percent(chance: float) -> str:
 
 def _and(names: Sequence[str]) -> str:
     """ "Arabic, English and Chinese"."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def _or(names: Sequence[str]) -> str:

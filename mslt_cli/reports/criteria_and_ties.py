@@ -16,6 +16,11 @@ from mslt_cli.reports.score_models import group_left_out, signal_note
 SERIES = Column("series", header="task", label=True)
 RUNS = "runs"
 """What the model of the runs is called beside the criteria."""
+READ = (
+    "regret: points that its choice lies below the best; random does as well: share of combinations that score at "
+    "least as much. p: share of the relabellings of the languages under which spearman is as far from 0, for "
+    "combinations share languages; Holm: corrected for the number of criteria."
+)
 MOST_CONTENDERS = 40
 """Combinations that `best` lists; of more it lists the first, and says how many there are."""
 
@@ -48,13 +53,10 @@ def assess_criteria(material: Material) -> ReportTable:
         marks = [("mean of all", 100 * group.mean), *group.grid.chance.marks(scores)]
         panels.append(Panel(group.grid.label, lines, scores, marks))
         table.notes += [*material.grid_notes(group.grid), *choice_notes(choices), why, signal_note(group)]
-    table.notes.append(
-        "regret: points that its choice lies below the best; random does as well: share of combinations that score "
-        "at least as much. p: share of the relabellings of the languages under which spearman is as far from 0, for "
-        "combinations share languages; Holm: corrected for the number of criteria."
-        if table.rows
-        else "Published numbers hold no scores of single combinations: correlations need runs."
-    )
+    if table.rows:
+        table.notes.append(READ)
+    elif not material.grids:
+        table.notes.append("Published numbers hold no scores of single combinations: correlations need runs.")
     table.chart = DotChart("score, %", panels) if panels else None
     return table
 
@@ -150,7 +152,7 @@ def rank_against_best(material: Material) -> ReportTable:
             *([signal_note(group)] if group.design.knows_noise else []),
             *([f"{label}: the first {MOST_CONTENDERS} of {n} are listed."] if n > MOST_CONTENDERS else []),
         ]
-    if not table.rows:
+    if not material.grids:
         table.notes.append(
             "Published numbers have no scores by language and seed: whether they differ can't be tested."
         )

@@ -75,9 +75,9 @@ def _models(material: Material, table: ReportTable) -> Iterator[tuple[Group, Sco
         table.notes.append(NO_RUNS)
 
 
-def _model(material: Material, grid: Grid, table: ReportTable) -> ScoreModel | None:
+def _model(material: Material, grid: Grid, table: ReportTable, languages: Sequence[str] = ()) -> ScoreModel | None:
     try:
-        return material.score_model(grid)
+        return material.score_model(grid, languages)
     except MsltError as error:  # of one grid of several
         table.notes.append(f"{grid.label}: {error}")
         return None
@@ -139,7 +139,7 @@ def weigh_languages(material: Material) -> tuple[ReportTable, ...]:
         if not len(fixed) < k < len(pool) + len(fixed):
             why = f"of {len(pool) + len(fixed)} languages none can take another's place in a combination of {k}"
             table.notes.append(f"{grid.label}: {why}. Choose another -k, or more languages by --pool.")
-        elif (model := _model(material, grid, table)) is not None:
+        elif (model := _model(material, grid, table, fixed)) is not None:
             place = {code: i for i, code in enumerate(model.observations.languages)}
             gains = weigh_exchanges(model, k, [place[x] for x in pool], fixed=[place[x] for x in fixed])
             rows, lines = _gain_rows(grid, "language", [(x,) for x in pool], gains.languages)

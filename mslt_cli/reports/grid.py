@@ -95,7 +95,11 @@ class Grid:
     def command(self, options: Mapping[str, str]) -> str:
         """The command of the newest run, with these options in place of its sources and seeds."""
         newest = max((run for one in self.trained.values() for run in one.runs), key=lambda run: run.finished_at)
-        given = shlex.split(newest.command)
+        try:
+            given = shlex.split(newest.command)
+        except ValueError:  # a quote that does not end
+            given = []
+        given = given or ["mslt", "train", "--task", self.task, "--model", self.about.model]
         own = {i + j for i, word in enumerate(given) if word in ("--sources", "--seed", "--data-seed") for j in (0, 1)}
         kept = [word for i, word in enumerate(given) if i not in own]
         return shlex.join([*kept, *(word for pair in options.items() for word in pair)])

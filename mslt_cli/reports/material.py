@@ -62,7 +62,7 @@ class Material:
         """Those that the view at hand shows; see `take_grids`."""
         self._grids: dict[Sizes, list[Grid]] = {"none": []}
         self._choices: dict[ChoiceSetting, list[Choice]] = {}
-        self._models: dict[StoredEvaluation, ScoreModel] = {}
+        self._models: dict[tuple[StoredEvaluation, frozenset[str]], ScoreModel] = {}
 
     def _evaluations(self, metric: str | None) -> list[StoredEvaluation]:
         """The evaluations that are asked for, one metric each: this one, or each task's own."""
@@ -110,13 +110,20 @@ class Material:
             self._choices[setting] = choose(self.store, setting, self.code)
         return self._choices[setting]
 
-    def score_model(self, grid: Grid) -> ScoreModel:
-        """The model of all runs of an evaluation, of any size; raises as `find_comparable`, `observe` and `fit`."""
-        if grid.about not in self._models:
-            self._models[grid.about] = fit(self.observe_runs(grid, self.runs))
-        return self._models[grid.about]
+    def score_model(self, grid: Grid, languages: Iterable[str] = ()) -> ScoreModel:
+        """The model of all runs of an evaluation, of any size; it knows these languages (ISO 639-3) as well.
 
-    def observe_runs(self, grid: Grid, runs: Sequence[StoredRun]) -> Observations:
+        Raises as `find_comparable`, `observe` and `fit`.
+        """
+        plain = (grid.about, frozenset[str]())
+        if plain not in self._models:
+            self._models[plain] = fit(self.observe_runs(grid, self.runs))
+        further = frozenset(languages).difference(self._models[plain].observations.languages)
+        if (grid.about, further) not in self._models:
+            self._models[grid.about, further] = fit(self.observe_runs(grid, self.runs, further))
+        return self._models[grid.about, further]
+
+    def observe_runs(self, grid: Grid, runs: Sequence[StoredRun], languages: Iterable[str] = ()) -> Observations:
         """Some of the runs, as far as they are of a grid's evaluation, as arrays; raises likewise."""
         about, request, scores = grid.about, self.request, self._scores[self.evaluations.index(grid.about)]
         found = find_comparable(
@@ -129,7 +136,7 @@ class Material:
             where=request.where,
             mix_budgets=request.mix_budgets,
         )
-        return observe(self.store, about, grid.label, found, request.pool).observations
+        return observe(self.store, about, grid.label, found, (*request.pool, *languages)).observations
 
     def scores_of(self, grid: Grid) -> dict[tuple[str, str], StoredScore]:
         """The scores of a grid's evaluation by run and target."""

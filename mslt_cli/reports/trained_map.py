@@ -60,6 +60,8 @@ def map_trained(material: Material) -> ReportTable:
         table.notes += material.grid_notes(grid, sizes=sizes)
     if table.rows:
         table.notes.append("Means over seeds, with their luck; the interval is that of one run over its items.")
+    elif material.grids:
+        table.notes.append("No trained combination holds, and is made of, the languages that are asked for.")
     else:
         table.notes.append("Published numbers hold no scores of single combinations: a map needs runs.")
     table.chart = HeatChart("target language", "sources", "score, %", panels) if panels else None

@@ -12,7 +12,7 @@ from mslt_cli.foretelling.design import Combination as Places
 from mslt_cli.foretelling.model import ScoreModel
 from mslt_cli.foretelling.next_runs import Decision, judge, most_telling, worth_weighing
 from mslt_cli.foretelling.observations import Floats, equal_shares
-from mslt_cli.inference.distributions import NORMAL
+from mslt_cli.inference.distributions import ALPHA, NORMAL
 from mslt_cli.reports.cells import plural
 from mslt_cli.reports.charts import WhatIf
 from mslt_cli.reports.grid import Grid
@@ -27,6 +27,11 @@ WITHIN = 1.0
 """Points: a combination that may be better by less is not worth a training."""
 DRAWS = 4_000
 """Of what combinations truly score."""
+
+
+def pool_of(material: Material, grid: Grid) -> tuple[str, ...]:
+    """What there is to choose from, ISO 639-3: what is asked for, or the pool of the grid, and what has to be in."""
+    return tuple(sorted({*(material.request.pool or grid.pool(material.request.k)[0]), *material.request.include}))
 
 
 class Option(NamedTuple):
@@ -47,6 +52,11 @@ class Option(NamedTuple):
     high: float
     p_best: float | None
     """The chance that it is the best combination of its size; None where that is not asked."""
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Of the 90 % interval of the true score, percent: it is within 0 and 100."""
+        return max(0.0, self.mean - self.half), min(100.0, self.mean + self.half)
 
 
 @dataclass(frozen=True)
@@ -77,9 +87,15 @@ class WeighedChoices:
         """How many of them are weighed: all, or those that may be best and some others."""
         return len(self._weighed[0])
 
-    @property
+    @cached_property
     def _pool(self) -> Sequence[str]:
-        return self.material.request.pool or self.languages
+        return pool_of(self.material, self.grid)
+
+    @property
+    def untrained(self) -> list[str]:
+        """Languages of the best combination that no run has: what their relatives do is foretold of them."""
+        shares = dict(zip(self.languages, self.model.observations.shares.T, strict=True))
+        return [language for language in self.best.combinations[0] if not shares[language].any()]
 
     def _places(self, languages: Sequence[str]) -> Places:
         return tuple(sorted(map(self.languages.index, languages)))
@@ -101,12 +117,14 @@ class WeighedChoices:
         """What the criterion chooses; several where they tie, none where it lacks something."""
         choices = self.material.choices(self.grid, self.material.request.include)
         chosen = next((one.most for one in choices if one.criterion == CRITERION and not one.problem), ())
-        return [languages for languages in chosen if {*languages} <= {*self.languages}]
+        known = [languages for languages in chosen if {*languages} <= {*self.languages}]
+        return known if self.k > 1 and len(known) < self.total else []  # of those that all tie it chooses none
 
     @cached_property
     def _shares(self) -> Floats:
-        """Of the combinations that are weighed, of those of the criterion, and of English alone where it is known."""
-        english = [(ENGLISH,)] if ENGLISH in self.languages and self.k > 1 else []
+        """Of the combinations that are weighed, of the criterion's, and of English alone where languages were alone."""
+        alone = any(len(languages) == 1 for languages in self.grid.trained)
+        english = [(ENGLISH,)] if alone and ENGLISH in self.languages and self.k > 1 else []
         others = map(self._places, [*self.by_criterion, *english])
         return equal_shares([*self._weighed[0], *others], len(self.languages))
 
@@ -146,11 +164,13 @@ class WeighedChoices:
 
     @property
     def verdict(self) -> Literal["one is better", "alike", "too few runs"]:
-        """Whether it is known that the best is better than one taken at random, or that it hardly is, or neither."""
-        random = self.others[-1]
-        if random.behind <= WITHIN and self.grounds.verdict != "they differ" and random.high <= 2 * WITHIN:
+        """Whether it is known that the best is better than one taken at random, or that it hardly is, or neither.
+
+        It hardly is where `search_combinations` would stop for that reason.
+        """
+        if self.decision.of_any <= WITHIN and not self.model.signal.p < ALPHA:
             return "alike"
-        return "one is better" if random.low > 0 else "too few runs"
+        return "one is better" if self.others[-1].low > 0 else "too few runs"
 
     @cached_property
     def others(self) -> list[Option]:
@@ -171,7 +191,8 @@ class WeighedChoices:
         p_best = chances.get(combinations[0]) if len(combinations) == 1 else None
         sd = 100 * float(self.model.predict(self._shares[list(rows)]).sd[0]) if len(rows) == 1 else float(draws.std())
         half = NORMAL[90] * sd
-        return Option(name, combinations, mean, half, float(means[first]) - mean, low, high, p_best)
+        shown = min(max(mean, 0.0), 100.0)
+        return Option(name, combinations, shown, half, float(means[first]) - mean, low, high, p_best)
 
     def next_run(self) -> tuple[Combination, int]:
         """The sources and the seed of the run that makes the best expected score highest, on average."""
