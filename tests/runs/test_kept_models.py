@@ -6,6 +6,7 @@ import pytest
 
 torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
 
+from mslt_cli import __version__  # noqa: E402
 from mslt_cli.runs.answering import Evaluation  # noqa: E402
 from mslt_cli.runs.directory import check_files  # noqa: E402
 from mslt_cli.runs.evaluate import evaluate_run  # noqa: E402
@@ -86,7 +87,12 @@ def test_the_card_says_what_a_kept_model_is_and_how_to_load_it(train_and_keep, m
     assert result["metrics"][0]["value"] == pytest.approx(score["value"], abs=1e-6)
     low, high = 100 * score["low"], 100 * score["high"]
     assert f"| {100 * score['value']:.1f} | {low:.1f} to {high:.1f} |" in body
-    for part in ("English (eng) 48; 48 in all", "--keep-model", "import mslt_cli.models.mean_pooled", "mslt 0."):
+    for part in (
+        "English (eng) 48; 48 in all",
+        "--keep-model",
+        "import mslt_cli.models.mean_pooled",
+        f"mslt {__version__}",
+    ):
         assert part in body
 
 
