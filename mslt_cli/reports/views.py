@@ -6,7 +6,7 @@ from typing import NamedTuple
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
 from mslt_cli.reports import foretold_views, paper_figures, paper_tables, regret
 from mslt_cli.reports.answer import answer_question
-from mslt_cli.reports.cells import Cell, ReportTable, columns_of
+from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of
 from mslt_cli.reports.criteria_and_ties import assess_criteria, rank_against_best
 from mslt_cli.reports.gathering import ORIGINS, Request
 from mslt_cli.reports.material import Material, Sizes
@@ -180,4 +180,11 @@ def _make(view: View, material: Material) -> list[ReportTable]:
     tables[-1].notes += notes
     for table in tables:
         table.part = view.part
+        table.columns = _by_task(table.columns)
     return tables
+
+
+def _by_task(columns: Sequence[Column]) -> list[Column]:
+    """What runs score beside what the paper prints of the same task: a name begins with the task's."""
+    tasks = [column.name.partition(".")[0] for column in columns]
+    return sorted(columns, key=lambda column: tasks.index(column.name.partition(".")[0]))

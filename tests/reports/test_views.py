@@ -607,3 +607,11 @@ def test_runs_that_ship_have_the_ids_of_what_determined_them():
         assert (row["origin"], row["directory"]) == ("shipped", "")
         assert row["command"].startswith("mslt train ")
     assert all(float(s["low"]) <= float(s["value"]) <= float(s["high"]) for s in scores)
+
+
+def test_own_columns_stand_beside_those_of_the_paper(made):
+    records = [
+        made_record(x, even(0.5 + i / 100), task=task) for task in ("xcopa", "xnli") for i, x in enumerate(TRIPLES)
+    ]
+    names = [column.name for column in made(records, ["table1"], source="both")["table1"].columns]
+    assert names[2:6] == ["xnli.published", "xnli.e5-small.runs", "xcopa.published", "xcopa.e5-small.runs"]
