@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from mslt_cli.errors import MsltError, UnknownNameError, UsageError
-from mslt_cli.reports import foretold_views, paper_figures, paper_tables, regret
+from mslt_cli.reports import paper_figures, paper_tables, regret
 from mslt_cli.reports.answer import answer_question
 from mslt_cli.reports.cells import Cell, Column, ReportTable, columns_of
 from mslt_cli.reports.criteria_and_ties import assess_criteria, rank_against_best
+from mslt_cli.reports.foretold_views import check_foretelling, map_transfer, weigh_languages
 from mslt_cli.reports.gathering import ORIGINS, Request
 from mslt_cli.reports.material import Material, Sizes
 from mslt_cli.reports.trained_map import map_trained
@@ -24,7 +25,7 @@ MISSING = Cell(None, "–")
 """Of a row that lacks a column."""
 
 
-ANSWER, TRAINED, SAID, CRITERION, PAPER = (
+ANSWER, TRAINED, SAID, TRUST, PAPER = (
     "The answer",
     "What was trained",
     "What the runs say",
@@ -53,26 +54,17 @@ VIEWS: dict[str, View] = {
             "answer",
             "which sources to take, what to expect, and what to train next",
             answer_question,
-            True,
-            "all",
-            ANSWER,
+            published=True,
+            sizes="all",
+            part=ANSWER,
         ),
         View("trained", "score of each combination on each target", map_trained, sizes="all", part=TRAINED),
-        View(
-            "transfer", "score of each single source on each target", foretold_views.map_transfer, False, "all", TRAINED
-        ),
+        View("transfer", "score of each single source on each target", map_transfer, sizes="all", part=TRAINED),
         View("best", "which combinations can be told from the best", rank_against_best, part=SAID),
-        View("languages", "what each language and pair brings", foretold_views.weigh_languages, False, "all", SAID),
-        View(
-            "foretold",
-            "how truly runs foretell what others score",
-            foretold_views.check_foretelling,
-            False,
-            "all",
-            SAID,
-        ),
+        View("languages", "what each language and pair brings", weigh_languages, sizes="all", part=SAID),
+        View("foretold", "how truly runs foretell what others score", check_foretelling, sizes="all", part=SAID),
         View("regret", "what the choice costs after each number of runs", regret.replay_regret, part=SAID),
-        View("criteria", "rank correlation, regret and luck of each criterion", assess_criteria, part=CRITERION),
+        View("criteria", "rank correlation, regret and luck of each criterion", assess_criteria, part=TRUST),
         View("table1", "score and rank of each criterion's choice", paper_tables.table1, True),
         View("table2", "the same with a language in every combination", paper_tables.table2, True),
         View("table3", "the best combinations, and the languages in them", paper_tables.table3, True),
